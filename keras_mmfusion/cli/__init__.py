@@ -1,0 +1,1 @@
+"""The `mmfusion` command."""

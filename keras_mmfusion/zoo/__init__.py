@@ -1,0 +1,13 @@
+"""The zoo: one factory per task, and the presets that they load."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "DownloadError": "download",
+        "captioner": "captioners",
+        "image_encoder": "image_encoders",
+        "resolve_preset": "presets",
+    },
+)

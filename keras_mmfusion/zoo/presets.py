@@ -1,0 +1,118 @@
+"""From what a user asks for, a preset's name, path or handle, to what `from_preset` takes."""
+
+import os
+import pathlib
+
+from keras_mmfusion.zoo.download import DownloadError, cache_folder, fetch_preset, missing_files
+from keras_mmfusion.zoo.manifest import MANIFEST_PATH, find_preset, load_manifest
+from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, find_mirror
+
+# What keras_hub fetches itself.
+_HANDLES = ("hf", "kaggle", "modelscope", "gs")
+
+
+def resolve_preset(preset):
+    """Turns a preset's name, path or handle into what `from_preset` takes.
+
+    A name of the zoo comes first (write `./name` for a folder of the same name), then a handle
+    such as `hf://...`, then a folder. A named preset that is neither in the package nor in the
+    cache is downloaded.
+
+    Args:
+        preset: string or path.
+
+    Returns:
+        A string: the path of a folder that holds the preset, or the handle as it came.
+
+    Raises:
+        ValueError: if it is none of these; the message names the nearest preset of the zoo.
+        DownloadError: if a preset of the zoo cannot be fetched.
+
+    Example:
+
+    >>> resolve_preset("hf://someone/captioner")
+    'hf://someone/captioner'
+    """
+    if isinstance(preset, str):
+        if preset in load_manifest():
+            return str(preset_folder(preset))
+        scheme, separator, _ = preset.partition("://")
+        if separator:
+            if scheme.lower() in _HANDLES:
+                return preset
+            raise ValueError(
+                f"`preset` must be a name of the zoo, a folder, or a handle that begins with "
+                f"{', '.join(f'{handle}://' for handle in _HANDLES)}. Received: preset={preset!r}"
+            )
+        named = os.sep not in preset and "/" not in preset
+        if named and not os.path.isdir(preset):
+            find_preset(preset)
+    elif not isinstance(preset, os.PathLike):
+        raise TypeError(
+            "`preset` must be a string (a name, a path or a handle) or a path. "
+            f"Received: preset={preset!r} (of type {type(preset).__name__})"
+        )
+    folder = pathlib.Path(preset).expanduser()
+    if not (folder / "config.json").is_file():
+        problem = "holds no config.json" if folder.is_dir() else "is not there"
+        raise ValueError(
+            f"`preset` must be a folder that `save_to_preset` wrote, but {folder} {problem}. "
+            f"Received: preset={os.fspath(preset)!r}"
+        )
+    return str(folder)
+
+
+def preset_folder(name):
+    """Returns a folder that holds a preset of the zoo, downloading it where that is needed.
+
+    Each file's hash is checked, so a damaged copy is never handed out.
+
+    Args:
+        name: string.
+
+    Returns:
+        The path of the folder: of the package, of the cache, or of the cache after a download.
+
+    Raises:
+        ValueError: if the zoo has no such preset.
+        DownloadError: if it cannot be fetched.
+    """
+    preset = find_preset(name)
+    for folder in (embedded_folder(preset), cache_folder(preset)):
+        if not missing_files(preset, folder):
+            return folder
+    mirror = find_mirror()
+    if mirror is None:
+        raise DownloadError(
+            f"Preset {name!r} is not part of the installed package, not in the cache "
+            f"{cache_folder(preset)}, and there is no mirror to fetch it from. Set "
+            f"{MIRROR_VARIABLE} to an http://, https:// or file:// address or a folder that holds "
+            f"`{name}/` (the `zoo/` folder of a source checkout does), or pass the path of a "
+            "preset folder."
+        )
+    return fetch_preset(preset, mirror)
+
+
+def embedded_folder(preset):
+    """Returns the folder that a preset has if the package carries it."""
+    return MANIFEST_PATH.parent / "presets" / preset.name
+
+
+def preset_origin(preset):
+    """Tells where a preset would come from now, by file sizes alone.
+
+    Args:
+        preset: a `Preset`.
+
+    Returns:
+        `"package"`, `"cache"`, or `"mirror"` if it would have to be downloaded.
+    """
+    for origin, folder in (("package", embedded_folder(preset)), ("cache", cache_folder(preset))):
+        sizes = {file.path: file.size for file in preset.files}
+        if all(_has(folder / path, size) for path, size in sizes.items()):
+            return origin
+    return "mirror"
+
+
+def _has(path, size):
+    return path.is_file() and path.stat().st_size == size
