@@ -1,0 +1,5 @@
+"""Encoders: one modality in, tokens out."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"ImageEncoder": "image_encoder"})

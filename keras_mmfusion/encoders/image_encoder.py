@@ -1,0 +1,126 @@
+import math
+
+import keras
+import keras_hub
+
+from keras_mmfusion.encoders.efficientnet_lite import VARIANTS, efficientnet_lite
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class ImageEncoder(keras_hub.models.Backbone):
+    """Image encoder: EfficientNet-Lite, `tokens = reshape(feature_map(images))`.
+
+    The feature map is the network's last, after the 1280-channel head convolution, batch
+    normalization and ReLU6; each of its cells, row by row, is one token.
+
+    The weights start out random; `ImageEncoder.from_preset(folder)` loads pretrained ones, and
+    takes any argument below in place of the preset's own, such as `image_size`.
+
+    Args:
+        variant: string. `"lite0"` (3.4 million parameters) or `"lite2"` (4.8 million).
+        image_size: int or pair of ints (height, width). Defaults to the size that the variant
+            was trained at: 224 for `"lite0"`, 260 for `"lite2"`.
+        freeze_batch_norm: bool. Whether batch normalization keeps its moving statistics, scale
+            and shift also when the encoder is trainable, as suits fine-tuning with small
+            batches. Set it to `False` to train from scratch.
+        dtype: string or `keras.DTypePolicy`. The dtype policy of the layers.
+        **kwargs: `name` and `trainable`. With `trainable=False` no weight changes, and batch
+            normalization uses its moving statistics.
+
+    Call arguments:
+        images: float tensor `(batch, height, width, 3)`, RGB, normalized `(x - 127) / 128` from
+            the range 0 to 255.
+
+    Returns:
+        Tokens `(batch, grid_height * grid_width, 1280)` in the policy's compute dtype, with a
+        grid cell for every 32 pixels, begun ones included.
+
+    Attributes:
+        image_size: pair of ints, (height, width) of the images.
+        grid: pair of ints, (height, width) of the grid of tokens.
+        token_dim: int, the size of a token.
+
+    Raises:
+        ValueError: if `variant` is unknown, or `image_size` is not one or two positive ints.
+
+    Example:
+
+    >>> import numpy as np
+    >>> encoder = ImageEncoder("lite0", image_size=(64, 96))
+    >>> encoder.grid, encoder.token_dim
+    ((2, 3), 1280)
+    >>> encoder(np.zeros((1, 64, 96, 3), "float32")).shape == (1, 6, 1280)
+    True
+
+    Reference:
+        Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
+        ICML 2019 (https://arxiv.org/abs/1905.11946); the Lite variants in
+        https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
+    """
+
+    # On the class too, since the base class's constructor may set `trainable`.
+    freeze_batch_norm = False
+
+    def __init__(
+        self, variant="lite0", image_size=None, freeze_batch_norm=True, dtype=None, **kwargs
+    ):
+        if variant not in VARIANTS:
+            raise ValueError(
+                f"`variant` must be one of {', '.join(map(repr, VARIANTS))}. "
+                f"Received: variant={variant!r}"
+            )
+        width, depth, default_size = VARIANTS[variant]
+        image_size = _height_and_width(default_size if image_size is None else image_size)
+
+        images = keras.Input((*image_size, 3), name="images")
+        features = efficientnet_lite(images, width, depth, dtype)
+        grid, token_dim = tuple(features.shape[1:3]), features.shape[3]
+        tokens = keras.layers.Reshape((math.prod(grid), token_dim), name="tokens", dtype=dtype)(
+            features
+        )
+        super().__init__(inputs=images, outputs=tokens, dtype=dtype, **kwargs)
+
+        self.variant = variant
+        self.image_size = image_size
+        self.grid = grid
+        self.token_dim = token_dim
+        self.freeze_batch_norm = bool(freeze_batch_norm)
+        self._hold_batch_norm()
+
+    @property
+    def trainable(self):
+        """Whether the encoder's weights are trained."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        keras_hub.models.Backbone.trainable.fset(self, value)
+        self._hold_batch_norm()
+
+    def _hold_batch_norm(self):
+        if self.freeze_batch_norm:
+            for layer in self._flatten_layers(include_self=False):
+                if isinstance(layer, keras.layers.BatchNormalization):
+                    layer.trainable = False
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "variant": self.variant,
+            "image_size": list(self.image_size),
+            "freeze_batch_norm": self.freeze_batch_norm,
+        }
+
+
+def _height_and_width(image_size):
+    pair = (image_size, image_size) if isinstance(image_size, int) else image_size
+    if (
+        not isinstance(pair, (tuple, list))
+        or len(pair) != 2
+        or not all(isinstance(size, int) and size > 0 for size in pair)
+    ):
+        raise ValueError(
+            "`image_size` must be a positive int, or two (height, width). "
+            f"Received: image_size={image_size!r}"
+        )
+    return tuple(pair)

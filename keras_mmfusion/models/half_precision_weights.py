@@ -1,0 +1,93 @@
+"""Weight files at half the size: float32 on the way in, float16 on disk."""
+
+import os
+import tempfile
+
+# Below this many values, the bookkeeping of a compressed dataset outweighs what it saves.
+SMALLEST_COMPRESSED = 4096
+
+
+def store_as_float16(path):
+    """Rewrites a `.weights.h5` file with its float32 datasets as compressed float16.
+
+    Keras casts stored values to the dtype of each variable, so the file loads as before. Other
+    dtypes (integers, strings, ...) keep their values. The file is replaced in one step, and the
+    same weights give the same bytes.
+
+    Args:
+        path: string or path. The file to rewrite.
+
+    Raises:
+        ValueError: if a value is beyond float16's range (65504).
+
+    Example:
+
+    >>> import h5py, numpy as np, os, tempfile
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
+    >>> with h5py.File(path, "w") as file:
+    ...     file["kernel"] = np.ones((2, 3), "float32")
+    >>> store_as_float16(path)
+    >>> with h5py.File(path) as file:
+    ...     print(file["kernel"].dtype)
+    float16
+    """
+    import h5py
+
+    path = os.fspath(path)
+    handle, temporary = tempfile.mkstemp(suffix=".h5", dir=os.path.dirname(path) or ".")
+    os.close(handle)
+    try:
+        # The newer formats would store the time of day with each group.
+        with (
+            h5py.File(path, "r") as source,
+            h5py.File(temporary, "w", libver="earliest") as target,
+        ):
+            _copy_group(source, target)
+        # mkstemp's file is private; the weights keep the mode that they had.
+        os.chmod(temporary, os.stat(path).st_mode)
+        os.replace(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _copy_group(source, target):
+    import h5py
+
+    _copy_attributes(source, target)
+    for name, item in source.items():
+        if isinstance(item, h5py.Group):
+            _copy_group(item, target.create_group(name))
+        else:
+            _copy_dataset(item, target, name)
+
+
+def _copy_dataset(source, target, name):
+    import numpy as np
+
+    values, dtype = source[()], source.dtype
+    if dtype == np.float32:
+        values, dtype = _as_float16(values, source.name), np.float16
+    filters = {}
+    if (source.size or 0) >= SMALLEST_COMPRESSED:
+        filters = {"compression": "gzip", "compression_opts": 9, "shuffle": True}
+    dataset = target.create_dataset(name, data=values, dtype=dtype, **filters)
+    _copy_attributes(source, dataset)
+
+
+def _copy_attributes(source, target):
+    for name, value in source.attrs.items():
+        target.attrs[name] = value
+
+
+def _as_float16(values, name):
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        half = values.astype(np.float16)
+    if np.any(np.isfinite(values) & ~np.isfinite(half)):
+        raise ValueError(
+            f"Dataset {name!r} holds {np.abs(values).max():g}, beyond float16's range (65504): "
+            "keep this file in float32."
+        )
+    return half
