@@ -1,0 +1,15 @@
+"""Task models, one folder for each task."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "CaptioningPreprocessor": "captioning.captioning_preprocessor",
+        "ImageCaptioningModel": "captioning.image_captioning_model",
+        "TextDecoder": "captioning.text_decoder",
+        "TransformerCaptioner": "captioning.transformer_captioner",
+        "WordTokenizer": "captioning.word_tokenizer",
+        "captioning": "",
+    },
+)

@@ -1,0 +1,79 @@
+"""Text to lowercase ASCII words, the same in pure Python and in TensorFlow.
+
+Every character is replaced by a string that depends on that character alone, so both paths give
+the same words for any input, whatever a regular expression engine thinks of Unicode.
+"""
+
+import functools
+import re
+import unicodedata
+
+# Characters from here on (emoji, historic scripts) separate words.
+FOLD_LIMIT = 0x10000
+
+_KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'")
+_APOSTROPHES = "'`\u00b4\u02bc\u2018\u2019\u201b\u2032"
+# Letters that Unicode does not decompose into a base letter and a mark.
+_LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i"}
+
+# An apostrophe belongs to a word only between two of its letters: `dog's`, but not `'dogs'`.
+# Two patterns, applied in this order, written so that RE2 and Python read them alike.
+_APOSTROPHE_BEFORE = r"''+|^'| '"
+_APOSTROPHE_AFTER = r"'$|' "
+
+
+@functools.cache
+def fold_character(character):
+    """What a character turns into: letters, digits, an apostrophe, a space or nothing."""
+    if ord(character) >= FOLD_LIMIT:
+        return " "
+    if character in _APOSTROPHES:
+        return "'"
+    folded = []
+    for part in unicodedata.normalize("NFKD", character).lower():
+        if part in _KEPT:
+            folded.append(part)
+        elif part in _LETTERS:
+            folded.append(_LETTERS[part])
+        elif unicodedata.category(part) not in ("Mn", "Me", "Cf"):
+            folded.append(" ")
+    return "".join(folded)
+
+
+def standardize(text):
+    """Rewrites a string as lowercase ASCII words separated by white space.
+
+    Letters lose their case and accents, all apostrophes become `'` and stay only inside a word,
+    and every other character, the hyphen too, separates words.
+
+    Args:
+        text: string, or bytes in UTF-8 (invalid bytes separate words).
+
+    Returns:
+        string.
+
+    Example:
+
+    >>> standardize("A dog\u2019s tri-colored caf\u00e9!").split()
+    ['a', "dog's", 'tri', 'colored', 'cafe']
+    """
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", errors="replace")
+    text = "".join(map(fold_character, text))
+    return re.sub(_APOSTROPHE_AFTER, " ", re.sub(_APOSTROPHE_BEFORE, " ", text))
+
+
+@functools.cache
+def _fold_table():
+    return [fold_character(chr(code)) for code in range(FOLD_LIMIT)]
+
+
+def standardize_tensor(texts):
+    """`standardize` for a `tf.string` tensor of rank 1."""
+    import tensorflow as tf
+
+    codes = tf.strings.unicode_decode(texts, "UTF-8")
+    codes = tf.where(codes < FOLD_LIMIT, codes, ord(" "))
+    texts = tf.strings.reduce_join(tf.gather(tf.constant(_fold_table()), codes), axis=-1)
+    texts = tf.strings.regex_replace(texts, _APOSTROPHE_BEFORE, " ")
+    return tf.strings.regex_replace(texts, _APOSTROPHE_AFTER, " ")
