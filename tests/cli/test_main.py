@@ -1,0 +1,122 @@
+import errno
+import subprocess
+import sys
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import Commands, app
+
+HEAVY = ("keras", "keras_hub", "tensorflow", "torch", "jax", "numpy")
+
+
+def run(*arguments):
+    command = [sys.executable, "-W", "error", "-m", "keras_mmfusion.cli.main", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["zoo", "--help"], ["zoo", "list"]])
+def test_help_and_listings_load_neither_keras_nor_tensorflow(arguments):
+    code = (
+        f"import sys; sys.argv = ['mmfusion', *{arguments}]\n"
+        "from keras_mmfusion.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as exit: status = exit.code\n"
+        f"print(status, sorted(set({HEAVY}) & set(sys.modules)), file=sys.stderr)\n"
+    )
+    command = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert command.stderr.splitlines()[-1] == "0 []"
+
+
+def test_an_expected_error_is_one_line_on_stderr():
+    command = run("zoo", "show", "efficientnet_lite0_imagnet")
+
+    assert command.returncode == 2
+    assert command.stdout == ""
+    assert len(command.stderr.splitlines()) == 1
+    assert command.stderr.startswith("mmfusion: Unknown preset 'efficientnet_lite0_imagnet'. Did")
+
+
+def test_debug_shows_where_it_arose():
+    command = run("--debug", "zoo", "show", "nothing")
+
+    assert command.returncode == 1
+    assert command.stderr.startswith("Traceback")
+    assert "ValueError: Unknown preset 'nothing'" in command.stderr
+
+
+def test_no_command_prints_the_help():
+    command = CliRunner().invoke(app, [])
+
+    assert "Usage:" in command.output
+    assert "zoo" in command.output
+
+
+def test_an_unknown_command_exits_with_2():
+    command = CliRunner().invoke(app, ["captoin"])
+
+    assert command.exit_code == 2
+    assert "captoin" in command.output
+
+
+@pytest.fixture
+def failing():
+    """A command line whose one command raises what it is given."""
+    commands = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+    raised = []
+
+    @commands.callback()
+    def root(debug: bool = False):
+        pass
+
+    @commands.command()
+    def fail():
+        raise raised[0]
+
+    def invoke(error):
+        raised.append(error)
+        return CliRunner().invoke(commands, ["fail"])
+
+    return invoke
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("`a` must be\n  positive."), "mmfusion: `a` must be positive.\n"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file", "a.jpg"),
+            "mmfusion: [Errno 2] No such file: 'a.jpg'\n",
+        ),
+        (ValueError(), "mmfusion: ValueError\n"),
+    ],
+)
+def test_values_and_files_are_expected_errors(failing, error, line):
+    command = failing(error)
+
+    assert (command.exit_code, command.stderr) == (2, line)
+
+
+@pytest.mark.parametrize("error", [TypeError("a fault"), KeyError("a fault")])
+def test_faults_of_ours_are_not_hidden(failing, error):
+    command = failing(error)
+
+    assert command.exit_code == 1
+    assert command.exception is error
+
+
+def test_a_closed_pipe_is_quiet():
+    code = (
+        "import subprocess, sys\n"
+        "command = subprocess.Popen([sys.executable, '-u', '-m', 'keras_mmfusion.cli.main', 'zoo',"
+        " 'list', '--json'], stdout=subprocess.PIPE, stderr=subprocess.PIPE)\n"
+        "command.stdout.close()\n"
+        "print(command.stderr.read().decode())\n"
+    )
+    command = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
+    )
+    assert command.stdout.strip() == ""
