@@ -1,0 +1,110 @@
+"""The word lists and tables of METEOR 1.5, read from where pycocoevalcap keeps them."""
+
+import importlib.util
+import zipfile
+from pathlib import Path
+
+from keras_mmfusion.metrics.meteor_normalizer import ALWAYS, BEFORE_NUMBER
+from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
+
+# WordNet's rules for base forms: an ending and what takes its place.
+_ENDINGS = (
+    *(("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z")),
+    *(("ches", "ch"), ("shes", "sh"), ("men", "man"), ("ies", "y")),
+    *(("s", ""), ("ies", "y"), ("es", "e"), ("es", "")),
+    *(("ed", "e"), ("ed", ""), ("ing", "e"), ("ing", "")),
+    *(("er", ""), ("est", ""), ("er", "e"), ("est", "e")),
+)
+
+
+class MeteorTables:
+    """Function words, abbreviations, synonyms and paraphrases of METEOR 1.5 for English.
+
+    Args:
+        folder: folder that holds `meteor-1.5.jar` (function words, abbreviations, WordNet's
+            synonym sets; read as the zip file that it is) and `data/paraphrase-en.gz`, either of
+            which may be missing. `None` takes the folder of the installed pycocoevalcap package,
+            and has no tables where that is not installed.
+
+    Attributes:
+        function_words: frozenset of strings, or `None`.
+        prefixes: dict of abbreviation -> when its period stays with it.
+        paraphrases: a `ParaphraseTable`, or `None`.
+
+    Raises:
+        ValueError: if `folder` does not exist or its jar is not METEOR's.
+    """
+
+    def __init__(self, folder=None):
+        self.function_words = None
+        self.prefixes = {}
+        self.paraphrases = None
+        self._synsets = None
+        self._bases = {}
+        if folder is None:
+            package = importlib.util.find_spec("pycocoevalcap")
+            if package is None:
+                return
+            folder = Path(package.submodule_search_locations[0]) / "meteor"
+        elif not Path(folder).is_dir():
+            raise ValueError(
+                f"`tables` is {str(folder)!r}, which is no folder. Name the one that holds "
+                "meteor-1.5.jar, or leave `tables` out to take the installed pycocoevalcap's."
+            )
+        jar = Path(folder) / "meteor-1.5.jar"
+        if jar.is_file():
+            self._read_jar(jar)
+        paraphrases = Path(folder) / "data" / "paraphrase-en.gz"
+        if paraphrases.is_file():
+            self.paraphrases = ParaphraseTable(paraphrases)
+
+    @property
+    def has_synonyms(self):
+        return self._synsets is not None
+
+    def synsets(self, word):
+        """The numbers of the WordNet synonym sets of a word and of its base forms.
+
+        Args:
+            word: string, lower-case.
+
+        Returns:
+            A set of strings.
+        """
+        bases = self._bases.get(word)
+        if bases is None:
+            bases = [self._base_form(word)]
+        return {number for form in (word, *bases) for number in self._synsets.get(form, "").split()}
+
+    def _base_form(self, word):
+        if len(word) <= 2 or word.endswith("ss"):
+            return word
+        for ending, replacement in _ENDINGS:
+            if word.endswith(ending):
+                base = word.removesuffix(ending) + replacement
+                if base in self._synsets:
+                    return base
+        return ""
+
+    def _read_jar(self, path):
+        try:
+            with zipfile.ZipFile(path) as jar:
+
+                def lines(name):
+                    return jar.read(name).decode().splitlines()
+
+                self.function_words = frozenset(lines("function/english.words"))
+                for line in lines("nonbreaking/english.prefixes"):
+                    if line.strip() and not line.startswith("#"):
+                        prefix, *condition = line.split()
+                        self.prefixes[prefix] = BEFORE_NUMBER if condition else ALWAYS
+                for base, forms in _pairs(lines("synonym/english.exceptions")):
+                    for form in forms.split():
+                        self._bases.setdefault(form, []).append(base)
+                self._synsets = dict(_pairs(lines("synonym/english.synsets")))
+        except (OSError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not the jar of METEOR 1.5 ({error}).") from error
+
+
+def _pairs(lines):
+    return zip(lines[::2], lines[1::2], strict=True)
