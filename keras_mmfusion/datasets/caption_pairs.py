@@ -1,0 +1,65 @@
+"""Image files with their captions, before anything is decoded."""
+
+import dataclasses
+import os
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionPairs:
+    """A split of a captioning data set: image paths, and the captions of each image.
+
+    Args:
+        images: list of strings. Paths of image files.
+        captions: list of lists of strings. The captions of each image, at least one.
+
+    Raises:
+        ValueError: if there are no images, a file is missing or an image has no caption.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     pairs = CaptionPairs([file.name], [["A dog.", "A brown dog."]])
+    >>> len(pairs), pairs.fixed_captions(3)
+    (1, [['A dog.', 'A brown dog.', '']])
+    """
+
+    images: list
+    captions: list
+
+    def __post_init__(self):
+        if not self.images or len(self.images) != len(self.captions):
+            raise ValueError(
+                "`images` and `captions` must be of equal length and not empty. Received: "
+                f"{len(self.images)} images, {len(self.captions)} lists of captions"
+            )
+        without = [
+            image
+            for image, captions in zip(self.images, self.captions, strict=True)
+            if not any(caption.strip() for caption in captions)
+        ]
+        _complain(without, "`captions` has no caption for")
+        missing = [image for image in self.images if not os.path.isfile(image)]
+        _complain(missing, "`images` names files that do not exist:")
+
+    def __len__(self):
+        return len(self.images)
+
+    def take(self, count):
+        """The first `count` images, as `CaptionPairs`."""
+        return CaptionPairs(self.images[:count], self.captions[:count])
+
+    def fixed_captions(self, captions_per_image):
+        """The first captions of each image, filled up with empty strings to a fixed number."""
+        if captions_per_image < 1:
+            raise ValueError(
+                f"`captions_per_image` must be at least 1. Received: {captions_per_image}"
+            )
+        empty = [""] * captions_per_image
+        return [[*captions, *empty][:captions_per_image] for captions in self.captions]
+
+
+def _complain(images, problem):
+    if images:
+        more = f" and {len(images) - 3} more" if len(images) > 3 else ""
+        raise ValueError(f"{problem} {', '.join(map(repr, images[:3]))}{more}.")

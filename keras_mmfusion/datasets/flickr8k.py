@@ -1,0 +1,91 @@
+"""Flickr8k: 8,000 photos with five captions each."""
+
+import os
+
+from keras_mmfusion.datasets.caption_dataset import caption_dataset
+from keras_mmfusion.datasets.caption_pairs import CaptionPairs
+
+_SPLITS = ("train", "dev", "test")
+_CAPTIONS = "Flickr8k.token.txt"
+# Where the archives of the data set, and the copies that circulate, keep their files.
+_TEXT_FOLDERS = ("", "Flickr8k_text")
+_IMAGE_FOLDERS = ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset")
+
+
+def flickr8k(data_dir, split="train", **options):
+    """Flickr8k as a `tf.data.Dataset` of raw images and captions.
+
+    Args:
+        data_dir: string. The folder of the data set; see `read_flickr8k`.
+        split: string. `"train"`, `"dev"`, `"test"`, or the path of a list file.
+        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
+            `shuffle`, `seed`, `augment`, `cache`.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
+        `"captions"`, strings `(batch, captions_per_image)`.
+
+    Raises:
+        ValueError: if files are missing; the error says which and where to get them.
+
+    Reference:
+        Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task: Data, Models
+        and Evaluation Metrics", JAIR 47 (2013).
+    """
+    return caption_dataset(read_flickr8k(data_dir, split), **options)
+
+
+def read_flickr8k(data_dir, split="train"):
+    """Reads a split of Flickr8k, in the data set's own files.
+
+    Args:
+        data_dir: string. A folder with `Flickr8k.token.txt`, the list files
+            `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
+            `Flickr_8k.testImages.txt` (all of them there or in `Flickr8k_text/`), and the photos
+            in `images/` or `Flicker8k_Dataset/`.
+        split: string. `"train"`, `"dev"`, `"test"`, or the path of a file that lists file names
+            of photos, one a line.
+
+    Returns:
+        `CaptionPairs`, in the order of the list.
+
+    Raises:
+        ValueError: if files are missing; the error says which and where to get them.
+    """
+    data_dir = os.path.expanduser(data_dir)
+    if split in _SPLITS:
+        split_file = _find(data_dir, _TEXT_FOLDERS, f"Flickr_8k.{split}Images.txt")
+    elif os.path.isfile(split):
+        split_file = split
+    else:
+        raise ValueError(
+            f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
+        )
+    captions = {}
+    with open(_find(data_dir, _TEXT_FOLDERS, _CAPTIONS), encoding="utf-8") as file:
+        for line in filter(str.strip, file):
+            image, _, caption = line.partition("\t")
+            captions.setdefault(image.rpartition("#")[0], []).append(caption.strip())
+    with open(split_file, encoding="utf-8") as file:
+        names = file.read().split()
+    folder = _find(data_dir, _IMAGE_FOLDERS, "")
+    return CaptionPairs(
+        [os.path.join(folder, name) for name in names],
+        [captions.get(name, []) for name in names],
+    )
+
+
+def _find(data_dir, folders, name):
+    for folder in folders:
+        path = os.path.join(data_dir, folder, name)
+        if os.path.exists(path):
+            return path
+    wanted = " or ".join(os.path.join(folder, name) for folder in folders)
+    raise ValueError(
+        f"`data_dir` lacks {wanted}. Received: data_dir={data_dir!r}. Flickr8k is had from "
+        "https://hockenmaier.cs.illinois.edu/8k-pictures.html (on request, for research and "
+        "education) or as Flickr8k_Dataset.zip and Flickr8k_text.zip from the releases of "
+        f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it holds "
+        f"{_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
+        "Flickr_8k.testImages.txt and the photos in a folder images/."
+    )

@@ -1,0 +1,74 @@
+"""The user's own images and captions: a folder, and a table that names its files."""
+
+import csv
+import json
+import os
+
+from keras_mmfusion.datasets.caption_dataset import caption_dataset
+from keras_mmfusion.datasets.caption_pairs import CaptionPairs
+
+
+def image_caption_pairs(folder, table, **options):
+    """A folder of images and a table of captions as a `tf.data.Dataset`.
+
+    Args:
+        folder: string. The folder that the table's file names are relative to.
+        table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
+            `read_image_caption_pairs`.
+        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
+            `shuffle`, `seed`, `augment`, `cache`.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
+        `"captions"`, strings `(batch, captions_per_image)`.
+    """
+    return caption_dataset(read_image_caption_pairs(folder, table), **options)
+
+
+def read_image_caption_pairs(folder, table):
+    """Reads a table of images and captions.
+
+    Args:
+        folder: string. The folder that the table's file names are relative to.
+        table: string. Path of a CSV file with the columns `image` and `caption`, or of a JSON
+            lines file (`.jsonl`, `.ndjson`) with objects `{"image": ..., "caption": ...}` or
+            `{"image": ..., "captions": [...]}`. An image in several rows has several captions.
+
+    Returns:
+        `CaptionPairs`, in the order in which the table first names the images.
+
+    Raises:
+        ValueError: if the table is not as described, or names missing files.
+    """
+    rows = _read_csv(table) if str(table).lower().endswith(".csv") else _read_json_lines(table)
+    captions = {}
+    for line, row in rows:
+        image, found = row.get("image"), row.get("captions", row.get("caption"))
+        found = [found] if isinstance(found, str) else found
+        texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
+        if not isinstance(image, str) or not image or not texts:
+            raise ValueError(
+                f"`table` must name an 'image' and its 'caption' in each row. Received: {row} in "
+                f"line {line} of {table!r}"
+            )
+        captions.setdefault(os.path.join(folder, image), []).extend(found)
+    return CaptionPairs(list(captions), list(captions.values()))
+
+
+def _read_csv(table):
+    with open(table, encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        for row in reader:
+            yield reader.line_num, row
+
+
+def _read_json_lines(table):
+    with open(table, encoding="utf-8-sig") as file:
+        for line, text in enumerate(file, start=1):
+            if not text.strip():
+                continue
+            try:
+                row = json.loads(text)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"Line {line} of `table` {table!r} is not JSON: {error}") from None
+            yield line, row if isinstance(row, dict) else {}
