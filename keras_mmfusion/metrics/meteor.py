@@ -48,12 +48,11 @@ class Meteor:
 
     def __init__(self, tables=None):
         self._tables = MeteorTables(tables)
-        self._aligner = MeteorAligner(self._tables)
         stages = [
             stage
             for stage, present in zip(
                 STAGES,
-                (True, True, self._tables.has_synonyms, self._tables.paraphrases is not None),
+                (True, True, self._tables.has_synonyms, self._tables.has_paraphrases),
                 strict=True,
             )
             if present
@@ -78,21 +77,24 @@ class Meteor:
         """
         check_captions(references, candidates)
         _check_strings(references, candidates)
-        tokens = {}
-        for image_id, captions in references.items():
-            for caption in (*captions, candidates[image_id]):
-                if caption not in tokens:
-                    tokens[caption] = normalize(caption, self._tables.prefixes)
-        self._aligner.prepare({word for words in tokens.values() for word in words})
+        texts = dict.fromkeys(
+            caption
+            for image_id, captions in references.items()
+            for caption in (*captions, candidates[image_id])
+        )
+        aligner = MeteorAligner(
+            self._tables, [normalize(text, self._tables.prefixes) for text in texts]
+        )
+        sentences = dict(zip(texts, aligner.sentences, strict=True))
 
         total = _Counts()
         scores = {}
         for image_id, captions in references.items():
-            candidate = self._aligner.sentence(tokens[candidates[image_id]])
+            candidate = sentences[candidates[image_id]]
             best_score = -1.0
             for caption in captions:
-                reference = self._aligner.sentence(tokens[caption])
-                counts = _Counts.of(candidate, reference, self._aligner.align(candidate, reference))
+                reference = sentences[caption]
+                counts = _Counts.of(candidate, reference, aligner.align(candidate, reference))
                 score = counts.score()
                 if score > best_score:
                     best_score, best = score, counts

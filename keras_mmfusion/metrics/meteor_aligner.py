@@ -9,7 +9,6 @@ STAGES = ("exact", "stem", "synonym", "paraphrase")
 EXACT, STEM, SYNONYM, PARAPHRASE = range(len(STAGES))
 
 _BEAM_SIZE = 40
-_LONGEST_PHRASE = 7
 
 # A path's cost is one integer that orders as METEOR does: more matches, then fewer chunks, then
 # shorter distances between matched places.
@@ -26,44 +25,30 @@ class Match(NamedTuple):
     candidate_length: int
     stage: int
 
-    @property
-    def gain(self):
-        # METEOR's search counts an exact match in full and others by half, but keeps the sum in
-        # an integer: what counts is half the number of words, rounded down.
-        if self.stage == EXACT:
-            return (self.length + self.candidate_length) * _MATCH
-        return (self.length // 2 + self.candidate_length // 2) * _MATCH
-
-    @property
-    def reference_words(self):
-        return ((1 << self.length) - 1) << self.start
-
-    @property
-    def candidate_words(self):
-        return ((1 << self.candidate_length) - 1) << self.candidate_start
-
 
 class Sentence:
-    """A tokenized caption with what the aligner looks up in it."""
+    """A tokenized caption with what the aligner looks up in it.
 
-    def __init__(self, words, function_words, known_phrases):
+    Args:
+        words: list of strings.
+        function_words: set of strings.
+        phrases: list of (key, place, length) of the phrases that have paraphrases or are some.
+    """
+
+    def __init__(self, words, function_words, phrases):
         self.words = words
         self.is_function = [word in function_words for word in words]
-        self.places = _places(words)
-        self.phrases = []
-        if known_phrases:
-            for start in range(len(words)):
-                for stop in range(start + 1, min(start + _LONGEST_PHRASE, len(words)) + 1):
-                    phrase = " ".join(words[start:stop])
-                    if phrase in known_phrases:
-                        self.phrases.append((phrase, start, stop - start))
+        self.places = {}
+        for place, word in enumerate(words):
+            self.places.setdefault(word, []).append(place)
+        self.phrases = phrases
         self.phrase_places = {}
-        for phrase, start, length in self.phrases:
-            self.phrase_places.setdefault(phrase, []).append((start, length))
+        for key, place, length in phrases:
+            self.phrase_places.setdefault(key, []).append((place, length))
 
 
 class MeteorAligner:
-    """Aligns candidates to references in METEOR's stages.
+    """Aligns sentences to one another in METEOR's stages.
 
     Every pair of equal words, of words with one stem, of words that share a synonym set and of
     phrases in the paraphrase table is a possible match; a beam search of width 40 goes over the
@@ -72,53 +57,35 @@ class MeteorAligner:
 
     Args:
         tables: a `MeteorTables`.
+        sentences: list of tokenized sentences, each a list of strings; `self.sentences` has the
+            `Sentence` of each. Stems, synonyms and paraphrases are looked up among their words.
 
     Reference:
         Denkowski and Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any
         Target Language" (2014), section 2.
     """
 
-    def __init__(self, tables):
-        self._tables = tables
-        self._vocabulary = set()
-        self._mates = {}
+    def __init__(self, tables, sentences):
+        vocabulary = {word for words in sentences for word in words}
+        self._mates = {STEM: _words_sharing(vocabulary, lambda word: (english_stem(word),))}
+        if tables.has_synonyms:
+            self._mates[SYNONYM] = _words_sharing(vocabulary, tables.synsets)
         self._paraphrases = {}
-        self._known_phrases = frozenset()
-
-    def prepare(self, words):
-        """Looks up stems, synonyms and paraphrases among the words that sentences will have.
-
-        Args:
-            words: set of strings.
-        """
-        if words <= self._vocabulary:
-            return
-        self._vocabulary |= words
-        self._mates = {STEM: self._words_sharing(lambda word: (english_stem(word),))}
-        if self._tables.has_synonyms:
-            self._mates[SYNONYM] = self._words_sharing(self._tables.synsets)
-        if self._tables.paraphrases:
-            self._paraphrases = self._tables.paraphrases.select(self._vocabulary)
-            self._known_phrases = set(self._paraphrases).union(*self._paraphrases.values())
-
-    def _words_sharing(self, keys_of):
-        """For each word the other words that share a key with it, where there are any."""
-        words_with = {}
-        for word in self._vocabulary:
-            for key in keys_of(word):
-                words_with.setdefault(key, set()).add(word)
-        mates = {}
-        for words in words_with.values():
-            if len(words) > 1:
-                for word in words:
-                    mates.setdefault(word, set()).update(words)
-        for word, others in mates.items():
-            others.discard(word)
-        return mates
-
-    def sentence(self, words):
-        """Indexes a tokenized caption; `prepare` must have seen its words."""
-        return Sentence(words, self._tables.function_words or (), self._known_phrases)
+        phrases = [[]] * len(sentences)
+        if tables.has_paraphrases:
+            table = tables.paraphrases
+            encoded = [table.encode(words) for words in sentences]
+            self._paraphrases = table.select(encoded)
+            known = set(self._paraphrases).union(*self._paraphrases.values())
+            phrases = [
+                [phrase for phrase in table.phrases(sentence) if phrase[0] in known]
+                for sentence in encoded
+            ]
+        function_words = tables.function_words or ()
+        self.sentences = [
+            Sentence(words, function_words, known)
+            for words, known in zip(sentences, phrases, strict=True)
+        ]
 
     def align(self, candidate, reference):
         """The best alignment of two sentences.
@@ -167,11 +134,20 @@ class MeteorAligner:
                         yield start, length, other_start, other_length
 
 
-def _places(words):
-    places = {}
-    for place, word in enumerate(words):
-        places.setdefault(word, []).append(place)
-    return places
+def _words_sharing(words, keys_of):
+    """For each word the other words that share a key with it, where there are any."""
+    words_with = {}
+    for word in words:
+        for key in keys_of(word):
+            words_with.setdefault(key, []).append(word)
+    mates = {}
+    for sharing in words_with.values():
+        if len(sharing) > 1:
+            for word in sharing:
+                mates.setdefault(word, set()).update(sharing)
+    for word, others in mates.items():
+        others.discard(word)
+    return mates
 
 
 def _certain_matches(matches, candidate_length):
@@ -208,61 +184,78 @@ def _certain_matches(matches, candidate_length):
     return certain, left
 
 
+class _Step:
+    """What taking a match does to a path of the search."""
+
+    __slots__ = ("candidate_start", "candidate_words", "distance", "end", "gain", "match", "words")
+
+    def __init__(self, match):
+        start, length, candidate_start, candidate_length, stage = match
+        self.match = match
+        self.words = ((1 << length) - 1) << start
+        self.candidate_words = ((1 << candidate_length) - 1) << candidate_start
+        self.candidate_start = candidate_start
+        self.end = candidate_start + candidate_length
+        self.distance = abs(start - candidate_start)
+        # METEOR counts an exact match in full and others by half, but keeps the sums of either
+        # side in integers: what counts is half the number of words, rounded down.
+        divisor = 1 if stage == EXACT else 2
+        self.gain = (length // divisor + candidate_length // divisor) * _MATCH
+
+    def cost(self, last_end):
+        if last_end in (-1, self.candidate_start):
+            return -self.gain
+        return _CHUNK - self.gain
+
+
 def _search(matches, certain):
-    """METEOR's beam search; a path is (cost, next place, end of the last match in the candidate,
-    used reference words, used candidate words, chosen matches as a linked list)."""
-    reference_used = candidate_used = 0
-    for match in certain:
-        if match:
-            reference_used |= match.reference_words
-            candidate_used |= match.candidate_words
-    paths = [(0, 0, -1, reference_used, candidate_used, None)]
+    """METEOR's beam search; a path is (cost, end of the last match in the candidate, used words
+    of the reference, of the candidate, place after the last match, matches as a linked list)."""
+    certain = [match and _Step(match) for match in certain]
+    used = sum(step.words for step in certain if step)
+    candidate_used = sum(step.candidate_words for step in certain if step)
+    paths = [(0, -1, used, candidate_used, 0, None)]
     cost_of = itemgetter(0)
     for place, group in enumerate(matches):
         paths.sort(key=cost_of)
+        bit = 1 << place
+        step = certain[place]
+        steps = [_Step(match) for match in group]
         extended = []
         for path in paths[:_BEAM_SIZE]:
-            cost, following, last_end, reference_used, candidate_used, chosen = path
-            if reference_used >> place & 1:
-                if place >= following:
-                    match = certain[place]
-                    cost += _step_cost(match, last_end) + abs(place - match.candidate_start)
-                    following = place + match.length
-                    last_end = match.candidate_start + match.candidate_length
-                    path = (cost, following, last_end, reference_used, candidate_used, chosen)
+            cost, last_end, used, candidate_used, after, chosen = path
+            if used & bit:
+                if place >= after:
+                    cost += step.cost(last_end) + step.distance
+                    after = place + step.match.length
+                    path = (cost, step.end, used, candidate_used, after, chosen)
                 extended.append(path)
                 continue
-            for match in group:
-                words = match.reference_words
-                candidate_words = match.candidate_words
-                if reference_used & words or candidate_used & candidate_words:
+            for step_taken in steps:
+                words, candidate_words = step_taken.words, step_taken.candidate_words
+                if used & words or candidate_used & candidate_words:
                     continue
                 extended.append(
                     (
-                        cost + _step_cost(match, last_end),
-                        place + match.length,
-                        match.candidate_start + match.candidate_length,
-                        reference_used | words,
+                        cost + step_taken.cost(last_end),
+                        step_taken.end,
+                        used | words,
                         candidate_used | candidate_words,
-                        (match, chosen),
+                        place + step_taken.match.length,
+                        (step_taken.match, chosen),
                     )
                 )
                 # METEOR adds a match's distance to the paths that do not take it.
-                cost += abs(place - match.candidate_start)
+                cost += step_taken.distance
             if last_end != -1:
                 cost += _CHUNK
-            extended.append((cost, following + 1, -1, reference_used, candidate_used, chosen))
+            extended.append((cost, -1, used, candidate_used, after, chosen))
         paths = extended
     paths.sort(key=cost_of)
-    best = min(paths[:_BEAM_SIZE], key=lambda path: path[0] + (path[2] != -1) * _CHUNK)
-    alignment = [match for match in certain if match]
+    best = min(paths[:_BEAM_SIZE], key=lambda path: path[0] + (path[1] != -1) * _CHUNK)
+    alignment = [step.match for step in certain if step]
     chosen = best[-1]
     while chosen:
         match, chosen = chosen
         alignment.append(match)
     return sorted(alignment)
-
-
-def _step_cost(match, last_end):
-    chunk = _CHUNK if last_end not in (-1, match.candidate_start) else 0
-    return chunk - match.gain

@@ -1,5 +1,6 @@
 """The word lists and tables of METEOR 1.5, read from where pycocoevalcap keeps them."""
 
+import functools
 import importlib.util
 import zipfile
 from pathlib import Path
@@ -29,7 +30,9 @@ class MeteorTables:
     Attributes:
         function_words: frozenset of strings, or `None`.
         prefixes: dict of abbreviation -> when its period stays with it.
-        paraphrases: a `ParaphraseTable`, or `None`.
+        has_synonyms: whether the synonym sets were found.
+        has_paraphrases: whether the paraphrase table was found.
+        paraphrases: the `ParaphraseTable`, read when first asked for, if it was found.
 
     Raises:
         ValueError: if `folder` does not exist or its jar is not METEOR's.
@@ -38,7 +41,7 @@ class MeteorTables:
     def __init__(self, folder=None):
         self.function_words = None
         self.prefixes = {}
-        self.paraphrases = None
+        self._paraphrases_path = None
         self._synsets = None
         self._bases = {}
         if folder is None:
@@ -56,11 +59,19 @@ class MeteorTables:
             self._read_jar(jar)
         paraphrases = Path(folder) / "data" / "paraphrase-en.gz"
         if paraphrases.is_file():
-            self.paraphrases = ParaphraseTable(paraphrases)
+            self._paraphrases_path = paraphrases
 
     @property
     def has_synonyms(self):
         return self._synsets is not None
+
+    @property
+    def has_paraphrases(self):
+        return self._paraphrases_path is not None
+
+    @functools.cached_property
+    def paraphrases(self):
+        return ParaphraseTable(self._paraphrases_path)
 
     def synsets(self, word):
         """The numbers of the WordNet synonym sets of a word and of its base forms.

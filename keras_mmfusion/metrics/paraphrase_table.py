@@ -18,15 +18,21 @@ _ARRAYS = ("words", "sources", "source_lengths", "target_counts", "targets", "ta
 class ParaphraseTable:
     """Which phrases METEOR takes for paraphrases of which, read when first asked for.
 
-    The file holds three lines a pair (a probability, a phrase, its paraphrase), sorted by phrase:
-    5.3 million pairs, 60 MB packed and 270 MB unpacked for English. It is kept here as word
-    numbers in NumPy arrays, about 45 MB, and those are written once to
+    The file holds three lines a pair (a probability, a phrase, its paraphrase), sorted by phrase
+    and paraphrase: 5.3 million pairs, 60 MB packed and 270 MB unpacked for English. It is kept
+    here as word numbers in NumPy arrays, about 45 MB, and those are written once to
     `$KERAS_HOME/keras_mmfusion` (`~/.keras/keras_mmfusion` by default), from where they load in
     a fraction of a second; where that folder cannot be written, they are made anew in each
     process.
 
+    A phrase is handled as a key: the bytes of its words' numbers, which sort as the phrases do.
+
     Args:
         path: the gzip file of the pairs.
+        cache_folder: folder for the arrays, if not the one named above.
+
+    Raises:
+        ValueError: if the file cannot be read.
 
     Example:
 
@@ -35,69 +41,116 @@ class ParaphraseTable:
     ...     path = os.path.join(folder, "pairs.gz")
     ...     with gzip.open(path, "wt") as file:
     ...         _ = file.write("0.5\\nbig dog\\nhound\\n0.1\\nbig dog\\nlarge dog\\n")
-    ...     ParaphraseTable(path, cache_folder=folder).select({"big", "dog", "hound"})
-    {'big dog': {'hound'}}
+    ...     table = ParaphraseTable(path, cache_folder=folder)
+    >>> sentences = [table.encode(words.split()) for words in ("a big dog", "the hound")]
+    >>> pairs = table.select(sentences)
+    >>> pairs == {table.encode(["big", "dog"]): {table.encode(["hound"])}}
+    True
     """
 
     def __init__(self, path, cache_folder=None):
-        self._path = Path(path)
         if cache_folder is None:
             home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
             cache_folder = Path(home) / "keras_mmfusion"
-        self._cache_folder = Path(cache_folder)
-        self._arrays = None
+        words, sources, source_lengths, target_counts, targets, target_lengths = _load(
+            Path(path), Path(cache_folder)
+        )
+        words = words.tobytes().decode().split("\n")
+        self._number_of = {word: number for number, word in enumerate(words)}
+        self._longest = int(max(source_lengths.max(), target_lengths.max()))
+        self._sources = sources
+        self._source_ends = np.cumsum(source_lengths, dtype=np.int64)
+        self._targets = targets
+        self._target_lengths = target_lengths
+        self._group_ends = np.cumsum(target_counts, dtype=np.int64)
+        group_starts = self._group_ends - target_counts
+        self._group_token_ends = np.cumsum(
+            np.add.reduceat(target_lengths, group_starts, dtype=np.int64)
+        )
 
-    def select(self, words):
-        """The pairs that have no word outside `words`.
+    def encode(self, words):
+        """The key of a sequence of words; a word that the table lacks has a number of its own.
 
         Args:
-            words: set of strings.
+            words: list of strings.
 
         Returns:
-            A dict of phrase -> set of its paraphrases, phrases being words joined by spaces.
-
-        Raises:
-            ValueError: if the table's file cannot be read.
+            bytes.
         """
-        table_words, sources, source_lengths, target_counts, targets, target_lengths = self._load()
-        vocabulary = table_words.tobytes().decode().split("\n")
-        wanted = np.fromiter((word in words for word in vocabulary), bool, len(vocabulary))
-        source_starts = _starts(source_lengths)
-        target_starts = _starts(target_lengths)
-        keep = np.logical_and.reduceat(wanted[sources], source_starts).repeat(target_counts)
-        keep &= np.logical_and.reduceat(wanted[targets], target_starts)
-        kept = np.flatnonzero(keep)
-        source_of = np.repeat(np.arange(len(target_counts)), target_counts)[kept]
+        unknown = len(self._number_of)
+        numbers = [self._number_of.get(word, unknown) for word in words]
+        return np.array(numbers, self._sources.dtype).tobytes()
 
-        def phrase(tokens, start, length):
-            return " ".join([vocabulary[token] for token in tokens[start : start + length]])
+    def phrases(self, sentence):
+        """All runs of words in a sentence that are short enough to be in the table.
 
+        Args:
+            sentence: bytes, from `encode`.
+
+        Yields:
+            Tuples `(key, place of the first word, number of words)`.
+        """
+        width = self._sources.dtype.itemsize
+        stop = len(sentence)
+        for start in range(0, stop, width):
+            for end in range(start + width, min(start + width * self._longest, stop) + 1, width):
+                yield sentence[start:end], start // width, (end - start) // width
+
+    def select(self, sentences):
+        """The pairs of which both phrases occur in some of the sentences.
+
+        Args:
+            sentences: list of bytes, from `encode`.
+
+        Returns:
+            A dict of key -> set of the keys of its paraphrases.
+        """
+        present = {key for sentence in sentences for key, _, _ in self.phrases(sentence)}
+        width = self._sources.dtype.itemsize
         selected = {}
-        pairs = zip(source_of.tolist(), kept.tolist(), strict=True)
-        for source, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
-            selected[phrase(sources, source_starts[source], source_lengths[source])] = {
-                phrase(targets, target_starts[target], target_lengths[target])
-                for _, target in group
-            }
+        for row, key in self._sources_within(b"".join(sentences)):
+            if key in present:
+                first, last = self._span(self._group_ends, row)
+                start, end = self._span(self._group_token_ends, row)
+                tokens = self._targets[start:end].tobytes()
+                paraphrases = set()
+                start = 0
+                for length in self._target_lengths[first:last].tolist():
+                    end = start + length * width
+                    if tokens[start:end] in present:
+                        paraphrases.add(tokens[start:end])
+                    start = end
+                if paraphrases:
+                    selected[key] = paraphrases
         return selected
 
-    def _load(self):
-        if self._arrays is None:
-            # The last 8 bytes of a gzip file are the check sum and the size of what it holds.
-            with open(self._path, "rb") as file:
-                file.seek(-8, os.SEEK_END)
-                cache = self._cache_folder / f"meteor-paraphrases-{file.read(8).hex()}.npz"
-            self._arrays = _read_cache(cache)
-            if self._arrays is None:
-                self._arrays = _read_pairs(self._path)
-                # A read-only home is no reason to fail: only the next process is slower.
-                with contextlib.suppress(OSError):
-                    _write_cache(cache, self._arrays)
-        return self._arrays
+    def _sources_within(self, tokens):
+        """Yields the rows and keys of the phrases that have no word outside `tokens`."""
+        wanted = np.zeros(len(self._number_of) + 1, bool)
+        wanted[np.frombuffer(tokens, self._sources.dtype)] = True
+        starts = np.concatenate([[0], self._source_ends[:-1]])
+        rows = np.flatnonzero(np.logical_and.reduceat(wanted[self._sources], starts))
+        for row in rows.tolist():
+            start, end = self._span(self._source_ends, row)
+            yield row, self._sources[start:end].tobytes()
+
+    @staticmethod
+    def _span(ends, row):
+        return (ends[row - 1] if row else 0), ends[row]
 
 
-def _starts(lengths):
-    return np.concatenate([[0], np.cumsum(lengths[:-1], dtype=np.int64)])
+def _load(path, cache_folder):
+    # The last 8 bytes of a gzip file are the check sum and the size of what it holds.
+    with open(path, "rb") as file:
+        file.seek(-8, os.SEEK_END)
+        cache = cache_folder / f"meteor-paraphrases-{file.read(8).hex()}.npz"
+    arrays = _read_cache(cache)
+    if arrays is None:
+        arrays = _read_pairs(path)
+        # A read-only home is no reason to fail: only the next process is slower.
+        with contextlib.suppress(OSError):
+            _write_cache(cache, arrays)
+    return arrays
 
 
 def _read_cache(path):
@@ -143,11 +196,14 @@ def _read_pairs(path):
         parts["target_counts"].append(np.array(counts, np.uint32))
         parts["targets"].append(numbers(paraphrases))
         parts["target_lengths"].append(lengths(paraphrases))
-    token_type = np.min_scalar_type(len(number_of))
+    # Numbered in the words' order and written with the high byte first, keys sort as phrases.
+    words = sorted(number_of)
+    rank = np.empty(len(words), np.min_scalar_type(len(words)).newbyteorder(">"))
+    rank[[number_of[word] for word in words]] = np.arange(len(words))
     arrays = {name: np.concatenate(part) for name, part in parts.items()}
-    arrays["sources"] = arrays["sources"].astype(token_type)
-    arrays["targets"] = arrays["targets"].astype(token_type)
-    arrays["words"] = np.frombuffer("\n".join(number_of).encode(), np.uint8)
+    arrays["sources"] = rank[arrays["sources"]]
+    arrays["targets"] = rank[arrays["targets"]]
+    arrays["words"] = np.frombuffer("\n".join(words).encode(), np.uint8)
     return [arrays[name] for name in _ARRAYS]
 
 
