@@ -10,11 +10,11 @@ def image_encoder(preset="efficientnet_lite0_imagenet", **kwargs):
         preset: string or path. A name of the zoo (`"efficientnet_lite0_imagenet"` for speed,
             `"efficientnet_lite2_imagenet"` for quality), a preset folder, or a handle such as
             `"hf://..."`.
-        **kwargs: passed to `ImageEncoder.from_preset`.
+        **kwargs: passed to `ImageEncoder.from_preset`, such as `image_size` or `trainable`.
 
     Returns:
-        A `keras_mmfusion.encoders.ImageEncoder`: it takes images `(batch, height, width, 3)` and
-        gives tokens `(batch, tokens, dim)`.
+        A `keras_mmfusion.encoders.ImageEncoder`: it takes images `(batch, height, width, 3)`,
+        RGB, normalized `(x - 127) / 128`, and gives tokens `(batch, tokens, dim)`.
 
     Raises:
         ValueError: if there is no such preset; the message names the nearest.

@@ -89,6 +89,17 @@ def status(code):
     return lambda handler, content: handler.send_error(code)
 
 
+def redirect(path):
+    """Sends the client on to another path, with its range."""
+
+    def fault(handler, content):
+        handler.send_response(302)
+        handler.send_header("Location", f"/zoo/{path}")
+        handler.end_headers()
+
+    return fault
+
+
 def cut(count):
     """Promises the rest of the file, sends `count` bytes of it and hangs up."""
 

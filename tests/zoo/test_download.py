@@ -113,6 +113,15 @@ def test_an_answer_with_an_unnamed_range_is_an_error(server, cache, preset, cont
     assert_nothing_broken(cache, contents)
 
 
+def test_redirects_are_followed_with_the_range(server, preset, contents):
+    server.files["elsewhere"] = contents["model.weights.h5"]
+    server.faults[WEIGHTS] = always(http_server.redirect("elsewhere"))
+    server.faults["elsewhere"] = iter([http_server.cut(100_000)])
+
+    assert_whole(fetch(preset, server), contents)
+    assert [request.start for request in server.requests_for("elsewhere")] == [0, 100_000]
+
+
 def test_a_stall_is_noticed_and_resumed(server, preset, contents):
     server.faults[WEIGHTS] = iter([http_server.stall(100_000)])
 
