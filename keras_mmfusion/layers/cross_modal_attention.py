@@ -1,0 +1,281 @@
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class CrossModalAttention(keras.layers.Layer):
+    """Multi-head attention of one modality's tokens over another's.
+
+    For each head, with `Q = query W_q`, `K = key W_k`, `V = value W_v`:
+
+    ```
+    Attention(Q, K, V) = softmax(Q Kᵀ / √d_k) V
+    output = concat(head_1, ..., head_n) W_o
+    ```
+
+    The queries come from one modality (say, text), the keys and values from another (say, an
+    image); their last dims may differ. A key is used when its `value_mask`, its `key_mask` and
+    the `attention_mask` all allow it. A query with no key to use gets zeros, before the output
+    projection's bias as after it, so a missing modality adds nothing. Whatever stands in a
+    masked position, NaN included, never reaches the output.
+
+    Softmax runs in float32 under every dtype policy. Unless scores are asked for or attention
+    dropout is active, the backend's fused attention is used, which on PyTorch and JAX does not
+    hold the `(query tokens, key tokens)` matrix in memory.
+
+    Args:
+        num_heads: int. Number of heads.
+        head_dim: int. Size `d_k` of each head.
+        output_dim: int. Size of the output tokens. Defaults to the last dim of `query`.
+        dropout: float. Share of attention weights dropped in training.
+        use_bias: bool. Whether the four projections add a bias.
+        kernel_initializer: initializer of the four kernels.
+
+    Call arguments:
+        query: float tensor `(batch, query_tokens, query_dim)`.
+        value: float tensor `(batch, value_tokens, value_dim)`.
+        key: float tensor `(batch, value_tokens, key_dim)`. Defaults to `value`.
+        query_mask: bool tensor `(batch, query_tokens)`. Output rows of masked queries are zeros.
+        value_mask: bool tensor `(batch, value_tokens)`.
+        key_mask: bool tensor `(batch, value_tokens)`.
+        attention_mask: bool tensor `(batch or 1, query_tokens, value_tokens)`.
+        use_causal_mask: bool. Query `i` uses only keys `0 ... i`.
+        return_attention_scores: bool. Also return the attention weights.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        `(batch, query_tokens, output_dim)`; with `return_attention_scores`, a tuple of that and
+        float32 scores `(batch, num_heads, query_tokens, value_tokens)`.
+
+    Raises:
+        ValueError: if an input is not a batch of tokens, or `key` and `value` differ in length.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion import CrossModalAttention
+    >>> text = np.random.rand(2, 5, 32).astype("float32")
+    >>> image = np.random.rand(2, 49, 1280).astype("float32")
+    >>> attention = CrossModalAttention(num_heads=4, head_dim=8)
+    >>> tuple(attention(text, image, image).shape)
+    (2, 5, 32)
+
+    Reference:
+        Vaswani et al., "Attention Is All You Need", 2017, section 3.2, equation 1.
+    """
+
+    def __init__(
+        self,
+        num_heads=8,
+        head_dim=64,
+        output_dim=None,
+        dropout=0.0,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, size in {"num_heads": num_heads, "head_dim": head_dim}.items():
+            if not isinstance(size, int) or size < 1:
+                raise ValueError(f"`{name}` must be a positive integer. Received: {size!r}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
+        self.num_heads = num_heads
+        self.head_dim = head_dim
+        self.output_dim = output_dim
+        self.dropout = dropout
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.supports_masking = True
+        self.query_dense = self._projection(num_heads * head_dim, "query")
+        self.key_dense = self._projection(num_heads * head_dim, "key")
+        self.value_dense = self._projection(num_heads * head_dim, "value")
+        self.output_dense = None
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def _projection(self, units, name):
+        return keras.layers.Dense(
+            units,
+            use_bias=self.use_bias,
+            kernel_initializer=self.kernel_initializer.clone(),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+
+    def build(self, query_shape, value_shape, key_shape=None):
+        key_shape = value_shape if key_shape is None else key_shape
+        for name, shape in {"query": query_shape, "value": value_shape, "key": key_shape}.items():
+            if len(shape) != 3:
+                raise ValueError(
+                    f"`{name}` must be tokens of shape (batch, tokens, dim). Received shape: "
+                    f"{tuple(shape)}. Flatten a feature map, or add a token axis, first."
+                )
+        if None not in (key_shape[1], value_shape[1]) and key_shape[1] != value_shape[1]:
+            raise ValueError(
+                "`key` and `value` must have the same number of tokens. Received: "
+                f"key shape {tuple(key_shape)}, value shape {tuple(value_shape)}"
+            )
+        self.query_dense.build(query_shape)
+        self.key_dense.build(key_shape)
+        self.value_dense.build(value_shape)
+        self.output_dense = self._projection(self.output_dim or query_shape[-1], "output")
+        self.output_dense.build((*query_shape[:-1], self.num_heads * self.head_dim))
+
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=None,
+    ):
+        keys, values = self.project_key_value(value, key, value_mask, key_mask)
+        mask = self._combine_masks(value_mask, key_mask, attention_mask)
+        return self.attend(
+            query,
+            keys,
+            values,
+            query_mask=query_mask,
+            attention_mask=mask,
+            use_causal_mask=use_causal_mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+
+    def project_key_value(self, value, key=None, value_mask=None, key_mask=None):
+        """Projects keys and values, once, for any number of `attend` calls.
+
+        Args:
+            value, key, value_mask, key_mask: as for the layer's call.
+
+        Returns:
+            Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
+        """
+        if key is None:
+            key, key_mask = value, value_mask if key_mask is None else key_mask
+        keys = self.key_dense(_zero_masked(key, key_mask))
+        values = self.value_dense(_zero_masked(value, value_mask))
+        return self._split_heads(keys), self._split_heads(values)
+
+    def attend(
+        self,
+        query,
+        keys,
+        values,
+        query_mask=None,
+        attention_mask=None,
+        use_causal_mask=False,
+        return_attention_scores=False,
+        training=None,
+    ):
+        """Attends over projected keys and values (`project_key_value`), cached or new.
+
+        Args:
+            query: float tensor `(batch, query_tokens, query_dim)`.
+            keys, values: float tensors `(batch, value_tokens, num_heads, head_dim)`.
+            attention_mask: bool tensor `(batch or 1, query_tokens or 1, value_tokens)`.
+            query_mask, use_causal_mask, return_attention_scores, training: as for the call.
+
+        Returns:
+            What the layer's call returns.
+        """
+        queries = self._split_heads(self.query_dense(_zero_masked(query, query_mask)))
+        if use_causal_mask:
+            causal = _causal_mask(ops.shape(queries)[1], ops.shape(keys)[1])
+            attention_mask = (
+                causal if attention_mask is None else ops.logical_and(attention_mask, causal)
+            )
+        if attention_mask is not None:
+            has_key = ops.any(attention_mask, axis=-1)
+            query_mask = has_key if query_mask is None else ops.logical_and(query_mask, has_key)
+            # A row without keys attends to all, finitely, and is zeroed below: some backends'
+            # attention gives NaN, and NaN gradients, for a row of nothing.
+            empty = ops.expand_dims(ops.logical_not(has_key), -1)
+            attention_mask = ops.logical_or(attention_mask, empty)
+        needs_scores = return_attention_scores or (training and self.dropout > 0)
+        scores = None
+        if needs_scores:
+            scores = self._scores(queries, keys, attention_mask)
+            weights = ops.cast(scores, self.compute_dtype)
+            weights = self.dropout_layer(weights, training=training)
+            attended = ops.einsum("bhqk,bkhd->bqhd", weights, values)
+        else:
+            mask = None if attention_mask is None else ops.expand_dims(attention_mask, 1)
+            attended = ops.dot_product_attention(queries, keys, values, mask=mask)
+            attended = ops.cast(attended, self.compute_dtype)
+        output = self.output_dense(self._merge_heads(attended))
+        output = _zero_masked(output, query_mask)
+        if not return_attention_scores:
+            return output
+        row_mask = None if query_mask is None else ops.expand_dims(query_mask, 1)
+        return output, _zero_masked(scores, row_mask)
+
+    def _scores(self, queries, keys, mask):
+        scores = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
+        scores = ops.cast(scores, "float32") / np.sqrt(self.head_dim)
+        if mask is None:
+            return ops.softmax(scores, axis=-1)
+        scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
+        return ops.softmax(scores, axis=-1)
+
+    def _combine_masks(self, value_mask, key_mask, attention_mask):
+        combined = None
+        for mask in (value_mask, key_mask):
+            if mask is not None:
+                mask = ops.expand_dims(ops.cast(mask, "bool"), 1)
+                combined = mask if combined is None else ops.logical_and(combined, mask)
+        if attention_mask is not None:
+            mask = ops.cast(attention_mask, "bool")
+            combined = mask if combined is None else ops.logical_and(combined, mask)
+        return combined
+
+    def _split_heads(self, x):
+        return ops.reshape(x, (*_batch_and_tokens(x), self.num_heads, self.head_dim))
+
+    def _merge_heads(self, x):
+        return ops.reshape(x, (*_batch_and_tokens(x), self.num_heads * self.head_dim))
+
+    def compute_output_spec(self, query, value, key=None, return_attention_scores=False, **kwargs):
+        shape = (*query.shape[:-1], self.output_dim or query.shape[-1])
+        output = keras.KerasTensor(shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        scores_shape = (query.shape[0], self.num_heads, query.shape[1], value.shape[1])
+        return output, keras.KerasTensor(scores_shape, dtype="float32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "head_dim": self.head_dim,
+            "output_dim": self.output_dim,
+            "dropout": self.dropout,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
+
+
+def _zero_masked(x, mask):
+    """Zeros where the mask is False. `where`, not a product: NaN times 0 is NaN."""
+    if mask is None:
+        return x
+    return ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros_like(x))
+
+
+def _causal_mask(query_tokens, key_tokens):
+    rows = ops.expand_dims(ops.arange(query_tokens), 1)
+    columns = ops.expand_dims(ops.arange(key_tokens), 0)
+    return ops.expand_dims(rows >= columns, 0)
+
+
+def _batch_and_tokens(x):
+    """The first two dims for `reshape`, with `-1` for the one that is not known statically."""
+    if x.shape[1] is None:
+        return ops.shape(x)[0], -1
+    return -1, x.shape[1]

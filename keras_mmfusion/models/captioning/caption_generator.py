@@ -1,0 +1,209 @@
+import dataclasses
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.models.captioning.beam_search import beam_search
+from keras_mmfusion.models.captioning.caption import Caption
+from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.image_batches import image_batches
+from keras_mmfusion.models.captioning.sampling import sample_captions
+from keras_mmfusion.models.compiled_function import compiled_function
+
+
+class CaptionGenerator:
+    """Runs a captioning model's search in compiled functions, one for each way of decoding.
+
+    Args:
+        model: `ImageCaptioningModel`.
+    """
+
+    def __init__(self, model):
+        self.model = model
+        self.reset()
+
+    def reset(self):
+        """Forgets the compiled functions, as after a change of the model."""
+        self._functions = {}
+
+    def generate(
+        self,
+        images,
+        beams=4,
+        hypotheses=1,
+        length_penalty=0.7,
+        no_repeat_ngram=0,
+        sample=False,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=None,
+        min_length=1,
+        max_length=None,
+        batch_size=32,
+        details=False,
+    ):
+        """Captions for images.
+
+        Args:
+            images: one image or several: paths, encoded bytes, PIL images, arrays, tensors, or a
+                `tf.data.Dataset` of images or of dicts with `"images"`.
+            beams: int. Width of the beam search; 1 is greedy.
+            hypotheses: int. Captions to return for each image, best first. With more than one, a
+                list of them stands in place of each caption.
+            length_penalty: float. See `DecodingSettings`.
+            no_repeat_ngram: int. No n-gram of this many words occurs twice.
+            sample: bool. Draw captions at random instead of searching.
+            temperature, top_k, top_p: of the draw. See `DecodingSettings`.
+            seed: int. The same seed gives the same draw.
+            min_length: int. Fewest words of a caption.
+            max_length: int. Most tokens of a caption, the end included. Defaults to the
+                preprocessor's sequence length.
+            batch_size: int. Images decoded together.
+            details: bool. Return `Caption` objects with scores, log-probabilities and attention.
+
+        Returns:
+            For one image a string or `Caption`, for several a list.
+        """
+        model = self.model
+        if model.preprocessor is None:
+            raise ValueError(
+                "`generate` needs a preprocessor, for its tokenizer and image size. Set "
+                "`model.preprocessor = CaptioningPreprocessor(...)`, or use `generate_tokens`."
+            )
+        limit = model.preprocessor.sequence_length
+        max_length = limit if max_length is None else max_length
+        if max_length > limit:
+            raise ValueError(
+                f"`max_length` must be at most {limit}, the preprocessor's sequence length. "
+                f"Received: {max_length}"
+            )
+        if hypotheses < 1 or (not sample and hypotheses > beams):
+            raise ValueError(
+                "`hypotheses` must be at least 1 and, in a search, at most `beams`. Received: "
+                f"hypotheses={hypotheses}, beams={beams}"
+            )
+        settings = DecodingSettings(
+            max_length=max_length,
+            min_length=min_length,
+            beams=1 if sample else beams,
+            length_penalty=length_penalty,
+            no_repeat_ngram=no_repeat_ngram,
+            samples=hypotheses if sample else 0,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+        )
+        rng = np.random.default_rng(seed)
+        batches, single = image_batches(images, model.preprocessor, batch_size)
+        captions = []
+        for batch in batches:
+            captions += self._generate_batch(batch, settings, hypotheses, rng, details)
+        return captions[0] if single else captions
+
+    def generate_tokens(self, images, settings, special, noise=None):
+        """Token ids of preprocessed images: the search alone, without text or images files.
+
+        Args:
+            images: float tensor `(batch, height, width, 3)`.
+            settings: `DecodingSettings`.
+            special: `SpecialTokens`.
+            noise: with `settings.samples`, float array `(batch, samples, max_length)` of uniform
+                numbers.
+
+        Returns:
+            Ids `(batch, hypotheses, max_length)` and scores `(batch, hypotheses)`, NumPy arrays.
+        """
+        key = (settings, special)
+        if key not in self._functions:
+            self._functions[key] = compiled_function(
+                self.model, _SearchFunction(self.model, settings, special)
+            )
+        inputs = (images,) if noise is None else (images, noise)
+        ids, scores = self._functions[key](*inputs)
+        return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
+
+    def _generate_batch(self, images, settings, hypotheses, rng, details):
+        tokenizer = self.model.preprocessor.tokenizer
+        special = SpecialTokens(
+            start=tokenizer.start_token_id,
+            end=tokenizer.end_token_id,
+            pad=tokenizer.pad_token_id,
+            blocked=(tokenizer.unknown_token_id,),
+        )
+        noise = None
+        if settings.samples:
+            shape = (len(images), settings.samples, settings.max_length)
+            noise = rng.random(shape).astype("float32")
+        ids, scores = self.generate_tokens(images, settings, special, noise)
+        ids, scores = ids[:, :hypotheses], scores[:, :hypotheses]
+        texts = self.model.preprocessor.generate_postprocess(ids.reshape(-1, ids.shape[-1]))
+        results = texts
+        if details:
+            results = self._with_details(images, ids, scores.reshape(-1), texts)
+        if hypotheses == 1:
+            return list(results)
+        return [results[i : i + hypotheses] for i in range(0, len(results), hypotheses)]
+
+    def _with_details(self, images, ids, scores, texts):
+        """Log-probabilities and attention, by one more pass over the finished captions."""
+        key = ("details", ids.shape[1:])
+        if key not in self._functions:
+            self._functions[key] = compiled_function(self.model, _DetailsFunction(self.model))
+        log_probs, attention = (
+            ops.convert_to_numpy(x)
+            for x in self._functions[key](images, self._with_start(ids), ids)
+        )
+        tokenizer = self.model.preprocessor.tokenizer
+        grid = getattr(self.model.image_encoder, "grid", (-1, attention.shape[-1]))
+        captions = []
+        for row, (text, score) in enumerate(zip(texts, scores, strict=True)):
+            image, place = divmod(row, ids.shape[1])
+            length = int(np.sum(ids[image, place] != tokenizer.pad_token_id))
+            captions.append(
+                Caption(
+                    text=text,
+                    score=float(score),
+                    tokens=[tokenizer.id_to_token(int(i)) for i in ids[image, place, :length]],
+                    token_log_probs=log_probs[image, place, :length],
+                    attention=attention[image, place, :length].reshape(length, *grid),
+                )
+            )
+        return captions
+
+    def _with_start(self, ids):
+        start = np.full((*ids.shape[:2], 1), self.model.preprocessor.tokenizer.start_token_id)
+        return np.concatenate([start, ids[:, :, :-1]], axis=-1).astype("int32")
+
+
+@dataclasses.dataclass(frozen=True)
+class _SearchFunction:
+    model: keras.Model
+    settings: DecodingSettings
+    special: SpecialTokens
+
+    def __call__(self, images, noise=None):
+        settings = self.settings
+        image_tokens = self.model.encode(images, training=False)
+        step, cache = self.model.decoding_step(
+            image_tokens, settings.max_length, settings.samples or settings.beams
+        )
+        if settings.samples:
+            return sample_captions(step, cache, noise, settings, self.special)
+        batch_size = ops.shape(image_tokens)[0]
+        return beam_search(step, cache, batch_size, settings, self.special)
+
+
+@dataclasses.dataclass(frozen=True)
+class _DetailsFunction:
+    model: keras.Model
+
+    def __call__(self, images, inputs, targets):
+        image_tokens = self.model.encode(images, training=False)
+        logits, attention = self.model.decode(
+            image_tokens, inputs, return_attention_scores=True, training=False
+        )
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        log_probs = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
+        return ops.squeeze(log_probs, -1), attention

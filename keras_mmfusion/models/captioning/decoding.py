@@ -1,0 +1,126 @@
+"""What beam search and sampling share: their settings, the rules on the next token, small tensor helpers.
+
+Hypotheses of a batch travel as `(batch, hypotheses, ...)`; `tokens[..., 0]` is the start token.
+A *step* is a function `(tokens, index, ancestors, cache) -> (logits, cache)`: the logits
+`(batch, hypotheses, vocabulary)` of the token that follows position `index`. `ancestors`
+`(batch, hypotheses, length)` names, for every position, the slot in which the hypothesis's token
+was computed, so that cached keys and values never have to move when beams change places.
+"""
+
+import dataclasses
+
+from keras import ops
+
+NEVER = -1e9  # log-probability of what is not allowed: finite, so that 0 * NEVER is no NaN
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingSettings:
+    """How captions are decoded.
+
+    Attributes:
+        max_length: int. Most tokens of a caption, its end token included.
+        min_length: int. Fewest words before the end token is allowed.
+        beams: int. Width of the beam search; 1 is greedy search.
+        length_penalty: float. A hypothesis scores its log-probability divided by
+            `tokens ** length_penalty`: 0 prefers short captions, larger values longer ones.
+        no_repeat_ngram: int. No n-gram of this many words occurs twice; 0 allows all.
+        samples: int. With more than 0, that many captions are drawn at random instead of searched.
+        temperature, top_k, top_p: of the draw: the logits are divided by `temperature`; only the
+            `top_k` likeliest tokens stay, and of them the fewest that hold `top_p` of the mass.
+    """
+
+    max_length: int
+    min_length: int = 1
+    beams: int = 4
+    length_penalty: float = 0.7
+    no_repeat_ngram: int = 0
+    samples: int = 0
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self):
+        for name in ("max_length", "min_length", "beams"):
+            _check(name, getattr(self, name), lambda v: int(v) == v and v >= 1, "an integer >= 1")
+        for name in ("no_repeat_ngram", "samples"):
+            _check(name, getattr(self, name), lambda v: int(v) == v and v >= 0, "an integer >= 0")
+        _check("temperature", self.temperature, lambda v: v > 0, "a number > 0")
+        if self.min_length >= self.max_length:
+            raise ValueError(
+                f"`min_length` must be below `max_length`. Received: min_length={self.min_length}, "
+                f"max_length={self.max_length}"
+            )
+        if self.top_k is not None:
+            _check("top_k", self.top_k, lambda v: int(v) == v and v >= 1, "an integer >= 1")
+        if self.top_p is not None:
+            _check("top_p", self.top_p, lambda v: 0 < v <= 1, "in (0, 1]")
+
+
+def _check(name, value, valid, expected):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not valid(value):
+        raise ValueError(f"`{name}` must be {expected}. Received: {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecialTokens:
+    """Ids with a meaning in decoding; `blocked` ones are never generated."""
+
+    start: int
+    end: int
+    pad: int
+    blocked: tuple[int, ...] = ()
+
+
+def next_log_probs(logits, tokens, index, settings, special):
+    """Log-probabilities of the next token, `NEVER` where a rule forbids it."""
+    vocabulary_size = logits.shape[-1]
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    ids = ops.arange(vocabulary_size, dtype="int32")
+    forbidden = ops.zeros((vocabulary_size,), dtype="bool")
+    for blocked in (special.start, special.pad, *special.blocked):
+        forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
+    too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
+    forbidden = ops.logical_or(forbidden, too_short)
+    log_probs = ops.where(forbidden, NEVER, log_probs)
+    if settings.no_repeat_ngram:
+        repeats = _repeated_ngrams(tokens, index, settings.no_repeat_ngram, vocabulary_size)
+        log_probs = ops.where(repeats, NEVER, log_probs)
+    return log_probs
+
+
+def _repeated_ngrams(tokens, index, n, vocabulary_size):
+    """Bool `(batch, hypotheses, vocabulary)`: tokens that would complete an n-gram seen before."""
+    hypotheses, length = tokens.shape[1:]
+    starts = max(length - n + 1, 0)
+    seen = ops.arange(starts, dtype="int32") + (n - 1) <= index
+    seen = ops.logical_and(seen, ops.arange(starts, dtype="int32") >= 1)
+    match = ops.broadcast_to(seen, ops.shape(tokens[..., :starts]))
+    for offset in range(n - 1):
+        newest = ops.take(tokens, ops.maximum(index - (n - 2) + offset, 0), axis=-1)
+        window = tokens[..., offset : offset + starts]
+        match = ops.logical_and(match, ops.equal(window, ops.expand_dims(newest, -1)))
+    rows = ops.shape(tokens)[0] * hypotheses
+    row = ops.reshape(ops.arange(rows, dtype="int32"), (-1, hypotheses, 1))
+    row = ops.broadcast_to(row, ops.shape(match))
+    places = ops.stack([row, tokens[..., n - 1 :]], axis=-1)
+    counts = ops.scatter(
+        ops.reshape(places, (-1, 2)),
+        ops.reshape(ops.cast(match, "int32"), (-1,)),
+        (rows, vocabulary_size),
+    )
+    return ops.reshape(counts > 0, (-1, hypotheses, vocabulary_size))
+
+
+def gather(x, indices):
+    """Rows `indices` `(batch, n)` along the second axis of `x` `(batch, hypotheses, ...)`."""
+    extra = (1,) * (len(x.shape) - 2)
+    indices = ops.reshape(indices, (-1, indices.shape[1], *extra))
+    indices = ops.broadcast_to(indices, (*ops.shape(indices)[:2], *x.shape[2:]))
+    return ops.take_along_axis(x, indices, axis=1)
+
+
+def write_at(x, index, value):
+    """`x` `(..., length)` with `value` `(...)` at position `index` of the last axis."""
+    position = ops.equal(ops.arange(x.shape[-1], dtype="int32"), index)
+    return ops.where(position, ops.expand_dims(ops.cast(value, x.dtype), -1), x)

@@ -1,0 +1,265 @@
+import keras
+import keras_hub
+from keras import ops
+
+from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
+from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
+from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.preset_folder import load_preset, save_preset
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class ImageCaptioningModel(keras_hub.models.Task):
+    """Image captioning: encode the image, attend over it from the caption, decode.
+
+    ```
+    image_tokens = image_encoder(images)
+    embeddings = text_decoder.embedding(captions)
+    attended = cross_modal_attention(embeddings, image_tokens, image_tokens)
+    logits = text_decoder(embeddings + attended)
+    ```
+
+    Each part can be a layer of your own or a KerasHub backbone: `image_encoder` gives tokens
+    `(batch, tokens, dim)` or a feature map `(batch, height, width, channels)`; `text_decoder` has
+    an `embedding` layer and maps embeddings to vocabulary logits, each position from earlier ones
+    only; `cross_modal_attention` is called as Keras's attention layers are. A decoder other than
+    `TextDecoder` generates without cached keys and values.
+
+    With a `preprocessor`, `fit`, `evaluate` and `generate` take raw images and strings;
+    `preprocessor=None` opts out.
+
+    Args:
+        image_encoder: layer or model, images to tokens.
+        text_decoder: layer, embeddings to logits, with an `embedding` attribute.
+        cross_modal_attention: layer called as `(query, value, key)`.
+        preprocessor: `CaptioningPreprocessor` or `None`.
+
+    Call arguments:
+        images: float tensor `(batch, height, width, 3)`, preprocessed; or a dict of all inputs:
+            `"images"` or, already encoded, `"image_tokens"`; and `"captions"`.
+        captions: int tensor `(batch, tokens)`, starting with the start token; or
+            `(batch, captions, tokens)`: the captions of an image share one pass of the encoder.
+
+    Output shape:
+        Vocabulary logits, as `captions` with a last dim of `vocabulary_size`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion import (
+    ...     CrossModalAttention, ImageCaptioningModel, ImageEncoder, TextDecoder)
+    >>> image_encoder = ImageEncoder(image_size=64)
+    >>> text_decoder = TextDecoder(vocabulary_size=50, dim=32, num_layers=1, num_heads=2)
+    >>> cross_modal_attention = CrossModalAttention(num_heads=2, head_dim=16)
+    >>> model = ImageCaptioningModel(image_encoder, text_decoder, cross_modal_attention)
+    >>> images = np.zeros((2, 64, 64, 3), "float32")
+    >>> captions = np.array([[1, 4, 5, 2], [1, 6, 2, 0]])
+    >>> tuple(model(images, captions).shape)
+    (2, 4, 50)
+
+    Reference:
+        The attention over image features: Xu et al., "Show, Attend and Tell", 2015.
+    """
+
+    backbone_cls = ImageEncoder
+    preprocessor_cls = CaptioningPreprocessor
+    parts = ("image_encoder", "text_decoder", "cross_modal_attention", "preprocessor")
+
+    def __init__(
+        self, image_encoder, text_decoder, cross_modal_attention, preprocessor=None, **kwargs
+    ):
+        self._init_parts(image_encoder, text_decoder, preprocessor, cross_modal_attention, **kwargs)
+
+    def _init_parts(
+        self, image_encoder, text_decoder, preprocessor, cross_modal_attention=None, **kwargs
+    ):
+        super().__init__(compile=False, **kwargs)
+        if not hasattr(text_decoder, "embedding"):
+            raise ValueError(
+                "`text_decoder` must have an `embedding` layer, called on token ids. "
+                f"Received: {text_decoder!r}"
+            )
+        self.image_encoder = image_encoder
+        self.text_decoder = text_decoder
+        if cross_modal_attention is not None:
+            self.cross_modal_attention = cross_modal_attention
+        self.preprocessor = preprocessor
+        self.generator = CaptionGenerator(self)
+        self.compile()
+        image_shape = getattr(image_encoder, "input_shape", None)
+        if isinstance(image_shape, tuple) and None not in image_shape[1:]:
+            self.build(image_shape)
+
+    @property
+    def backbone(self):
+        return getattr(self, "image_encoder", None)
+
+    def build(self, images_shape, captions_shape=None):
+        """Builds every part by a symbolic call, so that all weights exist before loading."""
+        if isinstance(images_shape, dict):
+            images_shape = images_shape.get("images")
+        if images_shape is not None:
+            images = keras.KerasTensor((None, *images_shape[1:]), dtype="float32")
+            self.decode(self.encode(images), keras.KerasTensor((None, 2), dtype="int32"))
+        self.built = True
+
+    def call(self, images, captions=None, training=None):
+        image_tokens = None
+        if isinstance(images, dict):
+            inputs = images
+            captions = inputs["captions"]
+            images, image_tokens = inputs.get("images"), inputs.get("image_tokens")
+        if captions is None:
+            raise ValueError(
+                "`captions` is missing: call `model(images, captions)` with token ids, or "
+                "`model.generate(images)` for captions."
+            )
+        if image_tokens is None:
+            image_tokens = self.encode(images, training=training)
+        return self.decode(image_tokens, captions, training=training)
+
+    def encode(self, images, training=None):
+        """Tokens `(batch, tokens, dim)` of the images; a feature map is laid out row by row."""
+        features = self.image_encoder(images, training=training)
+        if len(features.shape) == 4:
+            if keras.config.image_data_format() == "channels_first":
+                features = ops.transpose(features, (0, 2, 3, 1))
+            height, width, channels = features.shape[1:]
+            features = ops.reshape(features, (-1, height * width, channels))
+        return features
+
+    def decode(self, image_tokens, captions, return_attention_scores=False, training=None):
+        """Logits of captions `(batch, [captions,] tokens)`, given the encoded image.
+
+        With `return_attention_scores`, a tuple with the attention over the image tokens, averaged
+        over heads and layers: `(batch, [captions,] tokens, image_tokens)`, float32.
+        """
+        ids = ops.cast(captions, "int32")
+        count, length = (1, ids.shape[1]) if len(ids.shape) == 2 else ids.shape[1:]
+        x = self.text_decoder.embedding(ops.reshape(ids, (-1, length)))
+        logits, scores = self._attend_and_decode(
+            x, image_tokens, count, return_attention_scores, training
+        )
+        shape = (-1, length) if len(ids.shape) == 2 else (-1, count, length)
+        logits = ops.reshape(logits, (*shape, logits.shape[-1]))
+        if not return_attention_scores:
+            return logits
+        return logits, ops.reshape(scores, (*shape, scores.shape[-1]))
+
+    def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
+        """From embeddings `(batch * count, length, dim)` to logits of the same rows."""
+        length, dim = x.shape[1:]
+        attended = self.cross_modal_attention(
+            ops.reshape(x, (-1, count * length, dim)),
+            image_tokens,
+            image_tokens,
+            **({"return_attention_scores": True} if return_attention_scores else {}),
+        )
+        scores = None
+        if return_attention_scores:
+            attended, scores = attended
+            scores = ops.mean(scores, axis=1)
+        x = x + ops.reshape(attended, (-1, length, dim))
+        return self.text_decoder(x, training=training), scores
+
+    def decoding_step(self, image_tokens, length, hypotheses):
+        """The step function of `decoding` for these images, and its empty cache."""
+        if not isinstance(self.text_decoder, TextDecoder):
+            return self.uncached_step(image_tokens), ()
+        decoder = self.text_decoder
+        attend = self._cached_attention(image_tokens)
+        context = decoder.project_context(image_tokens)
+        cache = decoder.empty_cache(ops.shape(image_tokens)[0], length, hypotheses)
+        times = ops.arange(length, dtype="int32")
+        slots = ops.arange(hypotheses, dtype="int32")
+
+        def step(tokens, index, ancestors, cache):
+            ids = ops.expand_dims(ops.take(tokens, index, axis=-1), -1)
+            x = ops.squeeze(decoder.embedding(ids, start_index=index), 2)
+            written = ops.expand_dims(times <= index, -1)
+            descends = ops.equal(ops.expand_dims(ancestors[:, :, :length], -1), slots)
+            slot_mask = ops.reshape(
+                ops.logical_and(descends, written), (-1, hypotheses, length * hypotheses)
+            )
+            write_mask = ops.reshape(ops.equal(times, index), (1, length, 1, 1, 1))
+            return decoder.step(attend(x), cache, slot_mask, write_mask, context)
+
+        return step, cache
+
+    def _cached_attention(self, image_tokens):
+        """A function from embeddings to what the decoder takes; keys and values computed once."""
+        attention = self.cross_modal_attention
+        if not hasattr(attention, "project_key_value"):
+            return lambda x: x + attention(x, image_tokens, image_tokens)
+        context = attention.project_key_value(image_tokens)
+        return lambda x: x + attention.attend(x, *context)
+
+    def uncached_step(self, image_tokens):
+        """A step function that decodes the whole caption so far, for any decoder."""
+
+        def step(tokens, index, ancestors, cache):
+            logits = self.decode(image_tokens, tokens[:, :, :-1])
+            return ops.take(logits, index, axis=2), cache
+
+        return step
+
+    def generate(self, images, **settings):
+        """Captions for images. See `CaptionGenerator.generate` for the arguments.
+
+        Args:
+            images: one image or several: paths, encoded bytes, PIL images, arrays, tensors, or a
+                `tf.data.Dataset` of images or of dicts with `"images"`.
+            **settings: how to decode: `beams`, `length_penalty`, `top_k`, ...
+
+        Returns:
+            A string for one image, a list of strings for several; with `details=True`, `Caption`
+            objects in their place.
+        """
+        return self.generator.generate(images, **settings)
+
+    def compile(self, optimizer="auto", loss="auto", weighted_metrics="auto", **kwargs):
+        """Keras's `compile`; the defaults are AdamW at 1e-4, label smoothing and token accuracy."""
+        if optimizer == "auto":
+            optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
+        if loss == "auto":
+            loss = SmoothedCrossEntropy(label_smoothing=0.1)
+        if weighted_metrics == "auto":
+            weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
+        self.generator.reset()
+
+    def save_to_preset(self, preset_dir):
+        """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""
+        save_preset(self, preset_dir)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, dtype=None):
+        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
+
+        Args:
+            preset: string or path.
+            load_weights: bool. Whether to load the weights or leave them random.
+            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
+                policy that the preset was saved with.
+
+        Returns:
+            A model of the class that the preset names.
+        """
+        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
+
+    def get_config(self):
+        parts = {name: getattr(self, name) for name in self.parts}
+        return {
+            **{name: keras.saving.serialize_keras_object(part) for name, part in parts.items()},
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = {
+            name: keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
+            for name, value in config.items()
+        }
+        return cls(**config)

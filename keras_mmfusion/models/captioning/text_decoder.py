@@ -1,0 +1,200 @@
+import keras
+import keras_hub
+from keras import ops
+
+from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class TextDecoder(keras.layers.Layer):
+    """A causal pre-norm Transformer decoder with tied embeddings.
+
+    ```
+    x = TokenEmbedding(ids) + PositionEmbedding            # decoder.embedding(ids)
+    x = Block_n(... Block_1(x))                            # TextDecoderBlock
+    logits = LayerNorm(x) TokenEmbeddingᵀ                  # decoder(x)
+    ```
+
+    Args:
+        vocabulary_size: int. Number of token ids.
+        dim: int. Size of the tokens.
+        num_layers: int. Number of blocks.
+        num_heads: int. Attention heads; must divide `dim`.
+        mlp_dim: int. Hidden units of each block's MLP. Defaults to `4 * dim`.
+        sequence_length: int. Longest caption, in tokens.
+        dropout: float. Dropout of the embeddings and of every branch.
+        cross_attention: bool. Whether every block also attends over the encoder's tokens; they
+            are then passed to the call (see `TransformerCaptioner`).
+
+    Call arguments:
+        x: float tensor `(batch, tokens, dim)`, what `decoder.embedding(ids)` gives; or
+            `(batch, captions, tokens, dim)`, where the captions of a row share its encoder tokens.
+        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`, with
+            `cross_attention=True`.
+        encoder_mask: bool tensor `(batch, encoder_tokens)`.
+        padding_mask: bool tensor, as `x` without its last dim. Not needed for padding at the end:
+            no earlier token sees it.
+        return_attention_scores: bool. Also return the cross-attention weights of every block.
+
+    Output shape:
+        Logits, float, as `x` with `vocabulary_size` for the last dim. With
+        `return_attention_scores`, a tuple of that and scores
+        `(num_layers, batch, num_heads, captions * tokens, encoder_tokens)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion import TextDecoder
+    >>> decoder = TextDecoder(vocabulary_size=100, dim=32, num_layers=2, num_heads=4)
+    >>> tuple(decoder(decoder.embedding(np.array([[1, 5, 7]]))).shape)
+    (1, 3, 100)
+
+    Reference:
+        Vaswani et al., 2017; tied embeddings: Press and Wolf, "Using the Output Embedding to
+        Improve Language Models", 2017.
+    """
+
+    def __init__(
+        self,
+        vocabulary_size=10_000,
+        dim=384,
+        num_layers=3,
+        num_heads=6,
+        mlp_dim=None,
+        sequence_length=32,
+        dropout=0.1,
+        cross_attention=False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        if dim % num_heads:
+            raise ValueError(
+                f"`num_heads` must divide `dim`. Received: dim={dim}, num_heads={num_heads}"
+            )
+        self.vocabulary_size = vocabulary_size
+        self.dim = dim
+        self.num_layers = num_layers
+        self.num_heads = num_heads
+        self.mlp_dim = mlp_dim or 4 * dim
+        self.sequence_length = sequence_length
+        self.dropout = dropout
+        self.cross_attention = cross_attention
+        self.embedding = keras_hub.layers.TokenAndPositionEmbedding(
+            vocabulary_size=vocabulary_size,
+            sequence_length=sequence_length,
+            embedding_dim=dim,
+            tie_weights=True,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            dtype=self.dtype_policy,
+            name="embedding",
+        )
+        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.blocks = [
+            TextDecoderBlock(
+                num_heads,
+                self.mlp_dim,
+                dropout,
+                cross_attention,
+                dtype=self.dtype_policy,
+                name=f"block_{i}",
+            )
+            for i in range(num_layers)
+        ]
+        self.final_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=self.dtype_policy, name="final_norm"
+        )
+
+    def build(self, x_shape, encoder_tokens_shape=None):
+        if self.cross_attention and encoder_tokens_shape is None:
+            raise ValueError(
+                "A `TextDecoder` with `cross_attention=True` needs `encoder_tokens` in its call; "
+                "`TransformerCaptioner` passes them."
+            )
+        if not self.embedding.built:
+            self.embedding.build((None, None))
+        for block in self.blocks:
+            block.build((None, None, None, self.dim), encoder_tokens_shape)
+        self.final_norm.build((None, None, self.dim))
+
+    def call(
+        self,
+        x,
+        encoder_tokens=None,
+        encoder_mask=None,
+        padding_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        one_caption = len(x.shape) == 3
+        if one_caption:
+            x = ops.expand_dims(x, 1)
+        x = self.embedding_dropout(x, training=training)
+        scores = []
+        for block in self.blocks:
+            x = block(
+                x,
+                context=block.project_context(encoder_tokens, encoder_mask),
+                encoder_mask=encoder_mask,
+                padding_mask=padding_mask,
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            if return_attention_scores:
+                x, block_scores = x
+                scores.append(block_scores)
+        logits = self.logits(x)
+        if one_caption:
+            logits = ops.squeeze(logits, 1)
+        return (logits, ops.stack(scores)) if return_attention_scores else logits
+
+    def logits(self, x):
+        """Vocabulary logits of the last block's tokens."""
+        return self.embedding.token_embedding(self.final_norm(x), reverse=True)
+
+    def empty_cache(self, batch_size, length, hypotheses):
+        """Zeros for `step`: per block, keys and values of `length` tokens to come."""
+        shape = (batch_size, length, hypotheses, self.num_heads, self.dim // self.num_heads)
+        return [
+            tuple(ops.zeros(shape, dtype=self.compute_dtype) for _ in range(2)) for _ in self.blocks
+        ]
+
+    def project_context(self, encoder_tokens, encoder_mask=None):
+        """The cross-attention keys and values of every block, computed once for an image."""
+        return [block.project_context(encoder_tokens, encoder_mask) for block in self.blocks]
+
+    def step(self, x, cache, slot_mask, write_mask, context=None, encoder_mask=None):
+        """Logits of the token after `x`, one token for each hypothesis, with cached attention.
+
+        Args:
+            x: float tensor `(batch, hypotheses, dim)`: embeddings of the newest tokens.
+            cache: from `empty_cache` or the last step.
+            slot_mask, write_mask, encoder_mask: see `TextDecoderBlock.step`.
+            context: from `project_context`.
+
+        Returns:
+            Logits `(batch, hypotheses, vocabulary_size)` and the new cache.
+        """
+        context = context or [None] * self.num_layers
+        new_cache = []
+        for block, block_cache, block_context in zip(self.blocks, cache, context, strict=True):
+            x, block_cache = block.step(
+                x, block_cache, block_context, encoder_mask, slot_mask, write_mask
+            )
+            new_cache.append(block_cache)
+        return self.logits(x), new_cache
+
+    def compute_output_shape(self, x_shape, encoder_tokens_shape=None):
+        return (*x_shape[:-1], self.vocabulary_size)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "dim": self.dim,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "sequence_length": self.sequence_length,
+            "dropout": self.dropout,
+            "cross_attention": self.cross_attention,
+        }

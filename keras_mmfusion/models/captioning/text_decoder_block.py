@@ -1,0 +1,173 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class TextDecoderBlock(keras.layers.Layer):
+    """One block of a causal pre-norm Transformer decoder.
+
+    ```
+    x = x + SelfAttention(LayerNorm(x))
+    x = x + CrossModalAttention(LayerNorm(x), encoder_tokens)     # with cross_attention=True
+    x = x + MLP(LayerNorm(x))                                     # Dense, GELU, Dense
+    ```
+
+    Args:
+        num_heads: int. Attention heads; they share the token dim.
+        mlp_dim: int. Hidden units of the MLP.
+        dropout: float. Dropout of each branch before it is added.
+        cross_attention: bool. Whether the block attends over `encoder_tokens`.
+
+    Call arguments:
+        x: float tensor `(batch, captions, tokens, dim)`; the captions of a row share its
+            `encoder_tokens`.
+        context: keys and values of the encoder's tokens, from `project_context`, or `None`.
+        encoder_mask: bool tensor `(batch, encoder_tokens)`.
+        padding_mask: bool tensor `(batch, captions, tokens)`.
+
+    Output shape:
+        As `x`; with `return_attention_scores=True` a tuple with the cross-attention weights
+        `(batch, num_heads, captions * tokens, encoder_tokens)`.
+
+    Reference:
+        Vaswani et al., 2017, section 3.1; pre-norm: Xiong et al., "On Layer Normalization in the
+        Transformer Architecture", 2020, figure 1b.
+    """
+
+    def __init__(self, num_heads, mlp_dim, dropout=0.1, cross_attention=False, **kwargs):
+        super().__init__(**kwargs)
+        self.num_heads = num_heads
+        self.mlp_dim = mlp_dim
+        self.dropout = dropout
+        self.cross_attention = cross_attention
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, x_shape, encoder_shape=None):
+        dim = x_shape[-1]
+        tokens_shape = (None, None, dim)
+        self.self_norm, self.self_attention = self._attention("self", tokens_shape, tokens_shape)
+        if self.cross_attention:
+            self.cross_norm, self.cross_attention_layer = self._attention(
+                "cross", tokens_shape, (None, None, encoder_shape[-1])
+            )
+        self.mlp_norm = self._norm("mlp_norm", tokens_shape)
+        self.mlp_hidden = keras.layers.Dense(
+            self.mlp_dim, activation="gelu", dtype=self.dtype_policy, name="mlp_hidden"
+        )
+        self.mlp_output = keras.layers.Dense(dim, dtype=self.dtype_policy, name="mlp_output")
+        self.mlp_hidden.build(tokens_shape)
+        self.mlp_output.build((None, None, self.mlp_dim))
+
+    def _norm(self, name, shape):
+        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+        norm.build(shape)
+        return norm
+
+    def _attention(self, name, query_shape, value_shape):
+        dim = query_shape[-1]
+        attention = CrossModalAttention(
+            num_heads=self.num_heads,
+            head_dim=dim // self.num_heads,
+            dropout=self.dropout if name == "cross" else 0.0,
+            dtype=self.dtype_policy,
+            name=f"{name}_attention",
+        )
+        attention.build(query_shape, value_shape)
+        return self._norm(f"{name}_norm", query_shape), attention
+
+    def project_context(self, encoder_tokens, encoder_mask=None):
+        """Keys and values of the encoder's tokens, or `None` for a block without cross-attention."""
+        if not self.cross_attention:
+            return None
+        return self.cross_attention_layer.project_key_value(encoder_tokens, value_mask=encoder_mask)
+
+    def call(
+        self,
+        x,
+        context=None,
+        encoder_mask=None,
+        padding_mask=None,
+        return_attention_scores=False,
+        training=None,
+    ):
+        captions, tokens, dim = x.shape[1:]
+        normed = ops.reshape(self.self_norm(x), (-1, tokens, dim))
+        if padding_mask is not None:
+            padding_mask = ops.reshape(padding_mask, (-1, 1, tokens))
+        keys, values = self.self_attention.project_key_value(normed)
+        attended = self.self_attention.attend(
+            normed,
+            keys,
+            values,
+            attention_mask=padding_mask,
+            use_causal_mask=True,
+            training=training,
+        )
+        attended = ops.reshape(attended, (-1, captions, tokens, dim))
+        x = x + self.dropout_layer(attended, training=training)
+        scores = None
+        if self.cross_attention:
+            query = ops.reshape(self.cross_norm(x), (-1, captions * tokens, dim))
+            attended = self.cross_attention_layer.attend(
+                query,
+                *context,
+                attention_mask=_key_mask(encoder_mask),
+                return_attention_scores=return_attention_scores,
+                training=training,
+            )
+            if return_attention_scores:
+                attended, scores = attended
+            attended = ops.reshape(attended, (-1, captions, tokens, dim))
+            x = x + self.dropout_layer(attended, training=training)
+        x = x + self._mlp(x, training)
+        return (x, scores) if return_attention_scores else x
+
+    def step(self, x, cache, context, encoder_mask, slot_mask, write_mask):
+        """One token further for every hypothesis of every row.
+
+        Args:
+            x: float tensor `(batch, hypotheses, dim)`, the newest token of each hypothesis.
+            cache: two tensors `(batch, length, hypotheses, heads, head_dim)`, the keys and values
+                written so far: row `(time, slot)` belongs to whichever hypotheses descend from it.
+            context, encoder_mask: as for the call.
+            slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: which cache rows
+                each hypothesis descends from, the new one included.
+            write_mask: bool tensor `(1, length, 1, 1, 1)`, True at the time to write.
+
+        Returns:
+            `x` after the block, and the cache with the new row written.
+        """
+        normed = self.self_norm(x)
+        cache = tuple(
+            ops.where(write_mask, ops.expand_dims(new, 1), old)
+            for new, old in zip(self.self_attention.project_key_value(normed), cache, strict=True)
+        )
+        keys, values = (ops.reshape(c, (-1, c.shape[1] * c.shape[2], *c.shape[3:])) for c in cache)
+        x = x + self.self_attention.attend(normed, keys, values, attention_mask=slot_mask)
+        if self.cross_attention:
+            x = x + self.cross_attention_layer.attend(
+                self.cross_norm(x), *context, attention_mask=_key_mask(encoder_mask)
+            )
+        return x + self._mlp(x), cache
+
+    def _mlp(self, x, training=None):
+        hidden = self.mlp_output(self.mlp_hidden(self.mlp_norm(x)))
+        return self.dropout_layer(hidden, training=training)
+
+    def compute_output_shape(self, x_shape, encoder_shape=None):
+        return x_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "dropout": self.dropout,
+            "cross_attention": self.cross_attention,
+        }
+
+
+def _key_mask(mask):
+    return None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), 1)

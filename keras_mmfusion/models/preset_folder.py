@@ -1,0 +1,91 @@
+"""Task models as KerasHub preset folders, for any image encoder and by its public classes alone."""
+
+import json
+import os
+import pathlib
+import tempfile
+
+import keras
+import keras_hub
+
+TASK_CONFIG = "task.json"
+TASK_WEIGHTS = "task.weights.h5"
+BACKBONE_WEIGHTS = "model.weights.h5"
+
+
+def save_preset(task, preset_dir):
+    """Writes a task to a preset folder; a folder that is there is replaced only when all is written.
+
+    Args:
+        task: `keras_hub.models.Task` whose backbone is a `keras.Model`.
+        preset_dir: string or path.
+    """
+    if not isinstance(task.backbone, keras.Model):
+        raise ValueError(
+            "A preset folder needs an encoder that is a `keras.Model`. Received: "
+            f"{task.backbone!r}. Save with `model.save('model.keras')` instead."
+        )
+    target = pathlib.Path(preset_dir).absolute()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
+        new = pathlib.Path(scratch) / "new"
+        keras_hub.models.Task.save_to_preset(task, str(new))
+        if target.exists():
+            os.replace(target, pathlib.Path(scratch) / "old")
+        os.replace(new, target)
+
+
+def load_preset(cls, preset, load_weights=True, dtype=None):
+    """Loads a task of class `cls` or a subclass from a preset folder or hub handle."""
+    folder = _local_folder(str(preset))
+    config_path = folder / TASK_CONFIG
+    if not config_path.is_file():
+        raise ValueError(
+            f"`preset` must be a preset folder with a {TASK_CONFIG}. Received: {str(preset)!r}. "
+            "Write one with `model.save_to_preset(folder)`."
+        )
+    task = keras.saving.deserialize_keras_object(json.loads(config_path.read_text("utf-8")))
+    if not isinstance(task, cls):
+        raise ValueError(
+            f"`preset` {str(preset)!r} holds a {type(task).__name__}, not a {cls.__name__}."
+        )
+    if task.preprocessor is not None:
+        task.preprocessor.load_preset_assets(str(folder))
+    if load_weights:
+        task.load_task_weights(str(folder / TASK_WEIGHTS))
+        task.backbone.load_weights(str(folder / BACKBONE_WEIGHTS))
+    if dtype is not None:
+        set_dtype_policy(task, dtype)
+    return task
+
+
+def set_dtype_policy(model, dtype):
+    """Makes every layer of a built model compute under another policy.
+
+    Weights keep their dtype, so the policy's variable dtype must be the one that they have.
+
+    Args:
+        model: built `keras.Model` or layer.
+        dtype: string or `keras.DTypePolicy`.
+    """
+    policy = keras.dtype_policies.get(dtype)
+    current = model.variable_dtype
+    if policy.variable_dtype != current:
+        raise ValueError(
+            f"`dtype` must keep the weights in {current}, as 'mixed_bfloat16' and 'mixed_float16' "
+            f"do. Received: {policy.name!r}"
+        )
+    for layer in model._flatten_layers():
+        layer.dtype_policy = policy
+
+
+def _local_folder(preset):
+    if preset.startswith("hf://"):
+        import huggingface_hub
+
+        return pathlib.Path(huggingface_hub.snapshot_download(preset.removeprefix("hf://")))
+    if preset.startswith("kaggle://"):
+        import kagglehub
+
+        return pathlib.Path(kagglehub.model_download(preset.removeprefix("kaggle://")))
+    return pathlib.Path(preset)
