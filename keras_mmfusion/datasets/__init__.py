@@ -2,17 +2,17 @@
 
 from keras_mmfusion._lazy import lazy_exports
 
+# No module may have the name of an export: importing it would put the module in its place.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CaptionPairs": "caption_pairs",
         "CaptionSequence": "caption_sequence",
-        "caption_dataset": "caption_dataset",
-        "flickr8k": "flickr8k",
-        "image_caption_pairs": "image_caption_pairs",
+        "caption_dataset": "caption_pipeline",
+        "flickr8k": "flickr8k_captions",
+        "image_caption_pairs": "image_caption_table",
         "read_coco_captions": "coco_captions",
-        "read_flickr8k": "flickr8k",
-        "read_image": "read_image",
-        "read_image_caption_pairs": "image_caption_pairs",
+        "read_flickr8k": "flickr8k_captions",
+        "read_image_caption_pairs": "image_caption_table",
     },
 )

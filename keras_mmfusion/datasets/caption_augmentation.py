@@ -72,12 +72,8 @@ def augment_array(image, captions, draws):
     crop = image[top : top + crop_height, left : left + crop_width]
     pixels = resize_image(np.ascontiguousarray(crop), (height, width)).astype("float32")
 
-    brightness, contrast, saturation = 1 + _COLOUR_CHANGE * (2 * np.float32(draws[4:7]) - 1)
-    pixels *= brightness
-    mean = (pixels @ _LUMA).mean()
-    pixels = mean + contrast * (pixels - mean)
-    grey = (pixels @ _LUMA)[..., None]
-    pixels = grey + saturation * (pixels - grey)
+    matrix, offset = _colour_change(pixels.mean((0, 1)), *draws[4:7])
+    pixels = pixels @ np.float32(matrix) + np.float32(offset)
     pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
     if draws[7] < 0.5:
         return pixels, captions
@@ -96,15 +92,28 @@ def augment_tensor(image, captions, draws):
     crop = image[top : top + crop_height, left : left + crop_width]
     pixels = tf.round(tf.image.resize(crop, (height, width), antialias=True))
 
-    brightness, contrast, saturation = tf.unstack(1 + _COLOUR_CHANGE * (2 * draws[4:7] - 1))
-    pixels *= brightness
-    mean = tf.reduce_mean(tf.tensordot(pixels, _LUMA, 1))
-    pixels = mean + contrast * (pixels - mean)
-    grey = tf.tensordot(pixels, _LUMA, 1)[..., None]
-    pixels = grey + saturation * (pixels - grey)
+    matrix, offset = _colour_change(tf.reduce_mean(pixels, (0, 1)), *tf.unstack(draws[4:7]))
+    pixels = tf.tensordot(pixels, matrix, 1) + offset
     pixels = tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), "uint8")
     flip = draws[7] >= 0.5
     return (
         tf.where(flip, pixels[:, ::-1], pixels),
         tf.where(flip, swap_left_right_tensor(captions), captions),
     )
+
+
+def _colour_change(mean, *draws):
+    """Brightness, then contrast about the mean grey, then saturation, as one affine map.
+
+    Args:
+        mean: mean colour of the image, `(3,)`.
+        *draws: one number from 0 to 1 for each of the three changes.
+
+    Returns:
+        A tuple of a `(3, 3)` matrix, to multiply from the right, and an offset.
+    """
+    brightness, contrast, saturation = (1 + _COLOUR_CHANGE * (2 * draw - 1) for draw in draws)
+    to_grey = np.outer(_LUMA, np.ones(3, "float32"))
+    mean_grey = brightness * sum(mean[channel] * _LUMA[channel] for channel in range(3))
+    matrix = saturation * np.eye(3, dtype="float32") + (1 - saturation) * to_grey
+    return contrast * brightness * matrix, (1 - contrast) * mean_grey

@@ -2,8 +2,8 @@
 
 import os
 
-from keras_mmfusion.datasets.caption_dataset import caption_dataset
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.caption_pipeline import caption_dataset
 
 _SPLITS = ("train", "dev", "test")
 _CAPTIONS = "Flickr8k.token.txt"

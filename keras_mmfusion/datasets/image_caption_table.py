@@ -4,8 +4,8 @@ import csv
 import json
 import os
 
-from keras_mmfusion.datasets.caption_dataset import caption_dataset
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.caption_pipeline import caption_dataset
 
 
 def image_caption_pairs(folder, table, **options):
