@@ -85,7 +85,9 @@ class ImageEncoder(keras_hub.models.Backbone):
         self.grid = grid
         self.token_dim = token_dim
         self.freeze_batch_norm = bool(freeze_batch_norm)
-        self._hold_batch_norm()
+        # By the setter itself: on TensorFlow the constructor's `trainable` does not reach the
+        # layers, and an assignment of the value that is already there is skipped.
+        ImageEncoder.trainable.fset(self, self.trainable)
 
     @property
     def trainable(self):
@@ -95,9 +97,6 @@ class ImageEncoder(keras_hub.models.Backbone):
     @trainable.setter
     def trainable(self, value):
         keras_hub.models.Backbone.trainable.fset(self, value)
-        self._hold_batch_norm()
-
-    def _hold_batch_norm(self):
         if self.freeze_batch_norm:
             for layer in self._flatten_layers(include_self=False):
                 if isinstance(layer, keras.layers.BatchNormalization):
