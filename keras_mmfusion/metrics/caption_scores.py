@@ -1,0 +1,109 @@
+"""The scores that caption papers report, in one call."""
+
+from keras_mmfusion.metrics.bleu import bleu_scores
+from keras_mmfusion.metrics.caption_inputs import check_captions
+from keras_mmfusion.metrics.cider import cider_d_score, plain_cider_score
+from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
+from keras_mmfusion.metrics.rouge_l import rouge_l_score
+
+
+def coco_caption_scores(
+    references, candidates, metrics=("bleu", "rouge_l", "cider", "meteor"), per_image=False
+):
+    """Scores captions as coco-caption (pycocoevalcap) does, without Java.
+
+    Captions are tokenized by `PTBTokenizer` (lower case, punctuation taken out), then each
+    metric is computed on the tokens; the numbers are those of pycocoevalcap. Its "CIDEr" is
+    CIDEr-D; see `keras_mmfusion.metrics.CiderD`.
+
+    Args:
+        references: dict of image id -> list of strings.
+        candidates: dict of image id -> string.
+        metrics: names of metrics: `"bleu"`, `"rouge_l"`, `"cider"`, `"meteor"`, or
+            `"plain_cider"` (without CIDEr-D's clipping and length penalty).
+        per_image: bool. Adds each image's own scores.
+
+    Returns:
+        A dict of floats: `bleu_1` ... `bleu_4`, `rouge_l`, `cider`, `meteor`, as asked for. With
+        `"meteor"` also `meteor_variant`, a string that names the stages that were used. With
+        `per_image=True` also `per_image`, a dict of metric -> {image id: float}.
+
+    Raises:
+        TypeError: if a caption is no string.
+        ValueError: if the two have different image ids, an image has no reference, or a metric is
+            not known.
+
+    Example:
+
+    >>> references = {1: ["A dog runs."], 2: ["Two cats sleep on a bed."]}
+    >>> candidates = {1: "A dog runs.", 2: "A cat sleeps on a bed."}
+    >>> scores = coco_caption_scores(references, candidates, metrics=("bleu", "cider"))
+    >>> {name: round(score, 3) for name, score in scores.items()}
+    {'bleu_1': 0.667, 'bleu_2': 0.617, 'bleu_3': 0.534, 'bleu_4': 0.0, 'cider': 5.122}
+
+    Reference:
+        Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server" (2015).
+    """
+    metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    unknown = [name for name in metrics if name not in _METRICS]
+    if unknown:
+        raise ValueError(
+            f"`metrics` has the unknown {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(_METRICS)}."
+        )
+    check_captions(references, candidates)
+    _check_strings("references", (c for each in references.values() for c in each))
+    _check_strings("candidates", candidates.values())
+    tokenizer = PTBTokenizer()
+    references = tokenizer.tokenize(references)
+    candidates = tokenizer.tokenize({i: [candidates[i]] for i in references})
+    candidates = {i: captions[0] for i, captions in candidates.items()}
+
+    scores, each = {}, {}
+    for name in metrics:
+        corpus_scores, image_scores = _METRICS[name](references, candidates)
+        scores |= corpus_scores
+        each |= image_scores
+    return scores | {"per_image": each} if per_image else scores
+
+
+def _bleu(references, candidates):
+    corpus, each = bleu_scores(references, candidates)
+    names = [f"bleu_{n}" for n in range(1, len(corpus) + 1)]
+    return dict(zip(names, corpus, strict=True)), {
+        name: {i: scores[n] for i, scores in each.items()} for n, name in enumerate(names)
+    }
+
+
+def _meteor(references, candidates):
+    from keras_mmfusion.metrics.meteor import Meteor
+
+    meteor = Meteor()
+    corpus, each = meteor.score(references, candidates)
+    return {"meteor": corpus, "meteor_variant": meteor.variant}, {"meteor": each}
+
+
+def _single(name, function):
+    def score(references, candidates):
+        corpus, each = function(references, candidates)
+        return {name: corpus}, {name: each}
+
+    return score
+
+
+_METRICS = {
+    "bleu": _bleu,
+    "rouge_l": _single("rouge_l", rouge_l_score),
+    "cider": _single("cider", cider_d_score),
+    "plain_cider": _single("plain_cider", plain_cider_score),
+    "meteor": _meteor,
+}
+
+
+def _check_strings(argument, captions):
+    for caption in captions:
+        if not isinstance(caption, str):
+            raise TypeError(
+                f"`{argument}` must have strings as captions, not {type(caption).__name__}: "
+                f"{caption!r:.80}"
+            )
