@@ -15,8 +15,13 @@ class CaptionSequence(keras.utils.PyDataset):
     """Batches of images and captions, decoded in threads by Pillow.
 
     What `caption_dataset` does, without TensorFlow, and resumable: a batch depends only on
-    `seed`, the number of the epoch and its own index. `fit` counts the epochs up; a run that
-    starts again at epoch `e` passes `epoch=e`.
+    `seed`, the number of the epoch and its own index. For a `fit` that can be repeated and
+    resumed, leave the shuffling to the sequence and let it know the epoch:
+
+        model.fit(
+            sequence, shuffle=False, initial_epoch=3, epochs=9,
+            callbacks=[sequence.epoch_callback()],
+        )
 
     Args:
         pairs: `CaptionPairs`.
@@ -30,7 +35,7 @@ class CaptionSequence(keras.utils.PyDataset):
             in the captions of flipped ones; see `caption_augmentation`.
         cache: bool. Keep the resized images in memory once they are decoded.
         preprocessor: a `CaptioningPreprocessor` or `None`. With it, batches are what it returns.
-        epoch: int. The number of the first epoch.
+        epoch: int. The number of the first epoch; an attribute that may be set.
         workers: int. The number of threads that prepare batches ahead.
         **kwargs: passed to `keras.utils.PyDataset`.
 
@@ -83,7 +88,7 @@ class CaptionSequence(keras.utils.PyDataset):
             return batch
         # Keras takes batches as host memory and moves them to the accelerator itself.
         with keras.device("cpu"):
-            return keras.tree.map_structure(keras.ops.convert_to_numpy, self.preprocessor(batch))
+            return keras.tree.map_structure(np.asarray, self.preprocessor(batch))
 
     def __iter__(self):
         return self.batches()
@@ -100,7 +105,15 @@ class CaptionSequence(keras.utils.PyDataset):
                 yield ahead.popleft().result()
 
     def on_epoch_end(self):
+        # Keras also calls this when it builds the model from a first batch, so that without the
+        # callback epochs differ but their numbers are not those of `fit`.
         self.epoch += 1
+
+    def epoch_callback(self):
+        """A Keras callback that sets `epoch` to the number of each epoch of `fit`."""
+        return keras.callbacks.LambdaCallback(
+            on_epoch_begin=lambda epoch, logs: setattr(self, "epoch", epoch)
+        )
 
     def _places(self, epoch):
         """The order of the images in an epoch."""

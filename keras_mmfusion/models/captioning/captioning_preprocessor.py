@@ -89,7 +89,7 @@ class CaptioningPreprocessor(Preprocessor):
                 f"Received: {type(y)}"
             )
         images = self.generate_preprocess(x["images"])
-        pack = self._pack_tensor if self._use_tf_workflow() else self._pack_array
+        pack = self._pack_tensor if self._use_tf_workflow() else self.pack_captions
         inputs, targets, weights = pack(x["captions"], sample_weight)
         return {"images": images, "captions": inputs}, targets, weights
 
@@ -118,7 +118,12 @@ class CaptioningPreprocessor(Preprocessor):
         """Turns generated ids `(..., length)` into strings `(...)`, cut at `[END]`."""
         return self.tokenizer.detokenize(token_ids)
 
-    def _pack_array(self, captions, sample_weight):
+    def pack_captions(self, captions, sample_weight=None):
+        """The captions' part of a call, without TensorFlow or images.
+
+        Returns:
+            A tuple of NumPy arrays: input ids, target ids and weights; see the class.
+        """
         try:
             captions = np.asarray(captions)
         except ValueError as error:

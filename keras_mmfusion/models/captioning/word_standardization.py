@@ -18,7 +18,7 @@ _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d",
 
 # An apostrophe belongs to a word only between two of its letters: `dog's`, but not `'dogs'`.
 # Two patterns, applied in this order, written so that RE2 and Python read them alike.
-_APOSTROPHE_BEFORE = r"''+|^'| '"
+_APOSTROPHE_BEFORE = r"''+|^'| '+"
 _APOSTROPHE_AFTER = r"'$|' "
 
 

@@ -1,0 +1,37 @@
+import pytest
+
+from keras_mmfusion.datasets import CaptionPairs
+
+
+def test_take_and_fixed_captions(pairs):
+    few = pairs.take(3)
+    assert len(few) == 3
+    assert few.images == pairs.images[:3]
+    assert few.fixed_captions(2) == [["photo 0", ""], ["photo 1", "left 1"], ["photo 2", "left 2"]]
+
+
+def test_empty_is_refused():
+    with pytest.raises(ValueError, match="not empty"):
+        CaptionPairs([], [])
+
+
+def test_lengths_must_agree(pairs):
+    with pytest.raises(ValueError, match="10 images, 1 lists"):
+        CaptionPairs(pairs.images, [["a"]])
+
+
+def test_missing_files_are_named(pairs):
+    images = [*pairs.images, "/nowhere/a.jpg", "/nowhere/b.jpg"]
+    with pytest.raises(ValueError, match="do not exist: '/nowhere/a.jpg', '/nowhere/b.jpg'"):
+        CaptionPairs(images, [["a"]] * 12)
+
+
+@pytest.mark.parametrize("none", [[], ["", "  "]])
+def test_images_without_captions_are_named(pairs, none):
+    with pytest.raises(ValueError, match=r"no caption for '.*0.jpg', .* and 7 more"):
+        CaptionPairs(pairs.images, [none] * 10)
+
+
+def test_captions_per_image_must_be_positive(pairs):
+    with pytest.raises(ValueError, match="`captions_per_image` must be at least 1"):
+        pairs.fixed_captions(0)

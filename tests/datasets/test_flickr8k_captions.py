@@ -1,0 +1,79 @@
+import os
+
+import pytest
+from PIL import Image
+
+from keras_mmfusion.datasets import flickr8k, read_flickr8k
+
+
+@pytest.fixture(params=["flat", "archives"])
+def data_dir(request, tmp_path):
+    flat = request.param == "flat"
+    texts = tmp_path if flat else tmp_path / "Flickr8k_text"
+    images = tmp_path / ("images" if flat else "Flicker8k_Dataset")
+    texts.mkdir(exist_ok=True)
+    images.mkdir()
+    tokens = []
+    for name, colour in (("b_1.jpg", "red"), ("a_2.jpg", "blue"), ("c_3.jpg", "lime")):
+        Image.new("RGB", (12, 10), colour).save(images / name)
+        tokens += [f"{name}#{number}\tA {colour} photo {number} .\n" for number in range(5)]
+    (texts / "Flickr8k.token.txt").write_text("".join(tokens))
+    (texts / "Flickr_8k.trainImages.txt").write_text("b_1.jpg\na_2.jpg\n")
+    (texts / "Flickr_8k.devImages.txt").write_text("c_3.jpg\n")
+    return tmp_path
+
+
+def test_splits(data_dir):
+    train = read_flickr8k(data_dir, "train")
+    assert [os.path.basename(image) for image in train.images] == ["b_1.jpg", "a_2.jpg"]
+    assert train.captions[1] == [f"A blue photo {number} ." for number in range(5)]
+    assert len(read_flickr8k(str(data_dir), "dev")) == 1
+
+
+def test_own_list_file(data_dir, tmp_path):
+    chosen = tmp_path / "mine.txt"
+    chosen.write_text("c_3.jpg\nb_1.jpg\n")
+    images = read_flickr8k(data_dir, str(chosen)).images
+    assert [os.path.basename(image) for image in images] == ["c_3.jpg", "b_1.jpg"]
+
+
+def test_unknown_split(data_dir):
+    with pytest.raises(ValueError, match="'validation'"):
+        read_flickr8k(data_dir, "validation")
+
+
+def test_missing_folder_says_where_to_get_it(tmp_path):
+    with pytest.raises(ValueError, match=r"Flickr8k_Dataset.zip.*Flickr_8k.trainImages.txt"):
+        read_flickr8k(tmp_path / "nowhere")
+
+
+def test_missing_list_file_is_named(data_dir):
+    with pytest.raises(ValueError, match="lacks Flickr_8k.testImages.txt"):
+        read_flickr8k(data_dir, "test")
+
+
+def test_listed_image_without_a_file(data_dir, tmp_path):
+    chosen = tmp_path / "mine.txt"
+    chosen.write_text("c_3.jpg\nz_9.jpg\n")
+    with pytest.raises(ValueError, match="z_9.jpg"):
+        read_flickr8k(data_dir, str(chosen))
+
+
+def test_dataset(data_dir):
+    pytest.importorskip("tensorflow")
+    batch = next(iter(flickr8k(data_dir, "train", batch_size=2, image_size=(8, 8), shuffle=False)))
+    assert batch["images"].shape == (2, 8, 8, 3)
+    assert batch["captions"].shape == (2, 5)
+    assert batch["captions"].numpy()[0, 1] == b"A red photo 1 ."
+
+
+@pytest.mark.shared_data
+def test_the_real_data_set():
+    folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
+    if not folder:
+        pytest.skip("KERAS_MMFUSION_TEST_DATA is not set")
+    train = read_flickr8k(os.path.join(folder, "flickr8k"), "train")
+    dev = read_flickr8k(os.path.join(folder, "flickr8k"), "dev")
+    assert (len(train), len(dev)) == (6000, 1000)
+    assert {len(captions) for captions in train.captions} == {5}
+    assert not set(train.images) & set(dev.images)

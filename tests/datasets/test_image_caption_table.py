@@ -1,0 +1,66 @@
+import json
+import os
+
+import pytest
+
+from keras_mmfusion.datasets import image_caption_pairs, read_image_caption_pairs
+
+
+@pytest.fixture
+def folder(pairs):
+    return os.path.dirname(pairs.images[0])
+
+
+def write(tmp_path, name, text):
+    path = tmp_path / name
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_csv(folder, tmp_path):
+    text = '\ufeffcaption,image\n"One, two",1.jpg\nZwölf,0.jpg\nthree,1.jpg\n'
+    found = read_image_caption_pairs(folder, write(tmp_path, "t.csv", text))
+    assert [os.path.basename(image) for image in found.images] == ["1.jpg", "0.jpg"]
+    assert found.captions == [["One, two", "three"], ["Zwölf"]]
+
+
+def test_json_lines(folder, tmp_path):
+    rows = [{"image": "2.jpg", "caption": "a"}, {"image": "3.jpg", "captions": ["b", "c"]}]
+    text = "\n".join(map(json.dumps, rows)) + "\n\n"
+    found = read_image_caption_pairs(folder, write(tmp_path, "t.jsonl", text))
+    assert found.captions == [["a"], ["b", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("t.csv", "file,text\n0.jpg,a\n"),
+        ("t.csv", "image,caption\n0.jpg\n"),
+        ("t.csv", "image,caption\n,a\n"),
+        ("t.jsonl", '{"image": "0.jpg"}'),
+        ("t.jsonl", '{"image": "0.jpg", "captions": [1]}'),
+        ("t.jsonl", '["0.jpg", "a"]'),
+    ],
+)
+def test_bad_rows_are_shown_with_their_line(folder, tmp_path, name, text):
+    with pytest.raises(ValueError, match="`table` must name an 'image'.*in line [12] of"):
+        read_image_caption_pairs(folder, write(tmp_path, name, text))
+
+
+def test_bad_json(folder, tmp_path):
+    with pytest.raises(ValueError, match="Line 1 of `table` .* is not JSON"):
+        read_image_caption_pairs(folder, write(tmp_path, "t.jsonl", "image"))
+
+
+def test_empty_table(folder, tmp_path):
+    with pytest.raises(ValueError, match="not empty"):
+        read_image_caption_pairs(folder, write(tmp_path, "t.csv", "image,caption\n"))
+
+
+def test_dataset(folder, tmp_path):
+    pytest.importorskip("tensorflow")
+    table = write(tmp_path, "t.csv", "image,caption\n0.jpg,a b\n")
+    dataset = image_caption_pairs(folder, table, image_size=(8, 8), captions_per_image=2)
+    batch = next(iter(dataset))
+    assert batch["images"].shape == (1, 8, 8, 3)
+    assert batch["captions"].numpy().tolist() == [[b"a b", b""]]

@@ -1,0 +1,239 @@
+import io
+import struct
+import zlib
+
+import keras
+import ml_dtypes
+import numpy as np
+import pytest
+from photos import photo
+from PIL import Image
+
+from keras_mmfusion.datasets.read_image import read_image, resize_image
+
+
+def encoded(image, format="PNG", **options):
+    buffer = io.BytesIO()
+    image.save(buffer, format, **options)
+    return buffer.getvalue()
+
+
+def test_png_from_path_bytes_pil_and_array(tmp_path):
+    pixels = photo(20, 30)
+    image = Image.fromarray(pixels)
+    path = tmp_path / "photo.png"
+    image.save(path)
+    for source in (path, str(path), path.read_bytes(), bytearray(path.read_bytes()), image, pixels):
+        result = read_image(source)
+        assert result.dtype == np.uint8
+        np.testing.assert_array_equal(result, pixels)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP", "TIFF"])
+def test_formats(format):
+    pixels = photo(20, 30)
+    result = read_image(encoded(Image.fromarray(pixels), format))
+    assert result.shape == (20, 30, 3)
+    assert np.abs(result.astype(int) - pixels).mean() < 6
+
+
+def test_grey_is_repeated():
+    grey = photo(5, 6)[..., 0]
+    result = read_image(encoded(Image.fromarray(grey)))
+    np.testing.assert_array_equal(result, np.stack([grey] * 3, axis=-1))
+
+
+def test_bilevel():
+    bits = Image.fromarray(np.array([[0, 255], [255, 0]], "uint8")).convert("1")
+    assert read_image(encoded(bits))[..., 0].tolist() == [[0, 255], [255, 0]]
+
+
+def test_palette():
+    palette = Image.fromarray(photo(20, 30)).quantize(16)
+    np.testing.assert_array_equal(read_image(encoded(palette)), np.asarray(palette.convert("RGB")))
+
+
+def test_transparent_palette_lies_over_white():
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 40, 50, 60])
+    palette.putpixel((1, 0), 1)
+    result = read_image(encoded(palette, transparency=0))
+    assert result.tolist() == [[[255, 255, 255], [40, 50, 60]]]
+
+
+def test_rgba_lies_over_white():
+    rgba = np.array([[[100, 0, 0, 255], [100, 0, 0, 0], [0, 0, 0, 128]]], "uint8")
+    for source in (encoded(Image.fromarray(rgba)), rgba):
+        result = read_image(source)
+        assert result[0, 0].tolist() == [100, 0, 0]
+        assert result[0, 1].tolist() == [255, 255, 255]
+        assert np.abs(result[0, 2].astype(int) - 127).max() <= 1
+
+
+def test_grey_with_alpha_lies_over_white():
+    image = Image.fromarray(np.array([[[50, 255], [50, 0]]], "uint8"), "LA")
+    assert read_image(encoded(image)).tolist() == [[[50] * 3, [255] * 3]]
+
+
+def test_cmyk():
+    cmyk = Image.fromarray(photo(16, 16)).convert("CMYK")
+    result = read_image(encoded(cmyk, "JPEG", quality=95))
+    assert np.abs(result.astype(int) - photo(16, 16)).mean() < 6
+
+
+def test_16_bit_keeps_its_range():
+    values = np.array([[0, 257, 32896, 65535]], "uint16")
+    assert read_image(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
+
+
+def test_float_tiff():
+    values = np.array([[0.0, 0.5, 1.0]], "float32")
+    assert read_image(encoded(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
+
+
+def test_exif_rotation():
+    pixels = photo(16, 32)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned a quarter to the right
+    result = read_image(encoded(Image.fromarray(pixels), "JPEG", exif=exif, quality=95))
+    assert result.shape == (32, 16, 3)
+    assert np.abs(result.astype(int) - np.rot90(pixels, -1)).mean() < 6
+
+
+@pytest.mark.parametrize("format", ["GIF", "WEBP"])
+def test_animation_gives_first_frame(format):
+    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
+    data = encoded(frames[0], format, save_all=True, append_images=frames[1:], lossless=True)
+    assert np.abs(read_image(data).astype(int) - [255, 0, 0]).max() <= 2
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ValueError, match="no image file '.*absent.jpg'"):
+        read_image(tmp_path / "absent.jpg")
+    with pytest.raises(ValueError, match="no image file"):
+        read_image(tmp_path)
+
+
+def test_empty(tmp_path):
+    path = tmp_path / "empty.jpg"
+    path.touch()
+    with pytest.raises(ValueError, match="file '.*empty.jpg' is empty"):
+        read_image(path)
+    with pytest.raises(ValueError, match="image of 0 bytes is empty"):
+        read_image(b"")
+
+
+def test_not_an_image(tmp_path):
+    path = tmp_path / "notes.jpg"
+    path.write_text("shopping list")
+    with pytest.raises(ValueError, match="file '.*notes.jpg' is not an image"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
+@pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
+def test_truncated(tmp_path, format, kept):
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
+    data = encoded(Image.fromarray(noise), format)
+    path = tmp_path / "cut"
+    path.write_bytes(data[: int(len(data) * kept)])
+    with pytest.raises(ValueError, match="file '.*cut' is "):
+        read_image(path)
+
+
+def test_damaged_png():
+    data = bytearray(encoded(Image.fromarray(photo(64, 64))))
+    data[100:200] = bytes(100)
+    with pytest.raises(ValueError, match="damaged"):
+        read_image(bytes(data))
+
+
+@pytest.mark.parametrize("side", [9_500, 20_000, 2_000_000])
+def test_decompression_bomb(side):
+    def chunk(kind, body):
+        checksum = struct.pack(">I", zlib.crc32(kind + body))
+        return struct.pack(">I", len(body)) + kind + body + checksum
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    bomb = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+    with pytest.raises(ValueError, match=rf"image of {len(bomb)} bytes .*(pixels|large)"):
+        read_image(bomb)
+
+
+def test_max_pixels_is_the_callers():
+    with pytest.raises(ValueError, match="max_pixels=599"):
+        read_image(photo(20, 30), max_pixels=599)
+    assert read_image(photo(20, 30), max_pixels=600).shape == (20, 30, 3)
+
+
+def test_float_ranges():
+    pixels = photo(20, 30)
+    np.testing.assert_array_equal(read_image(pixels / 255), pixels)
+    np.testing.assert_array_equal(read_image(pixels.astype("float32")), pixels)
+    np.testing.assert_array_equal(read_image(pixels.astype("int64")), pixels)
+    half = read_image((pixels / 255).astype(ml_dtypes.bfloat16))
+    assert np.abs(half.astype(int) - pixels).max() <= 1
+
+
+def test_backend_tensor():
+    pixels = photo(20, 30)
+    np.testing.assert_array_equal(read_image(keras.ops.convert_to_tensor(pixels)), pixels)
+    variable = keras.Variable(pixels / 255, dtype="float32").value
+    np.testing.assert_array_equal(read_image(variable), pixels)
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1)])
+def test_grey_arrays(shape):
+    grey = photo(20, 30)[..., 0]
+    assert (read_image(grey.reshape(shape)) == grey[..., None]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_not_finite(value):
+    array = np.zeros((4, 4, 3))
+    array[1, 2, 0] = value
+    with pytest.raises(ValueError, match=r"shape \(4, 4, 3\) and dtype float64 .*NaN"):
+        read_image(array)
+
+
+@pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 3), (3, 8, 8), (4, 4, 2), ()])
+def test_wrong_shape(shape):
+    with pytest.raises(ValueError, match=r"shape \(.*must be of one image"):
+        read_image(np.zeros(shape))
+
+
+def test_no_pixels():
+    with pytest.raises(ValueError, match="no pixels"):
+        read_image(np.zeros((0, 4, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["bool", "complex64", "object", "U1"])
+def test_wrong_dtype(dtype):
+    with pytest.raises(ValueError, match="must have integer or float values"):
+        read_image(np.zeros((4, 4, 3), dtype))
+
+
+@pytest.mark.parametrize("values", [[0, 256], [-1, 1], [-0.5, 0.5], [0.0, 300.0]])
+def test_values_out_of_range(values):
+    with pytest.raises(ValueError, match="Its values go from"):
+        read_image(np.array([values]))
+
+
+@pytest.mark.parametrize("source", [None, 3, [[0, 1]], {"image": 1}])
+def test_wrong_type(source):
+    with pytest.raises(TypeError, match="`source` must be a path"):
+        read_image(source)
+
+
+def test_the_input_is_left_alone():
+    pixels = photo(20, 30)
+    pixels.setflags(write=False)
+    read_image(pixels)
+    read_image(pixels / 255)
+
+
+def test_resize_averages_when_shrinking():
+    checkers = np.indices((64, 64)).sum(axis=0)[..., None] % 2 * np.full(3, 255)
+    small = resize_image(checkers.astype("uint8"), (8, 4))
+    assert small.shape == (8, 4, 3)
+    assert np.abs(small.astype(int) - 127).max() <= 2
