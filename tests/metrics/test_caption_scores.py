@@ -1,0 +1,105 @@
+import pathlib
+import shutil
+
+import pytest
+
+from keras_mmfusion.metrics import PTBTokenizer, bleu_scores, cider_d_score, coco_caption_scores
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+REFERENCES = {
+    1: ["A dog runs on the beach.", "The dog is running!"],
+    2: ["Two cats sleep on a bed.", "Cats asleep"],
+    3: ["A man's hat", "Hat of a man"],
+}
+CANDIDATES = {3: "a man with a hat", 1: "A dog runs, on a beach", 2: "Two dogs sleep on a bed ."}
+
+
+def test_scores_are_those_of_the_metrics_on_tokens():
+    scores = coco_caption_scores(REFERENCES, CANDIDATES, metrics=("bleu", "rouge_l", "cider"))
+    assert list(scores) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"]
+    tokenizer = PTBTokenizer()
+    references = tokenizer.tokenize(REFERENCES)
+    candidates = {i: tokenizer.tokenize({i: [c]})[i][0] for i, c in CANDIDATES.items()}
+    assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == bleu_scores(references, candidates)[0]
+    assert scores["cider"] == pytest.approx(cider_d_score(references, candidates)[0], abs=1e-12)
+
+
+def test_metrics_are_asked_for_by_name():
+    assert list(coco_caption_scores(REFERENCES, CANDIDATES, "cider")) == ["cider"]
+    both = coco_caption_scores(REFERENCES, CANDIDATES, ("cider", "plain_cider"))
+    assert both["plain_cider"] > both["cider"] > 0
+    with pytest.raises(ValueError, match="unknown 'spice'; known are bleu"):
+        coco_caption_scores(REFERENCES, CANDIDATES, ("bleu", "spice"))
+
+
+def test_per_image_has_each_metric_and_id():
+    scores = coco_caption_scores(REFERENCES, CANDIDATES, ("rouge_l", "bleu"), per_image=True)
+    each = scores["per_image"]
+    assert set(each) == {"rouge_l", "bleu_1", "bleu_2", "bleu_3", "bleu_4"}
+    assert all(set(by_id) == {1, 2, 3} for by_id in each.values())
+    assert scores["rouge_l"] == pytest.approx(sum(each["rouge_l"].values()) / 3)
+
+
+def test_meteor_names_its_variant():
+    scores = coco_caption_scores(REFERENCES, CANDIDATES, ("meteor",))
+    assert 0 < scores["meteor"] < 1
+    assert scores["meteor_variant"].startswith("meteor-1.5")
+
+
+def test_what_is_given_stays_as_it_was():
+    references = {i: list(each) for i, each in REFERENCES.items()}
+    coco_caption_scores(references, CANDIDATES, ("bleu",))
+    assert references == REFERENCES
+
+
+@pytest.mark.parametrize(
+    ("references", "candidates", "error", "message"),
+    [
+        ({}, {}, ValueError, "`references` is empty"),
+        ({1: []}, {1: "a"}, ValueError, "no caption for these image ids: 1"),
+        ({1: "a dog"}, {1: "a"}, TypeError, "one bare string: 1"),
+        ({1: ["a"], 2: ["b"]}, {1: "a", 3: "b"}, ValueError, "lacks these .*: 2. .*lacks: 3"),
+        ({1: ["a"]}, {1: ["a"]}, TypeError, "`candidates` must have strings.*not list"),
+        ({1: [["a"]]}, {1: "a"}, TypeError, "`references` must have strings.*not list"),
+        ([["a"]], ["a"], TypeError, "`references` must be a dict"),
+        ({1: ["a"]}, ["a"], TypeError, "`candidates` must be a dict"),
+    ],
+)
+def test_errors_name_the_argument_and_the_ids(references, candidates, error, message):
+    with pytest.raises(error, match=message):
+        coco_caption_scores(references, candidates, ("bleu",))
+
+
+def test_many_missing_ids_are_counted():
+    references = {i: ["a"] for i in range(100)}
+    with pytest.raises(ValueError, match="17, 18, 19 and 80 more"):
+        coco_caption_scores(references, {}, ("bleu",))
+
+
+@pytest.mark.java
+def test_hostile_captions_score_as_with_pycocoevalcap_and_java():
+    pytest.importorskip("pycocoevalcap")
+    if not shutil.which("java"):
+        pytest.skip("needs a Java runtime")
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer as JavaTokenizer
+
+    lines = (DATA / "hostile_captions.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    groups = [lines[i : i + 4] for i in range(0, len(lines) - 3, 4)]
+    references = {i: group[:3] for i, group in enumerate(groups)}
+    candidates = {i: group[3] + " " + group[0] for i, group in enumerate(groups)}
+
+    def with_java(captions):
+        return JavaTokenizer().tokenize(
+            {i: [{"caption": c} for c in each] for i, each in captions.items()}
+        )
+
+    truth = with_java(references)
+    results = with_java({i: [c] for i, c in candidates.items()})
+    scores = coco_caption_scores(references, candidates, ("bleu", "rouge_l", "cider"))
+    bleu = Bleu(4).compute_score(truth, results, verbose=0)[0]
+    assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(bleu, abs=1e-9)
+    assert scores["rouge_l"] == pytest.approx(Rouge().compute_score(truth, results)[0], abs=1e-9)
+    assert scores["cider"] == pytest.approx(Cider().compute_score(truth, results)[0], abs=1e-9)

@@ -1,0 +1,85 @@
+import os
+import pathlib
+import shutil
+
+import pytest
+
+from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
+
+DATA = pathlib.Path(__file__).parent.parent / "data"
+
+
+def read_lines(name):
+    return (DATA / name).read_text(encoding="utf-8").split("\n")[:-1]
+
+
+def joined(lines):
+    return [" ".join(tokens) for tokens in PTBTokenizer().tokenize_lines(lines)]
+
+
+def test_hostile_captions_have_the_tokens_that_java_gave():
+    assert joined(read_lines("hostile_captions.txt")) == read_lines("hostile_captions.tokens.txt")
+
+
+@pytest.mark.java
+def test_hostile_captions_have_javas_tokens_in_any_order():
+    # A caption's tokens may depend on the next one, and the last one has none.
+    pytest.importorskip("pycocoevalcap")
+    if not shutil.which("java"):
+        pytest.skip("needs a Java runtime")
+    from write_hostile_tokens import java_tokens
+
+    lines = read_lines("hostile_captions.txt")
+    assert joined(lines) == java_tokens(lines)
+    assert joined(lines[::-1]) == java_tokens(lines[::-1])
+    mixed = lines[::2] + lines[1::2]
+    assert joined(mixed) == java_tokens(mixed)
+
+
+@pytest.mark.java
+@pytest.mark.shared_data
+def test_all_flickr8k_captions_have_javas_tokens():
+    folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
+    if not folder:
+        pytest.skip("set KERAS_MMFUSION_TEST_DATA to the folder of the data sets")
+    pytest.importorskip("pycocoevalcap")
+    if not shutil.which("java"):
+        pytest.skip("needs a Java runtime")
+    from write_hostile_tokens import java_tokens
+
+    text = pathlib.Path(folder, "flickr8k", "Flickr8k.token.txt").read_text(encoding="utf-8")
+    captions = [line.split("\t")[1] for line in text.splitlines()]
+    assert len(captions) == 35000
+    assert joined(captions) == java_tokens(captions)
+
+
+def test_tokenize_drops_coco_captions_punctuation_and_keeps_ids_and_order():
+    captions = {"b": ["Hello , world !", 'A "big" dog ...'], "a": ["(x)"]}
+    assert PTBTokenizer().tokenize(captions) == {
+        "b": ["hello world", "a big dog"],
+        # Lower case comes first, so that the list's "-LRB-" takes nothing out.
+        "a": ["-lrb- x -rrb-"],
+    }
+
+
+def test_captions_without_tokens_are_empty_strings():
+    assert PTBTokenizer().tokenize({1: ["", " ", "..."], 2: []}) == {1: ["", "", ""], 2: []}
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n", "\u2028", "\x0b", "\x85"])
+def test_a_newline_inside_a_caption_is_a_space(newline):
+    captions = {1: [f"a dog{newline}runs"], 2: ["b"]}
+    assert PTBTokenizer().tokenize(captions) == {1: ["a dog runs"], 2: ["b"]}
+
+
+def test_the_next_caption_decides_about_an_abbreviations_period():
+    tokens = PTBTokenizer().tokenize_lines(["type I.", "The dog", "type I.", "dog"])
+    assert tokens == [["type", "i", "."], ["the", "dog"], ["type", "i."], ["dog"]]
+
+
+def test_a_tokenizer_gives_the_same_tokens_again():
+    tokenizer = PTBTokenizer()
+    lines = read_lines("hostile_captions.txt")
+    assert tokenizer.tokenize_lines(lines) == tokenizer.tokenize_lines(lines)
+    alone = [tokenizer.tokenize_lines([line])[0] for line in lines]
+    assert alone == [PTBTokenizer().tokenize_lines([line])[0] for line in lines]
