@@ -1,5 +1,6 @@
 """METEOR's table of paraphrases, compact in memory and on disk."""
 
+import collections
 import contextlib
 import gzip
 import itertools
@@ -121,7 +122,8 @@ class ParaphraseTable:
                         paraphrases.add(tokens[start:end])
                     start = end
                 if paraphrases:
-                    selected[key] = paraphrases
+                    # A phrase has two rows where its pairs were read in two chunks.
+                    selected.setdefault(key, set()).update(paraphrases)
         return selected
 
     def _sources_within(self, tokens):
@@ -174,28 +176,22 @@ def _write_cache(path, arrays):
 
 
 def _read_pairs(path):
-    number_of = {}
-
-    def numbers(phrases):
-        tokens = " ".join(phrases).split()
-        for token in tokens:
-            number_of.setdefault(token, len(number_of))
-        return np.fromiter(map(number_of.__getitem__, tokens), np.uint32, len(tokens))
-
-    def lengths(phrases):
-        return np.fromiter((phrase.count(" ") + 1 for phrase in phrases), np.uint8, len(phrases))
-
+    number_of = collections.defaultdict(itertools.count().__next__)
     parts = {name: [] for name in _ARRAYS[1:]}
     for phrases, paraphrases in _pair_chunks(path):
         distinct, counts = [], []
         for phrase, group in itertools.groupby(phrases):
             distinct.append(phrase)
-            counts.append(sum(1 for _ in group))
-        parts["sources"].append(numbers(distinct))
-        parts["source_lengths"].append(lengths(distinct))
+            counts.append(len(list(group)))
         parts["target_counts"].append(np.array(counts, np.uint32))
-        parts["targets"].append(numbers(paraphrases))
-        parts["target_lengths"].append(lengths(paraphrases))
+        for name, group in (("source", distinct), ("target", paraphrases)):
+            text = "\n".join(group)
+            words = text.replace("\n", " ").split(" ")
+            parts[f"{name}s"].append(np.fromiter(map(number_of.__getitem__, words), np.uint32))
+            marks = np.frombuffer(f"{text}\n".encode(), np.uint8)
+            marks = marks[(marks == ord(" ")) | (marks == ord("\n"))]
+            lengths = np.diff(np.flatnonzero(marks == ord("\n")), prepend=-1)
+            parts[f"{name}_lengths"].append(lengths.astype(np.uint8))
     if not number_of:
         raise ValueError(f"METEOR's paraphrase table {path} holds no pair.")
     # Numbered in the words' order and written with the high byte first, keys sort as phrases.
@@ -217,7 +213,8 @@ def _pair_chunks(path):
             while text := file.read(_CHUNK_CHARACTERS):
                 lines = (rest + text).split("\n")
                 whole = (len(lines) - 1) // 3 * 3
-                yield lines[1:whole:3], lines[2:whole:3]
+                if whole:
+                    yield lines[1:whole:3], lines[2:whole:3]
                 rest = "\n".join(lines[whole:])
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(

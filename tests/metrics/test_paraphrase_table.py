@@ -41,6 +41,16 @@ def test_keys_sort_as_phrases_do(path, tmp_path):
     assert sorted(phrases, key=lambda phrase: table.encode(phrase.split())) == phrases
 
 
+@pytest.mark.parametrize("characters", [1, 7, 50, 200])
+def test_chunks_do_not_change_the_table(path, tmp_path, monkeypatch, characters):
+    sentences = [phrase for pair in PARAPHRASES for phrase in pair]
+    expected = selected_phrases(ParaphraseTable(path, tmp_path / "cache"), sentences)
+    assert sum(map(len, expected.values())) == len(PARAPHRASES)
+    monkeypatch.setattr("keras_mmfusion.metrics.paraphrase_table._CHUNK_CHARACTERS", characters)
+    table = ParaphraseTable(path, tmp_path / "other cache")
+    assert selected_phrases(table, sentences) == expected
+
+
 def test_unknown_words_match_nothing(path, tmp_path):
     table = ParaphraseTable(path, tmp_path / "cache")
     assert table.select([table.encode(["unheard", "of"]), table.encode([])]) == {}
