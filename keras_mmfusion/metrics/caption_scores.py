@@ -44,13 +44,7 @@ def coco_caption_scores(
     Reference:
         Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server" (2015).
     """
-    metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
-    unknown = [name for name in metrics if name not in _METRICS]
-    if unknown:
-        raise ValueError(
-            f"`metrics` has the unknown {', '.join(map(repr, unknown))}; "
-            f"known are {', '.join(_METRICS)}."
-        )
+    metrics = check_metrics(metrics)
     check_captions(references, candidates)
     _check_strings("references", (c for each in references.values() for c in each))
     _check_strings("candidates", candidates.values())
@@ -58,13 +52,59 @@ def coco_caption_scores(
     references = tokenizer.tokenize(references)
     candidates = tokenizer.tokenize({i: [candidates[i]] for i in references})
     candidates = {i: captions[0] for i, captions in candidates.items()}
+    return score_tokens(references, candidates, metrics, per_image)
 
+
+def score_tokens(references, candidates, metrics, per_image=False):
+    """Scores captions that are tokens already: strings of them between spaces, or lists of ids.
+
+    Args:
+        references: dict of image id -> list of captions.
+        candidates: dict of image id -> caption.
+        metrics: names of metrics, as for `coco_caption_scores`.
+        per_image: bool. Adds each image's own scores.
+
+    Returns:
+        A dict, as `coco_caption_scores` does.
+
+    Example:
+
+    >>> score_tokens({1: [[4, 5, 6]]}, {1: [4, 5, 6]}, ["rouge_l"])
+    {'rouge_l': 1.0}
+    """
     scores, each = {}, {}
-    for name in metrics:
+    for name in check_metrics(metrics):
         corpus_scores, image_scores = _METRICS[name](references, candidates)
         scores |= corpus_scores
         each |= image_scores
     return scores | {"per_image": each} if per_image else scores
+
+
+def check_metrics(metrics):
+    """Checks names of metrics.
+
+    Args:
+        metrics: a name, or a sequence of names.
+
+    Returns:
+        A tuple of names.
+
+    Raises:
+        ValueError: if one is not known.
+
+    Example:
+
+    >>> check_metrics("bleu")
+    ('bleu',)
+    """
+    metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
+    unknown = [name for name in metrics if name not in _METRICS]
+    if unknown:
+        raise ValueError(
+            f"`metrics` has the unknown {', '.join(map(repr, unknown))}; "
+            f"known are {', '.join(_METRICS)}."
+        )
+    return metrics
 
 
 def _bleu(references, candidates):

@@ -1,0 +1,88 @@
+import json
+
+import pytest
+
+from keras_mmfusion.metrics.caption_files import read_candidates, read_references, score_files
+
+CAPTIONS = [("a.jpg", "A dog, runs"), ("a.jpg", "the dog"), ("b#x.jpg", "Ein Café")]
+EXPECTED = {"a.jpg": ["A dog, runs", "the dog"], "b#x.jpg": ["Ein Café"]}
+
+
+def as_flickr8k():
+    return "a.jpg#0\tA dog, runs\na.jpg#1\tthe dog\n\nb#x.jpg#0\tEin Café\n"
+
+
+def as_coco_results():
+    return json.dumps([{"image_id": i, "caption": c} for i, c in CAPTIONS])
+
+
+def as_coco_annotations():
+    entries = [{"id": n, "image_id": i, "caption": c} for n, (i, c) in enumerate(CAPTIONS)]
+    return json.dumps({"images": [{"id": "a.jpg"}], "annotations": entries}, indent=1)
+
+
+def as_json_lines():
+    return "\n".join(json.dumps({"image_id": i, "caption": c}) for i, c in CAPTIONS)
+
+
+def as_json_lines_of_lists():
+    return "\n".join(json.dumps({"image_id": i, "captions": c}) for i, c in EXPECTED.items()) + "\n"
+
+
+@pytest.mark.parametrize(
+    "write",
+    [as_flickr8k, as_coco_results, as_coco_annotations, as_json_lines, as_json_lines_of_lists],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_every_format_is_told_by_its_content(tmp_path, write, encoding):
+    path = tmp_path / "captions"
+    path.write_text(write(), encoding=encoding)
+    assert read_references(path) == EXPECTED
+    with pytest.raises(ValueError, match="several for these image ids: 'a.jpg'"):
+        read_candidates(path)
+
+
+def test_one_line_of_json_lines_and_windows_line_ends(tmp_path):
+    path = tmp_path / "one"
+    path.write_text('{"image_id": 5, "caption": "a dog"}\n')
+    assert read_candidates(path) == {5: "a dog"}
+    path.write_bytes(b"x.jpg\ta dog\r\ny.jpg\ta cat\r\n")
+    assert read_candidates(path) == {"x.jpg": "a dog", "y.jpg": "a cat"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a.jpg#0\tA dog\nno tab here\n", "line 2: must be an image's name, a tab"),
+        ('{"image_id": 1, "caption": "a"}\n{"image_id": 2, "cap\n', "line 2: no JSON"),
+        ('[{"image_id": 1, "caption": "a"}, {"caption": "b"}]', "entry 1: must be an object"),
+        ('[{"image_id": 1, "caption": null}]', "entry 0: must be an object"),
+        ('[{"image_id": null, "caption": "a"}]', "entry 0: must be an object"),
+        ('{"image_id": 1, "captions": "a"}', "entry 0: must be an object"),
+    ],
+)
+def test_what_is_no_format_is_named_by_its_place(tmp_path, text, message):
+    path = tmp_path / "captions"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_references(path)
+
+
+def test_score_files(tmp_path):
+    references, candidates = tmp_path / "references", tmp_path / "candidates"
+    references.write_text("a.jpg#0\tA dog runs.\na.jpg#1\tThe dog\nb.jpg#0\tTwo cats\n")
+    candidates.write_text(
+        json.dumps(
+            [
+                {"image_id": "a.jpg", "caption": "a dog runs"},
+                {"image_id": "b.jpg", "caption": "two cats"},
+            ]
+        )
+    )
+    scores = score_files(references, candidates, ("bleu", "rouge_l"), per_image=True)
+    assert scores["images"] == 2
+    assert scores["bleu_1"] == pytest.approx(1)
+    assert scores["per_image"]["rouge_l"] == {"a.jpg": pytest.approx(1), "b.jpg": pytest.approx(1)}
+    candidates.write_text("a.jpg\ta dog\nc.jpg\ta cat\n")
+    with pytest.raises(ValueError, match="'b.jpg'. .*'c.jpg'"):
+        score_files(references, candidates, ("bleu",))
