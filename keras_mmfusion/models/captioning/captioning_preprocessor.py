@@ -5,6 +5,7 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import Preprocessor
 
+from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
 
@@ -63,6 +64,8 @@ class CaptioningPreprocessor(Preprocessor):
     ['a dog']
     """
 
+    # With these, `from_preset` finds the preprocessor in a model's preset folder.
+    backbone_cls = ImageEncoder
     tokenizer_cls = WordTokenizer
     image_converter_cls = ImageConverter
 
