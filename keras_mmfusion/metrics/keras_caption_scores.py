@@ -12,7 +12,7 @@ class CaptionScores(keras.metrics.Metric):
 
     The scores are of the whole set and no mean over batches: captions are kept, and scored when
     the result is asked for, with the numbers of `coco_caption_scores`. Strings are no tensors
-    that a compiled graph could count, so in `compile` the metric needs `run_eagerly=True`; on JAX, where
+    that a compiled graph could count, so `compile` needs `run_eagerly=True` for it; on JAX, where
     Keras traces metrics all the same, use `CaptionScoresCallback` or call `update_state` yourself.
 
     Args:
