@@ -1,5 +1,6 @@
 """Any image a person may hand over, as one kind of array."""
 
+import contextlib
 import io
 import os
 
@@ -74,24 +75,31 @@ def resize_image(image, size):
 
 
 def _decode(file, name, max_pixels):
+    with _decoding(name):
+        image = Image.open(file)
+    with image:
+        return _convert(image, name, max_pixels)
+
+
+@contextlib.contextmanager
+def _decoding(name):
+    """Turns what Pillow raises into errors that name the input."""
     try:
-        with Image.open(file) as image:
-            return _convert(image, name, max_pixels)
+        yield
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"{_sentence(name)} is too large to decode: {error}") from error
     except Image.UnidentifiedImageError as error:
-        if os.path.getsize(file) == 0 if isinstance(file, str) else not file.getvalue():
-            raise ValueError(f"{_sentence(name)} is empty.") from error
-        raise ValueError(f"{_sentence(name)} is not an image that Pillow can read.") from error
-    except (OSError, SyntaxError, EOFError, IndexError) as error:
-        # What Pillow's many decoders raise on truncated or damaged files.
+        raise ValueError(f"{_sentence(name)} is empty or not an image.") from error
+    except Exception as error:  # On damaged files its decoders raise almost anything.
         raise ValueError(f"{_sentence(name)} is damaged or truncated: {error}") from error
 
 
 def _convert(image, name, max_pixels):
     width, height = image.size
     _check_size(height, width, name, max_pixels)
-    image = ImageOps.exif_transpose(image)
+    with _decoding(name):
+        image.load()
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         # 16-bit and float images: Pillow's own conversion would clip them.
         values = np.asarray(image).astype("float64")

@@ -2,7 +2,6 @@
 
 import collections
 import os
-import tempfile
 
 import keras
 import numpy as np
@@ -91,7 +90,7 @@ class WordTokenizer(Tokenizer):
             for caption in [entry] if isinstance(entry, (str, bytes)) else entry:
                 number += 1
                 counts.update(standardize(caption).split())
-        words = sorted((word for word in counts if counts[word] >= min_count), key=str)
+        words = sorted(word for word in counts if counts[word] >= min_count)
         words.sort(key=counts.__getitem__, reverse=True)
         if not words:
             raise ValueError(
@@ -241,9 +240,11 @@ class WordTokenizer(Tokenizer):
     def save_assets(self, dir_path):
         """Writes the vocabulary to a folder."""
         text = "".join(f"{token}\n" for token in self.get_vocabulary())
-        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=dir_path, delete=False) as file:
+        path = os.path.join(dir_path, VOCABULARY_FILE)
+        scratch = f"{path}.{os.getpid()}"
+        with open(scratch, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(file.name, os.path.join(dir_path, VOCABULARY_FILE))
+        os.replace(scratch, path)
 
     def load_assets(self, dir_path):
         """Reads the vocabulary from a folder."""
