@@ -14,7 +14,7 @@ PUNCTUATION = frozenset(
 # Chunks between spaces whose tokens nothing around them can change: no period, digit, bracket or
 # character outside ASCII.
 _ALONE = re.compile(r"[A-Za-z'\"`,;:!?\-*/@_=+%~^|\\]+")
-_WORD_AND_PERIOD = re.compile(r"[A-Za-z]{2,}\.")
+_WORD_AND_PERIOD = re.compile(r"(?:[A-Za-z]{2,})?\.")
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _NEWLINE = re.compile(f"[{NEWLINES}]")
 
@@ -27,6 +27,9 @@ class PTBTokenizer:
     through Java. As there, all captions are one text with a caption a line, so that the start of
     the next caption may decide whether a period at the end of one belongs to an abbreviation.
 
+    Args:
+        keep_punctuation: bool. Keeps the tokens of coco-caption's punctuation list.
+
     Example:
 
     >>> PTBTokenizer().tokenize({1: ['A man\\'s dog (brown) can\\'t run.', "Two dogs."]})
@@ -38,9 +41,12 @@ class PTBTokenizer:
         Toolkit" (2014).
     """
 
-    def __init__(self):
-        self._chunks = {}
-        self._last_words = {}
+    def __init__(self, keep_punctuation=False):
+        self._dropped = frozenset() if keep_punctuation else PUNCTUATION
+        # Tokens of chunks that were met and are the same in each place: inside of a line, at its
+        # end.
+        self._inside = {"": ""}
+        self._last = {"": ""}
 
     def tokenize(self, captions):
         """Tokenizes the captions of images.
@@ -51,66 +57,73 @@ class PTBTokenizer:
         Returns:
             A dict of image id -> list of strings, each the caption's tokens between spaces.
         """
-        flat = [caption for each in captions.values() for caption in each]
-        lines = iter(self.tokenize_lines(flat))
-        return {
-            image_id: [
-                " ".join(token for token in next(lines) if token not in PUNCTUATION) for _ in each
-            ]
-            for image_id, each in captions.items()
-        }
+        lines = self.tokenize_lines([caption for each in captions.values() for caption in each])
+        tokens = {}
+        start = 0
+        for image_id, each in captions.items():
+            tokens[image_id] = lines[start : start + len(each)]
+            start += len(each)
+        return tokens
 
     def tokenize_lines(self, lines):
-        """Tokenizes lines of one text, with punctuation.
+        """Tokenizes the lines of one text.
 
         Args:
             lines: list of strings; a newline inside one counts as a space.
 
         Returns:
-            A list of lists of tokens, one for each line.
+            A list of strings, one for each line, with its tokens between spaces.
         """
         text = "\n".join([_NEWLINE.sub(" ", line) for line in lines])
         if max(text, default="") > "\uffff":
             # Java's characters are UTF-16 units: an emoji is two.
             text = _BEYOND_BMP.sub(lambda m: _utf16_units(m[0]), text)
-        tokens_of_lines = []
+        tokens = []
         start = 0
-        while len(tokens_of_lines) < len(lines):
-            end = text.find("\n", start)
-            end = len(text) if end < 0 else end
-            tokens_of_lines.append(self._tokenize_line(text, start, end))
+        for line in text.split("\n")[: len(lines)]:
+            *inside, last = line.split(" ")
+            known = list(map(self._inside.get, inside))
+            known.append(self._last.get(last))
+            end = start + len(line)
+            if None in known or end == len(text):
+                known = self._tokenize_line(text, start, end)
+            tokens.append(" ".join(filter(None, known)))
             start = end + 1
-        return tokens_of_lines
+        return tokens
 
     def _tokenize_line(self, text, start, end):
+        """Tokens of one line, chunk by chunk, kept for the next time where they may be."""
         tokens = []
         place = start
         while place < end:
             stop = text.find(" ", place, end)
             stop = end if stop < 0 else stop
-            chunk = text[place:stop]
-            known = self._chunks.get(chunk)
-            if known is None and stop < len(text) and _ALONE.fullmatch(chunk):
-                known = self._chunks[chunk] = _scan(chunk + " ", 0, len(chunk))[0]
-            if known is None and stop == end and _WORD_AND_PERIOD.fullmatch(chunk):
-                known = self._last_word(chunk)
-            if known is not None and stop < len(text):
-                tokens += known
-                place = stop + 1
-            else:
-                # A token may reach over the space: "1 1/2", or a tag.
-                found, place = _scan(text, place, max(stop, place + 1))
-                tokens += found
+            if stop < len(text):
+                known = self._tokens_of_chunk(text[place:stop], stop == end)
+                if known is not None:
+                    tokens.append(known)
+                    place = stop + 1
+                    continue
+            # A token may reach over the space: "1 1/2", or a tag. At the end of the text, rules
+            # that look at a further character fail.
+            found, place = _scan(text, place, max(stop, place + 1))
+            tokens.append(self._written(found))
         return tokens
 
-    def _last_word(self, chunk):
-        """Tokens of a line's last word and its period, or None if the next line may matter."""
-        known = self._last_words.get(chunk, ())
-        if known == ():
-            # Every abbreviation is one before a number.
-            found, _ = _scan(chunk + " 5", 0, len(chunk))
-            known = self._last_words[chunk] = found if found[-1] == "." else None
-        return known
+    def _tokens_of_chunk(self, chunk, is_last):
+        """The chunk's tokens, or None if what stands around it may matter."""
+        memory = self._last if is_last else self._inside
+        if chunk not in memory:
+            if _ALONE.fullmatch(chunk):
+                memory[chunk] = self._written(_scan(chunk + " ", 0, len(chunk))[0])
+            elif is_last and _WORD_AND_PERIOD.fullmatch(chunk):
+                # Every abbreviation is one before a number.
+                found, _ = _scan(chunk + " 5", 0, len(chunk))
+                memory[chunk] = self._written(found) if found[-1] == "." else None
+        return memory.get(chunk)
+
+    def _written(self, tokens):
+        return " ".join([token for token in tokens if token not in self._dropped])
 
 
 def _scan(text, place, stop):

@@ -1,0 +1,191 @@
+"""Times the caption metrics side by side with pycocoevalcap, as its users call it.
+
+Needs Java, the pycocoevalcap package and Flickr8k's captions:
+
+    KERAS_MMFUSION_TEST_DATA=data python benchmarks/metrics.py --json results.json
+
+Captions of more images than Flickr8k has are spliced out of its captions: the first half of one and
+the second half of another, so that sentences are as long as real ones and few are the same.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import random
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+
+from keras_mmfusion.metrics import (
+    CiderD,
+    Meteor,
+    PTBTokenizer,
+    bleu_scores,
+    cider_d_score,
+    rouge_l_score,
+)
+
+
+def read_captions(folder):
+    path = pathlib.Path(folder, "flickr8k", "Flickr8k.token.txt")
+    return [line.split("\t")[1] for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def make_images(captions, images, seed=0):
+    """References (5 for each image) and candidates for any number of images."""
+    rng = random.Random(seed)
+
+    def splice():
+        head, tail = rng.choice(captions).split(" "), rng.choice(captions).split(" ")
+        return " ".join(head[: len(head) // 2] + tail[len(tail) // 2 :])
+
+    references = {i: [splice() for _ in range(5)] for i in range(images)}
+    # A candidate shares half of its words with a reference, as a captioner's would.
+    candidates = {}
+    for i, each in references.items():
+        words, other = rng.choice(each).split(" "), splice().split(" ")
+        candidates[i] = " ".join(words[: len(words) // 2] + other[len(other) // 2 :])
+    return references, candidates
+
+
+def timed(function, *arguments):
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+def time_java_start():
+    """Seconds for Java's tokenizer to do nothing: what each of its calls pays."""
+    import pycocoevalcap.tokenizer.ptbtokenizer as peer
+
+    jar = pathlib.Path(peer.__file__).parent / peer.STANFORD_CORENLP_3_4_1_JAR
+    with tempfile.NamedTemporaryFile() as empty:
+        command = ["java", "-cp", jar, "edu.stanford.nlp.process.PTBTokenizer", empty.name]
+        runs = [timed(lambda: subprocess.run(command, capture_output=True))[0] for _ in range(5)]
+    return sorted(runs)[2]
+
+
+def time_scores(captions, images):
+    """BLEU, ROUGE-L, CIDEr and the tokenizer, ours and pycocoevalcap's, on one set of captions."""
+    from pycocoevalcap.bleu.bleu import Bleu
+    from pycocoevalcap.cider.cider import Cider
+    from pycocoevalcap.rouge.rouge import Rouge
+    from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer as JavaTokenizer
+
+    references, candidates = make_images(captions, images)
+
+    def with_java():
+        tokenizer = JavaTokenizer()
+        as_dicts = {i: [{"caption": c} for c in each] for i, each in references.items()}
+        truth = tokenizer.tokenize(as_dicts)
+        return truth, tokenizer.tokenize({i: [{"caption": c}] for i, c in candidates.items()})
+
+    def with_ours():
+        tokenizer = PTBTokenizer()
+        truth = tokenizer.tokenize(references)
+        return truth, tokenizer.tokenize({i: [c] for i, c in candidates.items()})
+
+    theirs, ours = {}, {}
+    theirs["tokens"], (truth, results) = timed(with_java)
+    ours["tokens"], own_tokens = timed(with_ours)
+    single = {i: each[0] for i, each in results.items()}
+    peers = {"bleu": Bleu(4), "rouge_l": Rouge(), "cider": Cider()}
+    functions = {"bleu": bleu_scores, "rouge_l": rouge_l_score, "cider": cider_d_score}
+    difference = 0.0
+    for name, peer in peers.items():
+        arguments = (truth, results, 0) if name == "bleu" else (truth, results)
+        theirs[name], (expected, _) = timed(peer.compute_score, *arguments)
+        ours[name], (score, _) = timed(functions[name], truth, single)
+        difference = max(difference, float(np.max(np.abs(np.subtract(score, expected)))))
+    scores = ("bleu", "rouge_l", "cider")
+    return {
+        "images": images,
+        "captions": 6 * images,
+        "pycocoevalcap_seconds": theirs,
+        "keras_mmfusion_seconds": ours,
+        "same_tokens": own_tokens == (truth, results),
+        "largest_difference_of_scores": difference,
+        "times_faster_bleu_rouge_l_cider": sum(map(theirs.get, scores))
+        / sum(map(ours.get, scores)),
+        "times_faster_tokens": theirs["tokens"] / ours["tokens"],
+    }
+
+
+def time_meteor(captions, images):
+    """METEOR, ours and the jar's; its start-up is that of a call with one pair."""
+    from pycocoevalcap.meteor.meteor import Meteor as JarMeteor
+
+    references, candidates = make_images(captions, images)
+    tokenizer = PTBTokenizer()
+    truth = tokenizer.tokenize(references)
+    results = tokenizer.tokenize({i: [c] for i, c in candidates.items()})
+    jar_start, _ = timed(lambda: JarMeteor().compute_score({0: ["a dog"]}, {0: ["a dog"]}))
+    jar_seconds, (expected, _) = timed(lambda: JarMeteor().compute_score(truth, results))
+    own_start, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
+    single = {i: each[0] for i, each in results.items()}
+    own_seconds, (score, _) = timed(lambda: Meteor().score(truth, single))
+    return {
+        "images": images,
+        "jar_seconds": jar_seconds,
+        "jar_start_up_seconds": jar_start,
+        "keras_mmfusion_seconds": own_seconds,
+        "keras_mmfusion_start_up_seconds": own_start,
+        "difference_of_scores": abs(score - expected),
+        "times_the_jar": own_seconds / jar_seconds,
+    }
+
+
+def time_self_critical_batch(captions, images=6000, batch=160, steps=100):
+    """One step's rewards: pycocoevalcap on the batch's references, ours on precomputed ones."""
+    from pycocoevalcap.cider.cider import Cider
+
+    references, candidates = make_images(captions, images)
+    prepare, scorer = timed(CiderD, references)
+    rng = random.Random(1)
+    batches = [rng.choices(list(references), k=batch) for _ in range(steps)]
+
+    def theirs(ids):
+        truth = {n: references[i] for n, i in enumerate(ids)}
+        Cider().compute_score(truth, {n: [candidates[i]] for n, i in enumerate(ids)})
+
+    own = [timed(scorer.score, ids, [candidates[i] for i in ids])[0] for ids in batches]
+    peer = [timed(theirs, ids)[0] for ids in batches[:20]]
+    return {
+        "images": images,
+        "batch": batch,
+        "prepare_seconds": prepare,
+        "keras_mmfusion_seconds": float(np.median(own)),
+        "pycocoevalcap_seconds": float(np.median(peer)),
+        "times_faster": float(np.median(peer) / np.median(own)),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--json", type=pathlib.Path, help="where the results go")
+    parser.add_argument("--images", type=int, nargs="*", default=[5000, 40000])
+    parser.add_argument("--meteor-images", type=int, nargs="*", default=[5000])
+    arguments = parser.parse_args()
+    captions = read_captions(os.environ["KERAS_MMFUSION_TEST_DATA"])
+    results = {
+        "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
+        "python": platform.python_version(),
+        "java_start_up_seconds": time_java_start(),
+        "self_critical_batch": time_self_critical_batch(captions),
+        "scores": [time_scores(captions, images) for images in arguments.images],
+        "meteor": [time_meteor(captions, images) for images in arguments.meteor_images],
+    }
+    text = json.dumps(results, indent=2) + "\n"
+    print(text)
+    if arguments.json:
+        part = arguments.json.with_name(f"{arguments.json.name}.part")
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, arguments.json)
+
+
+if __name__ == "__main__":
+    main()
