@@ -1,0 +1,100 @@
+"""Accuracy and F1 of classes, and the sentiment figures of CMU-MOSI and CMU-MOSEI."""
+
+import numpy as np
+
+
+def classification_scores(labels, predictions):
+    """Accuracy, macro and weighted F1.
+
+    `F1 = 2 TP / (2 TP + FP + FN)` for each class that is in the labels or the predictions; macro
+    is the plain mean, weighted the mean with the classes' shares of the labels.
+
+    Args:
+        labels: sequence of classes `(samples,)`.
+        predictions: sequence of classes `(samples,)`.
+
+    Returns:
+        A dict of floats: `accuracy`, `macro_f1`, `weighted_f1`.
+
+    Raises:
+        ValueError: if the two have different lengths or there are no samples.
+
+    Example:
+
+    >>> scores = classification_scores([0, 0, 0, 1], [0, 0, 1, 1])
+    >>> {name: round(score, 3) for name, score in scores.items()}
+    {'accuracy': 0.75, 'macro_f1': 0.733, 'weighted_f1': 0.767}
+    """
+    labels, predictions = _check(labels, predictions)
+    f1, weights = [], []
+    for name in np.union1d(labels, predictions):
+        true, said = labels == name, predictions == name
+        f1.append(2 * np.sum(true & said) / (np.sum(true) + np.sum(said)))
+        weights.append(np.mean(true))
+    return {
+        "accuracy": float(np.mean(labels == predictions)),
+        "macro_f1": float(np.mean(f1)),
+        "weighted_f1": float(np.dot(f1, weights)),
+    }
+
+
+def sentiment_scores(labels, predictions):
+    """The figures that papers on CMU-MOSI and CMU-MOSEI report, of regression in [-3, 3].
+
+    Has0: negative against not negative, over all samples. Non0: negative against positive, where
+    samples labelled 0 are left out; a prediction counts as positive if it is above 0.
+    `accuracy_7` compares the values rounded and clipped to -3 ... 3.
+
+    Args:
+        labels: sequence of floats `(samples,)`.
+        predictions: sequence of floats `(samples,)`.
+
+    Returns:
+        A dict of floats: `mae`, `correlation` (Pearson's, NaN where one side does not vary),
+        `accuracy_7`, `has0_accuracy`, `has0_f1`, `non0_accuracy`, `non0_f1` (F1 weighted by
+        class; NaN where all labels are 0).
+
+    Raises:
+        ValueError: if the two have different lengths or there are no samples.
+
+    Example:
+
+    >>> scores = sentiment_scores([-2.0, -0.4, 0.0, 1.6], [-1.0, 0.4, 0.2, 2.0])
+    >>> scores["has0_accuracy"], round(scores["non0_accuracy"], 3), scores["mae"]
+    (0.75, 0.667, 0.6)
+
+    Reference:
+        Zadeh et al., "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset" (2018); the
+        names Has0 and Non0 are MMSA's.
+    """
+    labels, predictions = _check(labels, predictions)
+    labels, predictions = labels.astype(float), predictions.astype(float)
+    rounded = [np.clip(np.round(values), -3, 3) for values in (labels, predictions)]
+    varies = labels.std() > 0 and predictions.std() > 0
+    has0 = classification_scores(labels >= 0, predictions >= 0)
+    kept = labels != 0
+    if kept.any():
+        non0 = classification_scores(labels[kept] > 0, predictions[kept] > 0)
+    else:
+        non0 = {"accuracy": float("nan"), "weighted_f1": float("nan")}
+    return {
+        "mae": float(np.mean(np.abs(labels - predictions))),
+        "correlation": float(np.corrcoef(labels, predictions)[0, 1]) if varies else float("nan"),
+        "accuracy_7": float(np.mean(rounded[0] == rounded[1])),
+        "has0_accuracy": has0["accuracy"],
+        "has0_f1": has0["weighted_f1"],
+        "non0_accuracy": non0["accuracy"],
+        "non0_f1": non0["weighted_f1"],
+    }
+
+
+def _check(labels, predictions):
+    labels, predictions = np.asarray(labels), np.asarray(predictions)
+    if labels.shape != predictions.shape or labels.ndim != 1:
+        raise ValueError(
+            "`labels` and `predictions` must have one shape `(samples,)`, not "
+            f"{labels.shape} and {predictions.shape}."
+        )
+    if not len(labels):
+        raise ValueError("`labels` must have at least one sample.")
+    return labels, predictions

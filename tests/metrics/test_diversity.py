@@ -1,0 +1,46 @@
+import math
+
+import pytest
+
+from keras_mmfusion.metrics.diversity import caption_diversity, object_recall
+
+
+def test_distinct_n_and_vocabulary_are_counts():
+    figures = caption_diversity({1: "A dog and a dog.", 2: "a cat"})
+    assert figures == {
+        "distinct_1": 4 / 7,
+        "distinct_2": 4 / 5,  # "a dog" comes twice.
+        "vocabulary": 4,
+        "mean_length": 3.5,
+        "distinct_captions": 1.0,
+    }
+
+
+def test_seen_captions_are_compared_as_words():
+    figures = caption_diversity(
+        ["A dog runs .", "A cat", "a dog runs"], iter(["a DOG runs!", "dog"])
+    )
+    assert figures["seen_in_training"] == pytest.approx(2 / 3)
+    assert figures["distinct_captions"] == pytest.approx(2 / 3)
+
+
+def test_captions_without_words():
+    figures = caption_diversity(["", "..."])
+    assert figures["distinct_1"] == figures["mean_length"] == 0
+    with pytest.raises(ValueError, match="at least one caption"):
+        caption_diversity([])
+
+
+def test_an_object_is_in_the_image_if_references_agree():
+    references = {1: ["A man and a dog", "A man by a traffic light", "man, traffic light"]}
+    objects = ["man, person", "dog", "traffic light", "cat"]
+    # Man and traffic light are agreed on; the dog is named by one only, so it is no invention.
+    figures = object_recall(references, {1: "A person, a dog and a cat"}, objects)
+    assert figures == {"recall": 1 / 2, "precision": 2 / 3, "objects": 2}
+    assert object_recall(references, {1: "a dog"}, objects, least=1)["objects"] == 3
+
+
+def test_a_single_reference_suffices_where_there_is_no_other():
+    assert object_recall({1: ["a dog"]}, {1: "the dog"}, ["dog"])["recall"] == 1
+    nothing = object_recall({1: ["a dog"]}, {1: "the sky"}, ["cat"])
+    assert math.isnan(nothing["recall"]) and math.isnan(nothing["precision"])

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+
+from keras_mmfusion.metrics import bleu_scores
+from keras_mmfusion.metrics.significance import bootstrap_interval, paired_bootstrap_test
+
+
+def test_interval_of_a_mean_is_the_normal_one_for_many_samples():
+    values = np.random.default_rng(5).normal(2.0, 3.0, size=4000)
+    interval = bootstrap_interval(values, resamples=2000)
+    width = 1.96 * values.std() / np.sqrt(len(values))
+    assert interval.value == pytest.approx(values.mean())
+    assert interval.low == pytest.approx(values.mean() - width, abs=0.02)
+    assert interval.high == pytest.approx(values.mean() + width, abs=0.02)
+
+
+def test_interval_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    hits = 0
+    for trial in range(200):
+        interval = bootstrap_interval(
+            rng.exponential(1.0, 60), confidence=0.9, resamples=300, seed=trial
+        )
+        hits += interval.low <= 1.0 <= interval.high
+    assert 160 <= hits <= 195
+
+
+def test_draws_are_repeatable_and_depend_on_the_seed():
+    values = list(np.random.default_rng(1).normal(size=50))
+    assert bootstrap_interval(values) == bootstrap_interval(dict(enumerate(values)))
+    assert bootstrap_interval(values) != bootstrap_interval(values, seed=1)
+
+
+def test_a_corpus_metric_is_scored_anew_on_each_draw():
+    references = {1: ["a b c d"], 2: ["e f g h"], 3: ["i j k l"]}
+    candidates = {1: "a b c d", 2: "e f x y", 3: "i j k l"}
+
+    def bleu_1(ids):
+        drawn = dict(enumerate(ids))
+        return bleu_scores(
+            {n: references[i] for n, i in drawn.items()},
+            {n: candidates[i] for n, i in drawn.items()},
+        )[0][0]
+
+    interval = bootstrap_interval([1, 2, 3], bleu_1, resamples=300)
+    assert interval.value == pytest.approx(10 / 12)
+    assert interval.low == pytest.approx(0.5)
+    assert interval.high == pytest.approx(1.0)
+
+
+def test_equal_systems_do_not_differ_and_better_ones_do():
+    rng = np.random.default_rng(3)
+    first = rng.normal(size=200)
+    noise = rng.normal(size=200)
+    same = paired_bootstrap_test(first, first)
+    assert same == (0.0, 0.0, 0.0, 1.0)
+    assert paired_bootstrap_test(first, first + 0.01 * (noise - noise.mean())).p_value > 0.5
+    better = paired_bootstrap_test(first, first + 0.5 + 0.1 * noise)
+    assert better.p_value == pytest.approx(2 / 1001)
+    assert better.low > 0.4
+    worse = paired_bootstrap_test(first + 0.5, first)
+    assert worse.difference == pytest.approx(-0.5)
+    assert worse.high < 0
+
+
+def test_p_values_are_spread_evenly_where_there_is_no_difference():
+    rng = np.random.default_rng(7)
+    low = sum(
+        paired_bootstrap_test(rng.normal(size=80), rng.normal(size=80), resamples=200).p_value < 0.1
+        for _ in range(300)
+    )
+    assert 15 <= low <= 50
+
+
+def test_pairs_are_told_by_their_ids():
+    first = {1: 0.0, 2: 1.0}
+    assert paired_bootstrap_test(first, {2: 1.0, 1: 0.0}).difference == 0
+    with pytest.raises(ValueError, match=r"in one only: \['2', '3'\]"):
+        paired_bootstrap_test(first, {1: 0.0, 3: 1.0})
+    with pytest.raises(ValueError, match="not 1 and 2"):
+        paired_bootstrap_test([1.0], [1.0, 2.0])
+
+
+def test_a_statistic_of_ones_own_is_asked_for_both_systems():
+    first, second = [1.0, 2.0, 9.0], [3.0, 2.0, 1.0]
+    result = paired_bootstrap_test(first, second, statistic=max, resamples=50)
+    assert result.difference == 3.0 - 9.0
+    mean = paired_bootstrap_test(first, second, statistic=np.mean, resamples=200)
+    assert mean == pytest.approx(paired_bootstrap_test(first, second, resamples=200))
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="at least one sample"):
+        bootstrap_interval([])
+    with pytest.raises(ValueError, match="between 0 and 1, not 95"):
+        bootstrap_interval([1.0], confidence=95)
