@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import typer.core
 
-from keras_mmfusion.cli import zoo
+from keras_mmfusion.cli import train, zoo
 
 
 class Commands(typer.core.TyperGroup):
@@ -41,6 +41,7 @@ def mmfusion(
     """Fuse what a system sees, hears and reads: caption photos, train, evaluate."""
 
 
+app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
 
 

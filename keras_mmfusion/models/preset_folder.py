@@ -14,7 +14,7 @@ BACKBONE_WEIGHTS = "model.weights.h5"
 
 
 def save_preset(task, preset_dir):
-    """Writes a task to a preset folder; a folder that is there is replaced only when all is written.
+    """Writes a task to a preset folder; one that is there is replaced when all is written.
 
     Args:
         task: `keras_hub.models.Task` whose backbone is a `keras.Model`.

@@ -106,7 +106,8 @@ class CaptionGenerator:
         """Token ids of preprocessed images: the search alone, without text or images files.
 
         Args:
-            images: float tensor `(batch, height, width, 3)`.
+            images: float tensor `(batch, height, width, 3)`; or the tokens `(batch, tokens, dim)`
+                that `model.encode` made of them.
             settings: `DecodingSettings`.
             special: `SpecialTokens`.
             noise: with `settings.samples`, float array `(batch, samples, max_length)` of uniform
@@ -125,13 +126,7 @@ class CaptionGenerator:
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
 
     def _generate_batch(self, images, settings, hypotheses, rng, details):
-        tokenizer = self.model.preprocessor.tokenizer
-        special = SpecialTokens(
-            start=tokenizer.start_token_id,
-            end=tokenizer.end_token_id,
-            pad=tokenizer.pad_token_id,
-            blocked=(tokenizer.unknown_token_id,),
-        )
+        special = self.model.preprocessor.special_tokens()
         noise = None
         if settings.samples:
             shape = (len(images), settings.samples, settings.max_length)
@@ -185,7 +180,8 @@ class _SearchFunction:
 
     def __call__(self, images, noise=None):
         settings = self.settings
-        image_tokens = self.model.encode(images, training=False)
+        encoded = len(images.shape) == 3
+        image_tokens = images if encoded else self.model.encode(images, training=False)
         step, cache = self.model.decoding_step(
             image_tokens, settings.max_length, settings.samples or settings.beams
         )

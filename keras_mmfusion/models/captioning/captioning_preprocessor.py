@@ -6,6 +6,7 @@ from keras_hub.layers import ImageConverter
 from keras_hub.models import Preprocessor
 
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.models.captioning.decoding import SpecialTokens
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
 
@@ -120,6 +121,15 @@ class CaptioningPreprocessor(Preprocessor):
     def generate_postprocess(self, token_ids):
         """Turns generated ids `(..., length)` into strings `(...)`, cut at `[END]`."""
         return self.tokenizer.detokenize(token_ids)
+
+    def special_tokens(self):
+        """The ids with a meaning in decoding, as `SpecialTokens`; `[UNK]` is never generated."""
+        return SpecialTokens(
+            start=self.tokenizer.start_token_id,
+            end=self.tokenizer.end_token_id,
+            pad=self.tokenizer.pad_token_id,
+            blocked=(self.tokenizer.unknown_token_id,),
+        )
 
     def pack_captions(self, captions, sample_weight=None):
         """The captions' part of a call, without TensorFlow or images.

@@ -1,4 +1,4 @@
-"""What beam search and sampling share: their settings, the rules on the next token, small tensor helpers.
+"""What beam search and sampling share: settings, rules on the next token, tensor helpers.
 
 Hypotheses of a batch travel as `(batch, hypotheses, ...)`; `tokens[..., 0]` is the start token.
 A *step* is a function `(tokens, index, ancestors, cache) -> (logits, cache)`: the logits

@@ -219,6 +219,11 @@ class ImageCaptioningModel(keras_hub.models.Task):
         """
         return self.generator.generate(images, **settings)
 
+    def preprocess_samples(self, x, y=None, sample_weight=None):
+        if y is not None:  # Targets are made from raw captions: with them, it is done already.
+            return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
+        return super().preprocess_samples(x, y, sample_weight)
+
     def compile(self, optimizer="auto", loss="auto", weighted_metrics="auto", **kwargs):
         """Keras's `compile`; the defaults are AdamW at 1e-4, label smoothing and token accuracy."""
         if optimizer == "auto":
@@ -229,6 +234,11 @@ class ImageCaptioningModel(keras_hub.models.Task):
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
         super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
         self.generator.reset()
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.built:
+            self.optimizer.build(self.trainable_variables)
 
     def save_to_preset(self, preset_dir):
         """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""

@@ -78,7 +78,7 @@ class TextDecoderBlock(keras.layers.Layer):
         return self._norm(f"{name}_norm", query_shape), attention
 
     def project_context(self, encoder_tokens, encoder_mask=None):
-        """Keys and values of the encoder's tokens, or `None` for a block without cross-attention."""
+        """Keys and values of the encoder's tokens; `None` without cross-attention."""
         if not self.cross_attention:
             return None
         return self.cross_attention_layer.project_key_value(encoder_tokens, value_mask=encoder_mask)

@@ -1,0 +1,182 @@
+"""A captioner from an image encoder and a data set: cross-entropy, then self-critical training."""
+
+import dataclasses
+import pathlib
+
+import keras
+import keras_hub
+
+from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
+from keras_mmfusion.models.captioning.captioner_training import BEST, CaptionerTraining
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
+from keras_mmfusion.models.captioning.feature_cache import FeatureSequence, write_feature_cache
+from keras_mmfusion.models.captioning.feature_scores import score_features
+from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
+from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
+from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
+from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
+from keras_mmfusion.models.preset_folder import load_preset, set_dtype_policy
+
+
+@dataclasses.dataclass(frozen=True)
+class CaptionerRecipe:
+    """Everything that decides how a captioner is trained on top of a frozen image encoder.
+
+    Attributes:
+        dim, num_layers, num_heads, dropout: of the `TextDecoder`.
+        sequence_length: int. Tokens of a caption, the end included.
+        min_count: int. Occurrences in the training captions that put a word into the vocabulary.
+        views: int. Versions of each training image: itself and augmented ones.
+        batch_size: int. Images of a batch; each brings all its captions.
+        epochs: int. Epochs of cross-entropy, AdamW with warm-up and cosine decay.
+        learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of these.
+        self_critical_epochs, self_critical_learning_rate, samples: of self-critical training.
+        dtype: string. The dtype policy of the decoder in training.
+        seed: int.
+    """
+
+    dim: int = 384
+    num_layers: int = 3
+    num_heads: int = 6
+    dropout: float = 0.2
+    sequence_length: int = 22
+    min_count: int = 5
+    views: int = 3
+    batch_size: int = 32
+    epochs: int = 8
+    learning_rate: float = 8e-4
+    warmup_steps: int = 200
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.1
+    clipnorm: float = 1.0
+    self_critical_epochs: int = 3
+    self_critical_learning_rate: float = 5e-5
+    samples: int = 5
+    dtype: str = "float32"
+    seed: int = 0
+
+    def cache_features(self, image_encoder, train, dev, folder):
+        """Encodes all images; returns the folders of the train and the dev cache."""
+        size = image_encoder.image_size
+        folder = pathlib.Path(folder)
+        return (
+            write_feature_cache(
+                image_encoder, train, folder / "train", size, self.views, self.seed
+            ),
+            write_feature_cache(image_encoder, dev, folder / "dev", size),
+        )
+
+    def untrained(self, image_encoder, captions):
+        """A captioner with random decoder weights and the vocabulary of the captions."""
+        keras.utils.set_random_seed(self.seed)
+        image_encoder.trainable = False
+        tokenizer = WordTokenizer.from_captions(captions, min_count=self.min_count)
+        preprocessor = CaptioningPreprocessor(
+            tokenizer,
+            keras_hub.layers.ImageConverter(
+                image_size=image_encoder.image_size,
+                scale=1 / 128,
+                offset=-127 / 128,
+                antialias=True,
+            ),
+            sequence_length=self.sequence_length,
+        )
+        decoder = TextDecoder(
+            tokenizer.vocabulary_size(),
+            dim=self.dim,
+            num_layers=self.num_layers,
+            num_heads=self.num_heads,
+            sequence_length=self.sequence_length,
+            dropout=self.dropout,
+            cross_attention=True,
+            name="text_decoder",
+        )
+        return TransformerCaptioner(image_encoder, decoder, preprocessor, name="captioner")
+
+    def train_cross_entropy(self, image_encoder, captions, train_cache, dev_cache, folder, **run):
+        """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
+        model = self.untrained(image_encoder, captions)
+        sequence = FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed)
+        steps = self.epochs * len(sequence)
+        warmup = min(self.warmup_steps, steps // 4)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warmup, warmup_target=self.learning_rate, warmup_steps=warmup
+        )
+        model.compile(
+            optimizer=keras.optimizers.AdamW(
+                schedule, weight_decay=self.weight_decay, clipnorm=self.clipnorm, beta_2=0.98
+            ),
+            loss=SmoothedCrossEntropy(self.label_smoothing),
+        )
+        return self._run(model, sequence, dev_cache, folder, self.epochs, **run)
+
+    def train_self_critical(self, preset, train_cache, dev_cache, folder, **run):
+        """Second stage, from the first one's preset. Returns whether it is done."""
+        keras.utils.set_random_seed(self.seed)
+        model = load_preset(ImageCaptioningModel, preset)
+        model.image_encoder.trainable = False
+        sequence = SelfCriticalSequence(
+            FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed + 1),
+            model,
+            model.preprocessor.special_tokens(),
+            samples=self.samples,
+            seed=self.seed,
+        )
+        schedule = keras.optimizers.schedules.CosineDecay(
+            self.self_critical_learning_rate, self.self_critical_epochs * len(sequence), alpha=0.1
+        )
+        model.compile(
+            optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.0, clipnorm=self.clipnorm),
+            loss=SmoothedCrossEntropy(0.0, reduction="sum"),
+            weighted_metrics=[],
+        )
+        return self._run(model, sequence, dev_cache, folder, self.self_critical_epochs, **run)
+
+    def _run(self, model, sequence, dev_cache, folder, epochs, stop_after=None):
+        if self.dtype != "float32":
+            set_dtype_policy(model, self.dtype)
+        training = CaptionerTraining(
+            model, sequence, folder, evaluate=lambda: score_features(model, dev_cache)
+        )
+        return training.run(epochs, stop_after)
+
+
+def train_captioner(
+    recipe, image_encoder, train, dev, out, work=None, features=None, stop_after=None
+):
+    """Runs a recipe from images to preset, from wherever an earlier run on `work` left it.
+
+    Args:
+        recipe: `CaptionerRecipe`.
+        image_encoder: pretrained `ImageEncoder`; it stays frozen.
+        train, dev: `CaptionPairs`. The vocabulary comes from `train` alone; `dev` picks the epoch.
+        out: string or path. The folder of the finished preset.
+        work: string or path. Checkpoints and logs. Defaults to `out` with `.training` added.
+        features: string or path. The encoded images. Defaults to a folder in `work`.
+        stop_after: float. Seconds after which to checkpoint and stop.
+
+    Returns:
+        True when the preset is written, False when time ran out before.
+    """
+    out = pathlib.Path(out)
+    work = pathlib.Path(work or f"{out}.training")
+    train_cache, dev_cache = recipe.cache_features(
+        image_encoder, train, dev, features or work / "features"
+    )
+    captions = [caption for each in train.captions for caption in each]
+    first, second = work / "cross_entropy", work / "self_critical"
+    run = {"stop_after": stop_after}
+    if not recipe.train_cross_entropy(
+        image_encoder, captions, train_cache, dev_cache, first, **run
+    ):
+        return False
+    best = first / BEST
+    if recipe.self_critical_epochs:
+        if not recipe.train_self_critical(best, train_cache, dev_cache, second, **run):
+            return False
+        best = second / BEST
+    model = load_preset(ImageCaptioningModel, best)
+    set_dtype_policy(model, "float32")
+    model.save_to_preset(out)
+    return True

@@ -1,0 +1,120 @@
+"""The training loop of captioners: resumable at any step, stoppable at any time."""
+
+import csv
+import os
+import pathlib
+import time
+
+import keras
+
+CHECKPOINT = "checkpoint.weights.h5"
+LOG = "log.csv"
+BEST = "best"
+
+
+class CaptionerTraining:
+    """Trains a compiled captioner on batches, keeps the best on dev, and goes on after a kill.
+
+    The folder holds the checkpoint (weights and optimizer, replaced atomically), `log.csv` with a
+    line an epoch, and `best`, the preset of the epoch with the best dev score. Where a run stands
+    is the optimizer's step count, so a run that starts again on the same folder continues with
+    the very next batch and ends as one that was never stopped.
+
+    Args:
+        model: compiled `ImageCaptioningModel`.
+        sequence: `keras.utils.PyDataset` of `(x, y, sample_weight)`, with a settable `epoch`.
+        folder: string or path.
+        evaluate: function without arguments, the model's scores on dev as a dict of floats.
+        monitor: string. The score of which the best epoch is kept.
+        checkpoint_seconds: float. Time between checkpoints within an epoch.
+    """
+
+    def __init__(
+        self, model, sequence, folder, evaluate, monitor="cider", checkpoint_seconds=120.0
+    ):
+        self.model = model
+        self.sequence = sequence
+        self.folder = pathlib.Path(folder)
+        self.evaluate = evaluate
+        self.monitor = monitor
+        self.checkpoint_seconds = checkpoint_seconds
+
+    def run(self, epochs, stop_after=None):
+        """Trains until `epochs` are done in total, over all runs on the folder.
+
+        Args:
+            epochs: int.
+            stop_after: float. Seconds after which to write a checkpoint and stop.
+
+        Returns:
+            True when all epochs are done, False when time ran out before.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        steps = len(self.sequence)
+        step = self._restore()
+        begin = saved = time.monotonic()
+        for epoch in range(step // steps, epochs):
+            sequence = self._sequence_at(epoch)
+            progress = keras.utils.Progbar(steps)
+            self.model.reset_metrics()
+            epoch_begin = time.monotonic()
+            for index in range(step % steps, steps):
+                x, y, sample_weight = sequence[index]
+                logs = self.model.train_on_batch(x, y, sample_weight, return_dict=True)
+                logs.update(_reward(sequence))
+                step += 1
+                progress.update(index + 1, [(name, float(value)) for name, value in logs.items()])
+                now = time.monotonic()
+                out_of_time = stop_after is not None and now - begin > stop_after
+                if out_of_time or now - saved > self.checkpoint_seconds:
+                    self._save()
+                    saved = now
+                if out_of_time:
+                    return False
+            scores = {name: float(value) for name, value in self.evaluate().items()}
+            self._log(epoch, {**logs, "seconds": time.monotonic() - epoch_begin}, scores)
+            self._save()
+            saved = time.monotonic()
+        return True
+
+    def _sequence_at(self, epoch):
+        while self.sequence.epoch < epoch:
+            self.sequence.on_epoch_end()
+        return self.sequence
+
+    def _restore(self):
+        path = self.folder / CHECKPOINT
+        if not path.exists():
+            return 0
+        self.model.optimizer.build(self.model.trainable_variables)
+        self.model.load_weights(path)
+        return int(self.model.optimizer.iterations.numpy())
+
+    def _save(self):
+        scratch = self.folder / f".{os.getpid()}.{CHECKPOINT}"
+        self.model.save_weights(scratch)
+        os.replace(scratch, self.folder / CHECKPOINT)
+
+    def _log(self, epoch, logs, scores):
+        path = self.folder / LOG
+        row = {"epoch": epoch + 1, **{k: round(float(v), 5) for k, v in logs.items()}, **scores}
+        rows = []
+        if path.exists():
+            with path.open(newline="") as file:
+                # An epoch that was logged, but not checkpointed before a kill, is run again.
+                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) <= epoch]
+        best = max((float(old[self.monitor]) for old in rows), default=float("-inf"))
+        if scores[self.monitor] > best:
+            self.model.save_to_preset(self.folder / BEST)
+        scratch = path.with_suffix(".tmp")
+        with scratch.open("w", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=list(row))
+            writer.writeheader()
+            writer.writerows([*rows, row])
+        os.replace(scratch, path)
+        print(" - ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+
+
+def _reward(sequence):
+    reward = getattr(sequence, "mean_reward", None)
+    return {} if reward is None else {"reward": reward}

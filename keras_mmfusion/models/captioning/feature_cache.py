@@ -1,0 +1,128 @@
+"""Image tokens of a frozen encoder, computed once and kept on disk for the epochs of a decoder."""
+
+import json
+import os
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_mmfusion.datasets.caption_sequence import CaptionSequence
+from keras_mmfusion.models.compiled_function import compiled_function
+
+TOKENS_FILE = "image_tokens.npy"
+CAPTIONS_FILE = "captions.json"
+
+
+def write_feature_cache(image_encoder, pairs, folder, image_size, views=1, seed=0, batch_size=32):
+    """Encodes every image once for each view and writes the tokens as float16.
+
+    View 0 is the image as it is, further views are augmented (`caption_augmentation`), with their
+    captions. A folder that holds the finished cache of as many images and views is left as it is.
+
+    Args:
+        image_encoder: `ImageEncoder`, or a model of images normalized as it wants them.
+        pairs: `CaptionPairs`.
+        folder: string or path, where the cache goes.
+        image_size: pair of ints.
+        views: int.
+        seed: int. Seeds the augmentation.
+        batch_size: int.
+
+    Returns:
+        The folder, a `pathlib.Path`.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    captions_path, tokens_path = folder / CAPTIONS_FILE, folder / TOKENS_FILE
+    if captions_path.exists() and tokens_path.exists():
+        found = np.load(tokens_path, mmap_mode="r").shape[:2]
+        if found == (views, len(pairs)):
+            return folder
+    encode = compiled_function(image_encoder, lambda x: image_encoder(x, training=False))
+    shape = (views, len(pairs), *image_encoder.output_shape[1:])
+    scratch = folder / f".{TOKENS_FILE}.{os.getpid()}"
+    tokens = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
+    captions = []
+    progress = keras.utils.Progbar(views * len(pairs), unit_name="image")
+    for view in range(views):
+        sequence = CaptionSequence(
+            pairs, batch_size, image_size, shuffle=False, seed=seed, augment=view > 0, epoch=view
+        )
+        view_captions = []
+        for batch in sequence:
+            images = (batch["images"].astype("float32") - 127.0) / 128.0
+            start = len(view_captions)
+            features = keras.ops.convert_to_numpy(keras.ops.cast(encode(images), "float32"))
+            tokens[view, start : start + len(images)] = features
+            view_captions += batch["captions"].tolist()
+            progress.update(view * len(pairs) + len(view_captions))
+        captions.append(view_captions)
+    tokens.flush()
+    os.replace(scratch, tokens_path)
+    scratch_captions = folder / f".{CAPTIONS_FILE}.{os.getpid()}"
+    scratch_captions.write_text(json.dumps(captions), "utf-8")
+    os.replace(scratch_captions, captions_path)
+    return folder
+
+
+class FeatureSequence(keras.utils.PyDataset):
+    """Training batches out of a feature cache: `(x, y, sample_weight)` with `"image_tokens"`.
+
+    Each epoch draws, for every image, one of the views; order and views depend on `seed` and the
+    epoch alone.
+
+    Args:
+        folder: string or path, from `write_feature_cache`.
+        preprocessor: `CaptioningPreprocessor`.
+        batch_size: int. Images of a batch.
+        shuffle: bool.
+        seed: int.
+        epoch: int. The number of the first epoch.
+    """
+
+    def __init__(self, folder, preprocessor, batch_size=32, shuffle=True, seed=0, epoch=0):
+        super().__init__()
+        folder = pathlib.Path(folder)
+        self.tokens = np.load(folder / TOKENS_FILE, mmap_mode="r")
+        captions = json.loads((folder / CAPTIONS_FILE).read_text("utf-8"))
+        self.packed = preprocessor.pack_captions(captions)
+        self.caption_length = preprocessor.sequence_length
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.epoch = epoch
+
+    def __len__(self):
+        return -(-self.tokens.shape[1] // self.batch_size)
+
+    def __getitem__(self, index):
+        places = self.places(index)
+        picked = (self._views()[places], places)
+        inputs, targets, weights = (part[picked] for part in self.packed)
+        tokens = self.tokens[picked].astype("float32")
+        return {"image_tokens": tokens, "captions": inputs}, targets, weights
+
+    def places(self, index):
+        """Numbers of the images in batch `index` of this epoch."""
+        places = np.arange(self.tokens.shape[1])
+        if self.shuffle:
+            places = np.random.default_rng([self.seed, self.epoch]).permutation(places)
+        return places[index * self.batch_size : (index + 1) * self.batch_size]
+
+    def _views(self):
+        views, images = self.tokens.shape[:2]
+        if not self.shuffle:
+            return np.zeros(images, "int64")
+        return np.random.default_rng([self.seed, self.epoch, 1]).integers(views, size=images)
+
+    def reference_ids(self):
+        """For every image the token ids of its captions as they were written (view 0)."""
+        _, targets, weights = self.packed
+        return [
+            [ids[kept > 0].tolist() for ids, kept in zip(captions, mask, strict=True)]
+            for captions, mask in zip(targets[0], weights[0], strict=True)
+        ]
+
+    def on_epoch_end(self):
+        self.epoch += 1
