@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "classification_scores": "classification",
         "coco_caption_scores": "caption_scores",
         "ndcg_at_k": "ranking",
+        "normalize_answer": "visual_question_answering",
         "object_recall": "diversity",
         "paired_bootstrap_test": "significance",
         "plain_cider_score": "cider",
@@ -28,5 +29,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "rouge_l_score": "rouge_l",
         "score_files": "caption_files",
         "sentiment_scores": "classification",
+        "vqa_accuracy": "visual_question_answering",
     },
 )
