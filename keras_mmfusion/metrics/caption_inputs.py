@@ -68,7 +68,7 @@ def check_captions(references, candidates):
         candidates: dict of image id -> one caption.
 
     Raises:
-        TypeError: if either is no dict, or a candidate is a list of strings where one is asked.
+        TypeError: if either is no dict, or an image's references are one bare string.
         ValueError: if an image is in one of them only; the message lists these ids.
 
     Example:
