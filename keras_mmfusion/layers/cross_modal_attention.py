@@ -136,7 +136,8 @@ class CrossModalAttention(keras.layers.Layer):
         training=None,
     ):
         keys, values = self.project_key_value(value, key, value_mask, key_mask)
-        mask = self._combine_masks(value_mask, key_mask, attention_mask)
+        mask = _all_of(value_mask, key_mask)
+        mask = _all_of(None if mask is None else ops.expand_dims(mask, 1), attention_mask)
         return self.attend(
             query,
             keys,
@@ -157,10 +158,9 @@ class CrossModalAttention(keras.layers.Layer):
         Returns:
             Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
         """
-        if key is None:
-            key, key_mask = value, value_mask if key_mask is None else key_mask
-        keys = self.key_dense(_zero_masked(key, key_mask))
-        values = self.value_dense(_zero_masked(value, value_mask))
+        mask = _all_of(value_mask, key_mask)
+        keys = self.key_dense(_zero_masked(value if key is None else key, mask))
+        values = self.value_dense(_zero_masked(value, mask))
         return self._split_heads(keys), self._split_heads(values)
 
     def attend(
@@ -186,6 +186,8 @@ class CrossModalAttention(keras.layers.Layer):
             What the layer's call returns.
         """
         queries = self._split_heads(self.query_dense(_zero_masked(query, query_mask)))
+        # Scaled here, not after the product: in float16 the unscaled product may overflow.
+        queries = queries * self.head_dim**-0.5
         if use_causal_mask:
             causal = _causal_mask(ops.shape(queries)[1], ops.shape(keys)[1])
             attention_mask = (
@@ -207,7 +209,7 @@ class CrossModalAttention(keras.layers.Layer):
             attended = ops.einsum("bhqk,bkhd->bqhd", weights, values)
         else:
             mask = None if attention_mask is None else ops.expand_dims(attention_mask, 1)
-            attended = ops.dot_product_attention(queries, keys, values, mask=mask)
+            attended = ops.dot_product_attention(queries, keys, values, mask=mask, scale=1.0)
             attended = ops.cast(attended, self.compute_dtype)
         output = self.output_dense(self._merge_heads(attended))
         output = _zero_masked(output, query_mask)
@@ -218,22 +220,11 @@ class CrossModalAttention(keras.layers.Layer):
 
     def _scores(self, queries, keys, mask):
         scores = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
-        scores = ops.cast(scores, "float32") / np.sqrt(self.head_dim)
+        scores = ops.cast(scores, "float32")
         if mask is None:
             return ops.softmax(scores, axis=-1)
         scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
         return ops.softmax(scores, axis=-1)
-
-    def _combine_masks(self, value_mask, key_mask, attention_mask):
-        combined = None
-        for mask in (value_mask, key_mask):
-            if mask is not None:
-                mask = ops.expand_dims(ops.cast(mask, "bool"), 1)
-                combined = mask if combined is None else ops.logical_and(combined, mask)
-        if attention_mask is not None:
-            mask = ops.cast(attention_mask, "bool")
-            combined = mask if combined is None else ops.logical_and(combined, mask)
-        return combined
 
     def _split_heads(self, x):
         return ops.reshape(x, (*_batch_and_tokens(x), self.num_heads, self.head_dim))
@@ -241,8 +232,11 @@ class CrossModalAttention(keras.layers.Layer):
     def _merge_heads(self, x):
         return ops.reshape(x, (*_batch_and_tokens(x), self.num_heads * self.head_dim))
 
+    def compute_output_shape(self, query_shape, value_shape=None, key_shape=None):
+        return (*query_shape[:-1], self.output_dim or query_shape[-1])
+
     def compute_output_spec(self, query, value, key=None, return_attention_scores=False, **kwargs):
-        shape = (*query.shape[:-1], self.output_dim or query.shape[-1])
+        shape = self.compute_output_shape(query.shape)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:
             return output
@@ -266,6 +260,16 @@ def _zero_masked(x, mask):
     if mask is None:
         return x
     return ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros_like(x))
+
+
+def _all_of(*masks):
+    """The masks that are given, combined; `None` where none is."""
+    combined = None
+    for mask in masks:
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            combined = mask if combined is None else ops.logical_and(combined, mask)
+    return combined
 
 
 def _causal_mask(query_tokens, key_tokens):

@@ -5,6 +5,7 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "BackboneTextDecoder": "captioning.backbone_text_decoder",
         "CaptioningPreprocessor": "captioning.captioning_preprocessor",
         "ImageCaptioningModel": "captioning.image_captioning_model",
         "TextDecoder": "captioning.text_decoder",

@@ -1,5 +1,6 @@
 """Task models as KerasHub preset folders, for any image encoder and by its public classes alone."""
 
+import importlib
 import json
 import os
 import pathlib
@@ -30,6 +31,7 @@ def save_preset(task, preset_dir):
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         new = pathlib.Path(scratch) / "new"
         keras_hub.models.Task.save_to_preset(task, str(new))
+        keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_not_in_task(task))
         if target.exists():
             os.replace(target, pathlib.Path(scratch) / "old")
         os.replace(new, target)
@@ -44,7 +46,10 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
             f"`preset` must be a preset folder with a {TASK_CONFIG}. Received: {str(preset)!r}. "
             "Write one with `model.save_to_preset(folder)`."
         )
-    task = keras.saving.deserialize_keras_object(json.loads(config_path.read_text("utf-8")))
+    config = json.loads(config_path.read_text("utf-8"))
+    if config["module"].startswith("keras_mmfusion."):
+        importlib.import_module(config["module"])  # Registers the class; exports are lazy.
+    task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):
         raise ValueError(
             f"`preset` {str(preset)!r} holds a {type(task).__name__}, not a {cls.__name__}."
@@ -52,17 +57,26 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
     if task.preprocessor is not None:
         task.preprocessor.load_preset_assets(str(folder))
     if load_weights:
-        task.load_task_weights(str(folder / TASK_WEIGHTS))
+        path = folder / TASK_WEIGHTS
+        keras.saving.load_weights(task, path, objects_to_skip=_not_in_task(task))
         task.backbone.load_weights(str(folder / BACKBONE_WEIGHTS))
     if dtype is not None:
         set_dtype_policy(task, dtype)
+        task.compile()
     return task
+
+
+def _not_in_task(task):
+    """What the task's weight file leaves out: the backbone, and what the optimizer remembers."""
+    return [*task.backbone._flatten_layers(), task.optimizer]
 
 
 def set_dtype_policy(model, dtype):
     """Makes every layer of a built model compute under another policy.
 
-    Weights keep their dtype, so the policy's variable dtype must be the one that they have.
+    Weights keep their dtype, so the policy's variable dtype must be the one that they have. The
+    preprocessor, if the model has one, stays as it is. Compile the model afterwards: float16
+    needs an optimizer that scales the loss.
 
     Args:
         model: built `keras.Model` or layer.
@@ -75,8 +89,11 @@ def set_dtype_policy(model, dtype):
             f"`dtype` must keep the weights in {current}, as 'mixed_bfloat16' and 'mixed_float16' "
             f"do. Received: {policy.name!r}"
         )
+    preprocessor = getattr(model, "preprocessor", None)
+    kept = set() if preprocessor is None else {id(x) for x in preprocessor._flatten_layers()}
     for layer in model._flatten_layers():
-        layer.dtype_policy = policy
+        if id(layer) not in kept:
+            layer.dtype_policy = policy
 
 
 def _local_folder(preset):

@@ -116,7 +116,7 @@ class CaptionGenerator:
         Returns:
             Ids `(batch, hypotheses, max_length)` and scores `(batch, hypotheses)`, NumPy arrays.
         """
-        key = (settings, special)
+        key = (settings, special, self.model.compute_dtype)
         if key not in self._functions:
             self._functions[key] = compiled_function(
                 self.model, _SearchFunction(self.model, settings, special)
@@ -143,7 +143,7 @@ class CaptionGenerator:
 
     def _with_details(self, images, ids, scores, texts):
         """Log-probabilities and attention, by one more pass over the finished captions."""
-        key = ("details", ids.shape[1:])
+        key = ("details", ids.shape[1:], self.model.compute_dtype)
         if key not in self._functions:
             self._functions[key] = compiled_function(self.model, _DetailsFunction(self.model))
         log_probs, attention = (

@@ -97,6 +97,7 @@ class CaptionerRecipe:
     def train_cross_entropy(self, image_encoder, captions, train_cache, dev_cache, folder, **run):
         """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
         model = self.untrained(image_encoder, captions)
+        set_dtype_policy(model, self.dtype)
         sequence = FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed)
         steps = self.epochs * len(sequence)
         warmup = min(self.warmup_steps, steps // 4)
@@ -114,7 +115,7 @@ class CaptionerRecipe:
     def train_self_critical(self, preset, train_cache, dev_cache, folder, **run):
         """Second stage, from the first one's preset. Returns whether it is done."""
         keras.utils.set_random_seed(self.seed)
-        model = load_preset(ImageCaptioningModel, preset)
+        model = load_preset(ImageCaptioningModel, preset, dtype=self.dtype)
         model.image_encoder.trainable = False
         sequence = SelfCriticalSequence(
             FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed + 1),
@@ -134,8 +135,6 @@ class CaptionerRecipe:
         return self._run(model, sequence, dev_cache, folder, self.self_critical_epochs, **run)
 
     def _run(self, model, sequence, dev_cache, folder, epochs, stop_after=None):
-        if self.dtype != "float32":
-            set_dtype_policy(model, self.dtype)
         training = CaptionerTraining(
             model, sequence, folder, evaluate=lambda: score_features(model, dev_cache)
         )

@@ -6,6 +6,7 @@ import pathlib
 import time
 
 import keras
+import numpy as np
 
 CHECKPOINT = "checkpoint.weights.h5"
 LOG = "log.csv"
@@ -59,12 +60,15 @@ class CaptionerTraining:
             self.model.reset_metrics()
             epoch_begin = time.monotonic()
             for index in range(step % steps, steps):
+                self._seed_dropout(step)
                 x, y, sample_weight = sequence[index]
                 logs = self.model.train_on_batch(x, y, sample_weight, return_dict=True)
                 logs.update(_reward(sequence))
                 step += 1
                 progress.update(index + 1, [(name, float(value)) for name, value in logs.items()])
                 now = time.monotonic()
+                if index + 1 == steps:
+                    break  # An epoch's last checkpoint comes after its evaluation.
                 out_of_time = stop_after is not None and now - begin > stop_after
                 if out_of_time or now - saved > self.checkpoint_seconds:
                     self._save()
@@ -76,6 +80,14 @@ class CaptionerTraining:
             self._save()
             saved = time.monotonic()
         return True
+
+    def _seed_dropout(self, step):
+        """What a step draws depends on the step alone, so that a resumed run draws the same."""
+        for variable in self.model.variables:
+            if variable.name == "seed_generator_state":
+                seed, _ = keras.ops.convert_to_numpy(variable)
+                # Far enough apart for the draws of one step, near enough for uint32.
+                variable.assign(np.array([seed, step * 1024 % 2**32], "uint32"))
 
     def _sequence_at(self, epoch):
         while self.sequence.epoch < epoch:

@@ -7,6 +7,7 @@ from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import load_preset, save_preset
 
 
@@ -86,11 +87,20 @@ class ImageCaptioningModel(keras_hub.models.Task):
         if cross_modal_attention is not None:
             self.cross_modal_attention = cross_modal_attention
         self.preprocessor = preprocessor
+        self.dtype_policy = text_decoder.dtype_policy  # `compile` scales the loss by it
         self.generator = CaptionGenerator(self)
         self.compile()
-        image_shape = getattr(image_encoder, "input_shape", None)
-        if isinstance(image_shape, tuple) and None not in image_shape[1:]:
+        image_shape = self._image_shape()
+        if image_shape is not None:
             self.build(image_shape)
+
+    def _image_shape(self):
+        """The batch shape of images if it is known: fixed by the encoder or the preprocessor."""
+        shape = getattr(self.image_encoder, "input_shape", None)
+        if isinstance(shape, tuple) and None not in shape[1:]:
+            return shape
+        size = getattr(self.preprocessor, "image_size", None)
+        return None if size is None else (None, *size, 3)
 
     @property
     def backbone(self):
@@ -126,7 +136,7 @@ class ImageCaptioningModel(keras_hub.models.Task):
         if len(features.shape) == 4:
             if keras.config.image_data_format() == "channels_first":
                 features = ops.transpose(features, (0, 2, 3, 1))
-            height, width, channels = features.shape[1:]
+            height, width, channels = ops.shape(features)[1:]
             features = ops.reshape(features, (-1, height * width, channels))
         return features
 
@@ -137,7 +147,7 @@ class ImageCaptioningModel(keras_hub.models.Task):
         over heads and layers: `(batch, [captions,] tokens, image_tokens)`, float32.
         """
         ids = ops.cast(captions, "int32")
-        count, length = (1, ids.shape[1]) if len(ids.shape) == 2 else ids.shape[1:]
+        count, length = (1, *ops.shape(ids)[1:])[-2:]
         x = self.text_decoder.embedding(ops.reshape(ids, (-1, length)))
         logits, scores = self._attend_and_decode(
             x, image_tokens, count, return_attention_scores, training
@@ -150,7 +160,7 @@ class ImageCaptioningModel(keras_hub.models.Task):
 
     def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
         """From embeddings `(batch * count, length, dim)` to logits of the same rows."""
-        length, dim = x.shape[1:]
+        length, dim = ops.shape(x)[1:]
         attended = self.cross_modal_attention(
             ops.reshape(x, (-1, count * length, dim)),
             image_tokens,
@@ -219,6 +229,39 @@ class ImageCaptioningModel(keras_hub.models.Task):
         """
         return self.generator.generate(images, **settings)
 
+    def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
+        """Keras's `fit`, on raw or preprocessed batches; `PyDataset`s need no TensorFlow."""
+        if not any(isinstance(each, keras.utils.PyDataset) for each in (x, validation_data)):
+            # KerasHub's pipeline is a dataset, of which Keras warns that it does not shuffle it.
+            kwargs = {"shuffle": False, **kwargs}
+            return super().fit(
+                x, y, batch_size=batch_size, validation_data=validation_data, **kwargs
+            )
+        # KerasHub's own pipeline takes no PyDataset.
+        validation_data = self._preprocessed(validation_data)
+        return keras.Model.fit(
+            self, self._preprocessed(x), y, batch_size, validation_data=validation_data, **kwargs
+        )
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Keras's `evaluate`, on raw or preprocessed batches."""
+        if isinstance(x, keras.utils.PyDataset):
+            return keras.Model.evaluate(self, self._preprocessed(x), *args, **kwargs)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x=None, *args, **kwargs):
+        """Keras's `predict`: logits, of raw or preprocessed batches."""
+        if isinstance(x, keras.utils.PyDataset):
+            return keras.Model.predict(self, self._preprocessed(x), *args, **kwargs)
+        return super().predict(x, *args, **kwargs)
+
+    def _preprocessed(self, data):
+        if isinstance(data, keras.utils.PyDataset):
+            return PreprocessedSequence(data, self.preprocess_samples)
+        if hasattr(data, "element_spec"):
+            return data.map(self.preprocess_samples)
+        return data
+
     def preprocess_samples(self, x, y=None, sample_weight=None):
         if y is not None:  # Targets are made from raw captions: with them, it is done already.
             return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
@@ -235,9 +278,16 @@ class ImageCaptioningModel(keras_hub.models.Task):
         super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
         self.generator.reset()
 
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and {**config, "optimizer_built": self.optimizer.built}
+
     def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.built:
+        config = keras.saving.deserialize_keras_object(config)
+        # An optimizer that was never used has no state in the file.
+        optimizer_built = config.pop("optimizer_built")
+        self.compile(**config)
+        if optimizer_built and self.built:
             self.optimizer.build(self.trainable_variables)
 
     def save_to_preset(self, preset_dir):

@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_mmfusion.models.captioning.decoding import NEVER, next_log_probs, write_at
+from keras_mmfusion.models.captioning.decoding import next_log_probs, write_at
 
 
 def sample_captions(step, cache, noise, settings, special):
@@ -59,8 +59,9 @@ def sample_captions(step, cache, noise, settings, special):
 
 def _draw(log_probs, uniform, settings):
     candidates = min(settings.top_k or log_probs.shape[-1], log_probs.shape[-1])
-    scaled, ids = ops.top_k(log_probs / settings.temperature, candidates)
-    probs = ops.softmax(ops.maximum(scaled, NEVER), axis=-1)
+    log_probs, ids = ops.top_k(log_probs, candidates)
+    # Against the likeliest token, so that no temperature carries all of them out of range.
+    probs = ops.softmax((log_probs - log_probs[..., :1]) / settings.temperature, axis=-1)
     cumulated = ops.cumsum(probs, axis=-1)
     if settings.top_p is not None:
         # A token stays when the likelier ones do not yet hold `top_p`: the first always does.

@@ -1,3 +1,5 @@
+import math
+
 import keras
 import keras_hub
 from keras import ops
@@ -37,7 +39,7 @@ class TextDecoder(keras.layers.Layer):
         return_attention_scores: bool. Also return the cross-attention weights of every block.
 
     Output shape:
-        Logits, float, as `x` with `vocabulary_size` for the last dim. With
+        Logits, as `x` with `vocabulary_size` for the last dim, float32 in mixed precision. With
         `return_attention_scores`, a tuple of that and scores
         `(num_layers, batch, num_heads, captions * tokens, encoder_tokens)`.
 
@@ -133,7 +135,7 @@ class TextDecoder(keras.layers.Layer):
         for block in self.blocks:
             x = block(
                 x,
-                context=block.project_context(encoder_tokens, encoder_mask),
+                encoder_tokens=encoder_tokens,
                 encoder_mask=encoder_mask,
                 padding_mask=padding_mask,
                 return_attention_scores=return_attention_scores,
@@ -185,6 +187,18 @@ class TextDecoder(keras.layers.Layer):
 
     def compute_output_shape(self, x_shape, encoder_tokens_shape=None):
         return (*x_shape[:-1], self.vocabulary_size)
+
+    def compute_output_spec(self, x, encoder_tokens=None, return_attention_scores=False, **kwargs):
+        shape = self.compute_output_shape(x.shape)
+        # The tied embeddings are not cast to a lower precision: the logits come in theirs.
+        dtype = keras.backend.result_type(self.compute_dtype, self.variable_dtype)
+        logits = keras.KerasTensor(shape, dtype=dtype)
+        if not return_attention_scores:
+            return logits
+        rows = x.shape[1:-1]
+        queries = None if None in rows else math.prod(rows)
+        shape = (x.shape[0], self.num_heads, queries, encoder_tokens.shape[1])
+        return logits, keras.KerasTensor((self.num_layers, *shape), dtype="float32")
 
     def get_config(self):
         return {

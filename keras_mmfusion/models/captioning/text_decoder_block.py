@@ -23,9 +23,10 @@ class TextDecoderBlock(keras.layers.Layer):
     Call arguments:
         x: float tensor `(batch, captions, tokens, dim)`; the captions of a row share its
             `encoder_tokens`.
-        context: keys and values of the encoder's tokens, from `project_context`, or `None`.
+        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`, with
+            `cross_attention=True`.
         encoder_mask: bool tensor `(batch, encoder_tokens)`.
-        padding_mask: bool tensor `(batch, captions, tokens)`.
+        padding_mask: bool tensor `(batch, captions, tokens)`. Masked tokens count as zeros.
 
     Output shape:
         As `x`; with `return_attention_scores=True` a tuple with the cross-attention weights
@@ -44,13 +45,18 @@ class TextDecoderBlock(keras.layers.Layer):
         self.cross_attention = cross_attention
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
-    def build(self, x_shape, encoder_shape=None):
+    def build(self, x_shape, encoder_tokens_shape=None):
+        if self.cross_attention and encoder_tokens_shape is None:
+            raise ValueError(
+                "A `TextDecoderBlock` with `cross_attention=True` needs `encoder_tokens` in its "
+                "call."
+            )
         dim = x_shape[-1]
         tokens_shape = (None, None, dim)
         self.self_norm, self.self_attention = self._attention("self", tokens_shape, tokens_shape)
         if self.cross_attention:
             self.cross_norm, self.cross_attention_layer = self._attention(
-                "cross", tokens_shape, (None, None, encoder_shape[-1])
+                "cross", tokens_shape, (None, None, encoder_tokens_shape[-1])
             )
         self.mlp_norm = self._norm("mlp_norm", tokens_shape)
         self.mlp_hidden = keras.layers.Dense(
@@ -70,7 +76,6 @@ class TextDecoderBlock(keras.layers.Layer):
         attention = CrossModalAttention(
             num_heads=self.num_heads,
             head_dim=dim // self.num_heads,
-            dropout=self.dropout if name == "cross" else 0.0,
             dtype=self.dtype_policy,
             name=f"{name}_attention",
         )
@@ -86,16 +91,18 @@ class TextDecoderBlock(keras.layers.Layer):
     def call(
         self,
         x,
-        context=None,
+        encoder_tokens=None,
         encoder_mask=None,
         padding_mask=None,
         return_attention_scores=False,
         training=None,
     ):
-        captions, tokens, dim = x.shape[1:]
-        normed = ops.reshape(self.self_norm(x), (-1, tokens, dim))
+        captions, tokens, dim = ops.shape(x)[1:]
         if padding_mask is not None:
+            padding_mask = ops.cast(padding_mask, "bool")
+            x = ops.where(ops.expand_dims(padding_mask, -1), x, 0.0)
             padding_mask = ops.reshape(padding_mask, (-1, 1, tokens))
+        normed = ops.reshape(self.self_norm(x), (-1, tokens, dim))
         keys, values = self.self_attention.project_key_value(normed)
         attended = self.self_attention.attend(
             normed,
@@ -112,7 +119,7 @@ class TextDecoderBlock(keras.layers.Layer):
             query = ops.reshape(self.cross_norm(x), (-1, captions * tokens, dim))
             attended = self.cross_attention_layer.attend(
                 query,
-                *context,
+                *self.project_context(encoder_tokens, encoder_mask),
                 attention_mask=_key_mask(encoder_mask),
                 return_attention_scores=return_attention_scores,
                 training=training,
@@ -131,7 +138,8 @@ class TextDecoderBlock(keras.layers.Layer):
             x: float tensor `(batch, hypotheses, dim)`, the newest token of each hypothesis.
             cache: two tensors `(batch, length, hypotheses, heads, head_dim)`, the keys and values
                 written so far: row `(time, slot)` belongs to whichever hypotheses descend from it.
-            context, encoder_mask: as for the call.
+            context: from `project_context`.
+            encoder_mask: as for the call.
             slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: which cache rows
                 each hypothesis descends from, the new one included.
             write_mask: bool tensor `(1, length, 1, 1, 1)`, True at the time to write.
@@ -156,8 +164,17 @@ class TextDecoderBlock(keras.layers.Layer):
         hidden = self.mlp_output(self.mlp_hidden(self.mlp_norm(x)))
         return self.dropout_layer(hidden, training=training)
 
-    def compute_output_shape(self, x_shape, encoder_shape=None):
+    def compute_output_shape(self, x_shape, encoder_tokens_shape=None):
         return x_shape
+
+    def compute_output_spec(self, x, encoder_tokens=None, return_attention_scores=False, **kwargs):
+        output = keras.KerasTensor(x.shape, dtype=self.compute_dtype)
+        if not return_attention_scores:
+            return output
+        captions, tokens = x.shape[1:3]
+        queries = None if None in (captions, tokens) else captions * tokens
+        shape = (x.shape[0], self.num_heads, queries, encoder_tokens.shape[1])
+        return output, keras.KerasTensor(shape, dtype="float32")
 
     def get_config(self):
         return {

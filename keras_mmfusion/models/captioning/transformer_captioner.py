@@ -44,7 +44,7 @@ class TransformerCaptioner(ImageCaptioningModel):
         self._init_parts(image_encoder, text_decoder, preprocessor, **kwargs)
 
     def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
-        length, dim = x.shape[1:]
+        length, dim = ops.shape(x)[1:]
         outputs = self.text_decoder(
             ops.reshape(x, (-1, count, length, dim)),
             image_tokens,

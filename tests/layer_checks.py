@@ -1,0 +1,154 @@
+"""What every layer must stand, in one helper."""
+
+import json
+
+import keras
+import numpy as np
+
+POLICIES = {"float32": 1e-5, "mixed_float16": 0.02, "mixed_bfloat16": 0.1}
+
+
+def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder=None):
+    """Puts a layer through configuration, saving, shapes, training, precision, XLA and masks.
+
+    Args:
+        make_layer: function of `dtype` that returns a new layer, which is called with `inputs`.
+        inputs: dict, call argument -> NumPy array, or what is no tensor (a flag).
+        masks: dict, name of a mask in `inputs` -> name of the tensor that it masks. Where such a
+            mask is `False`, NaN must not change the output; all `False`, it must stay finite.
+        without_gradient: tuple of endings of the paths of weights that no loss can depend on.
+        folder: path for a `.keras` file.
+    """
+    layer = make_layer(dtype="float32")
+    expected = call(layer, inputs)
+    check_config(layer, inputs, expected)
+    check_saved_file(layer, inputs, expected, folder)
+    check_precision(make_layer, layer, inputs, expected)
+    check_compilation(layer, inputs, expected)
+    for mask, tensor in (masks or {}).items():
+        check_padding(layer, inputs, expected, mask, tensor)
+        check_missing(layer, inputs, mask, tensor)
+    check_fit(make_layer, inputs, without_gradient)
+
+
+def call(layer, inputs):
+    """The layer's outputs as a list of float32 arrays."""
+    return [to_numpy(output) for output in keras.tree.flatten(layer(**inputs))]
+
+
+def to_numpy(tensor):
+    return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
+
+
+def functional(layer, inputs):
+    """A functional model of the layer; flags are fixed, tensors become its inputs."""
+    tensors = {
+        name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name)
+        for name, value in inputs.items()
+        if isinstance(value, np.ndarray)
+    }
+    return keras.Model(tensors, layer(**{**inputs, **tensors}))
+
+
+def arrays(inputs):
+    return {name: value for name, value in inputs.items() if isinstance(value, np.ndarray)}
+
+
+def assert_close(found, expected, tolerance):
+    assert len(found) == len(expected)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+
+
+def check_config(layer, inputs, expected):
+    config = layer.get_config()
+    assert json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+    clone = type(layer).from_config(layer.get_config())
+    assert clone.get_config() == config
+    call(clone, inputs)
+    clone.set_weights(layer.get_weights())
+    assert_close(call(clone, inputs), expected, 1e-6)
+
+
+def check_saved_file(layer, inputs, expected, folder):
+    path = folder / "layer.keras"
+    functional(layer, inputs).save(path)
+    loaded = keras.saving.load_model(path)
+    found = [to_numpy(output) for output in keras.tree.flatten(loaded(arrays(inputs)))]
+    assert_close(found, expected, 1e-6)
+
+
+def check_symbolic_shapes(layer, inputs):
+    symbolic = keras.tree.flatten(functional(layer, inputs).outputs)
+    eager = keras.tree.flatten(layer(**inputs))
+    assert len(symbolic) == len(eager)
+    for one, other in zip(symbolic, eager, strict=True):
+        assert one.shape.count(None) <= 1  # the batch
+        assert len(one.shape) == len(other.shape)
+        assert all(size in (None, dim) for size, dim in zip(one.shape, other.shape, strict=True))
+        assert one.dtype == keras.backend.standardize_dtype(other.dtype)
+
+
+def check_precision(make_layer, layer, inputs, expected):
+    for policy, tolerance in POLICIES.items():
+        other = make_layer(dtype=policy)
+        check_symbolic_shapes(other, inputs)
+        assert {part.dtype_policy.name for part in other._flatten_layers()} == {policy}
+        assert {weight.dtype for weight in other.trainable_weights} == {"float32"}
+        other.set_weights(layer.get_weights())
+        found = call(other, inputs)
+        assert all(np.isfinite(output).all() for output in found)
+        assert_close(found, expected, tolerance)
+
+
+def check_compilation(layer, inputs, expected):
+    """The same numbers under XLA, on the backends that have it."""
+    tensors = {name: keras.ops.convert_to_tensor(value) for name, value in arrays(inputs).items()}
+    flags = {name: value for name, value in inputs.items() if name not in tensors}
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        compiled = tf.function(lambda **tensors: layer(**tensors, **flags), jit_compile=True)
+    elif keras.config.backend() == "jax":
+        import jax
+
+        compiled = jax.jit(lambda **tensors: layer(**tensors, **flags))
+    else:
+        return
+    found = [to_numpy(output) for output in keras.tree.flatten(compiled(**tensors))]
+    assert_close(found, expected, 1e-4)
+
+
+def check_padding(layer, inputs, expected, mask, tensor):
+    keep = inputs[mask]
+    assert keep.any() and not keep.all()
+    padded = inputs[tensor].copy()
+    padded[~keep] = np.nan
+    assert_close(call(layer, {**inputs, tensor: padded}), expected, 1e-6)
+
+
+def check_missing(layer, inputs, mask, tensor):
+    nothing = np.zeros_like(inputs[mask])
+    found = call(layer, {**inputs, mask: nothing})
+    assert all(np.isfinite(output).all() for output in found)
+    empty = np.full_like(inputs[tensor], np.nan)
+    assert_close(call(layer, {**inputs, mask: nothing, tensor: empty}), found, 1e-6)
+
+
+def check_fit(make_layer, inputs, without_gradient):
+    """One step of `fit`, with a finite gradient on every weight."""
+    layer = make_layer(dtype="float32")
+    model = functional(layer, inputs)
+    rng = np.random.default_rng(0)
+    targets = [rng.normal(size=output.shape) for output in call(layer, inputs)]
+    model.compile(keras.optimizers.SGD(1.0), ["mse"] * len(targets))
+    before = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
+    model.fit(
+        arrays(inputs), targets, batch_size=len(targets[0]), epochs=1, verbose=0, shuffle=False
+    )
+    after = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
+    assert before
+    for path, values in after.items():
+        assert np.isfinite(values).all(), path
+        if not path.endswith(without_gradient):
+            assert np.any(values != before[path]), path

@@ -1,0 +1,126 @@
+import keras
+import numpy as np
+import pytest
+from layer_checks import run_layer_checks, to_numpy
+
+from keras_mmfusion import TextDecoder
+from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
+
+RNG = np.random.default_rng(0)
+TOKENS = RNG.normal(size=(2, 3, 4, 8)).astype("float32")
+ENCODER_TOKENS = RNG.normal(size=(2, 5, 6)).astype("float32")
+PADDING_MASK = np.array([[[1, 1, 1, 0], [1, 0, 0, 0], [1, 1, 1, 1]]] * 2, "bool")
+ENCODER_MASK = np.array([[1, 1, 0, 1, 0], [0, 0, 1, 1, 1]], "bool")
+WITHOUT_GRADIENT = ("key/bias",)
+
+
+def make_decoder(cross_attention=True, dtype=None, dropout=0.1):
+    return TextDecoder(
+        11,
+        dim=8,
+        num_layers=2,
+        num_heads=2,
+        sequence_length=6,
+        dropout=dropout,
+        cross_attention=cross_attention,
+        dtype=dtype,
+    )
+
+
+@pytest.mark.parametrize("cross_attention", [False, True])
+def test_every_check_of_a_block(cross_attention, tmp_path):
+    inputs, masks = {"x": TOKENS, "padding_mask": PADDING_MASK}, {"padding_mask": "x"}
+    if cross_attention:
+        inputs.update(encoder_tokens=ENCODER_TOKENS, encoder_mask=ENCODER_MASK)
+        masks["encoder_mask"] = "encoder_tokens"
+    run_layer_checks(
+        lambda dtype: TextDecoderBlock(2, 16, cross_attention=cross_attention, dtype=dtype),
+        inputs,
+        masks=masks,
+        without_gradient=WITHOUT_GRADIENT,
+        folder=tmp_path,
+    )
+
+
+# The decoder's call starts from embeddings: no position was looked up, and Keras says so.
+@pytest.mark.filterwarnings("ignore:Gradients do not exist for variables:UserWarning")
+@pytest.mark.parametrize("return_attention_scores", [False, True])
+def test_every_check_of_a_decoder(return_attention_scores, tmp_path):
+    run_layer_checks(
+        lambda dtype: make_decoder(dtype=dtype),
+        {
+            "x": TOKENS,
+            "encoder_tokens": ENCODER_TOKENS,
+            "encoder_mask": ENCODER_MASK,
+            "padding_mask": PADDING_MASK,
+            "return_attention_scores": return_attention_scores,
+        },
+        masks={"padding_mask": "x", "encoder_mask": "encoder_tokens"},
+        without_gradient=(*WITHOUT_GRADIENT, "position_embedding/embeddings"),
+        folder=tmp_path,
+    )
+
+
+def test_logits_depend_on_earlier_tokens_only():
+    decoder = make_decoder()
+    ids = RNG.integers(1, 11, (2, 6))
+    expected = to_numpy(decoder(decoder.embedding(ids), ENCODER_TOKENS))
+    changed = ids.copy()
+    changed[:, 4:] = (changed[:, 4:] + 3) % 11
+    found = to_numpy(decoder(decoder.embedding(changed), ENCODER_TOKENS))
+    np.testing.assert_allclose(found[:, :4], expected[:, :4], atol=1e-6)
+    assert np.abs(found[:, 4:] - expected[:, 4:]).max() > 1e-3
+
+
+def test_captions_that_share_an_image_do_not_see_each_other():
+    decoder = make_decoder()
+    together = to_numpy(decoder(TOKENS, ENCODER_TOKENS))
+    for caption in range(TOKENS.shape[1]):
+        alone = to_numpy(decoder(TOKENS[:, caption], ENCODER_TOKENS))
+        np.testing.assert_allclose(together[:, caption], alone, atol=1e-5)
+
+
+def test_embeddings_are_tied():
+    decoder = make_decoder(cross_attention=False)
+    decoder(TOKENS)
+    sizes = [weight.shape for weight in decoder.weights if 11 in weight.shape]
+    assert sizes == [(11, 8)]
+
+
+def test_steps_with_a_cache_equal_the_whole():
+    decoder = make_decoder()
+    ids = RNG.integers(1, 11, (2, 5))
+    expected = to_numpy(decoder(decoder.embedding(ids), ENCODER_TOKENS))
+    cache = decoder.empty_cache(2, 5, 1)
+    context = decoder.project_context(ENCODER_TOKENS)
+    times = np.arange(5)
+    for time in times:
+        x = decoder.embedding(ids[:, time : time + 1], start_index=int(time))
+        logits, cache = decoder.step(
+            x,
+            cache,
+            np.broadcast_to(times <= time, (2, 1, 5)),
+            (times == time).reshape(1, 5, 1, 1, 1),
+            context,
+        )
+        np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, time], atol=1e-5)
+
+
+def test_symbolic_scores_have_their_shape():
+    decoder = make_decoder()
+    logits, scores = decoder(keras.Input((4, 8)), keras.Input((5, 6)), return_attention_scores=True)
+    assert logits.shape == (None, 4, 11)
+    assert scores.shape == (2, None, 2, 4, 5)
+
+
+def test_heads_must_divide_the_dim():
+    with pytest.raises(ValueError, match="`num_heads` must divide `dim`. Received: dim=8"):
+        TextDecoder(11, dim=8, num_heads=3)
+
+
+def test_cross_attention_needs_encoder_tokens():
+    with pytest.raises(ValueError, match="needs `encoder_tokens` in its call"):
+        make_decoder()(TOKENS)
+    block = TextDecoderBlock(num_heads=2, mlp_dim=16, cross_attention=True)
+    with pytest.raises(ValueError, match="needs `encoder_tokens` in its call"):
+        block(TOKENS)
