@@ -61,7 +61,8 @@ def _draw(log_probs, uniform, settings):
     candidates = min(settings.top_k or log_probs.shape[-1], log_probs.shape[-1])
     log_probs, ids = ops.top_k(log_probs, candidates)
     # Against the likeliest token, so that no temperature carries all of them out of range.
-    probs = ops.softmax((log_probs - log_probs[..., :1]) / settings.temperature, axis=-1)
+    probs = ops.exp((log_probs - log_probs[..., :1]) / settings.temperature)
+    probs = probs / ops.sum(probs, axis=-1, keepdims=True)
     cumulated = ops.cumsum(probs, axis=-1)
     if settings.top_p is not None:
         # A token stays when the likelier ones do not yet hold `top_p`: the first always does.

@@ -1,0 +1,85 @@
+"""Captioners small enough for tests, and pictures that they can learn to tell apart."""
+
+import keras
+import numpy as np
+from keras_hub.layers import ImageConverter
+from PIL import Image
+
+from keras_mmfusion import (
+    CrossModalAttention,
+    ImageCaptioningModel,
+    TextDecoder,
+    TransformerCaptioner,
+)
+from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
+
+COLORS = {"red": (230, 20, 20), "green": (20, 200, 20), "blue": (30, 30, 240)}
+CAPTIONS = [f"a {color} square on the wall" for color in COLORS]
+SIZE = (32, 32)
+
+
+def picture(color, shade=0):
+    """A square of one colour, uint8 `(40, 36, 3)`."""
+    values = np.array(COLORS[color]) + shade
+    return np.broadcast_to(values.clip(0, 255), (40, 36, 3)).astype("uint8")
+
+
+def pictures(count=3):
+    return [picture(list(COLORS)[i % 3], shade=5 * i) for i in range(count)]
+
+
+def write_pictures(folder, count=12):
+    """Files of pictures with captions; returns paths and lists of captions."""
+    paths, captions = [], []
+    for index, image in enumerate(pictures(count)):
+        paths.append(str(folder / f"{index}.png"))
+        Image.fromarray(image).save(paths[-1])
+        color = list(COLORS)[index % 3]
+        captions.append([f"a {color} square on the wall", f"the wall is {color}"])
+    return paths, captions
+
+
+def small_preprocessor(sequence_length=8):
+    tokenizer = WordTokenizer.from_captions([*CAPTIONS, "the wall is red"], min_count=1)
+    converter = ImageConverter(image_size=SIZE, scale=1 / 128, offset=-127 / 128)
+    return CaptioningPreprocessor(tokenizer, converter, sequence_length)
+
+
+def small_encoder(dtype=None):
+    """Images to a feature map of 2 by 2 cells."""
+    images = keras.Input((*SIZE, 3), name="images")
+    features = keras.layers.Conv2D(8, 16, 16, dtype=dtype, name="patches")(images)
+    return keras.Model(images, features, name="small_encoder")
+
+
+def small_captioner(cls=TransformerCaptioner, dtype=None, dropout=0.0, seed=0, **parts):
+    """A captioner with random weights that are large enough for decided captions."""
+    keras.utils.set_random_seed(seed)
+    preprocessor = parts.pop("preprocessor", small_preprocessor())
+    parts.setdefault("image_encoder", small_encoder(dtype))
+    parts.setdefault(
+        "text_decoder",
+        TextDecoder(
+            small_preprocessor().tokenizer.vocabulary_size(),
+            dim=8,
+            num_layers=2,
+            num_heads=2,
+            sequence_length=8,
+            dropout=dropout,
+            cross_attention=cls is TransformerCaptioner,
+            dtype=dtype,
+        ),
+    )
+    if cls is ImageCaptioningModel:
+        parts.setdefault("cross_modal_attention", CrossModalAttention(2, 4, dtype=dtype))
+    model = cls(**parts, preprocessor=preprocessor)
+    enlarge(model)
+    return model
+
+
+def enlarge(model, seed=0):
+    """Weights far from zero: captions that differ from image to image, without near ties."""
+    rng = np.random.default_rng(seed)
+    for weight in model.trainable_weights:
+        scale = 1.0 if "embedding" in weight.path else 0.7
+        weight.assign(rng.normal(scale=scale, size=weight.shape))
