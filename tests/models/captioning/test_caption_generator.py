@@ -1,0 +1,231 @@
+import io
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from PIL import Image
+from small_captioners import pictures, small_captioner, write_pictures
+
+from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion.models.captioning.caption import Caption
+
+CLASSES = [ImageCaptioningModel, TransformerCaptioner]
+WAYS = {
+    "greedy": {"beams": 1},
+    "beams": {"beams": 3, "no_repeat_ngram": 2},
+    "sample": {"sample": True, "seed": 3, "top_p": 0.9},
+}
+
+
+@pytest.fixture(scope="module", params=CLASSES, ids=lambda cls: cls.__name__)
+def model(request):
+    return small_captioner(request.param)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    return small_captioner()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_cached_keys_and_values_change_nothing(model, way, monkeypatch):
+    expected = model.generate(pictures(), **WAYS[way], details=True)
+    monkeypatch.setattr(
+        model, "decoding_step", lambda tokens, length, beams: (model.uncached_step(tokens), ())
+    )
+    model.generator.reset()
+    found = model.generate(pictures(), **WAYS[way], details=True)
+    model.generator.reset()
+    assert [caption.text for caption in found] == [caption.text for caption in expected]
+    for one, other in zip(found, expected, strict=True):
+        assert one.score == pytest.approx(other.score, abs=1e-4)
+
+
+@pytest.mark.parametrize("way", ["greedy", "beams"])
+def test_a_batch_gives_what_its_images_give_alone(model, way):
+    images = pictures(5)
+    together = model.generate(images, **WAYS[way])
+    assert len(set(together)) > 1
+    assert together == [model.generate(image, **WAYS[way]) for image in images]
+    assert together == model.generate(images, batch_size=2, **WAYS[way])
+
+
+def test_one_beam_takes_the_likeliest_word_each_time(model):
+    preprocessor = model.preprocessor
+    special = preprocessor.special_tokens()
+    image = preprocessor.generate_preprocess(np.stack(pictures(1)))
+    ids = [special.start]
+    while ids[-1] != special.end and len(ids) <= preprocessor.sequence_length:
+        logits = ops.convert_to_numpy(model(image, np.array([ids])))[0, -1].copy()
+        logits[[special.start, special.pad, *special.blocked]] = -np.inf
+        if len(ids) == 1:
+            logits[special.end] = -np.inf
+        ids.append(int(logits.argmax()))
+    expected = preprocessor.generate_postprocess(np.array([ids[1:]]))
+    assert model.generate(pictures(1), beams=1) == expected
+
+
+def test_hypotheses_come_best_first(captioner):
+    found = captioner.generate(pictures(2), beams=4, hypotheses=3, details=True)
+    assert [len(each) for each in found] == [3, 3]
+    for hypotheses in found:
+        assert len({caption.text for caption in hypotheses}) == 3
+        scores = [caption.score for caption in hypotheses]
+        assert scores == sorted(scores, reverse=True)
+    texts = captioner.generate(pictures(2), beams=4, hypotheses=3)
+    assert texts == [[caption.text for caption in each] for each in found]
+    best = captioner.generate(pictures(2), beams=4)
+    assert best == [each[0] for each in texts]
+
+
+def test_details_tell_how_a_caption_came_about(model):
+    found = model.generate(pictures(), beams=3, length_penalty=0.6, details=True)
+    for caption in found:
+        assert isinstance(caption, Caption)
+        words = [token for token in caption.tokens if token != "[END]"]
+        assert " ".join(words).lower() == caption.text.lower()
+        length = len(caption.tokens)
+        total = caption.token_log_probs.sum()
+        assert caption.score == pytest.approx(total / length**0.6, abs=1e-4)
+        assert caption.attention.shape == (length, 1, 4)
+        np.testing.assert_allclose(caption.attention.sum(axis=(1, 2)), 1, atol=1e-5)
+        assert (caption.attention >= 0).all()
+
+
+def test_a_drawn_caption_scores_its_log_probability(captioner):
+    for caption in captioner.generate(pictures(), sample=True, seed=0, details=True):
+        assert caption.score == pytest.approx(caption.token_log_probs.sum(), abs=1e-4)
+
+
+def test_the_seed_decides_the_draw(captioner):
+    def draw(seed):
+        return captioner.generate(pictures(2), sample=True, hypotheses=8, seed=seed)
+
+    assert draw(1) == draw(1)
+    assert draw(1) != draw(2)
+    assert draw(None) != draw(None)
+
+
+def test_length_limits(captioner):
+    for caption in captioner.generate(pictures(), beams=2, min_length=5, details=True):
+        assert len([token for token in caption.tokens if token != "[END]"]) >= 5
+    for caption in captioner.generate(pictures(), beams=2, max_length=3, details=True):
+        assert len(caption.tokens) <= 3
+
+
+def test_no_word_occurs_twice(captioner):
+    for text in captioner.generate(pictures(), no_repeat_ngram=1, min_length=6):
+        assert len(set(text.split())) == len(text.split()) >= 6
+
+
+def encoded(image):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "PNG")
+    return stream.getvalue()
+
+
+def test_images_of_every_kind(captioner, tmp_path):
+    paths, _ = write_pictures(tmp_path, count=3)
+    images = pictures(3)
+    expected = captioner.generate(images, beams=2)
+    assert expected == [captioner.generate(image, beams=2) for image in images]
+    for kind in (
+        paths,
+        [pathlib.Path(path) for path in paths],
+        [encoded(image) for image in images],
+        [Image.fromarray(image) for image in images],
+        np.stack(images),
+        np.stack(images).astype("float32"),
+        [image / 255 for image in images],
+        tuple(images),
+        iter(images),
+        [ops.convert_to_tensor(image) for image in images],
+        ops.convert_to_tensor(np.stack(images)),
+    ):
+        assert captioner.generate(kind, beams=2) == expected
+    for one in (paths[0], pathlib.Path(paths[0]), encoded(images[0]), Image.open(paths[0])):
+        assert captioner.generate(one, beams=2) == expected[0]
+    assert captioner.generate([images[0]], beams=2) == expected[:1]
+    assert captioner.generate([], beams=2) == []
+
+
+def test_tf_data_datasets(captioner):
+    tensorflow = pytest.importorskip("tensorflow")
+    images = np.stack(pictures(3))
+    expected = captioner.generate(images, beams=2)
+    dataset = tensorflow.data.Dataset.from_tensor_slices(images)
+    for kind in (
+        dataset,
+        dataset.batch(2),
+        dataset.map(lambda image: {"images": image, "captions": "a"}),
+        dataset.map(lambda image: {"images": image, "captions": "a"}).batch(2),
+        dataset.map(lambda image: (image, 1)),
+    ):
+        assert captioner.generate(kind, beams=2) == expected
+
+
+def test_later_calls_do_not_trace_again(captioner, monkeypatch):
+    traces = []
+    encode = captioner.encode
+
+    def counted(*args, **kwargs):
+        traces.append(1)
+        return encode(*args, **kwargs)
+
+    monkeypatch.setattr(captioner, "encode", counted)
+    captioner.generator.reset()
+    captioner.generate(pictures(3), beams=2)
+    first = len(traces)
+    if keras.config.backend() == "torch":
+        pytest.skip("PyTorch runs eagerly")
+    for weight in captioner.trainable_weights:
+        weight.assign(weight.value)
+    captioner.generate(pictures(3), beams=2)
+    assert len(traces) == first
+    if keras.config.backend() == "tensorflow":
+        captioner.generate(pictures(5), beams=2)
+        captioner.generate(pictures(1)[0], beams=2)
+        assert len(traces) == first == 1
+    captioner.generate(pictures(3), beams=3)
+    assert len(traces) > first
+
+
+def test_new_weights_give_new_captions(captioner):
+    before = captioner.get_weights()
+    first = captioner.generate(pictures(), beams=2)
+    captioner.set_weights([-weight for weight in before])
+    second = captioner.generate(pictures(), beams=2)
+    captioner.set_weights(before)
+    assert first != second
+    assert captioner.generate(pictures(), beams=2) == first
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"beams": 0}, "`hypotheses` must be at least 1 and, in a search, at most `beams`"),
+        ({"beams": 2, "hypotheses": 3}, "hypotheses=3, beams=2"),
+        ({"beams": 2.5}, "`beams` must be an integer >= 1. Received: 2.5"),
+        ({"max_length": 9}, "`max_length` must be at most 8"),
+        ({"max_length": 3, "min_length": 3}, "`min_length` must be below `max_length`"),
+        ({"min_length": 0}, "`min_length` must be an integer >= 1. Received: 0"),
+        ({"no_repeat_ngram": -1}, "`no_repeat_ngram` must be an integer >= 0. Received: -1"),
+        ({"sample": True, "temperature": 0}, "`temperature` must be a number > 0. Received: 0"),
+        ({"sample": True, "top_k": 0}, "`top_k` must be an integer >= 1. Received: 0"),
+        ({"sample": True, "top_p": 1.5}, r"`top_p` must be in \(0, 1\]. Received: 1.5"),
+        ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: 0"),
+    ],
+)
+def test_bad_arguments(captioner, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        captioner.generate(pictures(1), **arguments)
+
+
+def test_a_bad_image_is_named(captioner, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
+    with pytest.raises(ValueError, match="bad.jpg"):
+        captioner.generate([str(tmp_path / "bad.jpg")])
+    with pytest.raises(TypeError, match="must be a path, encoded bytes"):
+        captioner.generate(3)
