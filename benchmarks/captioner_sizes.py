@@ -1,0 +1,21 @@
+"""The one model that every peer of the captioning benchmark is built as: the lite2 preset's."""
+
+import os
+
+IMAGE_SIZE = 260
+IMAGE_TOKENS = 81
+IMAGE_DIM = 1280
+VOCABULARY_SIZE = 2538
+DIM = 384
+LAYERS = 3
+HEADS = 6
+MLP_DIM = 1536
+LENGTH = 22  # tokens of a caption; every search of the benchmark writes them all
+CAPTIONS = 5  # captions of an image in training
+TRAINING_BATCH = 32
+DROPOUT = 0.2
+LABEL_SMOOTHING = 0.1
+LEARNING_RATE = 8e-4
+WEIGHT_DECAY = 0.05
+START, END, PAD, UNKNOWN = 1, 2, 0, 3
+THREADS = os.cpu_count()

@@ -1,0 +1,212 @@
+"""Times caption generation and captioner training side by side with other ways to do it.
+
+One command, on an idle machine, from the repository's root:
+
+    python benchmarks/captioning.py
+
+It makes an environment of its own for the peers (`benchmarks/.venv`, from `requirements.txt`), and
+writes medians and ratios to `benchmarks/results/captioning.json`. Every peer is a process of its
+own that waits while others run; they take turns, so that whatever else the machine does falls on
+all alike. Every search is made to write all tokens, so that all do the same work.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import venv
+
+from captioner_sizes import CAPTIONS, LENGTH, THREADS, TRAINING_BATCH
+from peer_process import PeerProcess, seconds
+from synthetic_photos import write_photos
+
+HERE = pathlib.Path(__file__).parent
+BATCH_SIZES, BEAMS = (1, 32), (1, 4)
+DTYPES = ("float32", "mixed_bfloat16")
+SLOWEST = 120.0  # seconds for all repeats of one cell, after which it has enough
+
+
+def peers_python():
+    """The Python of the peers' environment, made on first use."""
+    folder = HERE / ".venv"
+    python = folder / "bin" / "python"
+    done = folder / "installed.txt"
+    wanted = (HERE / "requirements.txt").read_text("utf-8")
+    if not done.exists() or done.read_text("utf-8") != wanted:
+        venv.create(folder, with_pip=True)
+        command = [python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"]
+        subprocess.run(command, check=True)
+        done.write_text(wanted, "utf-8")
+    return python
+
+
+def alternate(functions, repeats):
+    """Median of what each function of a dict returns; they run in turn, once before it counts."""
+    for function in functions.values():
+        function()
+    times = {name: [] for name in functions}
+    for _ in range(repeats):
+        for name, function in functions.items():
+            times[name].append(function())
+        if sum(map(sum, times.values())) > SLOWEST and len(times[name]) >= 3:
+            break
+    return {name: statistics.median(each) for name, each in times.items()}
+
+
+def time_generation(python, repeats):
+    """Captions per second in every cell, from images and from image tokens."""
+    results = {"versions": {}, "cells": []}
+    with (
+        PeerProcess(
+            [sys.executable, HERE / "captioning_keras.py"], **keras_on("tensorflow")
+        ) as ours,
+        PeerProcess([python, HERE / "captioning_transformers.py"]) as transformers,
+    ):
+        results["versions"] = {**ours.versions, **transformers.versions}
+        for batch_size in BATCH_SIZES:
+            encoders = alternate(
+                {
+                    "ours": lambda b=batch_size: ours("time_encoder", batch_size=b),
+                    "transformers": lambda b=batch_size: transformers("time_encoder", batch_size=b),
+                },
+                repeats,
+            )
+            for beams in BEAMS:
+                if not ours("same_captions", batch_size=batch_size, beams=beams):
+                    raise AssertionError(f"caches change captions: {batch_size=}, {beams=}")
+                cell = {"batch_size": batch_size, "beams": beams, "same_without_caches": True}
+                for from_images in (True, False):
+                    arguments = {
+                        "batch_size": batch_size,
+                        "beams": beams,
+                        "from_images": from_images,
+                    }
+                    peers = {
+                        name: lambda n=name, a=arguments: ours("time_search", peer=n, **a)
+                        for name in ("ours", "without_caches", "keras_hub_sampler")
+                    }
+                    peers["transformers"] = lambda a=arguments: transformers("time_search", **a)
+                    medians = alternate(peers, repeats)
+                    cell["from_images" if from_images else "from_image_tokens"] = {
+                        "captions_per_second": {n: batch_size / t for n, t in medians.items()},
+                        "times_faster_than": {
+                            n: t / medians["ours"] for n, t in medians.items() if n != "ours"
+                        },
+                    }
+                cell["encoder_seconds"] = encoders
+                results["cells"].append(cell)
+                print(json.dumps(cell), file=sys.stderr)
+    return results
+
+
+def time_training(repeats):
+    """Samples (an image with all its captions) per second, and the parts of a step from JPEGs."""
+    with (
+        PeerProcess(
+            [sys.executable, HERE / "captioner_training_keras.py"], **keras_on("torch")
+        ) as ours,
+        PeerProcess([sys.executable, HERE / "plain_torch_captioner.py"]) as plain,
+    ):
+        results = {"versions": {**ours.versions, **plain.versions}}
+        for dtype in DTYPES:
+            medians = alternate(
+                {
+                    "ours": lambda d=dtype: ours("time_training", dtype=d),
+                    "plain_torch": lambda d=dtype: plain("time_training", dtype=d),
+                },
+                repeats,
+            )
+            results[dtype] = {
+                "samples_per_second": {n: TRAINING_BATCH / t for n, t in medians.items()},
+                "times_faster_than_plain_torch": medians["plain_torch"] / medians["ours"],
+            }
+            print(dtype, json.dumps(results[dtype]), file=sys.stderr)
+        parts = {
+            "input_pipeline": lambda: ours("time_input_pipeline"),
+            "encoder": lambda: ours("time_encoder"),
+            "decoder_training_step": lambda: ours("time_training", dtype="float32"),
+        }
+        results["seconds_of_a_batch"] = alternate(parts, repeats)
+    return results
+
+
+def time_command(preset, repeats):
+    """Cold `mmfusion caption PHOTO` beside the bare import of what it stands on."""
+    with tempfile.TemporaryDirectory() as folder:
+        [photo] = write_photos(folder, 1)
+        arguments = ["caption", photo, *(["--preset", preset] if preset else [])]
+        commands = {
+            "caption": [sys.executable, "-m", "keras_mmfusion.cli.main", *arguments],
+            "import": [sys.executable, "-c", "import tensorflow, keras_hub"],
+        }
+        medians = alternate(
+            {name: lambda c=command: time_process(c) for name, command in commands.items()}, repeats
+        )
+    return {"seconds": medians, "times_the_import": medians["caption"] / medians["import"]}
+
+
+def time_process(command):
+    run = {"check": True, "capture_output": True, "env": {**os.environ, **keras_on("tensorflow")}}
+    return seconds(lambda: subprocess.run(command, **run))
+
+
+def keras_on(backend):
+    return {
+        "KERAS_BACKEND": backend,
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONPATH": os.pathsep.join([str(HERE.parent), os.environ.get("PYTHONPATH", "")]),
+    }
+
+
+def machine():
+    model = ""
+    if pathlib.Path("/proc/cpuinfo").exists():
+        lines = pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+        model = next((x.split(": ")[1] for x in lines if x.startswith("model name")), "")
+    return {
+        "cpu": model or platform.processor(),
+        "cores": THREADS,
+        "load_before": os.getloadavg()[0],
+        "platform": platform.platform(),
+        "python": platform.python_version(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", default=str(HERE / "results" / "captioning.json"))
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--preset", help="of the timed command; by default the command's own")
+    parser.add_argument("--peers-python", help="a Python with the peers' requirements")
+    parser.add_argument("--parts", nargs="+", default=["generation", "training", "command"])
+    options = parser.parse_args()
+    results = {
+        "script": "benchmarks/captioning.py",
+        "machine": machine(),
+        "search": {"tokens": LENGTH, "every_token_written": True},
+        "training_batch": {"images": TRAINING_BATCH, "captions_each": CAPTIONS, "tokens": LENGTH},
+    }
+    parts = {
+        "generation": lambda: time_generation(
+            options.peers_python or peers_python(), options.repeats
+        ),
+        "training": lambda: time_training(options.repeats),
+        "command": lambda: time_command(options.preset, options.repeats),
+    }
+    for name in options.parts:
+        results[name] = parts[name]()
+    target = pathlib.Path(options.json)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    scratch = target.with_name(f".{target.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    os.replace(scratch, target)
+
+
+if __name__ == "__main__":
+    main()
