@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TransformerCaptioner": "models",
         "datasets": "",
         "encoders": "",
+        "explain": "",
         "layers": "",
         "metrics": "",
         "models": "",

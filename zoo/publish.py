@@ -16,25 +16,12 @@ from pathlib import Path
 from keras_mmfusion.zoo.manifest import (
     MANIFEST_PATH,
     Preset,
-    PresetFile,
+    files_of,
     load_manifest,
-    sha256_of,
     to_json,
 )
 
 ZOO = Path(__file__).resolve().parent
-# What `save_to_preset` writes; cards, recipes and pictures beside it are not downloaded.
-PRESET_FILES = (
-    "config.json",
-    "task.json",
-    "preprocessor.json",
-    "tokenizer.json",
-    "*_converter.json",
-    "metadata.json",
-    "*.weights.h5",
-    "*.weights.json",
-    "assets/**/*",
-)
 # The part of a protocol that a score cannot be read without.
 PROTOCOL = ("data", "split", "limit", "decoding", "seeds")
 
@@ -67,11 +54,7 @@ def read_preset(name, zoo=ZOO, embedded=MANIFEST_PATH.parent / "presets"):
         results = json.loads(results_path.read_text(encoding="utf-8"))
     metrics, protocol = results["metrics"], results["protocol"]
     folder = embedded / name if (embedded / name).is_dir() else zoo / name
-    files = tuple(
-        PresetFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
-        for path in sorted({path for pattern in PRESET_FILES for path in folder.glob(pattern)})
-        if path.is_file()
-    )
+    files = files_of(folder)
     if not any(file.path == "config.json" for file in files):
         raise ValueError(f"{folder} is no preset folder: it holds no config.json.")
     try:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import typer.core
 
-from keras_mmfusion.cli import train, zoo
+from keras_mmfusion.cli import caption, evaluate, score, train, zoo
 
 
 class Commands(typer.core.TyperGroup):
@@ -41,6 +41,9 @@ def mmfusion(
     """Fuse what a system sees, hears and reads: caption photos, train, evaluate."""
 
 
+app.command()(caption.caption)
+app.add_typer(evaluate.app, name="evaluate")
+app.command()(score.score)
 app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
 

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "caption_dataset": "caption_pipeline",
         "flickr8k": "flickr8k_captions",
         "image_caption_pairs": "image_caption_table",
+        "read_caption_folder": "caption_folder",
         "read_coco_captions": "coco_captions",
         "read_flickr8k": "flickr8k_captions",
         "read_image_caption_pairs": "image_caption_table",

@@ -24,7 +24,9 @@ def compiled_function(model, function):
 def _tensorflow_function(function):
     import tensorflow as tf
 
-    compiled = tf.function(function, reduce_retracing=True)
+    # Without AutoGraph: control flow is in `keras.ops`, and converting the source of every layer
+    # would take longer than tracing it.
+    compiled = tf.function(function, autograph=False, reduce_retracing=True)
     traces = {}
 
     def run(*args):

@@ -14,6 +14,18 @@ MANIFEST_PATH = pathlib.Path(__file__).with_name("manifest.json")
 _PRESET_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _FILE_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# What `save_to_preset` writes; cards, recipes and pictures beside it are no part of a preset.
+_PRESET_FILES = (
+    "config.json",
+    "task.json",
+    "preprocessor.json",
+    "tokenizer.json",
+    "*_converter.json",
+    "metadata.json",
+    "*.weights.h5",
+    "*.weights.json",
+    "assets/**/*",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,6 +116,23 @@ def fingerprint(files):
     """
     lines = sorted(f"{file.path} {file.size} {file.sha256}\n" for file in files)
     return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def files_of(folder):
+    """Lists the files of a preset folder that belong to the preset.
+
+    Args:
+        folder: path.
+
+    Returns:
+        A tuple of `PresetFile`, sorted by path.
+    """
+    folder = pathlib.Path(folder)
+    paths = {path for pattern in _PRESET_FILES for path in folder.glob(pattern) if path.is_file()}
+    return tuple(
+        PresetFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
+        for path in sorted(paths)
+    )
 
 
 def sha256_of(path):

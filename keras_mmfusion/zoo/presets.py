@@ -4,7 +4,13 @@ import os
 import pathlib
 
 from keras_mmfusion.zoo.download import DownloadError, cache_folder, fetch_preset, missing_files
-from keras_mmfusion.zoo.manifest import MANIFEST_PATH, find_preset, load_manifest
+from keras_mmfusion.zoo.manifest import (
+    MANIFEST_PATH,
+    files_of,
+    find_preset,
+    fingerprint,
+    load_manifest,
+)
 from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, find_mirror
 
 # What keras_hub fetches itself.
@@ -91,6 +97,22 @@ def preset_folder(name):
             "preset folder."
         )
     return fetch_preset(preset, mirror)
+
+
+def preset_fingerprint(preset):
+    """Names the very files of a preset by one hash, as the manifest does.
+
+    Args:
+        preset: string or path, as for `resolve_preset`.
+
+    Returns:
+        A string of 64 hexadecimal digits; or `None` for a handle such as `hf://...`, whose files
+        belong to another tool.
+    """
+    if preset in load_manifest():
+        return find_preset(preset).fingerprint
+    folder = pathlib.Path(resolve_preset(preset))
+    return fingerprint(files_of(folder)) if folder.is_dir() else None
 
 
 def embedded_folder(preset):

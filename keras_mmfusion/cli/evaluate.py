@@ -1,0 +1,91 @@
+"""`mmfusion evaluate`: scores of a preset, with all that is needed to read and repeat them."""
+
+import json
+import os
+import pathlib
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.callback()
+def evaluate():
+    """Score a preset on a data set, and write the scores with their protocol."""
+
+
+@app.command()
+def captioner(
+    data: Annotated[
+        pathlib.Path, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
+    ],
+    split: Annotated[str, typer.Option(help="A split's name, or a file of image names.")],
+    preset: Annotated[
+        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
+    ] = "captioner_flickr8k_lite0",
+    beams: Annotated[int, typer.Option(min=1, help="Width of the search; 1 is greedy.")] = 4,
+    length_penalty: Annotated[
+        float, typer.Option(help="Power of the length that scores are divided by.")
+    ] = 0.7,
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first images.")] = None,
+    metric: Annotated[
+        list[str], typer.Option(help="bleu, meteor, rouge_l, cider or plain_cider; repeatable.")
+    ] = ["bleu", "meteor", "rouge_l", "cider"],  # noqa: B006
+    batch_size: Annotated[int, typer.Option(min=1, help="Images decoded together.")] = 32,
+    json_file: Annotated[
+        pathlib.Path | None,
+        typer.Option("--json", help="Write metrics, protocol and every sample to this file."),
+    ] = None,
+):
+    """Score an image captioner against the captions that people wrote: corpus scores."""
+    from keras_mmfusion.datasets.caption_folder import read_caption_folder
+    from keras_mmfusion.metrics.caption_scores import check_metrics
+
+    # What can be wrong with the arguments, before TensorFlow is imported.
+    check_metrics(metric)
+    pairs = read_caption_folder(data, split)
+    if limit is not None:
+        pairs = pairs.take(limit)
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
+
+    from keras_mmfusion.cli.run_protocol import machine, versions
+    from keras_mmfusion.models.captioning.caption_evaluation import evaluate_captioner
+    from keras_mmfusion.zoo import captioner as load_captioner
+    from keras_mmfusion.zoo.presets import preset_fingerprint
+
+    results = evaluate_captioner(
+        load_captioner(preset), pairs, beams, length_penalty, metric, batch_size, _progress
+    )
+    is_folder = pathlib.Path(preset).is_dir()
+    results["protocol"] = {
+        "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
+        "preset_hash": preset_fingerprint(preset),
+        "data": data.resolve().name,
+        "split": pathlib.Path(split).name,
+        "limit": limit,
+        **results["protocol"],
+        "versions": versions(),
+        "machine": machine(),
+    }
+    for name, value in results["metrics"].items():
+        typer.echo(f"{name:15} {value:.4f}")
+    if json_file is not None:
+        _write_json(results, json_file)
+
+
+def _progress(images):
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(images, description="Captioning", console=Console(stderr=True))
+
+
+def _write_json(results, path):
+    part = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        part.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

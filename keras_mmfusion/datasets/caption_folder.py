@@ -1,0 +1,59 @@
+"""A captioning data set of either common layout, told apart by its files."""
+
+import os
+import pathlib
+
+from keras_mmfusion.datasets.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.coco_captions import read_coco_captions
+from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+
+
+def read_caption_folder(data_dir, split):
+    """Reads a split of a data set in the layout of Flickr8k or of MS COCO captions.
+
+    Args:
+        data_dir: string or path. A folder as `read_flickr8k` or `read_coco_captions` takes it.
+        split: string. A split's name, such as `"dev"` or `"val2017"`; or the path of a file that
+            lists file names of photos, one a line.
+
+    Returns:
+        `CaptionPairs`, in the order of the split's own list.
+
+    Raises:
+        ValueError: if the folder has neither layout, files are missing, or the split is unknown.
+    """
+    folder = pathlib.Path(data_dir).expanduser()
+    if any(folder.glob("Flickr8k.token.txt")) or any(folder.glob("*/Flickr8k.token.txt")):
+        return read_flickr8k(str(folder), os.fspath(split))
+    files = sorted(folder.glob("annotations/captions_*.json"))
+    if not files:
+        raise ValueError(
+            "`data_dir` must have the layout of Flickr8k (Flickr8k.token.txt and list files) or "
+            "of MS COCO captions (annotations/captions_<split>.json). Received: "
+            f"data_dir={os.fspath(data_dir)!r}"
+        )
+    splits = [file.stem.removeprefix("captions_") for file in files]
+    if split in splits:
+        return read_coco_captions(str(folder), split)
+    if not os.path.isfile(split):
+        raise ValueError(
+            f"`split` must be one of {', '.join(map(repr, splits))} or the path of a list file. "
+            f"Received: split={split!r}"
+        )
+    return _listed(pathlib.Path(split), [read_coco_captions(str(folder), name) for name in splits])
+
+
+def _listed(list_file, pairs):
+    captions, paths = {}, {}
+    for each in pairs:
+        for path, texts in zip(each.images, each.captions, strict=True):
+            name = os.path.basename(path)
+            paths[name], captions[name] = path, texts
+    names = list_file.read_text(encoding="utf-8").split()
+    unknown = [name for name in names if name not in paths]
+    if unknown:
+        raise ValueError(
+            f"`split` lists {len(unknown)} images that no annotation file has, such as "
+            f"{unknown[0]!r}. Received: split={str(list_file)!r}"
+        )
+    return CaptionPairs([paths[name] for name in names], [captions[name] for name in names])

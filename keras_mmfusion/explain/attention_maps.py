@@ -1,0 +1,143 @@
+"""Where a captioner looked, word by word, as a picture."""
+
+import math
+import os
+import pathlib
+import re
+
+import numpy as np
+from PIL import Image
+
+from keras_mmfusion.datasets.read_image import read_image
+
+COLUMNS = 5
+CELL_INCHES = 2.6
+# Enough for the size that a photo has in the picture; drawing a full one for every word is slow.
+MAX_SIDE = 480
+# From where the model did not look to where it looked the most: red, green, blue, opacity.
+HEAT = [(1.0, 0.85, 0.2, 0.0), (1.0, 0.55, 0.05, 0.45), (0.85, 0.05, 0.05, 0.75)]
+LEGEND = "red: where the model looked most as it wrote the word      %: the word's probability"
+_SPECIAL_TOKEN = re.compile(r"\[[A-Z]+\]|<.+>")
+
+
+def plot_caption_attention(image, caption, path=None, cropped=False):
+    """Draws a photo and, for each generated word, where the model looked as it wrote the word.
+
+    Over the photo, paled, lies a colour of the strength `attention / max(attention)`, for each
+    word by itself, interpolated bilinearly between the centres of the grid's cells. A title gives
+    the word and its probability, given the image and the words before. Special tokens are left
+    out.
+
+    Args:
+        image: what `ImageCaptioningModel.generate` took: path, encoded bytes, PIL image, array or
+            tensor.
+        caption: `Caption`, from `model.generate(image, details=True)`.
+        path: string or path of a picture to write; the ending tells the format, such as `.png`.
+        cropped: bool. Whether the model saw only the middle of the photo, cut to the shape of the
+            attention grid, as of an `ImageConverter` with `crop_to_aspect_ratio=True`.
+
+    Returns:
+        A `matplotlib.figure.Figure`.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+        ValueError: if the image cannot be read, or the ending of `path` is no picture's.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.models.captioning.caption import Caption
+    >>> caption = Caption(
+    ...     text="a dog", score=-0.4, tokens=["a", "dog", "[END]"],
+    ...     token_log_probs=np.log([0.9, 0.5, 0.8]), attention=np.full((3, 2, 2), 0.25))
+    >>> figure = plot_caption_attention(np.zeros((40, 60, 3), "uint8"), caption)
+    >>> [axes.get_title(loc="left") for axes in figure.axes]
+    ['', 'a', 'dog']
+
+    Reference:
+        Xu et al., "Show, Attend and Tell", 2015, figures 2 and 3.
+    """
+    figure_class, colormap = _matplotlib()
+    photo = Image.fromarray(read_image(image))
+    photo.thumbnail((MAX_SIDE, MAX_SIDE))
+    pale = Image.blend(
+        photo.convert("L").convert("RGB"), Image.new("RGB", photo.size, "white"), 0.35
+    )
+    steps = [
+        step
+        for step in zip(caption.tokens, caption.token_log_probs, caption.attention, strict=True)
+        if not _SPECIAL_TOKEN.fullmatch(step[0])
+    ]
+    columns = min(COLUMNS, len(steps) + 1)
+    rows = math.ceil((len(steps) + 1) / columns)
+    row_height = CELL_INCHES * photo.height / photo.width + 0.3
+    figure = figure_class(
+        figsize=(columns * CELL_INCHES, rows * row_height + 0.7), layout="constrained"
+    )
+    figure.get_layout_engine().set(h_pad=0.03, w_pad=0.04, hspace=0, wspace=0)
+    figure.suptitle(caption.text, fontsize=16, wrap=True)
+    figure.supxlabel(LEGEND, fontsize=9, color="0.4")
+    for place, step in enumerate([None, *steps], start=1):
+        axes = figure.add_subplot(rows, columns, place)
+        axes.set_axis_off()
+        axes.imshow(photo if step is None else pale)
+        if step is None:
+            continue
+        word, log_prob, attention = step
+        axes.imshow(_strength(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1)
+        axes.set_title(word, loc="left", fontsize=14, fontweight="bold")
+        axes.set_title(f"{math.exp(log_prob):.0%}", loc="right", fontsize=11, color="0.4")
+    if path is not None:
+        _save(figure, pathlib.Path(path))
+    return figure
+
+
+def check_picture_path(path):
+    """Raises what `plot_caption_attention` would raise for its `path`, before any work is done."""
+    figure_class, _ = _matplotlib()
+    path = pathlib.Path(path)
+    formats = figure_class().canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        raise ValueError(
+            f"`path` must end in the format of a picture: {', '.join(f'.{f}' for f in formats)}. "
+            f"Received: {str(path)!r}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"`path` must lie in a folder that is there. Received: {str(path)!r}")
+
+
+def _matplotlib():
+    """The figure class and the colormap. Without pyplot: no display, no state to close."""
+    try:
+        from matplotlib.colors import LinearSegmentedColormap
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Pictures of attention need matplotlib: pip install 'keras-mmfusion[explain]'"
+        ) from error
+    return Figure, LinearSegmentedColormap.from_list("attention", HEAT)
+
+
+def _strength(attention, size, cropped):
+    """Attention from 0 to 1 for each pixel of a photo of `size`, (width, height)."""
+    width, height = size
+    if cropped:
+        rows, columns = attention.shape
+        scale = min(width / columns, height / rows)
+        width, height = round(columns * scale), round(rows * scale)
+    largest = max(float(attention.max()), np.finfo("float32").tiny)
+    cells = Image.fromarray((attention / largest).astype("float32"))
+    seen = cells.resize((width, height), Image.Resampling.BILINEAR)
+    whole = Image.new("F", size)
+    whole.paste(seen, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return np.asarray(whole)
+
+
+def _save(figure, path):
+    check_picture_path(path)
+    part = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        figure.savefig(part, dpi=110, format=path.suffix[1:].lower())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -1,0 +1,127 @@
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli import caption
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.models import ImageCaptioningModel
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Three photos, and in the middle a file that is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    for name, color in (("a.png", "red"), ("b.jpg", "lime"), ("d.png", "blue")):
+        Image.new("RGB", (40, 36), color).save(folder / name)
+    (folder / "c.jpg").write_text("not a photo")
+    return sorted(map(str, folder.iterdir()))
+
+
+@pytest.fixture(scope="module")
+def expected(photos, captioner_preset):
+    """What the model itself says of the photos."""
+    model = ImageCaptioningModel.from_preset(captioner_preset)
+    good = [photo for photo in photos if not photo.endswith("c.jpg")]
+    return dict(zip(good, model.generate(good), strict=True))
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["caption", *arguments])
+
+
+def test_the_caption_of_a_photo_is_all_that_is_printed(photos, expected, captioner_preset):
+    command = run(photos[0], "--preset", captioner_preset)
+
+    assert (command.exit_code, command.stderr) == (0, "")
+    assert command.stdout == f"{expected[photos[0]]}\n"
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 32])
+def test_a_bad_file_is_reported_and_the_rest_is_captioned(
+    photos, expected, captioner_preset, monkeypatch, batch_size
+):
+    monkeypatch.setattr(caption, "BATCH_SIZE", batch_size)
+    command = run(*photos, "--preset", captioner_preset)
+
+    assert command.exit_code == 1
+    assert command.stdout.splitlines() == [f"{photo}: {expected[photo]}" for photo in expected]
+    assert command.stderr.startswith("mmfusion: ")
+    assert "c.jpg' is empty or not an image" in command.stderr
+    assert len(command.stderr.splitlines()) == 1
+
+
+def test_beams_reach_the_search(photos, captioner_preset):
+    model = ImageCaptioningModel.from_preset(captioner_preset)
+    details = json.loads(
+        run(photos[0], "--preset", captioner_preset, "--beams", "1", "--json").stdout
+    )
+    greedy = model.generate(photos[0], beams=1, details=True)
+
+    np.testing.assert_allclose(details[0]["score"], greedy.score, rtol=1e-5)
+
+
+def test_json_holds_each_caption_and_each_error(photos, expected, captioner_preset):
+    command = run(*photos, "--preset", captioner_preset, "--json")
+    results = json.loads(command.stdout)
+
+    assert command.exit_code == 1
+    assert [result["photo"] for result in results] == photos
+    assert [result.get("caption") for result in results] == [expected.get(p) for p in photos]
+    assert "not an image" in results[2]["error"]
+    assert len(results[0]["tokens"]) == len(results[0]["token_log_probs"])
+
+
+def test_explain_draws_the_photo(photos, expected, captioner_preset, tmp_path):
+    picture = tmp_path / "out.png"
+    command = run(photos[0], "--preset", captioner_preset, "--explain", str(picture))
+
+    assert command.exit_code == 0, command.output
+    assert command.stdout == f"{expected[photos[0]]}\n"
+    with Image.open(picture) as drawn:
+        assert drawn.format == "PNG"
+
+
+def test_pictures_of_several_photos_are_numbered(photos, captioner_preset, tmp_path):
+    out = str(tmp_path / "out.png")
+    command = run(*photos, "--preset", captioner_preset, "--explain", out, "--json")
+    names = sorted(path.name for path in tmp_path.iterdir())
+
+    assert names == ["out-1.png", "out-2.png", "out-4.png"]
+    assert json.loads(command.stdout)[3]["picture"] == str(tmp_path / "out-4.png")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--explain", "nowhere/out.png"], "nowhere"),
+        (["--explain", "out.doc"], "`path` must end in the format of a picture"),
+        (["--preset", "captioner_flickr7k"], "Unknown preset 'captioner_flickr7k'"),
+        (["--beams", "0"], "beams"),
+    ],
+)
+def test_bad_arguments_exit_with_2(photos, arguments, message):
+    command = run(photos[0], *arguments)
+
+    assert command.exit_code == 2
+    assert message in command.stderr
+
+
+def test_a_mistyped_name_is_told_without_loading_a_model():
+    code = (
+        "import sys; sys.argv = ['mmfusion', 'caption', 'nothing.jpg']\n"
+        "from keras_mmfusion.cli.main import main\n"
+        "try: main()\n"
+        "except SystemExit as exit: status = exit.code\n"
+        "print(status, sorted({'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules)))\n"
+    )
+    command = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120
+    )
+
+    assert command.stdout.splitlines() == ["1 []"]
+    assert command.stderr == "mmfusion: There is no image file 'nothing.jpg'.\n"

@@ -1,0 +1,160 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.metrics import coco_caption_scores
+from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.zoo.manifest import files_of, fingerprint
+
+COLORS = {"r_1.png": "red", "g_2.png": "lime", "b_3.png": "blue", "x_4.png": "gray"}
+CAPTIONS = {
+    name: [f"A {color} square on the wall .", f"The wall is {color} ."]
+    for name, color in COLORS.items()
+}
+
+
+def write_images(folder):
+    folder.mkdir()
+    for name, color in COLORS.items():
+        Image.new("RGB", (40, 36), color).save(folder / name)
+
+
+def write_flickr8k(folder):
+    write_images(folder / "images")
+    lines = [f"{n}#{i}\t{text}\n" for n, texts in CAPTIONS.items() for i, text in enumerate(texts)]
+    (folder / "Flickr8k.token.txt").write_text("".join(lines))
+    (folder / "Flickr_8k.devImages.txt").write_text("".join(f"{name}\n" for name in CAPTIONS))
+
+
+def write_coco(folder):
+    write_images(folder / "dev")
+    (folder / "annotations").mkdir()
+    content = {
+        "images": [{"id": 10 + i, "file_name": name} for i, name in enumerate(CAPTIONS)],
+        "annotations": [
+            {"image_id": 10 + i, "id": 100 * i + j, "caption": text}
+            for i, texts in enumerate(CAPTIONS.values())
+            for j, text in enumerate(texts)
+        ],
+    }
+    (folder / "annotations" / "captions_dev.json").write_text(json.dumps(content))
+
+
+@pytest.fixture(params=[write_flickr8k, write_coco])
+def data(request, tmp_path):
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    request.param(folder)
+    return folder
+
+
+def run(data, preset, *arguments):
+    """Runs the command and returns what it wrote, if it did."""
+    target = data.parent / "results.json"
+    command = CliRunner().invoke(
+        app,
+        ["evaluate", "captioner", "--data", str(data), "--preset", preset]
+        + ["--json", str(target), *arguments],
+    )
+    results = json.loads(target.read_text()) if target.exists() else None
+    return command, results
+
+
+FAST = ("--metric", "bleu", "--metric", "cider")
+
+
+def test_the_scores_are_those_of_the_captions_that_the_model_makes(data, captioner_preset):
+    command, results = run(data, captioner_preset, "--split", "dev", *FAST)
+    folder = data / ("images" if (data / "images").is_dir() else "dev")
+    made = ImageCaptioningModel.from_preset(captioner_preset).generate(
+        [str(folder / name) for name in CAPTIONS]
+    )
+    expected = coco_caption_scores(
+        CAPTIONS, dict(zip(CAPTIONS, made, strict=True)), ("bleu", "cider"), per_image=True
+    )
+
+    assert command.exit_code == 0, command.output
+    assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)
+    assert [sample["caption"] for sample in results["samples"]] == made
+    assert results["samples"][1]["references"] == CAPTIONS["g_2.png"]
+    assert results["samples"][1]["scores"]["cider"] == expected["per_image"]["cider"]["g_2.png"]
+    assert set(results["metrics"]) == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider"}
+    for name, value in results["metrics"].items():
+        np.testing.assert_allclose(value, expected[name])
+        assert f"{name:15} {value:.4f}\n" in command.stdout
+
+
+def test_the_protocol_says_how_and_names_no_place(data, captioner_preset):
+    _, results = run(data, captioner_preset, "--split", "dev", "--beams", "2", *FAST)
+    protocol = results["protocol"]
+
+    assert set(results) == {"metrics", "protocol", "samples"}
+    assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", None)
+    assert (protocol["images"], protocol["captions"]) == (4, 8)
+    assert protocol["decoding"] == {"beams": 2, "length_penalty": 0.7, "max_length": 8}
+    assert protocol["preset"] == "captioner_small"
+    assert protocol["preset_hash"] == fingerprint(files_of(captioner_preset))
+    assert {"keras_mmfusion", "keras", "keras_hub", "numpy", "python"} <= set(protocol["versions"])
+    assert protocol["machine"]["cores"] >= 1
+    assert str(data.parent) not in json.dumps(results)
+    assert captioner_preset not in json.dumps(results)
+
+
+def test_the_first_images_alone(data, captioner_preset):
+    _, results = run(data, captioner_preset, "--split", "dev", "--limit", "2", *FAST)
+
+    assert results["protocol"]["limit"] == 2
+    assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)[:2]
+
+
+def test_a_list_file_is_a_split(data, captioner_preset):
+    chosen = data.parent / "mine.txt"
+    chosen.write_text("b_3.png\nr_1.png\n")
+    _, results = run(data, captioner_preset, "--split", str(chosen), *FAST)
+
+    assert results["protocol"]["split"] == "mine.txt"
+    assert [sample["image"] for sample in results["samples"]] == ["b_3.png", "r_1.png"]
+
+
+def test_the_default_metrics_and_which_meteor(data, captioner_preset):
+    _, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
+
+    assert {"bleu_4", "meteor", "rouge_l", "cider"} <= set(results["metrics"])
+    assert all(isinstance(value, float) for value in results["metrics"].values())
+    assert "exact" in results["protocol"]["meteor"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--split", "validation"], "'validation'"),
+        (["--split", "dev", "--metric", "spice"], "unknown 'spice'"),
+    ],
+)
+def test_bad_arguments_exit_with_2_and_write_nothing(data, captioner_preset, arguments, message):
+    command, results = run(data, captioner_preset, *arguments)
+
+    assert command.exit_code == 2
+    assert message in command.stderr
+    assert results is None
+
+
+def test_a_folder_of_neither_layout_is_an_error(tmp_path, captioner_preset):
+    (tmp_path / "empty").mkdir()
+    command, _ = run(tmp_path / "empty", captioner_preset, "--split", "dev")
+
+    assert command.exit_code == 2
+    assert "layout of Flickr8k" in command.stderr and "MS COCO" in command.stderr
+
+
+def test_a_listed_image_that_the_annotations_lack_is_named(tmp_path, captioner_preset):
+    write_coco(tmp_path)
+    (tmp_path / "mine.txt").write_text("r_1.png\nz_9.png\n")
+    command, _ = run(tmp_path, captioner_preset, "--split", str(tmp_path / "mine.txt"))
+
+    assert command.exit_code == 2
+    assert "'z_9.png'" in command.stderr

@@ -1,0 +1,99 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion import ImageEncoder, TransformerCaptioner
+from keras_mmfusion.models import WordTokenizer
+from keras_mmfusion.zoo import captioner
+
+SMALL = {"dim": 16, "num_layers": 1, "num_heads": 2}
+IMAGE = np.full((50, 70, 3), 130, "uint8")
+
+
+def patches(size):
+    """An image encoder of one's own: a feature map of 2 by 2 cells."""
+    images = keras.Input((size, size, 3))
+    return keras.Model(images, keras.layers.Conv2D(8, size // 2, size // 2)(images))
+
+
+def test_a_preset_folder_loads_with_its_weights(captioner_preset):
+    first, second = captioner(captioner_preset), captioner(captioner_preset)
+
+    assert first.generate(IMAGE) == second.generate(IMAGE) != ""
+
+
+def test_a_preset_loads_in_another_precision(captioner_preset):
+    model = captioner(captioner_preset, dtype="mixed_bfloat16")
+
+    assert model.compute_dtype == "bfloat16"
+    assert isinstance(model.generate(IMAGE), str)
+
+
+def test_an_encoder_of_ones_own_gets_an_untrained_decoder(captioner_preset):
+    encoder = patches(48)
+    model = captioner(captioner_preset, weights=None, image_encoder=encoder, **SMALL)
+    theirs = captioner(captioner_preset)
+
+    assert isinstance(model, TransformerCaptioner)
+    assert model.image_encoder is encoder
+    vocabulary = theirs.preprocessor.tokenizer.get_vocabulary()
+    assert model.preprocessor.tokenizer.get_vocabulary() == vocabulary
+    assert model.preprocessor.generate_preprocess(IMAGE).shape == (48, 48, 3)
+    assert model.text_decoder.num_layers == 1
+    assert isinstance(model.generate(IMAGE), str)
+
+
+def test_an_untrained_captioner_learns(captioner_preset):
+    model = captioner(captioner_preset, weights=None, image_encoder=patches(32), **SMALL)
+    before = [weight.numpy() for weight in model.trainable_weights]
+    history = model.fit(
+        {"images": np.stack([IMAGE] * 2), "captions": np.array(["a red wall", "the wall"])},
+        verbose=0,
+    )
+
+    assert np.isfinite(history.history["loss"]).all()
+    changed = [
+        np.any(weight.numpy() != old)
+        for weight, old in zip(model.trainable_weights, before, strict=True)
+    ]
+    assert all(changed)
+
+
+def test_a_vocabulary_of_ones_own(captioner_preset):
+    tokenizer = WordTokenizer.from_captions(["two cats"], min_count=1)
+    model = captioner(
+        captioner_preset,
+        weights=None,
+        image_encoder=patches(32),
+        tokenizer=tokenizer,
+        **SMALL,
+    )
+
+    assert model.text_decoder.vocabulary_size == tokenizer.vocabulary_size()
+    assert set(model.generate(IMAGE).split()) <= {"two", "cats"}
+
+
+def test_the_default_encoder_is_lite0(captioner_preset):
+    model = captioner(captioner_preset, weights=None, **SMALL)
+
+    assert isinstance(model.image_encoder, ImageEncoder)
+    assert model.image_encoder.variant == "lite0"
+    assert model.preprocessor.generate_preprocess(IMAGE).shape == (224, 224, 3)
+
+
+@pytest.mark.parametrize("shape", [(None, None, 3), None])
+def test_an_encoder_without_an_image_size_is_an_error(captioner_preset, shape):
+    encoder = keras.layers.Conv2D(8, 16, 16)
+    if shape is not None:
+        images = keras.Input(shape)
+        encoder = keras.Model(images, encoder(images))
+
+    with pytest.raises(ValueError, match="`image_encoder` must be a model of a fixed image size"):
+        captioner(captioner_preset, weights=None, image_encoder=encoder)
+
+
+def test_a_tokenizer_for_pretrained_weights_is_refused(captioner_preset):
+    tokenizer = WordTokenizer.from_captions(["two cats"], min_count=1)
+
+    with pytest.raises(ValueError, match="`tokenizer` needs `weights=None`"):
+        captioner(captioner_preset, tokenizer=tokenizer)
