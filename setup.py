@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).resolve().parent
 INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
+    "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "hub": ["huggingface-hub>=2.4"],
     "torch": ["torch>=2.13"],
@@ -18,7 +19,7 @@ EXTRAS = {
         "pycocoevalcap>=1.2",
         "torch>=2.13",
     ],
-    "test": ["nltk>=3.10.4", "pytest>=9.2", "ruff>=0.17.6"],
+    "test": ["matplotlib>=3.11.2", "nltk>=3.10.4", "pytest>=9.2", "ruff>=0.17.6"],
 }
 
 setup(

@@ -1,0 +1,123 @@
+"""Fills the score tables of README.md, docs/ and the model cards from zoo/<preset>/results*.json.
+
+    python zoo/update_score_tables.py           # write
+    python zoo/update_score_tables.py --check   # exit status 1 if a table is not what it would be
+
+A table stands between `<!-- scores:begin -->` and `<!-- scores:end -->`. A model card gets the
+scores of its own preset, every other page those of all presets. `results*.json` are what
+`mmfusion evaluate --json` wrote; results without caption scores are left out.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"(<!-- scores:begin -->\n).*?(<!-- scores:end -->)", re.DOTALL)
+COLUMNS = {
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "meteor": "METEOR",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr-D",
+}
+
+
+def read_results(zoo):
+    """Reads every evaluation of a captioner in a zoo folder.
+
+    Args:
+        zoo: path of the folder that holds `<preset>/results*.json`.
+
+    Returns:
+        A dict of preset name -> list of results, widest search first.
+    """
+    results = {}
+    for path in sorted(zoo.glob("*/results*.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if COLUMNS.keys() & result["metrics"].keys():
+            results.setdefault(path.parent.name, []).append(result)
+    for each in results.values():
+        each.sort(key=lambda result: -result["protocol"]["decoding"]["beams"])
+    return results
+
+
+def score_table(results):
+    """Writes results as a Markdown table and the protocol under it.
+
+    Args:
+        results: dict of preset name -> list of results, from `read_results`.
+
+    Returns:
+        A string; what to do to get a table if there are no results.
+    """
+    if not results:
+        return "No evaluation has been recorded yet: `mmfusion evaluate captioner` makes one.\n"
+    heads = ["Preset", "Search", *COLUMNS.values()]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---:|" * len(COLUMNS)]
+    protocols = {}
+    for name, each in results.items():
+        for result in each:
+            beams = result["protocol"]["decoding"]["beams"]
+            cells = [f"`{name}`", f"{beams} beams" if beams > 1 else "greedy"]
+            cells += [_number(result["metrics"].get(column)) for column in COLUMNS]
+            lines.append("| " + " | ".join(cells) + " |")
+            protocols[_protocol(result["protocol"])] = None
+    return "\n".join([*lines, "", "Corpus scores, one model without an ensemble.", *protocols, ""])
+
+
+def _number(value):
+    return "" if value is None else f"{value:.3f}"
+
+
+def _protocol(protocol):
+    facts = [
+        f"{protocol['data']}, {protocol['split']} split: {protocol['images']:,} images with "
+        f"{protocol['captions']:,} captions",
+        f"length penalty {protocol['decoding']['length_penalty']:g}",
+        f"tokenizer: {protocol['tokenizer']}",
+    ]
+    if "meteor" in protocol:
+        facts.append(f"METEOR: {protocol['meteor']}")
+    versions = protocol["versions"]
+    facts.append(f"Keras {versions['keras']} on {versions['backend']}")
+    return "; ".join(facts) + "."
+
+
+def pages_and_results(root):
+    """Yields every page that has a table's place, with the results that belong there."""
+    results = read_results(root / "zoo")
+    for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+        yield path, results
+    for path in sorted((root / "zoo").glob("*/README.md")):
+        name = path.parent.name
+        yield path, {name: results[name]} if name in results else {}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, compare")
+    check = parser.parse_args().check
+    stale = []
+    for path, results in pages_and_results(ROOT):
+        old = path.read_text(encoding="utf-8")
+        table = score_table(results)
+        new = BLOCK.sub(lambda match, table=table: match[1] + table + match[2], old)
+        if new == old:
+            continue
+        stale.append(path)
+        print(path.relative_to(ROOT))
+        if not check:
+            part = path.with_name(f".{path.name}.part")
+            part.write_text(new, encoding="utf-8")
+            os.replace(part, path)
+    sys.exit(bool(check and stale))
+
+
+if __name__ == "__main__":
+    main()
