@@ -267,15 +267,36 @@ class ImageCaptioningModel(keras_hub.models.Task):
             return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
         return super().preprocess_samples(x, y, sample_weight)
 
-    def compile(self, optimizer="auto", loss="auto", weighted_metrics="auto", **kwargs):
-        """Keras's `compile`; the defaults are AdamW at 1e-4, label smoothing and token accuracy."""
+    def compile(
+        self,
+        optimizer="auto",
+        loss="auto",
+        weighted_metrics="auto",
+        jit_compile="auto",
+        **kwargs,
+    ):
+        """Keras's `compile`; the defaults are AdamW at 1e-4, label smoothing and token accuracy.
+
+        On TensorFlow without a GPU, `jit_compile="auto"` means no XLA: the convolutions of an
+        image encoder run many times slower with it there.
+        """
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         if loss == "auto":
             loss = SmoothedCrossEntropy(label_smoothing=0.1)
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        super().compile(optimizer=optimizer, loss=loss, weighted_metrics=weighted_metrics, **kwargs)
+        if jit_compile == "auto" and keras.config.backend() == "tensorflow":
+            import tensorflow as tf
+
+            jit_compile = "auto" if tf.config.list_physical_devices("GPU") else False
+        super().compile(
+            optimizer=optimizer,
+            loss=loss,
+            weighted_metrics=weighted_metrics,
+            jit_compile=jit_compile,
+            **kwargs,
+        )
         self.generator.reset()
 
     def get_compile_config(self):
