@@ -1,0 +1,252 @@
+import csv
+
+import h5py
+import keras
+import numpy as np
+import pytest
+from small_captioners import SIZE, pictures, small_captioner, small_encoder, write_pictures
+
+from keras_mmfusion import ImageEncoder
+from keras_mmfusion.datasets import CaptionPairs
+from keras_mmfusion.losses import SmoothedCrossEntropy
+from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
+from keras_mmfusion.models.captioning.captioner_training import BEST, CHECKPOINT, CaptionerTraining
+from keras_mmfusion.models.captioning.feature_cache import FeatureSequence, write_feature_cache
+from keras_mmfusion.models.captioning.feature_scores import score_features
+from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
+
+# XLA's compile time would be most of each test's.
+FAST = {"jit_compile": False}
+EPOCHS = 3
+
+
+class Killed(Exception):
+    """Stands for the end of a process."""
+
+
+def token_encoder():
+    features = small_encoder()
+    tokens = keras.layers.Reshape((4, 8))(features.output)
+    return keras.Model(features.input, tokens, name="token_encoder")
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    keras.utils.set_random_seed(0)
+    pairs = CaptionPairs(*write_pictures(folder))
+    return write_feature_cache(token_encoder(), pairs, folder / "features", SIZE, views=2)
+
+
+def make_training(cache, folder, evaluate=None, **settings):
+    model = small_captioner(image_encoder=token_encoder(), dropout=0.3)
+    model.image_encoder.trainable = False
+    schedule = keras.optimizers.schedules.CosineDecay(0.01, 20)
+    model.compile(keras.optimizers.AdamW(schedule, clipnorm=1.0), **FAST)
+    sequence = FeatureSequence(cache, model.preprocessor, batch_size=4)
+    evaluate = evaluate or (lambda: {"cider": score(model)})
+    return CaptionerTraining(model, sequence, folder, evaluate, **settings)
+
+
+def score(model):
+    """A number that depends on the weights."""
+    return float(np.abs(np.array(model.text_decoder.get_weights()[0])).mean())
+
+
+def read_log(folder):
+    with (folder / "log.csv").open(newline="") as file:
+        return [{k: v for k, v in row.items() if k == "cider"} for row in csv.DictReader(file)]
+
+
+def assert_equal_weights(one, other):
+    for a, b in zip(one.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(cache, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    training = make_training(cache, folder)
+    assert training.run(EPOCHS)
+    return training
+
+
+@pytest.mark.parametrize("batches", [2, 3, 5])
+def test_a_killed_run_goes_on_as_if_nothing_had_been(uninterrupted, cache, tmp_path, batches):
+    training = make_training(cache, tmp_path, checkpoint_seconds=0)
+    get_batch, count = training.sequence.__getitem__, 0
+
+    class KilledSequence(FeatureSequence):
+        def __getitem__(self, index):
+            nonlocal count
+            count += 1
+            if count > batches:
+                raise Killed
+            return get_batch(index)
+
+    training.sequence.__class__ = KilledSequence
+    with pytest.raises(Killed):
+        training.run(EPOCHS)
+    resumed = make_training(cache, tmp_path)
+    assert resumed.run(EPOCHS)
+    assert_equal_weights(resumed.model, uninterrupted.model)
+    assert read_log(tmp_path) == read_log(uninterrupted.folder)
+
+
+def test_an_epoch_is_evaluated_though_its_evaluation_was_killed(uninterrupted, cache, tmp_path):
+    def killed():
+        raise Killed
+
+    training = make_training(cache, tmp_path, evaluate=killed, checkpoint_seconds=0)
+    with pytest.raises(Killed):
+        training.run(EPOCHS)
+    resumed = make_training(cache, tmp_path)
+    assert resumed.run(EPOCHS)
+    assert_equal_weights(resumed.model, uninterrupted.model)
+    assert read_log(tmp_path) == read_log(uninterrupted.folder)
+
+
+def test_slices_of_time_add_up(uninterrupted, cache, tmp_path):
+    slices = 1
+    training = make_training(cache, tmp_path)
+    while not training.run(EPOCHS, stop_after=0):
+        slices += 1
+    assert slices > EPOCHS
+    assert_equal_weights(training.model, uninterrupted.model)
+    assert read_log(tmp_path) == read_log(uninterrupted.folder)
+
+
+def test_a_finished_run_stays_as_it_is(uninterrupted):
+    log = read_log(uninterrupted.folder)
+    assert uninterrupted.run(EPOCHS)
+    assert read_log(uninterrupted.folder) == log
+
+
+def test_the_best_epoch_is_kept(cache, tmp_path):
+    scores = iter([0.2, 0.9, 0.5])
+    training = make_training(
+        cache, tmp_path, evaluate=lambda: {"cider": next(scores)}, checkpoint_seconds=1e9
+    )
+    at_epoch = []
+    save = training._save
+    training._save = lambda: (save(), at_epoch.append(training.model.get_weights()))
+    assert training.run(EPOCHS)
+    best = ImageCaptioningModel.from_preset(tmp_path / BEST)
+    for one, other in zip(best.get_weights(), at_epoch[1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+    with h5py.File(tmp_path / BEST / "task.weights.h5") as file:
+        sizes, names = [], []
+        file.visititems(
+            lambda name, item: (
+                (sizes.append(item.size), names.append(name))
+                if isinstance(item, h5py.Dataset)
+                else None
+            )
+        )
+    assert not [name for name in names if "optimizer" in name]
+    encoder_size = training.model.image_encoder.count_params()
+    assert sum(sizes) == training.model.count_params() - encoder_size
+
+
+def test_a_checkpoint_is_whole_or_the_one_before(cache, tmp_path, monkeypatch):
+    training = make_training(cache, tmp_path)
+    assert training.run(1)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+
+    def broken(path):
+        path.write_bytes(before[:100])
+        raise Killed
+
+    monkeypatch.setattr(training.model, "save_weights", broken)
+    with pytest.raises(Killed):
+        training._save()
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_the_cache_holds_every_view(cache):
+    model = small_captioner(image_encoder=token_encoder())
+    sequence = FeatureSequence(cache, model.preprocessor, batch_size=5)
+    assert len(sequence) == 3
+    assert sequence.tokens.shape == (2, 12, 4, 8)
+    seen = np.concatenate([sequence.places(index) for index in range(3)])
+    assert sorted(seen) == list(range(12))
+    x, y, sample_weight = sequence[2]
+    assert x["image_tokens"].shape == (2, 4, 8)
+    assert x["captions"].shape == y.shape == sample_weight.shape == (2, 2, 8)
+    before = sequence.places(0)
+    sequence.on_epoch_end()
+    assert (sequence.places(0) != before).any()
+
+
+def test_scores_on_a_cache(cache):
+    model = small_captioner(image_encoder=token_encoder())
+    scores = score_features(model, cache, metrics=("bleu", "cider"))
+    assert scores.keys() >= {"bleu_1", "bleu_4", "cider"}
+    assert all(0 <= value <= 10 for value in scores.values())
+
+
+def self_critical(cache, optimizer):
+    model = small_captioner(image_encoder=token_encoder())
+    model.image_encoder.trainable = False
+    model.compile(
+        optimizer, SmoothedCrossEntropy(0.0, reduction="sum"), weighted_metrics=[], **FAST
+    )
+    sequence = FeatureSequence(cache, model.preprocessor, batch_size=12)
+    special = model.preprocessor.special_tokens()
+    return model, SelfCriticalSequence(sequence, model, special, samples=5)
+
+
+def log_probs(model, x, ids):
+    logits = keras.ops.log_softmax(keras.ops.cast(model(x), "float32"), axis=-1)
+    logits = keras.ops.convert_to_numpy(logits)
+    return np.take_along_axis(logits, ids[..., None], axis=-1)[..., 0]
+
+
+def test_a_step_makes_rewarded_captions_likelier(cache):
+    model, sequence = self_critical(cache, keras.optimizers.SGD(0.01))
+    x, ids, weights = sequence[0]
+    assert ids.shape == weights.shape == (12, 5, 8)
+    np.testing.assert_allclose(weights.sum(axis=1)[:, 0], 0, atol=1e-6)
+    before = (weights * log_probs(model, x, ids)).sum()
+    logs = model.train_on_batch(x, ids, weights, return_dict=True)
+    assert logs["loss"] == pytest.approx(-before, abs=1e-4)
+    assert (weights * log_probs(model, x, ids)).sum() > before
+
+
+def test_self_critical_training_raises_the_reward(cache):
+    model, sequence = self_critical(cache, keras.optimizers.Adam(0.02))
+    rewards = []
+    for _ in range(40):
+        model.train_on_batch(*sequence[0])
+        rewards.append(sequence.mean_reward)
+        sequence.on_epoch_end()
+    assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
+
+
+def test_a_recipe_from_images_to_preset(tmp_path):
+    pairs = CaptionPairs(*write_pictures(tmp_path))
+    recipe = CaptionerRecipe(
+        dim=8,
+        num_layers=1,
+        num_heads=2,
+        sequence_length=8,
+        min_count=1,
+        views=2,
+        batch_size=6,
+        epochs=2,
+        self_critical_epochs=1,
+        samples=2,
+        dtype="mixed_bfloat16",
+    )
+    keras.utils.set_random_seed(0)
+    encoder = ImageEncoder(image_size=SIZE)
+    slices = 1
+    while not train_captioner(
+        recipe, encoder, pairs, pairs.take(3), tmp_path / "preset", stop_after=0
+    ):
+        slices += 1
+        assert slices < 9
+    model = ImageCaptioningModel.from_preset(tmp_path / "preset")
+    assert model.compute_dtype == "float32"
+    assert all(model.generate(pictures()))

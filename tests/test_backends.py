@@ -1,0 +1,45 @@
+"""The layers and the training on the other backends, where TensorFlow is not installed."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parent
+CURATED = [
+    "layers",
+    "losses",
+    "models/captioning/test_text_decoder.py",
+    "models/captioning/test_beam_search.py",
+    "models/captioning/test_sampling.py",
+    "models/captioning/test_caption_generator.py::test_cached_keys_and_values_change_nothing",
+    "models/captioning/test_caption_generator.py::test_details_tell_how_a_caption_came_about",
+    "models/captioning/test_caption_generator.py::test_later_calls_do_not_trace_again",
+    "models/captioning/test_captioner_fit.py::test_fit_on_a_sequence",
+    "models/captioning/test_captioner_fit.py::test_another_precision_takes_effect_at_once",
+    "models/captioning/test_captioner_training.py::test_slices_of_time_add_up",
+    "models/captioning/test_captioner_training.py::test_a_step_makes_rewarded_captions_likelier",
+    "models/captioning/test_image_captioning_model.py::test_the_compile_state_comes_back",
+    "models/captioning/test_image_captioning_model.py::"
+    "test_a_backbone_decoder_gives_the_backbones_own_numbers",
+]
+
+
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_without_tensorflow(backend):
+    pytest.importorskip(backend)
+    paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "hide_tensorflow", "-p", "no:cacheprovider", "-x"]
+        + [str(TESTS / path) for path in CURATED],
+        cwd=TESTS.parent,
+        env={
+            **os.environ,
+            "KERAS_BACKEND": backend,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+        },
+        check=True,
+        timeout=1800,
+    )
