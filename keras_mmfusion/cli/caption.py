@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from keras_mmfusion.cli.quiet_import import import_keras
+
 BATCH_SIZE = 32
 
 
@@ -60,8 +62,10 @@ def _results(photos, preset, beams, details, draw):
             except (ValueError, OSError) as error:
                 errors[number] = " ".join(str(error).split())
         if images and model is None:  # Not before: a mistyped name is told at once.
-            from keras_mmfusion.zoo import captioner
+            from keras_mmfusion.zoo import captioner, resolve_preset
 
+            resolve_preset(preset)  # So is a mistyped preset.
+            import_keras()
             model = captioner(preset)
         captions = {}
         if images:

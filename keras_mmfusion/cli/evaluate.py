@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from keras_mmfusion.cli.quiet_import import import_keras
+
 app = typer.Typer(no_args_is_help=True)
 
 
@@ -50,6 +52,7 @@ def captioner(
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
 
+    import_keras()
     from keras_mmfusion.cli.run_protocol import machine, versions
     from keras_mmfusion.models.captioning.caption_evaluation import evaluate_captioner
     from keras_mmfusion.zoo import captioner as load_captioner

@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -109,6 +110,21 @@ def test_bad_arguments_exit_with_2(photos, arguments, message):
 
     assert command.exit_code == 2
     assert message in command.stderr
+
+
+def test_the_command_as_a_process_prints_nothing_else(photos, expected, captioner_preset):
+    environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    command = subprocess.run(
+        [sys.executable, "-m", "keras_mmfusion.cli.main", "caption", photos[0]]
+        + ["--preset", captioner_preset],
+        capture_output=True,
+        text=True,
+        timeout=600,
+        env=environment,
+    )
+
+    assert (command.returncode, command.stderr) == (0, "")
+    assert command.stdout == f"{expected[photos[0]]}\n"
 
 
 def test_a_mistyped_name_is_told_without_loading_a_model():

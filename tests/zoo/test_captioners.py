@@ -52,11 +52,13 @@ def test_an_untrained_captioner_learns(captioner_preset):
     )
 
     assert np.isfinite(history.history["loss"]).all()
-    changed = [
-        np.any(weight.numpy() != old)
+    unchanged = [
+        weight.path
         for weight, old in zip(model.trainable_weights, before, strict=True)
+        if np.array_equal(weight.numpy(), old)
     ]
-    assert all(changed)
+    # A bias of keys adds the same to every score, so no loss depends on it.
+    assert all(path.endswith("key/bias") for path in unchanged)
 
 
 def test_a_vocabulary_of_ones_own(captioner_preset):
