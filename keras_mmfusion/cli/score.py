@@ -7,8 +7,6 @@ from typing import Annotated
 
 import typer
 
-from keras_mmfusion.metrics.caption_files import score_files
-
 File = Annotated[
     pathlib.Path,
     typer.Option(help="COCO annotations or results, JSON lines, or Flickr8k's token format."),
@@ -29,6 +27,8 @@ def score(
     ] = False,
 ):
     """Score captions as coco-caption does, without Java: BLEU, METEOR, ROUGE-L, CIDEr."""
+    from keras_mmfusion.metrics.caption_files import score_files
+
     scores = score_files(references, candidates, metric, per_image)
     for name, value in scores.items():
         if name != "per_image":
