@@ -2,6 +2,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CrossModalAttention(keras.layers.Layer):
@@ -159,8 +161,8 @@ class CrossModalAttention(keras.layers.Layer):
             Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
         """
         mask = _all_of(value_mask, key_mask)
-        keys = self.key_dense(_zero_masked(value if key is None else key, mask))
-        values = self.value_dense(_zero_masked(value, mask))
+        keys = apply_to_rows(self.key_dense, _zero_masked(value if key is None else key, mask))
+        values = apply_to_rows(self.value_dense, _zero_masked(value, mask))
         return self._split_heads(keys), self._split_heads(values)
 
     def attend(
@@ -185,7 +187,9 @@ class CrossModalAttention(keras.layers.Layer):
         Returns:
             What the layer's call returns.
         """
-        queries = self._split_heads(self.query_dense(_zero_masked(query, query_mask)))
+        queries = self._split_heads(
+            apply_to_rows(self.query_dense, _zero_masked(query, query_mask))
+        )
         # Scaled here, not after the product: in float16 the unscaled product may overflow.
         queries = queries * self.head_dim**-0.5
         if use_causal_mask:
@@ -211,7 +215,7 @@ class CrossModalAttention(keras.layers.Layer):
             mask = None if attention_mask is None else ops.expand_dims(attention_mask, 1)
             attended = ops.dot_product_attention(queries, keys, values, mask=mask, scale=1.0)
             attended = ops.cast(attended, self.compute_dtype)
-        output = self.output_dense(self._merge_heads(attended))
+        output = apply_to_rows(self.output_dense, self._merge_heads(attended))
         output = _zero_masked(output, query_mask)
         if not return_attention_scores:
             return output

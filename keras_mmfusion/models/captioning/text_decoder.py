@@ -4,6 +4,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
 
 
@@ -183,7 +184,7 @@ class TextDecoder(keras.layers.Layer):
                 x, block_cache, block_context, encoder_mask, slot_mask, write_mask
             )
             new_cache.append(block_cache)
-        return self.logits(x), new_cache
+        return apply_to_rows(self.logits, x), new_cache
 
     def compute_output_shape(self, x_shape, encoder_tokens_shape=None):
         return (*x_shape[:-1], self.vocabulary_size)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 
 
@@ -158,7 +159,7 @@ class TextDecoderBlock(keras.layers.Layer):
             x = x + self.cross_attention_layer.attend(
                 self.cross_norm(x), *context, attention_mask=_key_mask(encoder_mask)
             )
-        return x + self._mlp(x), cache
+        return x + apply_to_rows(self._mlp, x), cache
 
     def _mlp(self, x, training=None):
         hidden = self.mlp_output(self.mlp_hidden(self.mlp_norm(x)))
