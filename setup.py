@@ -32,7 +32,7 @@ setup(
     license_files=["LICENSE"],
     packages=find_packages(include=["keras_mmfusion", "keras_mmfusion.*"]),
     package_data={"keras_mmfusion.zoo": ["manifest.json", "presets/**/*"]},
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     # Each lower bound is the version that the tests run with.
     install_requires=[
         "filelock>=4.2",

@@ -19,7 +19,7 @@ def captioner(
 
     Args:
         preset: string or path. A name of the zoo (`"captioner_flickr8k_lite0"` comes with the
-            package, `"captioner_flickr8k_lite2"` is better and is downloaded), a preset folder,
+            package), a preset folder,
             or a handle such as `"hf://..."`.
         weights: `"pretrained"`, or `None` for a model whose decoder is yet to be trained.
         image_encoder: with `weights=None`, a layer or model, images -> tokens or feature map, of

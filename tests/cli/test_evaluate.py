@@ -80,7 +80,7 @@ def test_the_scores_are_those_of_the_captions_that_the_model_makes(data, caption
     assert command.exit_code == 0, command.output
     assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)
     assert [sample["caption"] for sample in results["samples"]] == made
-    assert results["samples"][1]["references"] == CAPTIONS["g_2.png"]
+    assert set(results["samples"][1]) == {"image", "caption", "scores"}
     assert results["samples"][1]["scores"]["cider"] == expected["per_image"]["cider"]["g_2.png"]
     assert set(results["metrics"]) == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider"}
     for name, value in results["metrics"].items():

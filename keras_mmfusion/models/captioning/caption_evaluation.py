@@ -30,7 +30,8 @@ def evaluate_captioner(
     Returns:
         A dict: `"metrics"`, flat names to floats; `"protocol"`, how they were made: numbers of
         images and captions, decoding, the variant of METEOR; `"samples"`, for each image a dict
-        of `"image"` (the file's name), `"caption"`, `"references"` and `"scores"`.
+        of `"image"` (the file's name), `"caption"` and `"scores"`. The references are left out, so
+        that results may be published where the data may not.
 
     Raises:
         ValueError: if a metric is not known or an image cannot be read.
@@ -62,7 +63,6 @@ def evaluate_captioner(
         {
             "image": os.path.basename(path),
             "caption": candidates[number],
-            "references": references[number],
             "scores": {name: each[number] for name, each in per_image.items()},
         }
         for number, path in enumerate(pairs.images)

@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Makes the weights of captioner_flickr8k_lite0 again. DATA is the Flickr8k folder, RUNS has room
+# for 3 GB of encoded images. On 2 CPU cores without a GPU TensorFlow encodes fastest and PyTorch
+# trains fastest; on a GPU machine one backend does both. Every step can be stopped and run again.
+set -euo pipefail
+DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
+name=captioner_flickr8k_lite0
+train=(mmfusion train captioner --data "$DATA" --out "$RUNS/lite0" --features "$RUNS/features-lite0"
+    --encoder efficientnet_lite0_imagenet --views 3)
+
+KERAS_BACKEND=tensorflow "${train[@]}" --features-only
+KERAS_BACKEND=torch "${train[@]}" --dtype mixed_bfloat16 --layers 2 --epochs 8 \
+    --self-critical-epochs 0
+python zoo/prepare_captioner.py "$RUNS/lite0" "keras_mmfusion/zoo/presets/$name"
+mmfusion evaluate captioner --preset "keras_mmfusion/zoo/presets/$name" --data "$DATA" --split dev --beams 4 \
+    --json "zoo/$name/results.json"
+mmfusion evaluate captioner --preset "keras_mmfusion/zoo/presets/$name" --data "$DATA" --split dev --beams 1 \
+    --json "zoo/$name/results_greedy.json"
+python zoo/publish.py "$name"
