@@ -1,0 +1,56 @@
+"""Resident memory while a captioner captions 10,000 photos from files: it has to stay flat.
+
+    python benchmarks/memory.py
+
+The default captioner with 4 beams, and as many JPEGs as `--files`, over and over. Writes
+`benchmarks/results/memory.json`. Linux only: reads `/proc/self/statm`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+from synthetic_photos import write_photos
+
+from keras_mmfusion.zoo import captioner
+
+BATCH_SIZE = 32
+
+
+def resident_megabytes():
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    results = pathlib.Path(__file__).parent / "results" / "memory.json"
+    parser.add_argument("--json", type=pathlib.Path, default=results)
+    parser.add_argument("--images", type=int, default=10_000)
+    parser.add_argument("--files", type=int, default=200)
+    options = parser.parse_args()
+    model = captioner()
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_photos(folder, options.files)
+        paths = [files[i % len(files)] for i in range(options.images)]
+        # A tenth at a time: each a call as an evaluation makes it.
+        share = max(len(paths) // 10, 1)
+        samples = []
+        for start in range(0, len(paths), share):
+            model.generate(paths[start : start + share], batch_size=BATCH_SIZE)
+            samples.append(round(resident_megabytes(), 1))
+            print(f"{start + share} images: {samples[-1]} MB", file=sys.stderr)
+    # The first share pays for compilation, buffers and thread pools.
+    growth = (samples[-1] - samples[0]) / samples[0]
+    report = {"images": options.images, "resident_megabytes": samples, "growth": growth}
+    options.json.parent.mkdir(parents=True, exist_ok=True)
+    scratch = options.json.with_name(f".{options.json.name}.{os.getpid()}")
+    scratch.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
+    os.replace(scratch, options.json)
+
+
+if __name__ == "__main__":
+    main()
