@@ -79,6 +79,7 @@ class CaptionerRecipe:
                 scale=1 / 128,
                 offset=-127 / 128,
                 antialias=True,
+                crop_to_aspect_ratio=False,  # As the training images are resized.
             ),
             sequence_length=self.sequence_length,
         )
