@@ -4,5 +4,8 @@ from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
-    {"SmoothedCrossEntropy": "smoothed_cross_entropy"},
+    {
+        "SelfCriticalLoss": "self_critical_loss",
+        "SmoothedCrossEntropy": "smoothed_cross_entropy",
+    },
 )

@@ -25,8 +25,9 @@ def _tensorflow_function(function):
     import tensorflow as tf
 
     # Without AutoGraph: control flow is in `keras.ops`, and converting the source of every layer
-    # would take longer than tracing it.
-    compiled = tf.function(function, autograph=False, reduce_retracing=True)
+    # would take longer than tracing it. Without `reduce_retracing`, which would trace inputs of
+    # another rank, image tokens after images, with an unknown one.
+    compiled = tf.function(function, autograph=False)
     traces = {}
 
     def run(*args):

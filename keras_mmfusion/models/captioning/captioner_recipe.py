@@ -6,6 +6,7 @@ import pathlib
 import keras
 import keras_hub
 
+from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.captioner_training import BEST, CaptionerTraining
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
@@ -130,7 +131,7 @@ class CaptionerRecipe:
         )
         model.compile(
             optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.0, clipnorm=self.clipnorm),
-            loss=SmoothedCrossEntropy(0.0, reduction="sum"),
+            loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
             weighted_metrics=[],
         )
         return self._run(model, sequence, dev_cache, folder, self.self_critical_epochs, **run)

@@ -71,6 +71,11 @@ class SpecialTokens:
     pad: int
     blocked: tuple[int, ...] = ()
 
+    @property
+    def never_drawn(self):
+        """All ids that decoding never writes into a caption."""
+        return (self.start, self.pad, *self.blocked)
+
 
 def next_log_probs(logits, tokens, index, settings, special):
     """Log-probabilities of the next token, `NEVER` where a rule forbids it."""
@@ -78,7 +83,7 @@ def next_log_probs(logits, tokens, index, settings, special):
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     ids = ops.arange(vocabulary_size, dtype="int32")
     forbidden = ops.zeros((vocabulary_size,), dtype="bool")
-    for blocked in (special.start, special.pad, *special.blocked):
+    for blocked in special.never_drawn:
         forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
     too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
     forbidden = ops.logical_or(forbidden, too_short)

@@ -19,9 +19,9 @@ class SelfCriticalSequence(keras.utils.PyDataset):
     ```
 
     which is cross-entropy towards the drawn tokens with the advantage as sample weight. The model
-    must be compiled with `SmoothedCrossEntropy(label_smoothing=0, reduction="sum")`; the weights
-    are divided by the number of drawn tokens. Captions are scored as token ids, the end token
-    included, so that an unfinished sentence costs reward.
+    must be compiled with `SelfCriticalLoss(special_tokens.never_drawn)`; the weights are divided
+    by the number of drawn tokens. Captions are scored as token ids, the end token included, so
+    that an unfinished sentence costs reward.
 
     Batches are drawn from the model as it is at that moment: take one, train on it, take the next.
 

@@ -8,7 +8,7 @@ from small_captioners import SIZE, pictures, small_captioner, small_encoder, wri
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
-from keras_mmfusion.losses import SmoothedCrossEntropy
+from keras_mmfusion.losses import SelfCriticalLoss
 from keras_mmfusion.models import ImageCaptioningModel
 from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
 from keras_mmfusion.models.captioning.captioner_training import BEST, CHECKPOINT, CaptionerTraining
@@ -188,11 +188,9 @@ def test_scores_on_a_cache(cache):
 def self_critical(cache, optimizer):
     model = small_captioner(image_encoder=token_encoder())
     model.image_encoder.trainable = False
-    model.compile(
-        optimizer, SmoothedCrossEntropy(0.0, reduction="sum"), weighted_metrics=[], **FAST
-    )
-    sequence = FeatureSequence(cache, model.preprocessor, batch_size=12)
     special = model.preprocessor.special_tokens()
+    model.compile(optimizer, SelfCriticalLoss(special.never_drawn), weighted_metrics=[], **FAST)
+    sequence = FeatureSequence(cache, model.preprocessor, batch_size=12)
     return model, SelfCriticalSequence(sequence, model, special, samples=5)
 
 
