@@ -230,24 +230,26 @@ class ImageCaptioningModel(keras_hub.models.Task):
         return self.generator.generate(images, **settings)
 
     def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
-        """Keras's `fit`, on raw or preprocessed batches; `PyDataset`s need no TensorFlow."""
-        if not any(isinstance(each, keras.utils.PyDataset) for each in (x, validation_data)):
+        """Keras's `fit`, on raw or preprocessed batches; with `PyDataset`s, or with targets that
+        are made already, it needs no TensorFlow."""
+        sequences = any(isinstance(each, keras.utils.PyDataset) for each in (x, validation_data))
+        if y is None and not sequences:
             # KerasHub's pipeline is a dataset, of which Keras warns that it does not shuffle it.
             kwargs = {"shuffle": False, **kwargs}
             return super().fit(
                 x, y, batch_size=batch_size, validation_data=validation_data, **kwargs
             )
-        # KerasHub's own pipeline takes no PyDataset.
+        # KerasHub's own pipeline takes no PyDataset, and has nothing to do where targets are.
         validation_data = self._preprocessed(validation_data)
         return keras.Model.fit(
             self, self._preprocessed(x), y, batch_size, validation_data=validation_data, **kwargs
         )
 
-    def evaluate(self, x=None, *args, **kwargs):
+    def evaluate(self, x=None, y=None, *args, **kwargs):
         """Keras's `evaluate`, on raw or preprocessed batches."""
-        if isinstance(x, keras.utils.PyDataset):
-            return keras.Model.evaluate(self, self._preprocessed(x), *args, **kwargs)
-        return super().evaluate(x, *args, **kwargs)
+        if y is not None or isinstance(x, keras.utils.PyDataset):
+            return keras.Model.evaluate(self, self._preprocessed(x), y, *args, **kwargs)
+        return super().evaluate(x, y, *args, **kwargs)
 
     def predict(self, x=None, *args, **kwargs):
         """Keras's `predict`: logits, of raw or preprocessed batches."""

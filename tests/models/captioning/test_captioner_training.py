@@ -195,8 +195,9 @@ def self_critical(cache, optimizer):
 
 
 def log_probs(model, x, ids):
-    logits = keras.ops.log_softmax(keras.ops.cast(model(x), "float32"), axis=-1)
-    logits = keras.ops.convert_to_numpy(logits)
+    logits = np.array(keras.ops.convert_to_numpy(keras.ops.cast(model(x), "float32")), "float64")
+    logits[..., list(model.preprocessor.special_tokens().never_drawn)] = -1e9
+    logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     return np.take_along_axis(logits, ids[..., None], axis=-1)[..., 0]
 
 

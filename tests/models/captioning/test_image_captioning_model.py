@@ -248,7 +248,7 @@ def test_the_compile_state_comes_back(tmp_path):
     model.fit(x, y, verbose=0)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    assert type(loaded.optimizer) is keras.optimizers.Adam
+    assert isinstance(loaded.optimizer, keras.optimizers.Adam)
     assert float(loaded.optimizer.learning_rate) == pytest.approx(0.01)
     assert int(loaded.optimizer.iterations) == 1
     model.fit(x, y, verbose=0)
