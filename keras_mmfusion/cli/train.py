@@ -29,13 +29,13 @@ def captioner(
     dropout: Annotated[float, typer.Option(help="Dropout of the decoder.")] = 0.2,
     epochs: Annotated[int, typer.Option(help="Epochs of cross-entropy.")] = 8,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 8e-4,
-    self_critical_epochs: Annotated[int, typer.Option(help="Epochs of CIDEr reward.")] = 3,
+    self_critical_epochs: Annotated[int, typer.Option(help="Epochs of CIDEr reward.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 32,
     views: Annotated[int, typer.Option(help="Versions of a training image.")] = 3,
     dtype: Annotated[str, typer.Option(help="Dtype policy, e.g. mixed_bfloat16.")] = "float32",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ):
-    """Train a captioner on a frozen encoder, first by cross-entropy, then by CIDEr reward.
+    """Train a captioner on a frozen encoder, by cross-entropy, and then, if asked for, by CIDEr reward.
 
     Run again on the same folders, it goes on where it was stopped. Exit status 3 says that
     `--stop-after` was reached and there is more to do.

@@ -5,15 +5,16 @@
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=captioner_flickr8k_lite0
+preset=keras_mmfusion/zoo/presets/$name
 train=(mmfusion train captioner --data "$DATA" --out "$RUNS/lite0" --features "$RUNS/features-lite0"
     --encoder efficientnet_lite0_imagenet --views 3)
 
 KERAS_BACKEND=tensorflow "${train[@]}" --features-only
-KERAS_BACKEND=torch "${train[@]}" --dtype mixed_bfloat16 --layers 2 --epochs 8 \
-    --self-critical-epochs 0
-python zoo/prepare_captioner.py "$RUNS/lite0" "keras_mmfusion/zoo/presets/$name"
-mmfusion evaluate captioner --preset "keras_mmfusion/zoo/presets/$name" --data "$DATA" --split dev --beams 4 \
+KERAS_BACKEND=torch "${train[@]}" --dtype mixed_bfloat16 --layers 2 --epochs 8
+python zoo/prepare_captioner.py "$RUNS/lite0" "$preset"
+mmfusion evaluate captioner --preset "$preset" --data "$DATA" --split dev --beams 4 \
     --json "zoo/$name/results.json"
-mmfusion evaluate captioner --preset "keras_mmfusion/zoo/presets/$name" --data "$DATA" --split dev --beams 1 \
+mmfusion evaluate captioner --preset "$preset" --data "$DATA" --split dev --beams 1 \
     --json "zoo/$name/results_greedy.json"
 python zoo/publish.py "$name"
+python zoo/update_score_tables.py

@@ -1,4 +1,4 @@
-"""A captioner from an image encoder and a data set: cross-entropy, then self-critical training."""
+"""A captioner from an image encoder and a data set: cross-entropy, then, if asked for, self-critical training."""
 
 import dataclasses
 import pathlib
@@ -32,7 +32,8 @@ class CaptionerRecipe:
         batch_size: int. Images of a batch; each brings all its captions.
         epochs: int. Epochs of cross-entropy, AdamW with warm-up and cosine decay.
         learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of these.
-        self_critical_epochs, self_critical_learning_rate, samples: of self-critical training.
+        self_critical_epochs, self_critical_learning_rate, samples: of self-critical training,
+            a second stage that is left out with 0 epochs.
         dtype: string. The dtype policy of the decoder in training.
         seed: int.
     """
@@ -51,7 +52,7 @@ class CaptionerRecipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     clipnorm: float = 1.0
-    self_critical_epochs: int = 3
+    self_critical_epochs: int = 0
     self_critical_learning_rate: float = 5e-5
     samples: int = 5
     dtype: str = "float32"
