@@ -35,7 +35,7 @@ def captioner(
     dtype: Annotated[str, typer.Option(help="Dtype policy, e.g. mixed_bfloat16.")] = "float32",
     seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
 ):
-    """Train a captioner on a frozen encoder, by cross-entropy, and then, if asked for, by CIDEr reward.
+    """Train a captioner on a frozen encoder by cross-entropy, then optionally by CIDEr reward.
 
     Run again on the same folders, it goes on where it was stopped. Exit status 3 says that
     `--stop-after` was reached and there is more to do.

@@ -1,4 +1,4 @@
-"""A captioner from an image encoder and a data set: cross-entropy, then, if asked for, self-critical training."""
+"""A captioner from an image encoder and a data set: cross-entropy, optionally self-critical."""
 
 import dataclasses
 import pathlib
