@@ -1,44 +1,45 @@
 import keras
 
 
-def compiled_function(model, function):
+def compiled_function(model, function, jit_compile=False):
     """Compiles a pure function of tensors that reads a model's weights.
 
     Args:
         model: `keras.Model` whose variables `function` reads and does not change.
         function: called with tensors; returns tensors.
+        jit_compile: bool. Whether TensorFlow compiles by XLA.
 
     Returns:
         A function of the same arguments. On TensorFlow and JAX it is traced once for each shape
-        of its arguments (on TensorFlow the batch size is left open); on PyTorch it runs eagerly,
-        without gradients.
+        of its arguments (on TensorFlow without XLA the batch size is left open); on PyTorch it
+        runs eagerly, without gradients.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":
-        return _tensorflow_function(function)
+        return _tensorflow_function(function, jit_compile)
     if backend == "jax":
         return _jax_function(model, function)
     return _torch_function(function)
 
 
-def _tensorflow_function(function):
+def _tensorflow_function(function, jit_compile):
     import tensorflow as tf
 
     # Without AutoGraph: control flow is in `keras.ops`, and converting the source of every layer
     # would take longer than tracing it. Without `reduce_retracing`, which would trace inputs of
     # another rank, image tokens after images, with an unknown one.
-    compiled = tf.function(function, autograph=False)
+    compiled = tf.function(function, autograph=False, jit_compile=jit_compile)
     traces = {}
 
     def run(*args):
         args = [tf.convert_to_tensor(x) for x in args]
-        key = tuple((x.dtype, *x.shape[1:]) for x in args)
+        shapes = [tuple(x.shape) if jit_compile else (None, *x.shape[1:]) for x in args]
+        key = tuple((x.dtype, *shape) for x, shape in zip(args, shapes, strict=True))
         if key not in traces:
-            specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in args]
+            specs = [tf.TensorSpec(shape, x.dtype) for x, shape in zip(args, shapes, strict=True)]
             traces[key] = compiled.get_concrete_function(*specs)
         return traces[key](*args)
 
-    run.traces = traces
     return run
 
 

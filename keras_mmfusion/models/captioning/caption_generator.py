@@ -116,23 +116,37 @@ class CaptionGenerator:
         Returns:
             Ids `(batch, hypotheses, max_length)` and scores `(batch, hypotheses)`, NumPy arrays.
         """
-        key = (settings, special, self.model.compute_dtype)
-        if key not in self._functions:
-            self._functions[key] = compiled_function(
-                self.model, _SearchFunction(self.model, settings, special)
-            )
-        inputs = (images,) if noise is None else (images, noise)
-        ids, scores = self._functions[key](*inputs)
+        encoded = len(images.shape) == 3
+        image_tokens = images if encoded else self._encode(images)
+        search = self._function(
+            (settings, special),
+            _SearchFunction(self.model, settings, special),
+            self.model.jit_compile_search,
+        )
+        inputs = (image_tokens,) if noise is None else (image_tokens, noise)
+        ids, scores = search(*inputs)
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
+
+    def _encode(self, images):
+        encode = self._function("encode", _EncodeFunction(self.model))
+        return encode(images)
+
+    def _function(self, key, function, jit_compile=False):
+        """`function` compiled, on the first call for this key and the model's precision."""
+        key = (key, self.model.compute_dtype)
+        if key not in self._functions:
+            self._functions[key] = compiled_function(self.model, function, jit_compile)
+        return self._functions[key]
 
     def _generate_batch(self, images, settings, hypotheses, rng, details):
         special = self.model.preprocessor.special_tokens()
         noise = None
+        count = len(images)
         if settings.samples:
-            shape = (len(images), settings.samples, settings.max_length)
-            noise = rng.random(shape).astype("float32")
-        ids, scores = self.generate_tokens(images, settings, special, noise)
-        ids, scores = ids[:, :hypotheses], scores[:, :hypotheses]
+            shape = (count, settings.samples, settings.max_length)
+            noise = _padded(rng.random(shape).astype("float32"))
+        ids, scores = self.generate_tokens(_padded(images), settings, special, noise)
+        ids, scores = ids[:count, :hypotheses], scores[:count, :hypotheses]
         texts = self.model.preprocessor.generate_postprocess(ids.reshape(-1, ids.shape[-1]))
         results = texts
         if details:
@@ -143,12 +157,9 @@ class CaptionGenerator:
 
     def _with_details(self, images, ids, scores, texts):
         """Log-probabilities and attention, by one more pass over the finished captions."""
-        key = ("details", ids.shape[1:], self.model.compute_dtype)
-        if key not in self._functions:
-            self._functions[key] = compiled_function(self.model, _DetailsFunction(self.model))
-        log_probs, attention = (
-            ops.convert_to_numpy(x)
-            for x in self._functions[key](images, self._with_start(ids), ids)
+        details = self._function(("details", ids.shape[1:]), _DetailsFunction(self.model))
+        log_probs, attention = map(
+            ops.convert_to_numpy, details(images, self._with_start(ids), ids)
         )
         tokenizer = self.model.preprocessor.tokenizer
         grid = getattr(self.model.image_encoder, "grid", (-1, attention.shape[-1]))
@@ -172,16 +183,31 @@ class CaptionGenerator:
         return np.concatenate([start, ids[:, :, :-1]], axis=-1).astype("int32")
 
 
+def _padded(batch):
+    """The batch with its first row repeated, up to a power of two.
+
+    What is compiled, is compiled for one batch size: for images of every number, a few sizes do.
+    """
+    size = 2 ** (len(batch) - 1).bit_length()
+    return np.concatenate([batch, np.repeat(batch[:1], size - len(batch), axis=0)])
+
+
+@dataclasses.dataclass(frozen=True)
+class _EncodeFunction:
+    model: keras.Model
+
+    def __call__(self, images):
+        return self.model.encode(images, training=False)
+
+
 @dataclasses.dataclass(frozen=True)
 class _SearchFunction:
     model: keras.Model
     settings: DecodingSettings
     special: SpecialTokens
 
-    def __call__(self, images, noise=None):
+    def __call__(self, image_tokens, noise=None):
         settings = self.settings
-        encoded = len(images.shape) == 3
-        image_tokens = images if encoded else self.model.encode(images, training=False)
         step, cache = self.model.decoding_step(
             image_tokens, settings.max_length, settings.samples or settings.beams
         )

@@ -279,9 +279,11 @@ class ImageCaptioningModel(keras_hub.models.Task):
     ):
         """Keras's `compile`; the defaults are AdamW at 1e-4, label smoothing and token accuracy.
 
-        On TensorFlow without a GPU, `jit_compile="auto"` means no XLA: the convolutions of an
-        image encoder run many times slower with it there.
+        On TensorFlow, `jit_compile="auto"` means XLA for the search of `generate`, if the
+        decoder is a `TextDecoder`, and for training on a GPU only: on a CPU the convolutions of
+        an image encoder run many times slower with it.
         """
+        self._jit_compile = jit_compile
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         if loss == "auto":
@@ -301,9 +303,20 @@ class ImageCaptioningModel(keras_hub.models.Task):
         )
         self.generator.reset()
 
+    @property
+    def jit_compile_search(self):
+        """Whether XLA compiles the search on TensorFlow, which it does not for any layer."""
+        if self._jit_compile == "auto":
+            return isinstance(self.text_decoder, TextDecoder)
+        return self._jit_compile
+
     def get_compile_config(self):
         config = super().get_compile_config()
-        return config and {**config, "optimizer_built": self.optimizer.built}
+        return config and {
+            **config,
+            "jit_compile": self._jit_compile,
+            "optimizer_built": self.optimizer.built,
+        }
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)
