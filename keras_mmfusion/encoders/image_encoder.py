@@ -102,6 +102,29 @@ class ImageEncoder(keras_hub.models.Backbone):
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.trainable = False
 
+    def split(self, blocks):
+        """Two models that share this encoder's layers: `upper(lower(images))` equals its tokens.
+
+        While only the upper part is trained, the lower part's feature maps stay as they are and
+        can be computed once, for all epochs.
+
+        Args:
+            blocks: int. How many of the network's blocks, the last ones, are in the upper part;
+                the head convolution always is.
+
+        Returns:
+            `lower`, a model of images to a feature map, and `upper`, of that map to tokens.
+        """
+        count = sum(layer.name.endswith("_project_convolution") for layer in self.layers)
+        if not isinstance(blocks, int) or not 0 <= blocks < count:
+            raise ValueError(
+                f"`blocks` must be an integer in [0, {count - 1}], as the encoder has {count} "
+                f"blocks. Received: {blocks!r}"
+            )
+        first = f"block_{count - blocks:02d}_expand" if blocks else "head"
+        feature_map = self.get_layer(f"{first}_convolution").input
+        return keras.Model(self.input, feature_map), keras.Model(feature_map, self.output)
+
     def get_config(self):
         return {
             **super().get_config(),

@@ -101,6 +101,24 @@ def test_tokens_are_within_relu6(pretrained):
     assert 3 < tokens.max() <= 6
 
 
+@pytest.mark.parametrize("blocks", [0, 1, 4, 15])
+def test_a_split_encoder_gives_the_same_tokens(pretrained, blocks):
+    lower, upper = pretrained.split(blocks)
+    np.testing.assert_allclose(
+        encode(upper, lower(images())), encode(pretrained, images()), atol=1e-5
+    )
+    weights = {id(weight) for weight in (*lower.weights, *upper.weights)}
+    assert weights == {id(weight) for weight in pretrained.weights}
+    count = sum(layer.name.endswith("project_convolution") for layer in upper.layers)
+    assert count == blocks
+
+
+@pytest.mark.parametrize("blocks", [-1, 16, 1.0])
+def test_a_split_names_what_it_takes(pretrained, blocks):
+    with pytest.raises(ValueError, match=r"`blocks` must be an integer in \[0, 15\]"):
+        pretrained.split(blocks)
+
+
 def test_any_batch_size_gives_the_same_tokens(pretrained):
     inputs = images(batch=5)
     expected = np.concatenate([encode(pretrained, inputs[i : i + 1]) for i in range(5)])

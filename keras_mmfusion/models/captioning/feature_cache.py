@@ -1,4 +1,4 @@
-"""Image tokens of a frozen encoder, computed once and kept on disk for the epochs of a decoder."""
+"""Feature maps of an encoder's frozen part, computed once and kept on disk for all epochs."""
 
 import json
 import os
@@ -10,18 +10,18 @@ import numpy as np
 from keras_mmfusion.datasets.caption_sequence import CaptionSequence
 from keras_mmfusion.models.compiled_function import compiled_function
 
-TOKENS_FILE = "image_tokens.npy"
+FEATURES_FILE = "features.npy"
 CAPTIONS_FILE = "captions.json"
 
 
-def write_feature_cache(image_encoder, pairs, folder, image_size, views=1, seed=0, batch_size=32):
-    """Encodes every image once for each view and writes the tokens as float16.
+def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, batch_size=32):
+    """Encodes every image once for each view and writes what it gives as float16.
 
     View 0 is the image as it is, further views are augmented (`caption_augmentation`), with their
     captions. A folder that holds the finished cache of as many images and views is left as it is.
 
     Args:
-        image_encoder: `ImageEncoder`, or a model of images normalized as it wants them.
+        encoder: model of normalized images, such as the lower part of `ImageEncoder.split`.
         pairs: `CaptionPairs`.
         folder: string or path, where the cache goes.
         image_size: pair of ints.
@@ -34,15 +34,15 @@ def write_feature_cache(image_encoder, pairs, folder, image_size, views=1, seed=
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    captions_path, tokens_path = folder / CAPTIONS_FILE, folder / TOKENS_FILE
-    if captions_path.exists() and tokens_path.exists():
-        found = np.load(tokens_path, mmap_mode="r").shape[:2]
+    captions_path, features_path = folder / CAPTIONS_FILE, folder / FEATURES_FILE
+    if captions_path.exists() and features_path.exists():
+        found = np.load(features_path, mmap_mode="r").shape[:2]
         if found == (views, len(pairs)):
             return folder
-    encode = compiled_function(image_encoder, lambda x: image_encoder(x, training=False))
-    shape = (views, len(pairs), *image_encoder.output_shape[1:])
-    scratch = folder / f".{TOKENS_FILE}.{os.getpid()}"
-    tokens = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
+    encode = compiled_function(encoder, lambda x: encoder(x, training=False))
+    shape = (views, len(pairs), *encoder.output_shape[1:])
+    scratch = folder / f".{FEATURES_FILE}.{os.getpid()}"
+    features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
     captions = []
     progress = keras.utils.Progbar(views * len(pairs), unit_name="image")
     for view in range(views):
@@ -53,13 +53,14 @@ def write_feature_cache(image_encoder, pairs, folder, image_size, views=1, seed=
         for batch in sequence:
             images = (batch["images"].astype("float32") - 127.0) / 128.0
             start = len(view_captions)
-            features = keras.ops.convert_to_numpy(keras.ops.cast(encode(images), "float32"))
-            tokens[view, start : start + len(images)] = features
+            batch_features = keras.ops.cast(encode(images), "float32")
+            end = start + len(images)
+            features[view, start:end] = keras.ops.convert_to_numpy(batch_features)
             view_captions += batch["captions"].tolist()
             progress.update(view * len(pairs) + len(view_captions))
         captions.append(view_captions)
-    tokens.flush()
-    os.replace(scratch, tokens_path)
+    features.flush()
+    os.replace(scratch, features_path)
     scratch_captions = folder / f".{CAPTIONS_FILE}.{os.getpid()}"
     scratch_captions.write_text(json.dumps(captions), "utf-8")
     os.replace(scratch_captions, captions_path)
@@ -67,7 +68,8 @@ def write_feature_cache(image_encoder, pairs, folder, image_size, views=1, seed=
 
 
 class FeatureSequence(keras.utils.PyDataset):
-    """Training batches out of a feature cache: `(x, y, sample_weight)` with `"image_tokens"`.
+    """Training batches out of a feature cache: `(x, y, sample_weight)` with the features as
+    `"images"`, for a captioner whose encoder takes them.
 
     Each epoch draws, for every image, one of the views; order and views depend on `seed` and the
     epoch alone.
@@ -84,7 +86,7 @@ class FeatureSequence(keras.utils.PyDataset):
     def __init__(self, folder, preprocessor, batch_size=32, shuffle=True, seed=0, epoch=0):
         super().__init__()
         folder = pathlib.Path(folder)
-        self.tokens = np.load(folder / TOKENS_FILE, mmap_mode="r")
+        self.features = np.load(folder / FEATURES_FILE, mmap_mode="r")
         captions = json.loads((folder / CAPTIONS_FILE).read_text("utf-8"))
         self.packed = preprocessor.pack_captions(captions)
         self.caption_length = preprocessor.sequence_length
@@ -94,24 +96,24 @@ class FeatureSequence(keras.utils.PyDataset):
         self.epoch = epoch
 
     def __len__(self):
-        return -(-self.tokens.shape[1] // self.batch_size)
+        return -(-self.features.shape[1] // self.batch_size)
 
     def __getitem__(self, index):
         places = self.places(index)
         picked = (self._views()[places], places)
         inputs, targets, weights = (part[picked] for part in self.packed)
-        tokens = self.tokens[picked].astype("float32")
-        return {"image_tokens": tokens, "captions": inputs}, targets, weights
+        features = self.features[picked].astype("float32")
+        return {"images": features, "captions": inputs}, targets, weights
 
     def places(self, index):
         """Numbers of the images in batch `index` of this epoch."""
-        places = np.arange(self.tokens.shape[1])
+        places = np.arange(self.features.shape[1])
         if self.shuffle:
             places = np.random.default_rng([self.seed, self.epoch]).permutation(places)
         return places[index * self.batch_size : (index + 1) * self.batch_size]
 
     def _views(self):
-        views, images = self.tokens.shape[:2]
+        views, images = self.features.shape[:2]
         if not self.shuffle:
             return np.zeros(images, "int64")
         return np.random.default_rng([self.seed, self.epoch, 1]).integers(views, size=images)

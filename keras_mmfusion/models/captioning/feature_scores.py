@@ -5,7 +5,7 @@ import numpy as np
 
 from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 from keras_mmfusion.models.captioning.decoding import DecodingSettings
-from keras_mmfusion.models.captioning.feature_cache import CAPTIONS_FILE, TOKENS_FILE
+from keras_mmfusion.models.captioning.feature_cache import CAPTIONS_FILE, FEATURES_FILE
 
 
 def score_features(
@@ -14,7 +14,7 @@ def score_features(
     """Caption scores of a model on a feature cache: what training watches on dev.
 
     Args:
-        model: `ImageCaptioningModel` with a preprocessor.
+        model: `ImageCaptioningModel` with a preprocessor, whose encoder takes the features.
         folder: string or path, from `write_feature_cache`.
         beams, length_penalty: see `DecodingSettings`.
         metrics: names for `coco_caption_scores`.
@@ -24,14 +24,14 @@ def score_features(
         A dict of floats.
     """
     folder = pathlib.Path(folder)
-    tokens = np.load(folder / TOKENS_FILE, mmap_mode="r")[0]
+    features = np.load(folder / FEATURES_FILE, mmap_mode="r")[0]
     captions = json.loads((folder / CAPTIONS_FILE).read_text("utf-8"))[0]
     settings = DecodingSettings(
         max_length=model.preprocessor.sequence_length, beams=beams, length_penalty=length_penalty
     )
     candidates = []
-    for start in range(0, len(tokens), batch_size):
-        batch = tokens[start : start + batch_size].astype("float32")
+    for start in range(0, len(features), batch_size):
+        batch = features[start : start + batch_size].astype("float32")
         ids, _ = model.generator.generate_tokens(
             batch, settings, model.preprocessor.special_tokens()
         )

@@ -62,8 +62,9 @@ class SelfCriticalSequence(keras.utils.PyDataset):
         shape = (len(places), self.settings.samples, self.settings.max_length)
         noise = np.random.default_rng([self.seed, self.epoch, index]).random(shape, "float32")
         ids, _ = self.model.generator.generate_tokens(
-            x["image_tokens"], self.settings, self.special_tokens, noise
+            x["images"], self.settings, self.special_tokens, noise
         )
+        ids = _trimmed(ids, self.special_tokens.pad)
         rewards = self._rewards(ids, places)
         self.mean_reward = float(rewards.mean())
         others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
@@ -82,3 +83,9 @@ class SelfCriticalSequence(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.sequence.on_epoch_end()
+
+
+def _trimmed(ids, pad, multiple=4):
+    """Without the padding that all captions end in; of few lengths, each of which may compile."""
+    longest = np.flatnonzero((ids != pad).any(axis=(0, 1)))[-1] + 1
+    return ids[..., : -(-longest // multiple) * multiple]
