@@ -9,6 +9,7 @@ EXTRAS = {
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "hub": ["huggingface-hub>=2.4"],
+    "tensorboard": ["tensorboardX>=2.6.5"],
     "torch": ["torch>=2.13"],
     "jax": ["jax>=0.10.2"],
     "docs": ["mkdocs>=1.6.1,<2", "mkdocs-material>=9.8.1", "mkdocstrings[python]>=1.0.8"],
@@ -19,7 +20,13 @@ EXTRAS = {
         "pycocoevalcap>=1.2",
         "torch>=2.13",
     ],
-    "test": ["matplotlib>=3.11.2", "nltk>=3.10.4", "pytest>=9.2", "ruff>=0.17.6"],
+    "test": [
+        "matplotlib>=3.11.2",
+        "nltk>=3.10.4",
+        "pytest>=9.2",
+        "ruff>=0.17.6",
+        "tensorboardX>=2.6.5",
+    ],
 }
 
 setup(

@@ -1,4 +1,4 @@
-"""A captioner from an image encoder and a data set: cross-entropy, optionally self-critical."""
+"""A captioner from an image encoder and a data set, in up to three stages."""
 
 import dataclasses
 import pathlib
@@ -22,7 +22,14 @@ from keras_mmfusion.models.preset_folder import load_preset, set_dtype_policy
 
 @dataclasses.dataclass(frozen=True)
 class CaptionerRecipe:
-    """Everything that decides how a captioner is trained on top of a frozen image encoder.
+    """Everything that decides how a captioner is trained on top of a pretrained image encoder.
+
+    1. Cross-entropy: the decoder alone.
+    2. Fine-tuning: cross-entropy, with the last blocks of the encoder.
+    3. Self-critical: the decoder alone, by the CIDEr-D of the captions that it draws.
+
+    Each stage starts from the best epoch, on dev, of the one before; one with 0 epochs is left
+    out. The encoder's lower part is never trained: what it makes of the images is computed once.
 
     Attributes:
         dim, num_layers, num_heads, dropout: of the `TextDecoder`.
@@ -30,11 +37,13 @@ class CaptionerRecipe:
         min_count: int. Occurrences in the training captions that put a word into the vocabulary.
         views: int. Versions of each training image: itself and augmented ones.
         batch_size: int. Images of a batch; each brings all its captions.
-        epochs: int. Epochs of cross-entropy, AdamW with warm-up and cosine decay.
-        learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of these.
-        self_critical_epochs, self_critical_learning_rate, samples: of self-critical training,
-            a second stage that is left out with 0 epochs.
-        dtype: string. The dtype policy of the decoder in training.
+        epochs: int. Epochs of the first stage: AdamW with warm-up and cosine decay.
+        learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of cross-entropy.
+        fine_tune_epochs, fine_tune_learning_rate: of the second stage.
+        fine_tune_blocks: int. Blocks of the encoder that are trained in it.
+        self_critical_epochs, self_critical_learning_rate: of the third stage.
+        samples: int. Captions drawn of each image in it.
+        dtype: string. The dtype policy in training.
         seed: int.
     """
 
@@ -52,21 +61,23 @@ class CaptionerRecipe:
     weight_decay: float = 0.05
     label_smoothing: float = 0.1
     clipnorm: float = 1.0
+    fine_tune_epochs: int = 0
+    fine_tune_learning_rate: float = 1e-4
+    fine_tune_blocks: int = 4
     self_critical_epochs: int = 0
-    self_critical_learning_rate: float = 5e-5
+    self_critical_learning_rate: float = 1e-4
     samples: int = 5
     dtype: str = "float32"
     seed: int = 0
 
     def cache_features(self, image_encoder, train, dev, folder):
-        """Encodes all images; returns the folders of the train and the dev cache."""
+        """What the encoder's lower part makes of all images: folders of train and of dev."""
+        lower, _ = image_encoder.split(self.fine_tune_blocks)
         size = image_encoder.image_size
         folder = pathlib.Path(folder)
         return (
-            write_feature_cache(
-                image_encoder, train, folder / "train", size, self.views, self.seed
-            ),
-            write_feature_cache(image_encoder, dev, folder / "dev", size),
+            write_feature_cache(lower, train, folder / "train", size, self.views, self.seed),
+            write_feature_cache(lower, dev, folder / "dev", size),
         )
 
     def untrained(self, image_encoder, captions):
@@ -97,31 +108,30 @@ class CaptionerRecipe:
         )
         return TransformerCaptioner(image_encoder, decoder, preprocessor, name="captioner")
 
-    def train_cross_entropy(self, image_encoder, captions, train_cache, dev_cache, folder, **run):
+    def train_cross_entropy(self, image_encoder, captions, caches, folder, **run):
         """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
-        model = self.untrained(image_encoder, captions)
-        set_dtype_policy(model, self.dtype)
-        sequence = FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed)
-        steps = self.epochs * len(sequence)
-        warmup = min(self.warmup_steps, steps // 4)
-        schedule = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=self.learning_rate, warmup_steps=warmup
+        captioner = self.untrained(image_encoder, captions)
+        return self._run_cross_entropy(
+            captioner, caches, folder, self.epochs, self.learning_rate, **run
         )
-        model.compile(
-            optimizer=keras.optimizers.AdamW(
-                schedule, weight_decay=self.weight_decay, clipnorm=self.clipnorm, beta_2=0.98
-            ),
-            loss=SmoothedCrossEntropy(self.label_smoothing),
-        )
-        return self._run(model, sequence, dev_cache, folder, self.epochs, **run)
 
-    def train_self_critical(self, preset, train_cache, dev_cache, folder, **run):
+    def fine_tune(self, preset, caches, folder, **run):
         """Second stage, from the first one's preset. Returns whether it is done."""
-        keras.utils.set_random_seed(self.seed)
-        model = load_preset(ImageCaptioningModel, preset, dtype=self.dtype)
-        model.image_encoder.trainable = False
+        keras.utils.set_random_seed(self.seed + 1)
+        captioner = load_preset(ImageCaptioningModel, preset)
+        captioner.image_encoder.trainable = True
+        return self._run_cross_entropy(
+            captioner, caches, folder, self.fine_tune_epochs, self.fine_tune_learning_rate, **run
+        )
+
+    def train_self_critical(self, preset, caches, folder, **run):
+        """Third stage, from an earlier one's preset. Returns whether it is done."""
+        keras.utils.set_random_seed(self.seed + 2)
+        captioner = load_preset(ImageCaptioningModel, preset)
+        captioner.image_encoder.trainable = False
+        model = self._on_features(captioner)
         sequence = SelfCriticalSequence(
-            FeatureSequence(train_cache, model.preprocessor, self.batch_size, seed=self.seed + 1),
+            FeatureSequence(caches[0], model.preprocessor, self.batch_size, seed=self.seed + 2),
             model,
             model.preprocessor.special_tokens(),
             samples=self.samples,
@@ -135,50 +145,87 @@ class CaptionerRecipe:
             loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
             weighted_metrics=[],
         )
-        return self._run(model, sequence, dev_cache, folder, self.self_critical_epochs, **run)
+        return self._run(
+            captioner, model, sequence, caches[1], folder, self.self_critical_epochs, **run
+        )
 
-    def _run(self, model, sequence, dev_cache, folder, epochs, stop_after=None):
+    def _on_features(self, captioner):
+        """A captioner of cached feature maps: the encoder's upper part and the same decoder."""
+        set_dtype_policy(captioner, self.dtype)
+        _, upper = captioner.image_encoder.split(self.fine_tune_blocks)
+        return TransformerCaptioner(upper, captioner.text_decoder, captioner.preprocessor)
+
+    def _run_cross_entropy(self, captioner, caches, folder, epochs, learning_rate, **run):
+        model = self._on_features(captioner)
+        sequence = FeatureSequence(caches[0], model.preprocessor, self.batch_size, seed=self.seed)
+        steps = epochs * len(sequence)
+        warmup = min(self.warmup_steps, steps // 4)
+        schedule = keras.optimizers.schedules.CosineDecay(
+            0.0, steps - warmup, warmup_target=learning_rate, warmup_steps=warmup
+        )
+        model.compile(
+            optimizer=keras.optimizers.AdamW(
+                schedule, weight_decay=self.weight_decay, clipnorm=self.clipnorm, beta_2=0.98
+            ),
+            loss=SmoothedCrossEntropy(self.label_smoothing),
+        )
+        return self._run(captioner, model, sequence, caches[1], folder, epochs, **run)
+
+    def _run(
+        self,
+        captioner,
+        model,
+        sequence,
+        dev_cache,
+        folder,
+        epochs,
+        stop_after=None,
+        tensorboard=False,
+    ):
         training = CaptionerTraining(
-            model, sequence, folder, evaluate=lambda: score_features(model, dev_cache)
+            model,
+            sequence,
+            folder,
+            evaluate=lambda: score_features(model, dev_cache),
+            save_preset=captioner.save_to_preset,
+            tensorboard=tensorboard,
         )
         return training.run(epochs, stop_after)
 
 
-def train_captioner(
-    recipe, image_encoder, train, dev, out, work=None, features=None, stop_after=None
-):
+def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=None, **run):
     """Runs a recipe from images to preset, from wherever an earlier run on `work` left it.
 
     Args:
         recipe: `CaptionerRecipe`.
-        image_encoder: pretrained `ImageEncoder`; it stays frozen.
+        image_encoder: pretrained `ImageEncoder`.
         train, dev: `CaptionPairs`. The vocabulary comes from `train` alone; `dev` picks the epoch.
         out: string or path. The folder of the finished preset.
         work: string or path. Checkpoints and logs. Defaults to `out` with `.training` added.
-        features: string or path. The encoded images. Defaults to a folder in `work`.
-        stop_after: float. Seconds after which to checkpoint and stop.
+        features: string or path. The cached feature maps. Defaults to a folder in `work`.
+        **run: `stop_after`, seconds after which to checkpoint and stop; `tensorboard`, whether to
+            write events for TensorBoard into `work`.
 
     Returns:
         True when the preset is written, False when time ran out before.
     """
     out = pathlib.Path(out)
     work = pathlib.Path(work or f"{out}.training")
-    train_cache, dev_cache = recipe.cache_features(
-        image_encoder, train, dev, features or work / "features"
-    )
+    caches = recipe.cache_features(image_encoder, train, dev, features or work / "features")
     captions = [caption for each in train.captions for caption in each]
-    first, second = work / "cross_entropy", work / "self_critical"
-    run = {"stop_after": stop_after}
-    if not recipe.train_cross_entropy(
-        image_encoder, captions, train_cache, dev_cache, first, **run
-    ):
+    folder = work / "cross_entropy"
+    if not recipe.train_cross_entropy(image_encoder, captions, caches, folder, **run):
         return False
-    best = first / BEST
-    if recipe.self_critical_epochs:
-        if not recipe.train_self_critical(best, train_cache, dev_cache, second, **run):
-            return False
-        best = second / BEST
-    model = load_preset(ImageCaptioningModel, best)
+    later_stages = (
+        (recipe.fine_tune_epochs, recipe.fine_tune, "fine_tuning"),
+        (recipe.self_critical_epochs, recipe.train_self_critical, "self_critical"),
+    )
+    for epochs, train_stage, name in later_stages:
+        if epochs:
+            best, folder = folder / BEST, work / name
+            if not train_stage(best, caches, folder, **run):
+                return False
+    model = load_preset(ImageCaptioningModel, folder / BEST)
     set_dtype_policy(model, "float32")
     model.save_to_preset(out)
     return True

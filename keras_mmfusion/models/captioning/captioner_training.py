@@ -1,6 +1,5 @@
 """The training loop of captioners: resumable at any step, stoppable at any time."""
 
-import csv
 import os
 import pathlib
 import time
@@ -8,8 +7,9 @@ import time
 import keras
 import numpy as np
 
+from keras_mmfusion.models.captioning.training_log import TrainingLog
+
 CHECKPOINT = "checkpoint.weights.h5"
-LOG = "log.csv"
 BEST = "best"
 
 
@@ -28,17 +28,29 @@ class CaptionerTraining:
         evaluate: function without arguments, the model's scores on dev as a dict of floats.
         monitor: string. The score of which the best epoch is kept.
         checkpoint_seconds: float. Time between checkpoints within an epoch.
+        save_preset: function of a folder, which writes the preset there. Defaults to the model's.
+        tensorboard: bool. Whether to write events for TensorBoard beside the log.
     """
 
     def __init__(
-        self, model, sequence, folder, evaluate, monitor="cider", checkpoint_seconds=120.0
+        self,
+        model,
+        sequence,
+        folder,
+        evaluate,
+        monitor="cider",
+        checkpoint_seconds=120.0,
+        save_preset=None,
+        tensorboard=False,
     ):
         self.model = model
         self.sequence = sequence
         self.folder = pathlib.Path(folder)
+        self.log = TrainingLog(folder, tensorboard)
         self.evaluate = evaluate
         self.monitor = monitor
         self.checkpoint_seconds = checkpoint_seconds
+        self.save_preset = save_preset or model.save_to_preset
 
     def run(self, epochs, stop_after=None):
         """Trains until `epochs` are done in total, over all runs on the folder.
@@ -108,23 +120,11 @@ class CaptionerTraining:
         os.replace(scratch, self.folder / CHECKPOINT)
 
     def _log(self, epoch, logs, scores):
-        path = self.folder / LOG
         row = {"epoch": epoch + 1, **{k: round(float(v), 5) for k, v in logs.items()}, **scores}
-        rows = []
-        if path.exists():
-            with path.open(newline="") as file:
-                # An epoch that was logged, but not checkpointed before a kill, is run again.
-                rows = [old for old in csv.DictReader(file) if int(old["epoch"]) <= epoch]
-        best = max((float(old[self.monitor]) for old in rows), default=float("-inf"))
-        if scores[self.monitor] > best:
-            self.model.save_to_preset(self.folder / BEST)
-        scratch = path.with_suffix(".tmp")
-        with scratch.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows([*rows, row])
-        os.replace(scratch, path)
-        print(" - ".join(f"{name} {value}" for name, value in row.items()), flush=True)
+        earlier = [float(old[self.monitor]) for old in self.log.rows_before(epoch + 1)]
+        if scores[self.monitor] > max(earlier, default=float("-inf")):
+            self.save_preset(self.folder / BEST)
+        self.log.write(row)
 
 
 def _reward(sequence):

@@ -25,10 +25,10 @@ class Killed(Exception):
     """Stands for the end of a process."""
 
 
-def token_encoder():
-    features = small_encoder()
-    tokens = keras.layers.Reshape((4, 8))(features.output)
-    return keras.Model(features.input, tokens, name="token_encoder")
+def upper_encoder():
+    """Takes what `small_encoder` gives, as the upper part of a split encoder does."""
+    features = keras.Input((2, 2, 8))
+    return keras.Model(features, keras.layers.Conv2D(8, 1, name="head")(features))
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +36,11 @@ def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     keras.utils.set_random_seed(0)
     pairs = CaptionPairs(*write_pictures(folder))
-    return write_feature_cache(token_encoder(), pairs, folder / "features", SIZE, views=2)
+    return write_feature_cache(small_encoder(), pairs, folder / "features", SIZE, views=2)
 
 
 def make_training(cache, folder, evaluate=None, **settings):
-    model = small_captioner(image_encoder=token_encoder(), dropout=0.3)
+    model = small_captioner(image_encoder=upper_encoder(), dropout=0.3)
     model.image_encoder.trainable = False
     schedule = keras.optimizers.schedules.CosineDecay(0.01, 20)
     model.compile(keras.optimizers.AdamW(schedule, clipnorm=1.0), **FAST)
@@ -148,6 +148,21 @@ def test_the_best_epoch_is_kept(cache, tmp_path):
     assert sum(sizes.values()) == training.model.count_params() - encoder_size
 
 
+def test_events_for_tensorboard(cache, tmp_path):
+    Event = pytest.importorskip("tensorboardX.proto.event_pb2").Event
+    tensorflow = pytest.importorskip("tensorflow")
+
+    assert make_training(cache, tmp_path, tensorboard=True).run(2)
+    found = {}
+    for path in sorted(tmp_path.glob("events.out.tfevents.*")):
+        for record in tensorflow.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = Event.FromString(record)
+            found.update({(v.tag, event.step): v.simple_value for v in event.summary.value})
+    expected = [float(row["cider"]) for row in read_log(tmp_path)]
+    assert [found["cider", 1], found["cider", 2]] == pytest.approx(expected, abs=1e-6)
+    assert {"loss", "accuracy", "seconds"} <= {tag for tag, _ in found}
+
+
 def test_a_checkpoint_is_whole_or_the_one_before(cache, tmp_path, monkeypatch):
     training = make_training(cache, tmp_path)
     assert training.run(1)
@@ -164,14 +179,14 @@ def test_a_checkpoint_is_whole_or_the_one_before(cache, tmp_path, monkeypatch):
 
 
 def test_the_cache_holds_every_view(cache):
-    model = small_captioner(image_encoder=token_encoder())
+    model = small_captioner(image_encoder=upper_encoder())
     sequence = FeatureSequence(cache, model.preprocessor, batch_size=5)
     assert len(sequence) == 3
-    assert sequence.tokens.shape == (2, 12, 4, 8)
+    assert sequence.features.shape == (2, 12, 2, 2, 8)
     seen = np.concatenate([sequence.places(index) for index in range(3)])
     assert sorted(seen) == list(range(12))
     x, y, sample_weight = sequence[2]
-    assert x["image_tokens"].shape == (2, 4, 8)
+    assert x["images"].shape == (2, 2, 2, 8)
     assert x["captions"].shape == y.shape == sample_weight.shape == (2, 5, 8)
     before = sequence.places(0)
     sequence.on_epoch_end()
@@ -179,14 +194,14 @@ def test_the_cache_holds_every_view(cache):
 
 
 def test_scores_on_a_cache(cache):
-    model = small_captioner(image_encoder=token_encoder())
+    model = small_captioner(image_encoder=upper_encoder())
     scores = score_features(model, cache, metrics=("bleu", "cider"))
     assert scores.keys() >= {"bleu_1", "bleu_4", "cider"}
     assert all(0 <= value <= 10 for value in scores.values())
 
 
 def self_critical(cache, optimizer):
-    model = small_captioner(image_encoder=token_encoder())
+    model = small_captioner(image_encoder=upper_encoder())
     model.image_encoder.trainable = False
     special = model.preprocessor.special_tokens()
     model.compile(optimizer, SelfCriticalLoss(special.never_drawn), weighted_metrics=[], **FAST)
@@ -222,9 +237,8 @@ def test_self_critical_training_raises_the_reward(cache):
     assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
 
 
-def test_a_recipe_from_images_to_preset(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
-    recipe = CaptionerRecipe(
+def small_recipe(**settings):
+    return CaptionerRecipe(
         dim=8,
         num_layers=1,
         num_heads=2,
@@ -233,18 +247,53 @@ def test_a_recipe_from_images_to_preset(tmp_path):
         views=2,
         batch_size=6,
         epochs=2,
-        self_critical_epochs=1,
         samples=2,
-        dtype="mixed_bfloat16",
+        **settings,
     )
+
+
+def lite_encoder():
     keras.utils.set_random_seed(0)
-    encoder = ImageEncoder(image_size=SIZE)
+    return ImageEncoder(image_size=SIZE)
+
+
+def test_a_recipe_from_images_to_preset(tmp_path):
+    pairs = CaptionPairs(*write_pictures(tmp_path))
+    recipe = small_recipe(fine_tune_epochs=1, self_critical_epochs=1, dtype="mixed_bfloat16")
     slices = 1
     while not train_captioner(
-        recipe, encoder, pairs, pairs.take(3), tmp_path / "preset", stop_after=0
+        recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset", stop_after=0
     ):
         slices += 1
-        assert slices < 9
+        assert slices < 12
+    assert slices == 5  # Of two batches an epoch, it can stop after the first.
     model = ImageCaptioningModel.from_preset(tmp_path / "preset")
     assert model.compute_dtype == "float32"
     assert all(model.generate(pictures()))
+
+
+def test_each_stage_trains_its_part(tmp_path):
+    pairs = CaptionPairs(*write_pictures(tmp_path))
+    recipe = small_recipe(
+        fine_tune_epochs=1, fine_tune_blocks=2, fine_tune_learning_rate=0.01, self_critical_epochs=1
+    )
+    work = tmp_path / "preset.training"
+    assert train_captioner(recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset")
+
+    def weights(stage):
+        model = ImageCaptioningModel.from_preset(work / stage / BEST)
+        return {w.path.split("/", 1)[-1]: np.array(w) for w in model.weights}
+
+    def changed(one, other):
+        return {name for name in one if (one[name] != other[name]).any()}
+
+    first, second, third = map(weights, ("cross_entropy", "fine_tuning", "self_critical"))
+    encoder = {w.path: np.array(w) for w in lite_encoder().weights}
+    upper = {w.path for w in lite_encoder().split(2)[1].weights}
+    tuned = {name for name in changed(first, second) if name in encoder}
+    assert not changed(encoder, {name: first[name] for name in encoder})
+    # Batch normalization stays frozen.
+    assert tuned == {name for name in upper if "normalization" not in name}
+    assert any("block_0/mlp_hidden" in name for name in changed(first, second))
+    assert not changed(second, third) & encoder.keys()
+    assert changed(second, third)

@@ -1,0 +1,83 @@
+import csv
+
+import keras
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from keras_mmfusion import ImageEncoder
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.models import ImageCaptioningModel
+
+COLORS = ("red", "lime", "blue")
+PAUSED = 3  # exit status
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("presets") / "encoder"
+    keras.utils.set_random_seed(0)
+    ImageEncoder(image_size=32).save_to_preset(str(folder))
+    return str(folder)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Squares in Flickr8k's layout: four of each colour, split in six to train on and six more."""
+    folder = tmp_path / "squares"
+    (folder / "images").mkdir(parents=True)
+    names = [f"{color}_{i}.png" for color in COLORS for i in range(4)]
+    with (folder / "Flickr8k.token.txt").open("w") as file:
+        for name in names:
+            color = name.split("_")[0]
+            Image.new("RGB", (40, 36), color).save(folder / "images" / name)
+            file.write(f"{name}#0\tA {color} square .\n{name}#1\tThe square is {color} .\n")
+    for split, part in {"train": names[::2], "dev": names[1::2]}.items():
+        (folder / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{n}\n" for n in part))
+    return folder
+
+
+def train(data, encoder, *arguments):
+    command = ["train", "captioner", "--data", str(data), "--out", str(data.parent / "mine")]
+    small = ["--dim", "8", "--layers", "1", "--heads", "2", "--views", "1", "--batch-size", "3"]
+    epochs = ["--epochs", "1", "--fine-tune-epochs", "1", "--fine-tune-blocks", "1"]
+    return CliRunner().invoke(
+        app, [*command, "--encoder", encoder, *small, *epochs, *arguments], catch_exceptions=False
+    )
+
+
+def test_slices_of_a_run_end_in_a_preset(data, encoder):
+    pauses = 0
+    while (done := train(data, encoder, "--stop-after", "0")).exit_code == PAUSED:
+        pauses += 1
+        assert pauses < 9
+    assert pauses == 2  # Once in each epoch of two batches.
+    assert done.exit_code == 0
+    assert "mine" in done.output.splitlines()[-1]
+    model = ImageCaptioningModel.from_preset(data.parent / "mine")
+    assert isinstance(model.generate(data / "images" / "red_0.png"), str)
+    work = data.parent / "mine.training"
+    for stage in ("cross_entropy", "fine_tuning"):
+        with (work / stage / "log.csv").open(newline="") as file:
+            [row] = csv.DictReader(file)
+        assert row["epoch"] == "1"
+        assert {"loss", "accuracy", "seconds", "bleu_4", "cider"} <= row.keys()
+
+
+def test_feature_maps_alone(data, encoder):
+    features = data.parent / "features"
+    done = train(data, encoder, "--features", str(features), "--features-only")
+    assert done.exit_code == 0
+    assert (features / "train" / "features.npy").is_file()
+    assert (features / "dev" / "features.npy").is_file()
+    assert not (data.parent / "mine").exists()
+    refused = train(data, encoder, "--features-only")
+    assert refused.exit_code == 2
+    assert "--features" in refused.stderr
+
+
+def test_an_unknown_split_is_told_at_once(data, encoder):
+    refused = train(data, encoder, "--dev-split", "evening")
+    assert refused.exit_code == 2
+    assert "evening" in refused.stderr
+    assert not (data.parent / "mine.training").exists()
