@@ -58,19 +58,23 @@ def sample_captions(step, cache, noise, settings, special):
 
 
 def _draw(log_probs, uniform, settings):
-    candidates = min(settings.top_k or log_probs.shape[-1], log_probs.shape[-1])
-    log_probs, ids = ops.top_k(log_probs, candidates)
+    ids = None
+    if settings.top_k is not None or settings.top_p is not None:  # Sorting takes its time.
+        vocabulary_size = log_probs.shape[-1]
+        log_probs, ids = ops.top_k(
+            log_probs, min(settings.top_k or vocabulary_size, vocabulary_size)
+        )
     # Against the likeliest token, so that no temperature carries all of them out of range.
-    probs = ops.exp((log_probs - log_probs[..., :1]) / settings.temperature)
+    likeliest = ops.max(log_probs, axis=-1, keepdims=True)
+    probs = ops.exp((log_probs - likeliest) / settings.temperature)
     probs = probs / ops.sum(probs, axis=-1, keepdims=True)
     cumulated = ops.cumsum(probs, axis=-1)
     if settings.top_p is not None:
         # A token stays when the likelier ones do not yet hold `top_p`: the first always does.
         probs = ops.where(cumulated - probs < settings.top_p, probs, 0.0)
         cumulated = ops.cumsum(probs, axis=-1)
-    threshold = ops.expand_dims(uniform * cumulated[..., -1], -1)
+    # Rounding must not carry the threshold to the last sum, behind every token.
+    threshold = ops.expand_dims(uniform * (1 - 3e-7) * cumulated[..., -1], -1)
     place = ops.sum(ops.cast(cumulated <= threshold, "int32"), axis=-1, keepdims=True)
-    # Rounding may carry the threshold to the last sum; the last kept token is then meant.
-    kept = ops.sum(ops.cast(probs > 0, "int32"), axis=-1, keepdims=True)
-    place = ops.minimum(place, ops.maximum(kept - 1, 0))
-    return ops.cast(ops.squeeze(ops.take_along_axis(ids, place, axis=-1), -1), "int32")
+    chosen = place if ids is None else ops.take_along_axis(ids, place, axis=-1)
+    return ops.cast(ops.squeeze(chosen, -1), "int32")

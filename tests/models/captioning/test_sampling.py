@@ -66,6 +66,16 @@ def test_only_the_likeliest_stay(settings, kept):
     assert (found[kept:] == 0).all()
 
 
+@pytest.mark.parametrize("settings", [{}, {"top_k": 5}, {"top_p": 1.0}])
+@pytest.mark.parametrize("number", [0.0, 0.5, np.nextafter(np.float32(1), np.float32(0))])
+def test_no_number_draws_what_cannot_be(settings, number):
+    settings = DecodingSettings(1 + 1, min_length=1, samples=1, **settings)
+    noise = np.full((1, 1, 2), number, "float32")
+    tokens, scores = sample_captions(step, (), noise, settings, SPECIAL)
+    assert 3 <= ops.convert_to_numpy(tokens)[0, 0, 0] <= 7
+    assert ops.convert_to_numpy(scores)[0, 0] > -1e3
+
+
 def test_the_seed_decides():
     first, again, other = (draw(seed, samples=50)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
