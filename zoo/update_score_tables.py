@@ -1,14 +1,17 @@
-"""Fills the score tables of README.md, docs/ and the model cards from zoo/<preset>/results*.json.
+"""Fills the score tables of README.md, docs/ and the model cards from the files in zoo/<preset>/.
 
     python zoo/update_score_tables.py           # write
     python zoo/update_score_tables.py --check   # exit status 1 if a table is not what it would be
 
 A table stands between `<!-- scores:begin -->` and `<!-- scores:end -->`. A model card gets the
 scores of its own preset, every other page those of all presets. `results*.json` are what
-`mmfusion evaluate --json` wrote; results without caption scores are left out.
+`mmfusion evaluate --json` wrote; results without caption scores are left out. Between
+`<!-- stages:begin -->` and `<!-- stages:end -->` a model card gets a table of the stages of its
+training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote.
 """
 
 import argparse
+import csv
 import json
 import os
 import re
@@ -16,7 +19,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"(<!-- scores:begin -->\n).*?(<!-- scores:end -->)", re.DOTALL)
+BLOCK = re.compile(r"(<!-- (scores|stages):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+STAGES = {
+    "cross_entropy": "cross-entropy, decoder",
+    "fine_tuning": "cross-entropy, with the encoder's last blocks",
+    "self_critical": "self-critical, decoder",
+}
 COLUMNS = {
     "bleu_1": "BLEU-1",
     "bleu_2": "BLEU-2",
@@ -89,6 +97,47 @@ def _protocol(protocol):
     return "; ".join(facts) + "."
 
 
+def stage_table(folder):
+    """Writes what each stage of a captioner's training came to as a Markdown table.
+
+    Args:
+        folder: path of the folder that holds `log_<stage>.csv`.
+
+    Returns:
+        A string.
+    """
+    columns = {name: COLUMNS[name] for name in ("bleu_1", "bleu_4", "cider")}
+    lines = [
+        "| " + " | ".join(["Stage", "Epochs", "Best", *columns.values()]) + " |",
+        "|---|---:|---:|" + "---:|" * len(columns),
+    ]
+    for stage, what in STAGES.items():
+        path = folder / f"log_{stage}.csv"
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            best = max(rows, key=lambda row: float(row["cider"]))
+            cells = [what, str(len(rows)), best["epoch"]]
+            cells += [_number(float(best[name])) for name in columns]
+            lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", "Greedy captions of dev at the best epoch of each stage.", ""])
+
+
+def filled(path, results):
+    """The text of a page, with what belongs there in every table's place.
+
+    Args:
+        path: path of the page.
+        results: what `score_table` takes.
+    """
+
+    def fill(match):
+        table = score_table(results) if match[2] == "scores" else stage_table(path.parent)
+        return match[1] + table + match[3]
+
+    return BLOCK.sub(fill, path.read_text(encoding="utf-8"))
+
+
 def pages_and_results(root):
     """Yields every page that has a table's place, with the results that belong there."""
     results = read_results(root / "zoo")
@@ -106,8 +155,7 @@ def main():
     stale = []
     for path, results in pages_and_results(ROOT):
         old = path.read_text(encoding="utf-8")
-        table = score_table(results)
-        new = BLOCK.sub(lambda match, table=table: match[1] + table + match[2], old)
+        new = filled(path, results)
         if new == old:
             continue
         stale.append(path)

@@ -61,11 +61,25 @@ def test_a_model_card_gets_its_own_scores_only(tables, tmp_path):
     assert list(pages[tmp_path / "README.md"]) == ["one", "two"]
 
 
+def test_a_model_card_gets_the_stages_of_its_training(tables, tmp_path):
+    card = tmp_path / "README.md"
+    card.write_text("before <!-- stages:begin -->\nold\n<!-- stages:end --> after")
+    heads = "epoch,loss,bleu_1,bleu_4,cider\n"
+    rows = "1,3.0,0.5,0.125,0.25\n2,2.0,0.625,0.1875,0.5\n3,1.0,0.75,0.25,0.375\n"
+    (tmp_path / "log_cross_entropy.csv").write_text(heads + rows)
+    (tmp_path / "log_self_critical.csv").write_text(heads + "1,0.1,0.625,0.3125,0.75\n")
+    text = tables.filled(card, {})
+    assert text.startswith("before <!-- stages:begin -->\n| Stage | Epochs | Best |")
+    assert "| cross-entropy, decoder | 3 | 2 | 0.625 | 0.188 | 0.500 |\n" in text
+    assert "| self-critical, decoder | 1 | 1 | 0.625 | 0.312 | 0.750 |\n" in text
+    assert text.count("cross-entropy") == 1
+    assert text.endswith("\n<!-- stages:end --> after")
+
+
 def test_the_tables_in_the_repository_are_up_to_date(tables):
-    stale = []
-    for path, results in tables.pages_and_results(ROOT):
-        text = path.read_text(encoding="utf-8")
-        for block in tables.BLOCK.finditer(text):
-            if block[0] != block[1] + tables.score_table(results) + block[2]:
-                stale.append(str(path.relative_to(ROOT)))
+    stale = [
+        str(path.relative_to(ROOT))
+        for path, results in tables.pages_and_results(ROOT)
+        if path.read_text(encoding="utf-8") != tables.filled(path, results)
+    ]
     assert not stale, "Run `python zoo/update_score_tables.py`."
