@@ -79,8 +79,7 @@ def keras_hub_search(beams):
         sampler = keras_hub.samplers.BeamSampler(num_beams=beams)
     times = ops.arange(LENGTH)
 
-    def search(images):
-        tokens = images if len(images.shape) == 3 else model.encode(images, training=False)
+    def search(tokens):
         context = decoder.project_context(ops.repeat(tokens, beams, axis=0))
 
         def step(prompt, cache, index):
@@ -100,14 +99,15 @@ def keras_hub_search(beams):
         cache = decoder.empty_cache(batch_size, LENGTH, 1)
         return sampler(step, prompt, cache, index=1)
 
-    return compiled_function(model, search)
+    return compiled_function(model, search, jit_compile=True)
 
 
 def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
     """Token ids `(batch, hypotheses, length)`."""
     images = inputs(batch_size, from_images)
     if peer == "keras_hub_sampler":
-        return keras_hub_search(beams)(images).numpy()[:, None, 1:]
+        tokens = encoder_function(models()["ours"])(images) if from_images else images
+        return keras_hub_search(beams)(tokens).numpy()[:, None, 1:]
     settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
     return models()[peer].generator.generate_tokens(images, settings, SPECIAL)[0]
 
