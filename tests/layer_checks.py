@@ -8,16 +8,18 @@ import numpy as np
 POLICIES = {"float32": 1e-5, "mixed_float16": 0.02, "mixed_bfloat16": 0.1}
 
 
-def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder=None):
+def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder=None, learns=True):
     """Puts a layer through configuration, saving, shapes, training, precision, XLA and masks.
 
     Args:
         make_layer: function of `dtype` that returns a new layer, which is called with `inputs`.
-        inputs: dict, call argument -> NumPy array, or what is no tensor (a flag).
+        inputs: dict, call argument -> NumPy array, dict of arrays, or what is no tensor (a flag).
         masks: dict, name of a mask in `inputs` -> name of the tensor that it masks. Where such a
-            mask is `False`, NaN must not change the output; all `False`, it must stay finite.
+            mask is `False`, NaN must not change the output; all `False`, it must stay finite. In
+            a dict of arrays a name is a tuple, such as `("mask", "text")`.
         without_gradient: tuple of endings of the paths of weights that no loss can depend on.
         folder: path for a `.keras` file.
+        learns: bool. Whether the layer has weights.
     """
     layer = make_layer(dtype="float32")
     expected = call(layer, inputs)
@@ -28,7 +30,8 @@ def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder
     for mask, tensor in (masks or {}).items():
         check_padding(layer, inputs, expected, mask, tensor)
         check_missing(layer, inputs, mask, tensor)
-    check_fit(make_layer, inputs, without_gradient)
+    if learns:
+        check_fit(make_layer, inputs, without_gradient)
 
 
 def call(layer, inputs):
@@ -44,14 +47,40 @@ def functional(layer, inputs):
     """A functional model of the layer; flags are fixed, tensors become its inputs."""
     tensors = {
         name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name)
-        for name, value in inputs.items()
-        if isinstance(value, np.ndarray)
+        for name, value in arrays(inputs).items()
     }
-    return keras.Model(tensors, layer(**{**inputs, **tensors}))
+    return keras.Model(tensors, layer(**with_tensors(inputs, tensors)))
 
 
 def arrays(inputs):
-    return {name: value for name, value in inputs.items() if isinstance(value, np.ndarray)}
+    """The arrays of `inputs` by name, those of a dict by its name and theirs."""
+    found = {}
+    for name, value in inputs.items():
+        if isinstance(value, np.ndarray):
+            found[name] = value
+        elif isinstance(value, dict):
+            found.update({f"{name}_{key}": array for key, array in value.items()})
+    return found
+
+
+def with_tensors(inputs, tensors):
+    """`inputs` with the tensors, named as by `arrays`, in the places of their arrays."""
+    return {
+        name: {key: tensors[f"{name}_{key}"] for key in value}
+        if isinstance(value, dict)
+        else tensors.get(name, value)
+        for name, value in inputs.items()
+    }
+
+
+def get(inputs, name):
+    return inputs[name[0]][name[1]] if isinstance(name, tuple) else inputs[name]
+
+
+def replaced(inputs, name, array):
+    if isinstance(name, tuple):
+        return {**inputs, name[0]: {**inputs[name[0]], name[1]: array}}
+    return {**inputs, name: array}
 
 
 def assert_close(found, expected, tolerance):
@@ -94,7 +123,7 @@ def check_precision(make_layer, layer, inputs, expected):
         other = make_layer(dtype=policy)
         check_symbolic_shapes(other, inputs)
         assert {part.dtype_policy.name for part in other._flatten_layers()} == {policy}
-        assert {weight.dtype for weight in other.trainable_weights} == {"float32"}
+        assert {weight.dtype for weight in other.trainable_weights} <= {"float32"}
         other.set_weights(layer.get_weights())
         found = call(other, inputs)
         assert all(np.isfinite(output).all() for output in found)
@@ -104,15 +133,16 @@ def check_precision(make_layer, layer, inputs, expected):
 def check_compilation(layer, inputs, expected):
     """The same numbers under XLA, on the backends that have it."""
     tensors = {name: keras.ops.convert_to_tensor(value) for name, value in arrays(inputs).items()}
-    flags = {name: value for name, value in inputs.items() if name not in tensors}
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
-        compiled = tf.function(lambda **tensors: layer(**tensors, **flags), jit_compile=True)
+        compiled = tf.function(
+            lambda **tensors: layer(**with_tensors(inputs, tensors)), jit_compile=True
+        )
     elif keras.config.backend() == "jax":
         import jax
 
-        compiled = jax.jit(lambda **tensors: layer(**tensors, **flags))
+        compiled = jax.jit(lambda **tensors: layer(**with_tensors(inputs, tensors)))
     else:
         return
     found = [to_numpy(output) for output in keras.tree.flatten(compiled(**tensors))]
@@ -120,19 +150,19 @@ def check_compilation(layer, inputs, expected):
 
 
 def check_padding(layer, inputs, expected, mask, tensor):
-    keep = inputs[mask]
+    keep = get(inputs, mask)
     assert keep.any() and not keep.all()
-    padded = inputs[tensor].copy()
+    padded = get(inputs, tensor).copy()
     padded[~keep] = np.nan
-    assert_close(call(layer, {**inputs, tensor: padded}), expected, 1e-6)
+    assert_close(call(layer, replaced(inputs, tensor, padded)), expected, 1e-6)
 
 
 def check_missing(layer, inputs, mask, tensor):
-    nothing = np.zeros_like(inputs[mask])
-    found = call(layer, {**inputs, mask: nothing})
+    without = replaced(inputs, mask, np.zeros_like(get(inputs, mask)))
+    found = call(layer, without)
     assert all(np.isfinite(output).all() for output in found)
-    empty = np.full_like(inputs[tensor], np.nan)
-    assert_close(call(layer, {**inputs, mask: nothing, tensor: empty}), found, 1e-6)
+    empty = np.full_like(get(inputs, tensor), np.nan)
+    assert_close(call(layer, replaced(without, tensor, empty)), found, 1e-6)
 
 
 def check_fit(make_layer, inputs, without_gradient):

@@ -4,5 +4,5 @@ from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
-    {"CrossModalAttention": "cross_modal_attention"},
+    {"CrossModalAttention": "cross_modal_attention", "fusion": ""},
 )

@@ -1,0 +1,59 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class ConcatFusion(FusionRule):
+    """Concatenation.
+
+    ```
+    y = [x_1; ...; x_n] W + b
+    ```
+
+    A missing modality counts as zeros. Without `output_dim`, `y = [x_1; ...; x_n]`.
+
+    Args:
+        modalities: sequence of strings, see `FusionRule`.
+        output_dim: int or `None`. The size of the output.
+
+    Call arguments: see `FusionRule`.
+
+    Output shape:
+        `(batch, output_dim)`, or `(batch, sum of the dims)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.fusion import ConcatFusion
+    >>> fusion = ConcatFusion(("image", "text"))
+    >>> fusion({"text": np.ones((1, 1)), "image": np.zeros((1, 2))}).tolist()
+    [[0.0, 0.0, 1.0]]
+
+    Reference:
+        Ngiam et al., "Multimodal Deep Learning", 2011, section 3 (shallow bimodal input).
+    """
+
+    def __init__(self, modalities, output_dim=None, **kwargs):
+        super().__init__(modalities, **kwargs)
+        self.output_dim = None if output_dim is None else self.check_output_dim(output_dim)
+
+    def build_rule(self, dims):
+        self.total = sum(dims.values())
+        if self.output_dim is not None:
+            self.output_dense = keras.layers.Dense(
+                self.output_dim, dtype=self.dtype_policy, name="output"
+            )
+            self.output_dense.build((None, self.total))
+
+    def combine(self, values, present):
+        joined = ops.concatenate(values, axis=-1)
+        return joined if self.output_dim is None else self.output_dense(joined)
+
+    def compute_output_shape(self, inputs_shape):
+        shapes = [inputs_shape[name] for name in self.modalities]
+        return shapes[0][0], self.output_dim or sum(shape[1] for shape in shapes)
+
+    def get_config(self):
+        return {**super().get_config(), "output_dim": self.output_dim}

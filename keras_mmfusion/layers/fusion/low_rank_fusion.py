@@ -1,0 +1,73 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class LowRankFusion(FusionRule):
+    """Low-rank fusion (LMF): `TensorFusion` with a weight tensor of low rank.
+
+    ```
+    y = Σ_r w_r (∘_m [x_m; 1] W_m⁽ʳ⁾) + b
+    ```
+
+    where `∘` multiplies entry by entry over the modalities. The product tensor is never built.
+    Of a missing modality only the 1 is left.
+
+    Args:
+        modalities: sequence of strings, see `FusionRule`.
+        output_dim: int. The size of the output.
+        rank: int. The number of factors `r`.
+
+    Call arguments: see `FusionRule`.
+
+    Output shape:
+        `(batch, output_dim)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.fusion import LowRankFusion
+    >>> fusion = LowRankFusion(("image", "text"), output_dim=4, rank=2)
+    >>> tuple(fusion({"image": np.ones((2, 8)), "text": np.ones((2, 3))}).shape)
+    (2, 4)
+
+    Reference:
+        Liu et al., "Efficient Low-rank Multimodal Fusion with Modality-Specific Factors", 2018,
+        equation 6; the weights `w` and the bias `b` are those of the authors' code.
+    """
+
+    def __init__(self, modalities, output_dim, rank=4, **kwargs):
+        super().__init__(modalities, **kwargs)
+        self.output_dim = self.check_output_dim(output_dim)
+        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
+            raise ValueError(
+                f"LowRankFusion: `rank` must be a positive integer. Received: {rank!r}"
+            )
+        self.rank = rank
+
+    def build_rule(self, dims):
+        # One matrix of all ranks: a single product makes the factors of a modality. What stands
+        # at the 1 begins as ones, so that without a modality the others are left as they are.
+        self.factors = self.dense_each(
+            "factor", dims, self.rank * self.output_dim, bias_initializer="ones"
+        )
+        self.rank_weights = self.add_weight(
+            (self.rank, 1), initializer="glorot_uniform", name="rank_weights"
+        )
+        self.bias = self.add_weight((self.output_dim,), initializer="zeros", name="bias")
+
+    def combine(self, values, present):
+        product = 1.0
+        for factor, value in zip(self.factors, values, strict=True):
+            product = product * factor(value)
+        product = ops.reshape(product, (-1, self.rank, self.output_dim))
+        weights = ops.cast(self.rank_weights, product.dtype)
+        return ops.sum(weights * product, axis=1) + ops.cast(self.bias, product.dtype)
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape[self.modalities[0]][0], self.output_dim
+
+    def get_config(self):
+        return {**super().get_config(), "output_dim": self.output_dim, "rank": self.rank}

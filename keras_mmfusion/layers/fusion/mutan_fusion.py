@@ -1,0 +1,67 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, check_size
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class MutanFusion(BilinearFusion):
+    """MUTAN: bilinear fusion by a Tucker decomposition, whose core has slices of low rank.
+
+    ```
+    h_m = tanh(x_m W_m + b_m)
+    y = (Σ_r (h_1 M_r + m_r) ∘ (h_2 N_r + n_r)) P + b
+    ```
+
+    The factor of a missing modality is ones.
+
+    Args:
+        modalities: two strings, see `FusionRule`.
+        output_dim: int. The size of the output.
+        hidden_dim: int. The size of `h_m`.
+        core_dim: int. The size of the core's output, before `P`.
+        rank: int. The number of products `r`.
+
+    Call arguments: see `FusionRule`.
+
+    Output shape:
+        `(batch, output_dim)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.fusion import MutanFusion
+    >>> fusion = MutanFusion(("image", "question"), output_dim=4, hidden_dim=8, core_dim=8)
+    >>> tuple(fusion({"image": np.ones((2, 8)), "question": np.ones((2, 3))}).shape)
+    (2, 4)
+
+    Reference:
+        Ben-younes et al., "MUTAN: Multimodal Tucker Fusion for Visual Question Answering", 2017,
+        equations 7 to 10.
+    """
+
+    def __init__(self, modalities, output_dim, hidden_dim=128, core_dim=128, rank=5, **kwargs):
+        super().__init__(modalities, output_dim, **kwargs)
+        self.hidden_dim = check_size("MutanFusion", "hidden_dim", hidden_dim)
+        self.core_dim = check_size("MutanFusion", "core_dim", core_dim)
+        self.rank = check_size("MutanFusion", "rank", rank)
+
+    def build_rule(self, dims):
+        self.projections = self.dense_each("projection", dims, self.hidden_dim, activation="tanh")
+        hidden = {name: self.hidden_dim for name in dims}
+        self.core = self.dense_each("core", hidden, self.rank * self.core_dim)
+        self.output_dense = self.output_layer(self.core_dim)
+
+    def combine(self, values, present):
+        hidden = [project(x) for project, x in zip(self.projections, values, strict=True)]
+        product = ops.multiply(*self.factors(self.core, hidden, present))
+        product = ops.reshape(product, (-1, self.rank, self.core_dim))
+        return self.output_dense(ops.sum(product, axis=1))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "core_dim": self.core_dim,
+            "rank": self.rank,
+        }

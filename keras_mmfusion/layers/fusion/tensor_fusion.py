@@ -1,0 +1,68 @@
+import math
+
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class TensorFusion(FusionRule):
+    """Tensor fusion (TFN): the products of every combination of features.
+
+    ```
+    z = [x_1; 1] ⊗ ... ⊗ [x_n; 1]
+    y = flatten(z) W + b
+    ```
+
+    `z` has `(d_1 + 1) ... (d_n + 1)` entries: project large modalities down first, or use
+    `LowRankFusion`. Of a missing modality only the 1 is left: the products of the others remain.
+
+    Args:
+        modalities: sequence of strings, see `FusionRule`.
+        output_dim: int or `None`. The size of the output; with `None` it is `flatten(z)`.
+
+    Call arguments: see `FusionRule`.
+
+    Output shape:
+        `(batch, output_dim)`, or `(batch, (d_1 + 1) ... (d_n + 1))`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.fusion import TensorFusion
+    >>> fusion = TensorFusion(("image", "text"))
+    >>> fusion({"image": np.array([[2.0]]), "text": np.array([[3.0, 5.0]])}).tolist()
+    [[6.0, 10.0, 2.0, 3.0, 5.0, 1.0]]
+
+    Reference:
+        Zadeh et al., "Tensor Fusion Network for Multimodal Sentiment Analysis", 2017, equations
+        1 and 2.
+    """
+
+    def __init__(self, modalities, output_dim=None, **kwargs):
+        super().__init__(modalities, **kwargs)
+        self.output_dim = None if output_dim is None else self.check_output_dim(output_dim)
+
+    def build_rule(self, dims):
+        if self.output_dim is not None:
+            self.output_dense = keras.layers.Dense(
+                self.output_dim, dtype=self.dtype_policy, name="output"
+            )
+            self.output_dense.build((None, math.prod(dim + 1 for dim in dims.values())))
+
+    def combine(self, values, present):
+        product = ops.ones_like(present[0])
+        for value, here in zip(values, present, strict=True):
+            factor = ops.concatenate([value, ops.ones_like(here)], axis=-1)
+            size = product.shape[-1] * factor.shape[-1]
+            product = ops.expand_dims(product, -1) * ops.expand_dims(factor, 1)
+            product = ops.reshape(product, (-1, size))
+        return product if self.output_dim is None else self.output_dense(product)
+
+    def compute_output_shape(self, inputs_shape):
+        shapes = [inputs_shape[name] for name in self.modalities]
+        return shapes[0][0], self.output_dim or math.prod(shape[1] + 1 for shape in shapes)
+
+    def get_config(self):
+        return {**super().get_config(), "output_dim": self.output_dim}

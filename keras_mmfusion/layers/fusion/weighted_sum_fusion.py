@@ -1,0 +1,86 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class WeightedSumFusion(SumFusion):
+    """Weighted sum of projections, with learned weights that sum to one.
+
+    ```
+    h_m = x_m W_m + b_m
+    e_m = a_m, or wᵀ tanh(h_m) with per_sample=True
+    y = Σ_m α_m h_m,   α = softmax(e) over the modalities that are present
+    ```
+
+    A sample without any modality gives zeros. Softmax runs in float32.
+
+    Args:
+        modalities: sequence of strings, see `FusionRule`.
+        output_dim: int. The size of the output.
+        per_sample: bool. Whether each sample has weights of its own, by its content.
+
+    Call arguments:
+        inputs, mask: see `FusionRule`.
+        return_weights: bool. Also return `α`.
+
+    Output shape:
+        `(batch, output_dim)`; with `return_weights` a tuple of that and float32
+        `(batch, modalities)`.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.fusion import WeightedSumFusion
+    >>> fusion = WeightedSumFusion(("image", "text"), output_dim=4)
+    >>> inputs = {"image": np.ones((2, 8)), "text": np.ones((2, 3))}
+    >>> _, weights = fusion(inputs, {"text": np.array([True, False])}, return_weights=True)
+    >>> keras.ops.convert_to_numpy(weights).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+
+    Reference:
+        Hori et al., "Attention-Based Multimodal Fusion for Video Description", 2017, section 4;
+        here without a decoder's state.
+    """
+
+    def __init__(self, modalities, output_dim, per_sample=False, **kwargs):
+        super().__init__(modalities, output_dim, **kwargs)
+        self.per_sample = bool(per_sample)
+
+    def build_rule(self, dims):
+        super().build_rule(dims)
+        if self.per_sample:
+            self.score = self.add_weight(
+                (self.output_dim, 1), initializer="glorot_uniform", name="score"
+            )
+        else:
+            self.score = self.add_weight((len(dims),), initializer="zeros", name="score")
+
+    def call(self, inputs, mask=None, return_weights=False):
+        values, present = self._unpack(inputs, mask)
+        hidden = ops.stack(
+            [project(value) for project, value in zip(self.projections, values, strict=True)],
+            axis=1,
+        )
+        here = ops.concatenate(present, axis=-1) > 0
+        weights = self._weights(hidden, here)
+        fused = ops.sum(ops.expand_dims(ops.cast(weights, hidden.dtype), -1) * hidden, axis=1)
+        return (fused, weights) if return_weights else fused
+
+    def _weights(self, hidden, here):
+        scores = ops.cast(self.score, "float32")
+        if self.per_sample:
+            scores = ops.squeeze(ops.matmul(ops.tanh(ops.cast(hidden, "float32")), scores), -1)
+        scores = ops.where(here, scores, -1e9)
+        return ops.where(here, ops.softmax(scores, axis=-1), 0.0)
+
+    def compute_output_spec(self, inputs, mask=None, return_weights=False):
+        batch_size = inputs[self.modalities[0]].shape[0]
+        fused = keras.KerasTensor((batch_size, self.output_dim), dtype=self.compute_dtype)
+        weights = keras.KerasTensor((batch_size, len(self.modalities)), dtype="float32")
+        return (fused, weights) if return_weights else fused
+
+    def get_config(self):
+        return {**super().get_config(), "per_sample": self.per_sample}
