@@ -15,13 +15,12 @@ class BilinearFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, **kwargs)
+        super().__init__(modalities, output_dim, **kwargs)
         if len(self.modalities) != 2:
             raise ValueError(
                 f"{type(self).__name__}: `modalities` must be two. Received: {modalities!r}. Fuse "
                 "more by `LowRankFusion`, or two at a time."
             )
-        self.output_dim = self.check_output_dim(output_dim)
 
     def factors(self, projections, values, present):
         """The two projections, ones where a modality is missing."""
@@ -35,12 +34,6 @@ class BilinearFusion(FusionRule):
         dense.build((None, dim))
         return dense
 
-    def compute_output_shape(self, inputs_shape):
-        return inputs_shape[self.modalities[0]][0], self.output_dim
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}
-
 
 def power_normalized(x):
     """`x` with `sign(x) √|x|` for each entry, then of length 1; in float32, in `x`'s dtype.
@@ -51,10 +44,3 @@ def power_normalized(x):
     rooted = ops.sign(x32) * ops.sqrt(ops.abs(x32) + 1e-10)
     length = ops.sqrt(ops.sum(ops.square(rooted), axis=-1, keepdims=True) + 1e-12)
     return ops.cast(rooted / length, x.dtype)
-
-
-def check_size(layer, name, value):
-    """`value` if it is a positive int, else an error that names the argument."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"{layer}: `{name}` must be a positive integer. Received: {value!r}")
-    return value

@@ -3,7 +3,6 @@ from keras import ops
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
-    check_size,
     power_normalized,
 )
 
@@ -48,9 +47,9 @@ class BlockFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, hidden_dim=256, chunks=16, rank=5, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.hidden_dim = check_size("BlockFusion", "hidden_dim", hidden_dim)
-        self.chunks = check_size("BlockFusion", "chunks", chunks)
-        self.rank = check_size("BlockFusion", "rank", rank)
+        self.hidden_dim = self.check_size("hidden_dim", hidden_dim)
+        self.chunks = self.check_size("chunks", chunks)
+        self.rank = self.check_size("rank", rank)
         if hidden_dim % chunks:
             raise ValueError(
                 "BlockFusion: `chunks` must divide `hidden_dim`. Received: "

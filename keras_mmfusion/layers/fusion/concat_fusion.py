@@ -36,8 +36,7 @@ class ConcatFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim=None, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = None if output_dim is None else self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
         self.total = sum(dims.values())
@@ -54,6 +53,3 @@ class ConcatFusion(FusionRule):
     def compute_output_shape(self, inputs_shape):
         shapes = [inputs_shape[name] for name in self.modalities]
         return shapes[0][0], self.output_dim or sum(shape[1] for shape in shapes)
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}

@@ -10,6 +10,7 @@ class FusionRule(keras.layers.Layer):
 
     Args:
         modalities: sequence of strings. The names of the modalities, in the rule's order.
+        output_dim: int or `None`. The size of the output, if the rule has one to choose.
 
     Call arguments:
         inputs: dict, modality -> float tensor `(batch, dim)`; dims may differ. `None`, or no
@@ -23,7 +24,7 @@ class FusionRule(keras.layers.Layer):
         ValueError: if a modality is unknown or has no dim, or if all of them are `None`.
     """
 
-    def __init__(self, modalities, **kwargs):
+    def __init__(self, modalities, output_dim=None, **kwargs):
         super().__init__(**kwargs)
         names = () if isinstance(modalities, str) else tuple(modalities)
         if not names or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
@@ -32,6 +33,7 @@ class FusionRule(keras.layers.Layer):
                 f"as ('image', 'text'). Received: {modalities!r}"
             )
         self.modalities = names
+        self.output_dim = None if output_dim is None else self.check_size("output_dim", output_dim)
         self.supports_masking = True  # The mask says what is missing; the output has none.
 
     def build(self, inputs_shape):
@@ -119,14 +121,20 @@ class FusionRule(keras.layers.Layer):
             layers.append(dense)
         return layers
 
-    def check_output_dim(self, output_dim):
-        """`output_dim` if it is a positive int, else an error."""
-        if isinstance(output_dim, bool) or not isinstance(output_dim, int) or output_dim < 1:
+    def check_size(self, name, value):
+        """`value` if it is a positive int, else an error that names the argument."""
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             raise ValueError(
-                f"{type(self).__name__}: `output_dim` must be a positive integer. "
-                f"Received: {output_dim!r}"
+                f"{type(self).__name__}: `{name}` must be a positive integer. Received: {value!r}"
             )
-        return output_dim
+        return value
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape[self.modalities[0]][0], self.output_dim
 
     def get_config(self):
-        return {**super().get_config(), "modalities": list(self.modalities)}
+        return {
+            **super().get_config(),
+            "modalities": list(self.modalities),
+            "output_dim": self.output_dim,
+        }

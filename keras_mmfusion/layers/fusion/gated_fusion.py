@@ -40,8 +40,7 @@ class GatedFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim, activation="tanh")
@@ -62,9 +61,3 @@ class GatedFusion(FusionRule):
                 self.projections, values, gates, present, strict=True
             )
         )
-
-    def compute_output_shape(self, inputs_shape):
-        return inputs_shape[self.modalities[0]][0], self.output_dim
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}

@@ -39,8 +39,7 @@ class LowRankFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim, rank=4, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
         if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
             raise ValueError(
                 f"LowRankFusion: `rank` must be a positive integer. Received: {rank!r}"
@@ -66,8 +65,5 @@ class LowRankFusion(FusionRule):
         weights = ops.cast(self.rank_weights, product.dtype)
         return ops.sum(weights * product, axis=1) + ops.cast(self.bias, product.dtype)
 
-    def compute_output_shape(self, inputs_shape):
-        return inputs_shape[self.modalities[0]][0], self.output_dim
-
     def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim, "rank": self.rank}
+        return {**super().get_config(), "rank": self.rank}

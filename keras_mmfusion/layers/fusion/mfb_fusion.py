@@ -3,7 +3,6 @@ from keras import ops
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
-    check_size,
     power_normalized,
 )
 
@@ -52,8 +51,8 @@ class MFBFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, factors=5, order=1, dropout=0.0, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.factor_count = check_size("MFBFusion", "factors", factors)
-        self.order = check_size("MFBFusion", "order", order)
+        self.factor_count = self.check_size("factors", factors)
+        self.order = self.check_size("order", order)
         if not 0 <= dropout < 1:
             raise ValueError(f"MFBFusion: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = dropout

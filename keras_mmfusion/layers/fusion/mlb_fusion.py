@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, check_size
+from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -38,7 +38,7 @@ class MLBFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, rank=256, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.rank = check_size("MLBFusion", "rank", rank)
+        self.rank = self.check_size("rank", rank)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.rank, activation="tanh")

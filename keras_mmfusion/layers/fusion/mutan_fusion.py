@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, check_size
+from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -42,9 +42,9 @@ class MutanFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, hidden_dim=128, core_dim=128, rank=5, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.hidden_dim = check_size("MutanFusion", "hidden_dim", hidden_dim)
-        self.core_dim = check_size("MutanFusion", "core_dim", core_dim)
-        self.rank = check_size("MutanFusion", "rank", rank)
+        self.hidden_dim = self.check_size("hidden_dim", hidden_dim)
+        self.core_dim = self.check_size("core_dim", core_dim)
+        self.rank = self.check_size("rank", rank)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.hidden_dim, activation="tanh")

@@ -49,8 +49,7 @@ class ProductOfExperts(FusionRule):
     """
 
     def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
         self.means = self.dense_each("mean", dims, self.output_dim)
@@ -73,6 +72,3 @@ class ProductOfExperts(FusionRule):
         shape = (inputs[self.modalities[0]].shape[0], self.output_dim)
         fused = keras.KerasTensor(shape, dtype=self.compute_dtype)
         return (fused, keras.KerasTensor(shape, dtype="float32")) if return_variance else fused
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}

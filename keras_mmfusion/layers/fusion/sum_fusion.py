@@ -32,8 +32,7 @@ class SumFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim)
@@ -43,9 +42,3 @@ class SumFusion(FusionRule):
             here * project(value)
             for project, value, here in zip(self.projections, values, present, strict=True)
         )
-
-    def compute_output_shape(self, inputs_shape):
-        return inputs_shape[self.modalities[0]][0], self.output_dim
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}

@@ -41,8 +41,7 @@ class TensorFusion(FusionRule):
     """
 
     def __init__(self, modalities, output_dim=None, **kwargs):
-        super().__init__(modalities, **kwargs)
-        self.output_dim = None if output_dim is None else self.check_output_dim(output_dim)
+        super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
         if self.output_dim is not None:
@@ -63,6 +62,3 @@ class TensorFusion(FusionRule):
     def compute_output_shape(self, inputs_shape):
         shapes = [inputs_shape[name] for name in self.modalities]
         return shapes[0][0], self.output_dim or math.prod(shape[1] + 1 for shape in shapes)
-
-    def get_config(self):
-        return {**super().get_config(), "output_dim": self.output_dim}
