@@ -25,10 +25,12 @@ class ConcatFusion(FusionRule):
 
     Example:
 
+    >>> import keras
     >>> import numpy as np
     >>> from keras_mmfusion.layers.fusion import ConcatFusion
     >>> fusion = ConcatFusion(("image", "text"))
-    >>> fusion({"text": np.ones((1, 1)), "image": np.zeros((1, 2))}).tolist()
+    >>> fused = fusion({"text": np.ones((1, 1)), "image": np.zeros((1, 2))})
+    >>> keras.ops.convert_to_numpy(fused).tolist()
     [[0.0, 0.0, 1.0]]
 
     Reference:

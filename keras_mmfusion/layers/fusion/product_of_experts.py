@@ -39,7 +39,7 @@ class ProductOfExperts(FusionRule):
     >>> fusion = ProductOfExperts(("image", "text"), output_dim=4)
     >>> inputs = {"image": np.ones((2, 8)), "text": np.ones((2, 3))}
     >>> nothing = {"image": np.zeros(2, bool), "text": np.zeros(2, bool)}
-    >>> mean, variance = fusion(inputs, nothing, return_variance=True)
+    >>> mean, variance = fusion(inputs, mask=nothing, return_variance=True)
     >>> float(keras.ops.max(mean)), float(keras.ops.min(variance))  # the prior
     (0.0, 1.0)
 

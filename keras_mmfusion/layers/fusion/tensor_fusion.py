@@ -29,10 +29,12 @@ class TensorFusion(FusionRule):
 
     Example:
 
+    >>> import keras
     >>> import numpy as np
     >>> from keras_mmfusion.layers.fusion import TensorFusion
     >>> fusion = TensorFusion(("image", "text"))
-    >>> fusion({"image": np.array([[2.0]]), "text": np.array([[3.0, 5.0]])}).tolist()
+    >>> fused = fusion({"image": np.array([[2.0]]), "text": np.array([[3.0, 5.0]])})
+    >>> keras.ops.convert_to_numpy(fused).tolist()
     [[6.0, 10.0, 2.0, 3.0, 5.0, 1.0]]
 
     Reference:

@@ -36,7 +36,8 @@ class WeightedSumFusion(SumFusion):
     >>> from keras_mmfusion.layers.fusion import WeightedSumFusion
     >>> fusion = WeightedSumFusion(("image", "text"), output_dim=4)
     >>> inputs = {"image": np.ones((2, 8)), "text": np.ones((2, 3))}
-    >>> _, weights = fusion(inputs, {"text": np.array([True, False])}, return_weights=True)
+    >>> mask = {"text": np.array([True, False])}
+    >>> _, weights = fusion(inputs, mask=mask, return_weights=True)
     >>> keras.ops.convert_to_numpy(weights).tolist()
     [[0.5, 0.5], [1.0, 0.0]]
 
