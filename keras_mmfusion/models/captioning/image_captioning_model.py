@@ -283,7 +283,7 @@ class ImageCaptioningModel(keras_hub.models.Task):
         decoder is a `TextDecoder`, and for training on a GPU only: on a CPU the convolutions of
         an image encoder run many times slower with it.
         """
-        self._jit_compile = jit_compile
+        self._jit_compile_argument = jit_compile
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         if loss == "auto":
@@ -306,15 +306,15 @@ class ImageCaptioningModel(keras_hub.models.Task):
     @property
     def jit_compile_search(self):
         """Whether XLA compiles the search on TensorFlow, which it does not for any layer."""
-        if self._jit_compile == "auto":
+        if self._jit_compile_argument == "auto":
             return isinstance(self.text_decoder, TextDecoder)
-        return self._jit_compile
+        return self._jit_compile_argument
 
     def get_compile_config(self):
         config = super().get_compile_config()
         return config and {
             **config,
-            "jit_compile": self._jit_compile,
+            "jit_compile": self._jit_compile_argument,
             "optimizer_built": self.optimizer.built,
         }
 
