@@ -1,4 +1,16 @@
+import sys
+
 import pytest
+
+CAPTIONING_MODEL = "keras_mmfusion.models.captioning.image_captioning_model"
+
+
+@pytest.fixture(autouse=True)
+def search_without_xla(request, monkeypatch):
+    """XLA's compile time would be most of a test's: only those marked `xla` have it."""
+    if CAPTIONING_MODEL in sys.modules and "xla" not in request.keywords:
+        model = sys.modules[CAPTIONING_MODEL].ImageCaptioningModel
+        monkeypatch.setattr(model, "jit_compile_search", False)
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,7 @@ def captioner():
     return small_captioner()
 
 
+@pytest.mark.xla
 @pytest.mark.parametrize("way", WAYS)
 def test_cached_keys_and_values_change_nothing(model, way, monkeypatch):
     expected = model.generate(pictures(), **WAYS[way], details=True)
@@ -45,7 +46,7 @@ def test_cached_keys_and_values_change_nothing(model, way, monkeypatch):
 
 @pytest.mark.parametrize("way", ["greedy", "beams"])
 def test_a_batch_gives_what_its_images_give_alone(model, way):
-    images = pictures(5)
+    images = pictures(4)
     together = model.generate(images, **WAYS[way])
     assert len(set(together)) > 1
     assert together == [model.generate(image, **WAYS[way]) for image in images]
@@ -166,6 +167,7 @@ def test_tf_data_datasets(captioner):
         assert captioner.generate(kind, beams=2) == expected
 
 
+@pytest.mark.xla
 def test_later_calls_do_not_trace_again(captioner, monkeypatch):
     traces = []
     decoding_step = captioner.decoding_step
