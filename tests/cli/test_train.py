@@ -1,6 +1,7 @@
 import csv
 
 import keras
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
@@ -68,8 +69,14 @@ def test_feature_maps_alone(data, encoder):
     features = data.parent / "features"
     done = train(data, encoder, "--features", str(features), "--features-only")
     assert done.exit_code == 0
-    assert (features / "train" / "features.npy").is_file()
-    assert (features / "dev" / "features.npy").is_file()
+    [one] = features.iterdir()
+    assert (one / "train" / "features.npy").is_file()
+    assert (one / "dev" / "features.npy").is_file()
+    other = ("--fine-tune-blocks", "2", "--features", str(features), "--features-only")
+    assert train(data, encoder, *other).exit_code == 0
+    maps = [np.load(cut / "dev" / "features.npy") for cut in features.iterdir()]
+    assert len(maps) == 2
+    assert maps[0].shape != maps[1].shape or (maps[0] != maps[1]).any()
     assert not (data.parent / "mine").exists()
     refused = train(data, encoder, "--features-only")
     assert refused.exit_code == 2

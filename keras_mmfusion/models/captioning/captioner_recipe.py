@@ -74,7 +74,8 @@ class CaptionerRecipe:
         """What the encoder's lower part makes of all images: folders of train and of dev."""
         lower, _ = image_encoder.split(self.fine_tune_blocks)
         size = image_encoder.image_size
-        folder = pathlib.Path(folder)
+        # Maps of different cuts may have the same shape: each cut has a folder of its own.
+        folder = pathlib.Path(folder) / f"below_last_{self.fine_tune_blocks}_blocks"
         return (
             write_feature_cache(lower, train, folder / "train", size, self.views, self.seed),
             write_feature_cache(lower, dev, folder / "dev", size),

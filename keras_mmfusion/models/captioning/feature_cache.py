@@ -18,7 +18,7 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
     """Encodes every image once for each view and writes what it gives as float16.
 
     View 0 is the image as it is, further views are augmented (`caption_augmentation`), with their
-    captions. A folder that holds the finished cache of as many images and views is left as it is.
+    captions. A folder that holds the finished cache of that shape is left as it is.
 
     Args:
         encoder: model of normalized images, such as the lower part of `ImageEncoder.split`.
@@ -35,12 +35,11 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     captions_path, features_path = folder / CAPTIONS_FILE, folder / FEATURES_FILE
-    if captions_path.exists() and features_path.exists():
-        found = np.load(features_path, mmap_mode="r").shape[:2]
-        if found == (views, len(pairs)):
-            return folder
-    encode = compiled_function(encoder, lambda x: encoder(x, training=False))
     shape = (views, len(pairs), *encoder.output_shape[1:])
+    finished = captions_path.exists() and features_path.exists()
+    if finished and np.load(features_path, mmap_mode="r").shape == shape:
+        return folder
+    encode = compiled_function(encoder, lambda x: encoder(x, training=False))
     scratch = folder / f".{FEATURES_FILE}.{os.getpid()}"
     features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
     captions = []
