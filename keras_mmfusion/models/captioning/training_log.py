@@ -39,7 +39,9 @@ class TrainingLog:
         print(" - ".join(f"{name} {value}" for name, value in row.items()), flush=True)
         if self._event_writer:
             # A file an epoch: what a kill leaves of one is replaced when the epoch runs again.
-            with self._event_writer(str(self.path.parent), purge_step=epoch) as events:
+            with self._event_writer(
+                str(self.path.parent), purge_step=epoch, filename_suffix=f".epoch_{epoch}"
+            ) as events:
                 for name, value in row.items():
                     if name != "epoch":
                         events.add_scalar(name, value, epoch)
