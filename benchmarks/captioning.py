@@ -88,7 +88,7 @@ def time_generation(python, repeats):
                     }
                     peers = {
                         name: lambda n=name, a=arguments: ours("time_search", peer=n, **a)
-                        for name in ("ours", "without_caches", "keras_hub_sampler")
+                        for name in ("ours", "without_caches", "keras_example", "keras_hub_sampler")
                     }
                     peers["transformers"] = lambda a=arguments: transformers("time_search", **a)
                     medians = alternate(peers, repeats)

@@ -1,4 +1,4 @@
-"""Peer of captioning.py: keras_mmfusion on TensorFlow, without caches, and keras_hub's samplers."""
+"""Peer of captioning.py: our search, ways to decode without caches, and keras_hub's samplers."""
 
 import functools
 
@@ -25,14 +25,16 @@ from keras import ops
 from peer_process import seconds, serve
 
 from keras_mmfusion import ImageEncoder, TextDecoder, TransformerCaptioner
+from keras_mmfusion.models.captioning.beam_search import beam_search
 from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.greedy_search import greedy_search
 from keras_mmfusion.models.compiled_function import compiled_function
 
 SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))
 
 
 class UncachedCaptioner(TransformerCaptioner):
-    """Decodes the whole caption so far for each token, as Keras's captioning example does."""
+    """Decodes the whole caption so far for each token; compiled like our search."""
 
     def decoding_step(self, image_tokens, length, hypotheses):
         return self.uncached_step(image_tokens), ()
@@ -105,11 +107,22 @@ def keras_hub_search(beams):
 def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
     """Token ids `(batch, hypotheses, length)`."""
     images = inputs(batch_size, from_images)
+    if peer == "keras_example":
+        return keras_example_search(images, beams, from_images, min_length)
     if peer == "keras_hub_sampler":
         tokens = encoder_function(models()["ours"])(images) if from_images else images
         return keras_hub_search(beams)(tokens).numpy()[:, None, 1:]
     settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
     return models()[peer].generator.generate_tokens(images, settings, SPECIAL)[0]
+
+
+def keras_example_search(images, beams, from_images, min_length):
+    """As Keras's captioning example: a Python loop, the decoder called eagerly each time."""
+    model = models()["ours"]
+    tokens = encoder_function(model)(images) if from_images else images
+    settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
+    search = greedy_search if beams == 1 else beam_search
+    return search(model.uncached_step(tokens), (), len(images), settings, SPECIAL)[0].numpy()
 
 
 def time_search(**cell):
@@ -121,8 +134,10 @@ def same_captions(batch_size, beams):
     """Whether caches leave every token of every hypothesis as it is, short captions included."""
     return all(
         np.array_equal(
-            *(search(p, batch_size, beams, True, length) for p in ("ours", "without_caches"))
+            search("ours", batch_size, beams, True, length),
+            search(peer, batch_size, beams, True, length),
         )
+        for peer in ("without_caches", "keras_example")
         for length in (1, LENGTH - 1)
     )
 

@@ -7,6 +7,7 @@ from keras import ops
 from keras_mmfusion.models.captioning.beam_search import beam_search
 from keras_mmfusion.models.captioning.caption import Caption
 from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.greedy_search import greedy_search
 from keras_mmfusion.models.captioning.image_batches import image_batches
 from keras_mmfusion.models.captioning.sampling import sample_captions
 from keras_mmfusion.models.compiled_function import compiled_function
@@ -213,8 +214,8 @@ class _SearchFunction:
         )
         if settings.samples:
             return sample_captions(step, cache, noise, settings, self.special)
-        batch_size = ops.shape(image_tokens)[0]
-        return beam_search(step, cache, batch_size, settings, self.special)
+        search = greedy_search if settings.beams == 1 else beam_search
+        return search(step, cache, ops.shape(image_tokens)[0], settings, self.special)
 
 
 @dataclasses.dataclass(frozen=True)

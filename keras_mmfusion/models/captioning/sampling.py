@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_mmfusion.models.captioning.decoding import next_log_probs, write_at
+from keras_mmfusion.models.captioning.token_by_token import decode_token_by_token
 
 
 def sample_captions(step, cache, noise, settings, special):
@@ -26,35 +26,12 @@ def sample_captions(step, cache, noise, settings, special):
         Holtzman et al., "The Curious Case of Neural Text Degeneration", 2020, section 3.1;
         top-k: Fan et al., "Hierarchical Neural Story Generation", 2018.
     """
-    samples, length = settings.samples, settings.max_length + 1
-    shape = (ops.shape(noise)[0], samples)
-    slots = ops.broadcast_to(
-        ops.reshape(ops.arange(samples, dtype="int32"), (1, samples, 1)), (*shape, length)
-    )
 
-    def unfinished(index, tokens, log_probs, ended, cache):
-        return ops.logical_and(index < settings.max_length, ops.logical_not(ops.all(ended)))
+    def draw(log_probs, index):
+        return _draw(log_probs, ops.take(noise, index, axis=-1), settings)
 
-    def advance(index, tokens, log_probs, ended, cache):
-        logits, cache = step(tokens, index, slots, cache)
-        next_probs = next_log_probs(logits, tokens, index, settings, special)
-        chosen = _draw(next_probs, ops.take(noise, index, axis=-1), settings)
-        chosen_log_probs = ops.take_along_axis(next_probs, ops.expand_dims(chosen, -1), axis=-1)
-        log_probs = log_probs + ops.where(ended, 0.0, ops.squeeze(chosen_log_probs, -1))
-        chosen = ops.where(ended, special.pad, chosen)
-        tokens = write_at(tokens, index + 1, chosen)
-        return index + 1, tokens, log_probs, ops.logical_or(ended, chosen == special.end), cache
-
-    padding = ops.full((*shape, length), special.pad, dtype="int32")
-    state = (
-        ops.convert_to_tensor(0, dtype="int32"),
-        write_at(padding, 0, ops.full(shape, special.start, dtype="int32")),
-        ops.zeros(shape, dtype="float32"),
-        ops.zeros(shape, dtype="bool"),
-        cache,
-    )
-    _, tokens, log_probs, _, _ = ops.while_loop(unfinished, advance, state)
-    return tokens[:, :, 1:], log_probs
+    shape = (ops.shape(noise)[0], settings.samples)
+    return decode_token_by_token(step, cache, draw, shape, settings, special)
 
 
 def _draw(log_probs, uniform, settings):

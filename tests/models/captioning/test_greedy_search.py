@@ -1,0 +1,47 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_mmfusion.models.captioning.beam_search import beam_search
+from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.greedy_search import greedy_search
+
+SPECIAL = SpecialTokens(start=1, end=2, pad=0, blocked=(3,))
+ROWS, SIZE, LENGTH = 40, 7, 5
+TABLE = np.random.default_rng(0).normal(0, 2, (ROWS, LENGTH, SIZE, SIZE)).astype("float32")
+
+
+def table_step(tokens, index, ancestors, cache):
+    """Logits by the row, the place, and the token before."""
+    newest = ops.take(tokens, index, axis=-1)
+    rows = ops.reshape(ops.arange(ROWS, dtype="int32"), (-1, 1))
+    return ops.take(TABLE.reshape(-1, SIZE), (rows * LENGTH + index) * SIZE + newest, axis=0), cache
+
+
+@pytest.mark.parametrize(
+    "rules", [{}, {"min_length": 3}, {"no_repeat_ngram": 1}, {"length_penalty": 2.0}]
+)
+def test_greedy_search_is_beam_search_with_one_beam(rules):
+    settings = DecodingSettings(LENGTH, beams=1, **rules)
+    found, expected = (
+        [ops.convert_to_numpy(each) for each in search(table_step, (), ROWS, settings, SPECIAL)]
+        for search in (greedy_search, beam_search)
+    )
+    assert len({int((row != 0).sum()) for row in found[0]}) > 1  # captions of several lengths
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_allclose(found[1], expected[1], rtol=1e-5)
+
+
+@pytest.mark.skipif(keras.config.backend() == "jax", reason="JAX traces the step only once")
+def test_the_search_ends_when_every_row_has_ended():
+    steps = []
+
+    def step(tokens, index, ancestors, cache):
+        steps.append(int(index))
+        logits, cache = table_step(tokens, index, ancestors, cache)
+        return ops.where(ops.arange(SIZE) == SPECIAL.end, 99.0, logits), cache
+
+    tokens, _ = greedy_search(step, (), ROWS, DecodingSettings(LENGTH, beams=1), SPECIAL)
+    assert (ops.convert_to_numpy(tokens)[:, 0, 1] == SPECIAL.end).all()
+    assert steps == [0, 1]
