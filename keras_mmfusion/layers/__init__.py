@@ -6,7 +6,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CrossModalAttention": "cross_modal_attention",
+        "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",
+        "SharedSpaceProjector": "shared_space_projector",
         "fusion": "",
     },
 )

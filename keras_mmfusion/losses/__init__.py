@@ -5,7 +5,16 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "BarlowTwinsLoss": "barlow_twins_loss",
+        "CosineLoss": "cosine_loss",
+        "DeepCCALoss": "deep_cca_loss",
+        "HardTripletLoss": "hard_triplet_loss",
+        "InfoNCELoss": "info_nce_loss",
+        "PairLoss": "pair_loss",
+        "RankingLoss": "ranking_loss",
         "SelfCriticalLoss": "self_critical_loss",
+        "SigLIPLoss": "sig_lip_loss",
         "SmoothedCrossEntropy": "smoothed_cross_entropy",
+        "VICRegLoss": "vic_reg_loss",
     },
 )

@@ -1,0 +1,153 @@
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class SharedSpaceProjector(keras.layers.Layer):
+    """One modality's tokens to a vector of the space that it shares with others.
+
+    With `x̂_t` the normalized tokens, `h` heads, and softmax over the tokens that are there:
+
+    ```
+    a_th = softmax_t(x̂_t u_h)
+    y = [Σ_t a_t1 x̂_t V_1; ...; Σ_t a_th x̂_t V_h] + c
+    output = y + W_2 gelu(W_1 norm(y))
+    ```
+
+    Each head looks for something of its own among the tokens; `u` starts at zero, so that all heads
+    start from the mean. A vector is its own mean. A sample without tokens gives what zeros
+    would; whatever stands in a masked place, NaN included, never reaches the output.
+
+    Args:
+        output_dim: int. The size of the shared space.
+        num_heads: int, a divisor of `output_dim`.
+        hidden_dim: int or `None`. The width of the MLP; twice `output_dim` by default.
+        dropout: float in [0, 1), of what is pooled and of the MLP's width, in training.
+
+    Call arguments:
+        inputs: float tensor `(batch, tokens, dim)` or `(batch, dim)`; always the same of the two.
+        mask: bool tensor `(batch, tokens)` or, for vectors, `(batch,)`; `True` for a real token.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        `(batch, output_dim)`. Not of unit length: a loss that compares directions normalizes.
+
+    Raises:
+        ValueError: if a size is no positive integer, `num_heads` does not divide `output_dim`, or
+            the inputs are neither tokens nor vectors.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers import SharedSpaceProjector
+    >>> image, text = np.ones((2, 81, 1280)), np.ones((2, 7, 384))
+    >>> projectors = [SharedSpaceProjector(output_dim=256) for _ in range(2)]
+    >>> [tuple(p(x).shape) for p, x in zip(projectors, (image, text))]
+    [(2, 256), (2, 256)]
+
+    Reference:
+        Pooling by learned queries: Lin et al., "A Structured Self-attentive Sentence Embedding",
+        2017, equations 6 and 7.
+    """
+
+    def __init__(self, output_dim, num_heads=8, hidden_dim=None, dropout=0.0, **kwargs):
+        super().__init__(**kwargs)
+        hidden_dim = 2 * output_dim if hidden_dim is None else hidden_dim
+        sizes = {"output_dim": output_dim, "num_heads": num_heads, "hidden_dim": hidden_dim}
+        for name, size in sizes.items():
+            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+                raise ValueError(
+                    f"SharedSpaceProjector: `{name}` must be a positive integer. Received: {size!r}"
+                )
+        if output_dim % num_heads:
+            raise ValueError(
+                "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "
+                f"num_heads={num_heads}, output_dim={output_dim}"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"SharedSpaceProjector: `dropout` must be in [0, 1). Received: {dropout!r}"
+            )
+        self.output_dim = output_dim
+        self.num_heads = num_heads
+        self.hidden_dim = hidden_dim
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.token_norm = keras.layers.LayerNormalization(dtype=policy, name="token_norm")
+        self.output_norm = keras.layers.LayerNormalization(dtype=policy, name="output_norm")
+        self.score_dense = keras.layers.Dense(
+            num_heads, use_bias=False, kernel_initializer="zeros", dtype=policy, name="score"
+        )
+        self.hidden_dense = keras.layers.Dense(
+            hidden_dim, activation="gelu", dtype=policy, name="hidden"
+        )
+        self.output_dense = keras.layers.Dense(output_dim, dtype=policy, name="output")
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.supports_masking = True  # The mask says what is there; the output has none.
+
+    def build(self, inputs_shape):
+        dim = inputs_shape[-1]
+        if len(inputs_shape) not in (2, 3) or dim is None:
+            raise ValueError(
+                "SharedSpaceProjector: `inputs` must be tokens (batch, tokens, dim) or vectors "
+                f"(batch, dim). Received shape: {tuple(inputs_shape)}. Flatten a feature map first."
+            )
+        self.token_norm.build((None, None, dim))
+        self.attends = len(inputs_shape) == 3
+        if self.attends:
+            self.score_dense.build((None, None, dim))
+        self.kernel = self.add_weight(
+            (self.num_heads, dim, self.output_dim // self.num_heads),
+            # Each head's own matrix, as a part of one of `output_dim` columns.
+            keras.initializers.RandomNormal(stddev=(2 / (dim + self.output_dim)) ** 0.5),
+            name="kernel",
+        )
+        self.bias = self.add_weight((self.output_dim,), "zeros", name="bias")
+        self.output_norm.build((None, self.output_dim))
+        self.hidden_dense.build((None, self.output_dim))
+        self.output_dense.build((None, self.hidden_dim))
+
+    def call(self, inputs, mask=None, training=None):
+        if mask is not None:
+            mask = ops.expand_dims(ops.cast(mask, "bool"), -1)
+            # `where`, not a product: NaN times 0 is NaN.
+            inputs = ops.where(mask, inputs, ops.zeros_like(inputs))
+        x = self.token_norm(inputs)
+        if self.attends:
+            pooled = self._pool(x, mask)
+        else:
+            x = x if mask is None else ops.where(mask, x, ops.zeros_like(x))
+            pooled = ops.expand_dims(x, 1)
+        pooled = self.dropout_layer(pooled, training=training)
+        # (heads or 1, batch, dim) by (heads, dim, part): a product for each head.
+        parts = ops.matmul(ops.transpose(pooled, (1, 0, 2)), self.kernel)
+        joined = ops.reshape(ops.transpose(parts, (1, 0, 2)), (-1, self.output_dim)) + self.bias
+        hidden = self.hidden_dense(self.output_norm(joined))
+        return joined + self.output_dense(self.dropout_layer(hidden, training=training))
+
+    def _pool(self, tokens, mask):
+        """What each head sees: `(batch, heads, dim)` of tokens and a mask `(batch, tokens, 1)`."""
+        scores = ops.cast(self.score_dense(tokens), "float32")
+        if mask is not None:
+            scores = ops.where(mask, scores, float(np.finfo("float32").min))
+        weights = ops.softmax(scores, axis=1)
+        if mask is not None:  # Without any token softmax is over the fill alone.
+            weights = ops.where(mask, weights, 0.0)
+        weights = ops.cast(weights, self.compute_dtype)
+        return ops.matmul(ops.transpose(weights, (0, 2, 1)), tokens)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+    def compute_output_shape(self, inputs_shape):
+        return inputs_shape[0], self.output_dim
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "output_dim": self.output_dim,
+            "num_heads": self.num_heads,
+            "hidden_dim": self.hidden_dim,
+            "dropout": self.dropout,
+        }

@@ -1,0 +1,81 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.losses.pair_loss import PairLoss, centred, covariance, every_pair
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class DeepCCALoss(PairLoss):
+    """Deep canonical correlation analysis: the negative sum of the canonical correlations.
+
+    With the covariance matrices `S_ab` of the batch, and `S_aa`, `S_bb` with `r` added to their
+    diagonals:
+
+    ```
+    loss = - Σ_k σ_k(S_aa^-½ S_ab S_bb^-½)
+    ```
+
+    σ_k are singular values. Cholesky factors stand in for the roots: they whiten as well and
+    give the same singular values, with gradients that stay finite.
+
+    The batch must be much larger than the number of dims; of as many dims as samples, all
+    correlations are 1.
+
+    Args:
+        regularization: float, the `r` above.
+        components: int or `None`. How many correlations count, the largest; all by default.
+        reduction: string, see `keras.losses.Loss`.
+        name: string.
+
+    Call arguments: see `PairLoss`; the dims may differ.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.losses import DeepCCALoss
+    >>> image = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+    >>> text = image @ [[1.0, 2.0], [0.0, 1.0]]
+    >>> round(float(DeepCCALoss(regularization=1e-6)(image, text)), 3)
+    -2.0
+
+    Reference:
+        Andrew et al., "Deep Canonical Correlation Analysis", 2013, section 3, equation 10.
+    """
+
+    compares_dims = False
+
+    def __init__(
+        self,
+        regularization=1e-4,
+        components=None,
+        reduction="sum_over_batch_size",
+        name="deep_cca",
+        **kwargs,
+    ):
+        super().__init__(reduction=reduction, name=name, **kwargs)
+        self.regularization = self.check_number("regularization", regularization)
+        whole = isinstance(components, int) and not isinstance(components, bool)
+        if components is not None and not (whole and components > 0):
+            raise ValueError(
+                "DeepCCALoss: `components` must be a positive integer or None. Received: "
+                f"{components!r}"
+            )
+        self.components = components
+
+    def pair_loss(self, a, b):
+        a, b = centred(a), centred(b)
+        half = ops.solve_triangular(self._factor(a), covariance(a, b), lower=True)
+        whitened = ops.solve_triangular(self._factor(b), ops.transpose(half), lower=True)
+        correlations = ops.svd(whitened, compute_uv=False)
+        return every_pair(-ops.sum(correlations[: self.components]), a)
+
+    def _factor(self, x):
+        ridge = self.regularization * ops.eye(x.shape[1], dtype="float32")
+        return ops.cholesky(covariance(x, x) + ridge)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "regularization": self.regularization,
+            "components": self.components,
+        }

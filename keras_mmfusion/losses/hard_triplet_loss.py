@@ -1,0 +1,56 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, own_pairs
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class HardTripletLoss(PairLoss):
+    """A margin over the hardest stranger of the batch, in both directions (VSE++).
+
+    With `s_ij = cos(a_i, b_j)`:
+
+    ```
+    loss_i = max_{j ≠ i} [margin + s_ij - s_ii]₊ + max_{j ≠ i} [margin + s_ji - s_ii]₊
+    ```
+
+    Args:
+        margin: float.
+        reduction: string, see `keras.losses.Loss`. The paper has `"sum"`.
+        name: string.
+
+    Call arguments: see `PairLoss`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.losses import HardTripletLoss
+    >>> image, text = np.eye(2), np.array([[1.0, 0.0], [1.0, 0.0]])
+    >>> round(float(HardTripletLoss(margin=0.2)(image, text)), 4)
+    0.8
+
+    Reference:
+        Faghri et al., "VSE++: Improving Visual-Semantic Embeddings with Hard Negatives", 2018,
+        equation 6.
+    """
+
+    def __init__(self, margin=0.2, reduction="sum_over_batch_size", name="hard_triplet", **kwargs):
+        super().__init__(reduction=reduction, name=name, **kwargs)
+        self.margin = self.check_number("margin", margin)
+
+    def pair_loss(self, a, b):
+        hinges = pair_hinges(cosine_similarities(a, b), self.margin)
+        return sum(ops.max(hinge, axis=1) for hinge in hinges)
+
+    def get_config(self):
+        return {**super().get_config(), "margin": self.margin}
+
+
+def pair_hinges(similarities, margin):
+    """`[margin + s_ij - s_ii]₊` and `[margin + s_ji - s_ii]₊`, zero for `i = j`."""
+    strangers = 1.0 - own_pairs(similarities)
+    own = ops.expand_dims(ops.diagonal(similarities), 1)
+    return [
+        strangers * ops.relu(margin + each - own)
+        for each in (similarities, ops.transpose(similarities))
+    ]

@@ -1,0 +1,53 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.logit_scale import LogitScale
+from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class InfoNCELoss(PairLoss):
+    """InfoNCE in both directions, as in CLIP, with a learned temperature.
+
+    With `s_ij = cos(a_i, b_j) / τ`:
+
+    ```
+    loss_i = - ½ log softmax_j(s_ij)[i] - ½ log softmax_j(s_ji)[i]
+    ```
+
+    Args:
+        temperature: float. The τ to start from; the weight is in `logit_scale`, see `PairLoss`.
+        reduction: string, see `keras.losses.Loss`.
+        name: string.
+
+    Call arguments: see `PairLoss`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.losses import InfoNCELoss
+    >>> image = text = np.eye(2)
+    >>> round(float(InfoNCELoss(temperature=0.5)(image, text)), 4)
+    0.1269
+
+    Reference:
+        Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
+        2021, figure 3; van den Oord et al., "Representation Learning with Contrastive Predictive
+        Coding", 2018, equation 4.
+    """
+
+    def __init__(
+        self, temperature=0.07, reduction="sum_over_batch_size", name="info_nce", **kwargs
+    ):
+        super().__init__(reduction=reduction, name=name, **kwargs)
+        self.temperature = temperature
+        self.logit_scale = LogitScale(temperature, dtype="float32")
+        self.logit_scale.build()
+
+    def pair_loss(self, a, b):
+        logits = self.logit_scale(cosine_similarities(a, b))
+        both = ops.log_softmax(logits, axis=1) + ops.log_softmax(logits, axis=0)
+        return -0.5 * ops.diagonal(both)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}

@@ -1,0 +1,83 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.losses.pair_loss import PairLoss, centred, covariance, every_pair
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class VICRegLoss(PairLoss):
+    """Variance, invariance, covariance: pairs agree, and no dim dies or repeats another.
+
+    With `C(x)` the covariance matrix of a batch, `d` dims:
+
+    ```
+    s_i  = ‖a_i - b_i‖² / d
+    v(x) = Σ_k [1 - √(C(x)_kk + ε)]₊ / d
+    c(x) = Σ_{k ≠ l} C(x)_kl² / d
+    loss_i = λ s_i + μ (v(a) + v(b)) + ν (c(a) + c(b))
+    ```
+
+    It needs no strangers, and takes embeddings as they are, not their directions.
+
+    Args:
+        invariance: float, the λ above.
+        variance: float, the μ above.
+        covariance: float, the ν above.
+        epsilon: float.
+        reduction: string, see `keras.losses.Loss`.
+        name: string.
+
+    Call arguments: see `PairLoss`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.losses import VICRegLoss
+    >>> image = text = np.zeros((4, 8))
+    >>> round(float(VICRegLoss(variance=25.0, epsilon=0.0001)(image, text)), 3)
+    49.5
+
+    Reference:
+        Bardes et al., "VICReg: Variance-Invariance-Covariance Regularization for Self-Supervised
+        Learning", 2022, equations 1 to 6; the distance is the mean over dims, as in its
+        algorithm 1.
+    """
+
+    def __init__(
+        self,
+        invariance=25.0,
+        variance=25.0,
+        covariance=1.0,
+        epsilon=1e-4,
+        reduction="sum_over_batch_size",
+        name="vic_reg",
+        **kwargs,
+    ):
+        super().__init__(reduction=reduction, name=name, **kwargs)
+        self.invariance = self.check_number("invariance", invariance, positive=False)
+        self.variance = self.check_number("variance", variance, positive=False)
+        self.covariance = self.check_number("covariance", covariance, positive=False)
+        self.epsilon = self.check_number("epsilon", epsilon)
+
+    def pair_loss(self, a, b):
+        distance = ops.mean(ops.square(a - b), axis=1)
+        spread = self._spread(a) + self._spread(b)
+        return self.invariance * distance + every_pair(spread, a)
+
+    def _spread(self, x):
+        x = centred(x)
+        matrix = covariance(x, x)
+        variances = ops.diagonal(matrix)
+        dims = x.shape[1]
+        low = ops.sum(ops.relu(1.0 - ops.sqrt(variances + self.epsilon))) / dims
+        shared = (ops.sum(ops.square(matrix)) - ops.sum(ops.square(variances))) / dims
+        return self.variance * low + self.covariance * shared
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "invariance": self.invariance,
+            "variance": self.variance,
+            "covariance": self.covariance,
+            "epsilon": self.epsilon,
+        }
