@@ -125,22 +125,11 @@ def _soft_minima(diagonals, end):
         and `(i-1, j-1)` their weights in the soft minimum, `(diagonals, batch, rows)`.
     """
     _, batch_size, rows = ops.shape(diagonals)
-
-    def step(carry, diagonal):
-        last, before, total = carry
-        least, exponentials = _relative_to_least(_predecessors(last, before))
-        new = diagonal + least - ops.log(sum(exponentials))
-        new = ops.concatenate([border, new], axis=1)
-        # Kept small by the least: differences of large sums would lose float32's digits.
-        lowest = ops.min(new, axis=1, keepdims=True)
-        carry = new - lowest, last - lowest, total + lowest
-        return carry, carry
-
     border = ops.full((batch_size, 1), BARRED)
     barred = ops.full((batch_size, rows), BARRED)
     last = ops.concatenate([border, barred], axis=1)
     before = ops.concatenate([ops.zeros_like(border), barred], axis=1)
-    _, steps = ops.scan(step, (last, before, ops.zeros_like(border)), diagonals)
+    _, steps = ops.scan(_add_diagonal, (last, before, ops.zeros_like(border)), diagonals)
     value = ops.sum(ops.where(end > 0, steps[0][:, :, 1:] + steps[2], 0.0), axis=(0, 2))
     # Each step's weights come from what the step before it left.
     last, before = (
@@ -152,6 +141,18 @@ def _soft_minima(diagonals, end):
     return value, [x / total for x in exponentials]
 
 
+def _add_diagonal(carry, diagonal):
+    # A function of the module, not a closure: JAX compiles the scan once, not at each call.
+    last, before, total = carry
+    least, exponentials = _relative_to_least(_predecessors(last, before))
+    new = diagonal + least - ops.log(sum(exponentials))
+    new = ops.concatenate([ops.full_like(total, BARRED), new], axis=1)
+    # Kept small by the least: differences of large sums would lose float32's digits.
+    lowest = ops.min(new, axis=1, keepdims=True)
+    carry = new - lowest, last - lowest, total + lowest
+    return carry, carry
+
+
 def _relative_to_least(parts):
     """The least of three, and the exponentials of how much it is below each."""
     least = ops.minimum(ops.minimum(parts[0], parts[1]), parts[2])
@@ -160,18 +161,19 @@ def _relative_to_least(parts):
 
 def _forward(start, weights):
     """`x_ij = start_ij + Σ_k weights_ij,k x_k`, over the predecessors `k` of `(i, j)`."""
-
-    def step(carry, diagonal):
-        parts = _predecessors(*carry)
-        new = diagonal[0] + sum(diagonal[k + 1] * part for k, part in enumerate(parts))
-        carry = ops.concatenate([border, new], axis=1), carry[0]
-        return carry, carry
-
-    border = ops.zeros_like(start[0, :, :1])
-    zeros = ops.concatenate([border, ops.zeros_like(start[0])], axis=1)
+    zeros = ops.pad(ops.zeros_like(start[0]), [[0, 0], [1, 0]])
     # As one tensor: `scan` on TensorFlow takes no two of a length that is not known statically.
-    _, (x, _) = ops.scan(step, (zeros, zeros), ops.stack([start, *weights], axis=1))
+    diagonals = ops.stack([start, *weights], axis=1)
+    _, (x, _) = ops.scan(_sum_diagonal, (zeros, zeros), diagonals)
     return x[:, :, 1:]
+
+
+def _sum_diagonal(carry, diagonal):
+    new = diagonal[0]
+    for k, part in enumerate(_predecessors(*carry)):
+        new = new + diagonal[k + 1] * part
+    carry = ops.pad(new, [[0, 0], [1, 0]]), carry[0]
+    return carry, carry  # TensorFlow's scan collects what has the carry's structure only.
 
 
 def _backward(start, weights):
