@@ -14,6 +14,5 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "solve_assignment": "assignment",
         "solve_optimal_transport": "optimal_transport",
         "solve_soft_dtw": "soft_dtw",
-        "solve_transport": "sinkhorn",
     },
 )
