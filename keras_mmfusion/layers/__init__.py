@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",
         "SharedSpaceProjector": "shared_space_projector",
+        "alignment": "",
         "fusion": "",
     },
 )
