@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CrossModalAttention": "layers",
+        "FusionBlock": "layers",
         "ImageCaptioningModel": "models",
         "ImageEncoder": "encoders",
         "TextDecoder": "models",

@@ -6,9 +6,12 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CrossModalAttention": "cross_modal_attention",
+        "CrossModalTransformer": "cross_modal_transformer",
+        "FusionBlock": "fusion_block",
         "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",
         "SharedSpaceProjector": "shared_space_projector",
+        "TransformerBlock": "transformer_block",
         "alignment": "",
         "fusion": "",
     },

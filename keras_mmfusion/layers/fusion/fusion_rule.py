@@ -1,8 +1,9 @@
-import keras
 from keras import ops
 
+from keras_mmfusion.layers.multimodal_layer import MultimodalLayer
 
-class FusionRule(keras.layers.Layer):
+
+class FusionRule(MultimodalLayer):
     """What the combination rules share: vectors by modality, in a fixed order, some missing.
 
     A rule of your own implements `build_rule(dims)`, which makes the weights, and
@@ -21,35 +22,16 @@ class FusionRule(keras.layers.Layer):
             of a missing vector, NaN included, never reaches the output.
 
     Raises:
-        ValueError: if a modality is unknown or has no dim, or if all of them are `None`.
+        ValueError: if a modality is unknown or has no dim, if a mask has another shape, or if
+            all modalities are `None`.
     """
 
     def __init__(self, modalities, output_dim=None, **kwargs):
-        super().__init__(**kwargs)
-        names = () if isinstance(modalities, str) else tuple(modalities)
-        if not names or len(set(names)) < len(names) or not all(isinstance(n, str) for n in names):
-            raise ValueError(
-                f"{type(self).__name__}: `modalities` must be a sequence of different names, such "
-                f"as ('image', 'text'). Received: {modalities!r}"
-            )
-        self.modalities = names
+        super().__init__(modalities, **kwargs)
         self.output_dim = None if output_dim is None else self.check_size("output_dim", output_dim)
-        self.supports_masking = True  # The mask says what is missing; the output has none.
 
     def build(self, inputs_shape):
-        self._check_names("inputs", inputs_shape)
-        dims = {}
-        for name in self.modalities:
-            shape = inputs_shape.get(name)
-            if shape is None or len(shape) != 2 or shape[1] is None:
-                raise ValueError(
-                    f"{type(self).__name__}: modality {name!r} needs vectors of shape "
-                    f"(batch, dim) in `inputs` when the layer is built. Received shape: {shape}. "
-                    "Pool tokens first; what may be missing later must be there in the first call."
-                )
-            dims[name] = shape[1]
-        self.dims = dims
-        self.build_rule(dims)
+        self.build_rule(self.read_dims(inputs_shape))
 
     def build_rule(self, dims):
         """Makes the weights. `dims` is a dict, modality -> size of its vectors."""
@@ -67,74 +49,61 @@ class FusionRule(keras.layers.Layer):
     def call(self, inputs, mask=None):
         return self.combine(*self._unpack(inputs, mask))
 
-    def compute_mask(self, inputs, mask=None):
-        return None
-
     def _unpack(self, inputs, mask):
-        self._check_names("inputs", inputs)
-        mask = mask or {}
-        self._check_names("mask", mask)
-        given = [inputs[name] for name in self.modalities if inputs.get(name) is not None]
-        if not given:
-            raise ValueError(
-                f"{type(self).__name__}: `inputs` must have at least one modality of "
-                f"{', '.join(map(repr, self.modalities))}; all of them are missing."
-            )
-        batch_size = ops.shape(given[0])[0]
-        values, present = [], []
-        for name in self.modalities:
-            value = inputs.get(name)
-            if value is None:
-                values.append(ops.zeros((batch_size, self.dims[name]), self.compute_dtype))
-                present.append(ops.zeros((batch_size, 1), self.compute_dtype))
-                continue
-            here = ops.ones((batch_size, 1), "bool")
-            if mask.get(name) is not None:
-                here = ops.reshape(ops.cast(mask[name], "bool"), (-1, 1))
-                # `where`, not a product: NaN times 0 is NaN.
-                value = ops.where(here, value, ops.zeros_like(value))
-            values.append(value)
-            present.append(ops.cast(here, self.compute_dtype))
-        return values, present
+        values, present = self.gather(inputs, mask)
+        return values, [ops.cast(ops.expand_dims(h, -1), self.compute_dtype) for h in present]
 
-    def _check_names(self, argument, given):
-        if not isinstance(given, dict):
-            raise ValueError(
-                f"{type(self).__name__}: `{argument}` must be a dict, modality -> tensor. "
-                f"Received: {given!r}"
-            )
-        unknown = sorted(set(given) - set(self.modalities))
-        if unknown:
-            raise ValueError(
-                f"{type(self).__name__}: `{argument}` has {unknown[0]!r}, which is not one of the "
-                f"layer's modalities: {', '.join(map(repr, self.modalities))}."
-            )
+    def shares(self, inputs, mask=None):
+        """How much each modality has to do with the output, for each sample.
 
-    def dense_each(self, suffix, dims, units, **settings):
-        """A built `Dense` layer for each modality of `dims`, in their order."""
-        layers = []
-        for name, dim in dims.items():
-            dense = keras.layers.Dense(
-                units, dtype=self.dtype_policy, name=f"{name}_{suffix}", **settings
-            )
-            dense.build((None, dim))
-            layers.append(dense)
-        return layers
+        Rules that weigh modalities by content give these weights. For the others a share is how
+        far the output moves without the modality, as part of the sum of that:
 
-    def check_size(self, name, value):
-        """`value` if it is a positive int, else an error that names the argument."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `{name}` must be a positive integer. Received: {value!r}"
-            )
-        return value
+        ```
+        s_m = ‖y - y_without_m‖ / Σ_k ‖y - y_without_k‖
+        ```
+
+        Args:
+            inputs, mask: as for the call.
+
+        Returns:
+            Float32 tensor `(batch, modalities)`, that sums to 1; zeros where a modality is
+            missing, and all zeros where nothing moves the output.
+        """
+        _, present = self.gather(inputs, mask)
+        mask = dict(zip(self.modalities, present, strict=True))
+        return leave_one_out(lambda mask: self.call(inputs, mask), mask)
 
     def compute_output_shape(self, inputs_shape):
         return inputs_shape[self.modalities[0]][0], self.output_dim
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "modalities": list(self.modalities),
-            "output_dim": self.output_dim,
-        }
+        return {**super().get_config(), "output_dim": self.output_dim}
+
+
+def leave_one_out(fuse, mask):
+    """Shares by what each modality moves, see `FusionRule.shares`.
+
+    Args:
+        fuse: function of a mask dict that returns a vector of each sample, `(batch, dim)`.
+        mask: dict, modality -> bool tensor, what is present.
+    """
+    whole = ops.cast(fuse(mask), "float32")
+    moves = []
+    for name, here in mask.items():
+        without = ops.cast(fuse({**mask, name: ops.zeros_like(here)}), "float32")
+        moves.append(_length(whole - without))
+    return normalized_shares(ops.stack(moves, axis=-1))
+
+
+def normalized_shares(amounts):
+    """Non-negative amounts `(batch, modalities)`, each over their sum, or 0 where that is 0."""
+    total = ops.sum(amounts, axis=-1, keepdims=True)
+    return amounts / ops.where(total > 0, total, 1.0)
+
+
+def _length(x):
+    """Lengths of the rows, with a gradient of zero, not NaN, where they are zero."""
+    squares = ops.sum(ops.square(x), axis=-1)
+    longer = squares > 0
+    return ops.where(longer, ops.sqrt(ops.where(longer, squares, 1.0)), 0.0)

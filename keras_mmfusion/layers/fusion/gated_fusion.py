@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -51,13 +51,23 @@ class GatedFusion(FusionRule):
         )
 
     def combine(self, values, present):
+        gates = self._open_gates(values, present)
+        return sum(
+            gate * project(value)
+            for project, value, gate in zip(self.projections, values, gates, strict=True)
+        )
+
+    def shares(self, inputs, mask=None):
+        """Each modality's gates, their mean over the units, over the sum of that for all.
+
+        Float32 `(batch, modalities)`, see `FusionRule.shares`.
+        """
+        gates = ops.cast(ops.stack(self._open_gates(*self._unpack(inputs, mask)), 1), "float32")
+        return normalized_shares(ops.mean(gates, axis=-1))
+
+    def _open_gates(self, values, present):
         joined = ops.concatenate(values, axis=-1)
         gates = [gate(joined) for gate in self.gates]
         if len(values) == 2:
             gates.append(1 - gates[0])
-        return sum(
-            here * gate * project(value)
-            for project, value, gate, here in zip(
-                self.projections, values, gates, present, strict=True
-            )
-        )
+        return [here * gate for gate, here in zip(gates, present, strict=True)]

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -57,16 +57,29 @@ class ProductOfExperts(FusionRule):
 
     def call(self, inputs, mask=None, return_variance=False):
         values, present = self._unpack(inputs, mask)
-        total, weighted = 1.0, 0.0
-        for mean, log_variance, value, here in zip(
-            self.means, self.log_variances, values, present, strict=True
-        ):
-            log_precision = -ops.clip(ops.cast(log_variance(value), "float32"), -10.0, 10.0)
-            precision = ops.cast(here, "float32") * ops.exp(log_precision)
-            total = total + precision
-            weighted = weighted + precision * ops.cast(mean(value), "float32")
+        precisions = self._precisions(values, present)
+        total = 1.0 + sum(precisions)
+        weighted = sum(
+            precision * ops.cast(mean(value), "float32")
+            for mean, value, precision in zip(self.means, values, precisions, strict=True)
+        )
         fused = ops.cast(weighted / total, self.compute_dtype)
         return (fused, 1.0 / total) if return_variance else fused
+
+    def shares(self, inputs, mask=None):
+        """Each modality's part of the precision, the prior's left out, as mean over the units.
+
+        Float32 `(batch, modalities)`, see `FusionRule.shares`.
+        """
+        precisions = ops.stack(self._precisions(*self._unpack(inputs, mask)), axis=-1)
+        return ops.mean(normalized_shares(precisions), axis=1)
+
+    def _precisions(self, values, present):
+        return [
+            ops.cast(here, "float32")
+            * ops.exp(-ops.clip(ops.cast(log_variance(value), "float32"), -10.0, 10.0))
+            for log_variance, value, here in zip(self.log_variances, values, present, strict=True)
+        ]
 
     def compute_output_spec(self, inputs, mask=None, return_variance=False):
         shape = (inputs[self.modalities[0]].shape[0], self.output_dim)

@@ -11,16 +11,16 @@ class SumFusion(FusionRule):
     y = Σ_m (x_m W_m + b_m)
     ```
 
-    A missing modality adds nothing.
+    A missing modality adds nothing. Without `output_dim`, `y = Σ_m x_m`, of equal dims.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
-        output_dim: int. The size of the output.
+        output_dim: int or `None`. The size of the output.
 
     Call arguments: see `FusionRule`.
 
     Output shape:
-        `(batch, output_dim)`.
+        `(batch, output_dim)`, or `(batch, dim)`.
 
     Example:
 
@@ -31,14 +31,30 @@ class SumFusion(FusionRule):
     (2, 4)
     """
 
-    def __init__(self, modalities, output_dim, **kwargs):
+    def __init__(self, modalities, output_dim=None, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim)
+        self.projections = None
+        if self.output_dim is not None:
+            self.projections = self.dense_each("projection", dims, self.output_dim)
+        elif len(set(dims.values())) > 1:
+            raise ValueError(
+                f"{type(self).__name__}: without `output_dim` the dims of the modalities must be "
+                f"equal. Received: {dims}. Give an `output_dim` to project them to."
+            )
+
+    def project(self, values):
+        """Each modality in the space of the sum."""
+        if self.projections is None:
+            return values
+        return [project(value) for project, value in zip(self.projections, values, strict=True)]
 
     def combine(self, values, present):
         return sum(
-            here * project(value)
-            for project, value, here in zip(self.projections, values, present, strict=True)
+            here * hidden for hidden, here in zip(self.project(values), present, strict=True)
         )
+
+    def compute_output_shape(self, inputs_shape):
+        batch_size, dim = inputs_shape[self.modalities[0]]
+        return batch_size, self.output_dim or dim

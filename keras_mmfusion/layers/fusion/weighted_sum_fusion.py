@@ -14,11 +14,12 @@ class WeightedSumFusion(SumFusion):
     y = Σ_m α_m h_m,   α = softmax(e) over the modalities that are present
     ```
 
-    A sample without any modality gives zeros. Softmax runs in float32.
+    A sample without any modality gives zeros. Softmax runs in float32. Without `output_dim`,
+    `h_m = x_m`, of equal dims.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
-        output_dim: int. The size of the output.
+        output_dim: int or `None`. The size of the output.
         per_sample: bool. Whether each sample has weights of its own, by its content.
 
     Call arguments:
@@ -46,29 +47,29 @@ class WeightedSumFusion(SumFusion):
         here without a decoder's state.
     """
 
-    def __init__(self, modalities, output_dim, per_sample=False, **kwargs):
+    def __init__(self, modalities, output_dim=None, per_sample=False, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
         self.per_sample = bool(per_sample)
 
     def build_rule(self, dims):
         super().build_rule(dims)
         if self.per_sample:
-            self.score = self.add_weight(
-                (self.output_dim, 1), initializer="glorot_uniform", name="score"
-            )
+            dim = self.output_dim or dims[self.modalities[0]]
+            self.score = self.add_weight((dim, 1), initializer="glorot_uniform", name="score")
         else:
             self.score = self.add_weight((len(dims),), initializer="zeros", name="score")
 
     def call(self, inputs, mask=None, return_weights=False):
         values, present = self._unpack(inputs, mask)
-        hidden = ops.stack(
-            [project(value) for project, value in zip(self.projections, values, strict=True)],
-            axis=1,
-        )
+        hidden = ops.stack(self.project(values), axis=1)
         here = ops.concatenate(present, axis=-1) > 0
         weights = self._weights(hidden, here)
         fused = ops.sum(ops.expand_dims(ops.cast(weights, hidden.dtype), -1) * hidden, axis=1)
         return (fused, weights) if return_weights else fused
+
+    def shares(self, inputs, mask=None):
+        """The weights `α`, float32 `(batch, modalities)`, see `FusionRule.shares`."""
+        return self.call(inputs, mask, return_weights=True)[1]
 
     def _weights(self, hidden, here):
         scores = ops.cast(self.score, "float32")
@@ -78,8 +79,8 @@ class WeightedSumFusion(SumFusion):
         return ops.where(here, ops.softmax(scores, axis=-1), 0.0)
 
     def compute_output_spec(self, inputs, mask=None, return_weights=False):
-        batch_size = inputs[self.modalities[0]].shape[0]
-        fused = keras.KerasTensor((batch_size, self.output_dim), dtype=self.compute_dtype)
+        batch_size, dim = inputs[self.modalities[0]].shape
+        fused = keras.KerasTensor((batch_size, self.output_dim or dim), dtype=self.compute_dtype)
         weights = keras.KerasTensor((batch_size, len(self.modalities)), dtype="float32")
         return (fused, weights) if return_weights else fused
 

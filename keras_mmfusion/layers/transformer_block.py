@@ -1,0 +1,151 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class TransformerBlock(keras.layers.Layer):
+    """Pre-norm Transformer block, of self-attention or of cross-attention to a context.
+
+    ```
+    x = x + Attention(LayerNorm(x), c)     c = LayerNorm(context), or LayerNorm(x) without one
+    x = x + MLP(LayerNorm(x))              Dense, GELU, Dense
+    ```
+
+    With `gated=True` the two sums are `x + tanh(α) Attention(...)` and `x + tanh(β) MLP(...)`
+    with scalars `α` and `β` that start at zero, so that at first the block changes nothing. A
+    token without any context to attend to gets nothing from the attention.
+
+    Args:
+        num_heads: int. Attention heads, which share the token dim; must divide it.
+        mlp_dim: int or `None`. Hidden units of the MLP; `None` for a block without it.
+        dropout: float. Dropout of each branch before it is added.
+        gated: bool. Whether the branches have gates.
+
+    Call arguments:
+        x: float tensor `(batch, tokens, dim)`.
+        context: float tensor `(batch, context_tokens, context_dim)` or `None`; a block that was
+            built with a context always needs one.
+        mask: bool tensor `(batch, tokens)`, of self-attention: masked tokens are not attended
+            to, and their own rows of the output are of no use.
+        context_mask: bool tensor `(batch, context_tokens)`.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        As `x`.
+
+    Raises:
+        ValueError: if `num_heads` does not divide the dim, or an argument is no positive integer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers import TransformerBlock
+    >>> block = TransformerBlock(num_heads=2, mlp_dim=16)
+    >>> tuple(block(np.ones((1, 5, 8)), np.ones((1, 3, 6))).shape)
+    (1, 5, 8)
+
+    Reference:
+        Vaswani et al., 2017, section 3.1; pre-norm: Xiong et al., "On Layer Normalization in the
+        Transformer Architecture", 2020, figure 1b; gates: Alayrac et al., "Flamingo", 2022,
+        figure 4.
+    """
+
+    def __init__(self, num_heads, mlp_dim=None, dropout=0.0, gated=False, **kwargs):
+        super().__init__(**kwargs)
+        for name, size in {"num_heads": num_heads, "mlp_dim": mlp_dim}.items():
+            optional = name == "mlp_dim" and size is None
+            if not optional and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+                raise ValueError(
+                    f"TransformerBlock: `{name}` must be a positive integer. Received: {size!r}"
+                )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                f"TransformerBlock: `dropout` must be in [0, 1). Received: {dropout!r}"
+            )
+        self.num_heads = num_heads
+        self.mlp_dim = mlp_dim
+        self.dropout = dropout
+        self.gated = bool(gated)
+        self.supports_masking = True
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+
+    def build(self, x_shape, context_shape=None):
+        dim = x_shape[-1]
+        if dim % self.num_heads:
+            raise ValueError(
+                f"TransformerBlock: `num_heads` must divide the dim of the tokens. Received: "
+                f"num_heads={self.num_heads}, dim {dim}"
+            )
+        self.attention_norm = self._norm("attention_norm", dim)
+        self.context_norm = None
+        if context_shape is not None:
+            self.context_norm = self._norm("context_norm", context_shape[-1])
+        self.attention = CrossModalAttention(
+            self.num_heads, dim // self.num_heads, dtype=self.dtype_policy, name="attention"
+        )
+        self.attention.build(x_shape, x_shape if context_shape is None else context_shape)
+        if self.gated:
+            self.attention_gate = self.add_weight((), "zeros", name="attention_gate")
+        if self.mlp_dim is None:
+            return
+        self.mlp_norm = self._norm("mlp_norm", dim)
+        self.mlp_hidden = self._dense("mlp_hidden", dim, self.mlp_dim, activation="gelu")
+        self.mlp_output = self._dense("mlp_output", self.mlp_dim, dim)
+        if self.gated:
+            self.mlp_gate = self.add_weight((), "zeros", name="mlp_gate")
+
+    def _norm(self, name, dim):
+        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+        norm.build((None, None, dim))
+        return norm
+
+    def _dense(self, name, dim, units, **settings):
+        dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **settings)
+        dense.build((None, dim))
+        return dense
+
+    def call(self, x, context=None, mask=None, context_mask=None, training=None):
+        if (context is None) != (self.context_norm is None):
+            raise ValueError(
+                "TransformerBlock: `context` must be given in every call if it was when the block "
+                "was built, and in none otherwise."
+            )
+        query = self.attention_norm(x)
+        keys = query if context is None else self.context_norm(context)
+        attended = self.attention(
+            query,
+            keys,
+            value_mask=mask if context is None else context_mask,
+            training=training,
+        )
+        x = x + self._branch(attended, "attention_gate", training)
+        if self.mlp_dim is None:
+            return x
+        return x + self._branch(apply_to_rows(self._mlp, self.mlp_norm(x)), "mlp_gate", training)
+
+    def _branch(self, update, gate, training):
+        update = self.dropout_layer(update, training=training)
+        if not self.gated:
+            return update
+        return ops.cast(ops.tanh(getattr(self, gate)), update.dtype) * update
+
+    def _mlp(self, rows):
+        return self.mlp_output(self.mlp_hidden(rows))
+
+    def compute_mask(self, x, mask=None):
+        return None
+
+    def compute_output_shape(self, x_shape, context_shape=None):
+        return x_shape
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "dropout": self.dropout,
+            "gated": self.gated,
+        }
