@@ -49,7 +49,7 @@ def functional(layer, inputs):
         name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name)
         for name, value in arrays(inputs).items()
     }
-    return keras.Model(tensors, layer(**with_tensors(inputs, tensors)))
+    return keras.Model(tensors, keras.tree.flatten(layer(**with_tensors(inputs, tensors))))
 
 
 def arrays(inputs):
@@ -59,28 +59,34 @@ def arrays(inputs):
         if isinstance(value, np.ndarray):
             found[name] = value
         elif isinstance(value, dict):
-            found.update({f"{name}_{key}": array for key, array in value.items()})
+            found.update({joined(name, key): array for key, array in arrays(value).items()})
     return found
 
 
-def with_tensors(inputs, tensors):
+def with_tensors(inputs, tensors, prefix=""):
     """`inputs` with the tensors, named as by `arrays`, in the places of their arrays."""
     return {
-        name: {key: tensors[f"{name}_{key}"] for key in value}
+        name: with_tensors(value, tensors, joined(prefix, name))
         if isinstance(value, dict)
-        else tensors.get(name, value)
+        else tensors.get(joined(prefix, name), value)
         for name, value in inputs.items()
     }
 
 
+def joined(prefix, name):
+    name = name.replace("/", "_")  # Keras allows no slashes in names.
+    return f"{prefix}_{name}" if prefix else name
+
+
 def get(inputs, name):
-    return inputs[name[0]][name[1]] if isinstance(name, tuple) else inputs[name]
+    for key in name if isinstance(name, tuple) else (name,):
+        inputs = inputs[key]
+    return inputs
 
 
 def replaced(inputs, name, array):
-    if isinstance(name, tuple):
-        return {**inputs, name[0]: {**inputs[name[0]], name[1]: array}}
-    return {**inputs, name: array}
+    first, *rest = name if isinstance(name, tuple) else (name,)
+    return {**inputs, first: replaced(inputs[first], tuple(rest), array) if rest else array}
 
 
 def assert_close(found, expected, tolerance):
@@ -173,9 +179,9 @@ def check_fit(make_layer, inputs, without_gradient):
     targets = [rng.normal(size=output.shape) for output in call(layer, inputs)]
     model.compile(keras.optimizers.SGD(1.0), ["mse"] * len(targets))
     before = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
-    model.fit(
-        arrays(inputs), targets, batch_size=len(targets[0]), epochs=1, verbose=0, shuffle=False
-    )
+    # As one batch that is given whole: what belongs to a graph has no common first dim.
+    batch = (arrays(inputs), tuple(targets) if len(targets) > 1 else targets[0])
+    model.fit((batch for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     after = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
     assert before
     for path, values in after.items():
