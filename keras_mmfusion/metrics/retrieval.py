@@ -1,0 +1,82 @@
+"""Retrieval between two modalities: where the partners stand, in both directions."""
+
+import numpy as np
+
+RECALLS = (1, 5, 10)
+
+
+def best_ranks(similarities, relevant):
+    """The place of each query's first relevant candidate, from 1.
+
+    Other candidates of the same score stand before it, so that a model which scores all alike
+    finds nothing.
+
+    Args:
+        similarities: float array `(queries, candidates)`.
+        relevant: bool array of that shape; at least one `True` a query.
+
+    Returns:
+        An int array `(queries,)`.
+
+    Raises:
+        ValueError: if the shapes differ, a score is NaN, or a query has no relevant candidate.
+
+    Example:
+
+    >>> best_ranks([[0.9, 0.5, 0.7]], [[False, True, False]]).tolist()
+    [3]
+    """
+    similarities, relevant = np.asarray(similarities), np.asarray(relevant, "bool")
+    if similarities.ndim != 2 or similarities.shape != relevant.shape:
+        raise ValueError(
+            "`similarities` and `relevant` must have one shape (queries, candidates), not "
+            f"{similarities.shape} and {relevant.shape}."
+        )
+    if np.isnan(similarities).any():
+        raise ValueError("`similarities` has values that are NaN.")
+    without = np.flatnonzero(~relevant.any(axis=1))
+    if len(without):
+        raise ValueError(f"`relevant` has nothing for these queries: {without[:20].tolist()}.")
+    best = np.where(relevant, similarities, -np.inf).max(axis=1, keepdims=True)
+    return 1 + ((similarities >= best) & ~relevant).sum(axis=1)
+
+
+def retrieval_scores(similarities, owners, names=("image", "text")):
+    """Recall at 1, 5 and 10 and the median rank, in both directions, over a whole collection.
+
+    Args:
+        similarities: float array `(images, texts)`.
+        owners: int array `(texts,)`: the row of the image that each text belongs to. An image may
+            have several texts; the first of them that is found counts.
+        names: two strings, what rows and columns are called in the result.
+
+    Returns:
+        A dict of floats: `"image_to_text_recall_at_1"`, ..., `"image_to_text_median_rank"`, and
+        the same for `"text_to_image"`.
+
+    Raises:
+        ValueError: see `best_ranks`.
+
+    Example:
+
+    >>> scores = retrieval_scores([[0.9, 0.1, 0.5], [0.8, 0.3, 0.6]], owners=[0, 0, 1])
+    >>> scores["image_to_text_recall_at_1"], scores["text_to_image_median_rank"]
+    (0.5, 1.0)
+
+    Reference:
+        Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task", JAIR 47
+        (2013), section 4.2.
+    """
+    similarities = np.asarray(similarities)
+    relevant = np.asarray(owners)[None] == np.arange(len(similarities))[:, None]
+    first, second = names
+    scores = {}
+    for name, table, mask in (
+        (f"{first}_to_{second}", similarities, relevant),
+        (f"{second}_to_{first}", similarities.T, relevant.T),
+    ):
+        ranks = best_ranks(table, mask)
+        for k in RECALLS:
+            scores[f"{name}_recall_at_{k}"] = float(np.mean(ranks <= k))
+        scores[f"{name}_median_rank"] = float(np.median(ranks))
+    return scores

@@ -1,0 +1,40 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion.metrics import RecallAtK, recall_at_k
+
+RNG = np.random.default_rng(0)
+SCORES = RNG.normal(size=(9, 6)).astype("float32")
+RELEVANT = RNG.integers(0, 2, size=(9, 6))
+RELEVANT[:, 0] = 1
+
+
+@pytest.mark.parametrize("k", [1, 3, 20])
+def test_it_is_the_plain_score(k):
+    metric = RecallAtK(k)
+    for rows in (slice(4), slice(4, 9)):
+        metric.update_state(RELEVANT[rows], SCORES[rows])
+    wanted = [set(np.flatnonzero(row)) for row in RELEVANT]
+    expected = recall_at_k(wanted, np.argsort(-SCORES).tolist(), k)
+    assert float(metric.result()) == pytest.approx(expected)
+
+
+def test_weights_and_reset():
+    metric = RecallAtK(1)
+    metric.update_state(np.eye(2), np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([3.0, 1.0]))
+    assert float(metric.result()) == pytest.approx(0.75)
+    metric.reset_state()
+    assert float(metric.result()) == 0
+
+
+def test_config_round_trip():
+    metric = keras.metrics.deserialize(keras.metrics.serialize(RecallAtK(5, name="mine")))
+    assert (metric.k, metric.name) == (5, "mine")
+    assert RecallAtK(5).name == "recall_at_5"
+
+
+@pytest.mark.parametrize("k", [0, 1.5, True])
+def test_bad_k(k):
+    with pytest.raises(ValueError, match="RecallAtK: `k` must be a positive integer"):
+        RecallAtK(k)
