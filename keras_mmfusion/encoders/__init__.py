@@ -2,4 +2,6 @@
 
 from keras_mmfusion._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"ImageEncoder": "image_encoder"})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__, {"ImageEncoder": "image_encoder", "TextEncoder": "text_encoder"}
+)
