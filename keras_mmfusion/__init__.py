@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "CrossModalAttention": "layers",
         "FusionBlock": "layers",
+        "GCNLayer": "layers.graph",
         "ImageCaptioningModel": "models",
         "ImageEncoder": "encoders",
         "TextDecoder": "models",

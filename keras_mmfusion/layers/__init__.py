@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TransformerBlock": "transformer_block",
         "alignment": "",
         "fusion": "",
+        "graph": "",
     },
 )

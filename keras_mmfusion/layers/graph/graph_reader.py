@@ -1,0 +1,238 @@
+"""A graph's dict to its edges and features, checked: the door of every graph layer."""
+
+from keras import ops
+
+from keras_mmfusion.layers.graph.concrete import is_concrete
+from keras_mmfusion.layers.graph.dense_edges import DenseEdges
+from keras_mmfusion.layers.graph.edge_list import EdgeList
+
+NODE_KEYS = ("node_features", "target_features", "node_mask", "target_mask")
+LIST_KEYS = ("edge_index", "edge_weight", "edge_mask", "graph_index", "graph_mask")
+SCALE_KEYS = ("source_scale", "target_scale")  # What `normalize_graph` adds.
+KEYS = (*NODE_KEYS, *LIST_KEYS, "adjacency", *SCALE_KEYS)
+
+
+class ReadGraph:
+    """What a layer computes with.
+
+    Attributes:
+        edges: `EdgeList` or `DenseEdges`.
+        sources: features of the nodes that messages come from, zeros where they are masked.
+        targets: features of the nodes that messages go to: the same tensor in a graph that is
+            not bipartite.
+        bipartite: bool.
+        target_mask: bool tensor, or `None`.
+        fault: `None`, or a scalar that is NaN if an index is out of range.
+    """
+
+    def __init__(self, edges, sources, targets, bipartite, target_mask, fault):
+        self.edges = edges
+        self.sources = sources
+        self.targets = targets
+        self.bipartite = bipartite
+        self.target_mask = target_mask
+        self.fault = fault
+
+    def finish(self, output):
+        """The output with zeros for masked nodes, and NaN all over if an index was wrong."""
+        output = zero_masked(output, self.target_mask)
+        return output if self.fault is None else output + ops.cast(self.fault, output.dtype)
+
+
+def read_graph(name, graph, mask=None):
+    """Checks a graph and takes it apart.
+
+    Args:
+        name: string. The layer's name for error messages.
+        graph: dict of tensors.
+        mask: dict of Keras's implicit masks, or `None`.
+
+    Returns:
+        A `ReadGraph`.
+    """
+    x = graph["node_features"]
+    node_mask = graph.get("node_mask")
+    if node_mask is None and mask:
+        node_mask = mask.get("node_features")
+    sources = zero_masked(x, node_mask)
+    bipartite = graph.get("target_features") is not None
+    target_mask = graph.get("target_mask") if bipartite else node_mask
+    targets = zero_masked(graph["target_features"], target_mask) if bipartite else sources
+    if graph.get("adjacency") is not None:
+        edges, fault = _dense_edges(graph["adjacency"], sources, node_mask, target_mask), None
+    else:
+        edges, fault = _edge_list(name, graph, sources, targets, node_mask, target_mask)
+    return ReadGraph(edges, sources, targets, bipartite, target_mask, fault)
+
+
+def _dense_edges(adjacency, x, source_mask, target_mask):
+    weight = ops.cast(adjacency, x.dtype)
+    for mask, axis in ((source_mask, 1), (target_mask, 2)):
+        if mask is not None:
+            mask = ops.expand_dims(ops.cast(mask, "bool"), axis)
+            weight = ops.where(mask, weight, ops.zeros_like(weight))
+    return DenseEdges(weight)
+
+
+def _edge_list(name, graph, sources, targets, source_mask, target_mask):
+    edge_index, weight = graph["edge_index"], graph.get("edge_weight")
+    num_sources, num_targets = ops.shape(sources)[0], ops.shape(targets)[0]
+    source, target = edge_index[0], edge_index[1]
+    keep = graph.get("edge_mask")
+    if keep is not None:
+        keep = ops.cast(keep, "bool")
+        # Whatever stands in a masked place, it is an index of something.
+        source, target = (ops.where(keep, index, 0) for index in (source, target))
+    source, wrong_source = in_range(name, "edge_index[0]", source, num_sources)
+    target, wrong_target = in_range(name, "edge_index[1]", target, num_targets)
+    for mask, index in ((source_mask, source), (target_mask, target)):
+        if mask is not None:
+            ends = ops.take(ops.cast(mask, "bool"), index, axis=0)
+            keep = ends if keep is None else ops.logical_and(keep, ends)
+    if keep is not None:
+        weight = ops.ones_like(target, "float32") if weight is None else weight
+        weight = ops.where(keep, weight, ops.zeros_like(weight))
+    edges = EdgeList(source, target, num_sources, num_targets, weight)
+    faults = [fault for fault in (wrong_source, wrong_target) if fault is not None]
+    return edges, sum(faults) if faults else None
+
+
+def in_range(name, what, index, size):
+    """Checks that each index is one of `size` things.
+
+    Returns:
+        The index and `None` where its values can be read now: they are right, or it is an error.
+        In a compiled function, which cannot raise, the index with zeros in place of wrong ones,
+        and a scalar that is NaN if there were any, else 0.
+
+    Raises:
+        ValueError: if an index is out of range.
+    """
+    if is_concrete(index):
+        if 0 in index.shape:
+            return index, None
+        lowest, highest = int(ops.min(index)), int(ops.max(index))
+        if lowest < 0 or highest >= size:
+            wrong = lowest if lowest < 0 else highest
+            raise ValueError(
+                f"{name}: `{what}` must be in [0, {int(size)}), for {int(size)} of them. "
+                f"Received: {wrong}"
+            )
+        return index, None
+    right = ops.logical_and(index >= 0, index < ops.cast(size, index.dtype))
+    fault = ops.where(ops.all(right), 0.0, float("nan"))
+    return ops.where(right, index, ops.zeros_like(index)), fault
+
+
+def zero_masked(x, mask):
+    """Zeros where the mask is False. `where`, not a product: NaN times 0 is NaN."""
+    if mask is None:
+        return x
+    return ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros_like(x))
+
+
+def shapes_of(graph):
+    """The shapes of a graph's entries: a dict; of what is no dict, its own shape."""
+    if not isinstance(graph, dict):
+        return getattr(graph, "shape", None)
+    return {key: None if value is None else value.shape for key, value in graph.items()}
+
+
+def check_shapes(name, shapes):
+    """Checks the keys of a graph, and what their shapes say.
+
+    Args:
+        name: string. The layer's name for error messages.
+        shapes: dict, key -> shape.
+
+    Raises:
+        ValueError: if a key is unknown or missing, or a shape does not fit its key.
+    """
+    if not isinstance(shapes, dict):
+        raise ValueError(
+            f"{name}: the graph must be a dict such as "
+            '{"node_features": x, "edge_index": index}. Received a tensor of shape '
+            f"{shapes}"
+        )
+    shapes = {key: shape for key, shape in shapes.items() if shape is not None}
+    unknown = sorted(set(shapes) - set(KEYS))
+    if unknown:
+        raise ValueError(
+            f"{name}: the graph has {unknown[0]!r}, which is none of {', '.join(KEYS)}."
+        )
+    dense = "adjacency" in shapes
+    if "node_features" not in shapes or dense == ("edge_index" in shapes):
+        raise ValueError(
+            f"{name}: a graph has 'node_features' and either 'edge_index' or 'adjacency'; without "
+            f"edges, an 'edge_index' of shape (2, 0). Received: {', '.join(sorted(shapes))}"
+        )
+    wrong = [key for key in LIST_KEYS if dense and key in shapes]
+    if wrong:
+        raise ValueError(
+            f"{name}: {wrong[0]!r} belongs to an 'edge_index'. With an 'adjacency', its numbers "
+            "are the weights, 0 for no edge, and each item of the batch is one graph."
+        )
+    for key, shape in shapes.items():
+        rank = _RANKS[key][dense]
+        if len(shape) != rank or (key == "edge_index" and shape[0] not in (None, 2)):
+            form = "(batch, nodes, dim) and (batch, nodes, nodes)" if dense else "(2, edges)"
+            raise ValueError(
+                f"{name}: {key!r} must have {rank} axes in a graph with {form}. "
+                f"Received shape: {tuple(shape)}"
+            )
+    _check_sizes(name, shapes, dense)
+
+
+_RANKS = {
+    "node_features": (2, 3),
+    "target_features": (2, 3),
+    "node_mask": (1, 2),
+    "target_mask": (1, 2),
+    "source_scale": (1, 2),
+    "target_scale": (1, 2),
+    "edge_index": (2, 2),
+    "edge_weight": (1, 1),
+    "edge_mask": (1, 1),
+    "graph_index": (1, 1),
+    "graph_mask": (1, 1),
+    "adjacency": (3, 3),
+}
+
+
+def _check_sizes(name, shapes, dense):
+    """That tensors which belong together are of one length, as far as shapes are known."""
+    nodes = shapes["node_features"][-2]
+    targets = shapes.get("target_features", shapes["node_features"])[-2]
+    expected = {"node_mask": nodes, "source_scale": nodes, "graph_index": nodes}
+    expected.update({"target_mask": targets, "target_scale": targets})
+    if dense:
+        expected["adjacency"] = nodes
+        rows = shapes["adjacency"][1]
+        if None not in (rows, targets) and rows != targets:
+            raise ValueError(
+                f"{name}: 'adjacency' must have a row for each of the {targets} nodes that "
+                f"messages go to. Received shape: {tuple(shapes['adjacency'])}"
+            )
+    else:
+        expected.update(dict.fromkeys(("edge_weight", "edge_mask"), shapes["edge_index"][1]))
+    for key, size in expected.items():
+        if key in shapes and None not in (size, shapes[key][-1]) and shapes[key][-1] != size:
+            raise ValueError(
+                f"{name}: {key!r} must have the length {size}, as what it belongs to. "
+                f"Received shape: {tuple(shapes[key])}"
+            )
+
+
+def check_dtypes(name, graph):
+    """Checks that indices are integers and masks bool.
+
+    Raises:
+        ValueError: if they are not.
+    """
+    for key in ("edge_index", "graph_index"):
+        dtype = str(getattr(graph.get(key), "dtype", "int"))
+        if "int" not in dtype:
+            raise ValueError(
+                f"{name}: {key!r} must be of integers. Received: {dtype}. Cast it, as in "
+                f'`{key}.astype("int32")`.'
+            )
