@@ -38,7 +38,7 @@ def captioner(
         int, typer.Option(help="Epochs of cross-entropy with the encoder's last blocks.")
     ] = 0,
     fine_tune_blocks: Annotated[
-        int, typer.Option(help="Blocks of the encoder that fine-tuning trains.")
+        int, typer.Option(help="Blocks of the encoder that the later stages train.")
     ] = 4,
     self_critical_epochs: Annotated[int, typer.Option(help="Epochs of CIDEr reward.")] = 0,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 32,

@@ -26,7 +26,7 @@ class CaptionerRecipe:
 
     1. Cross-entropy: the decoder alone.
     2. Fine-tuning: cross-entropy, with the last blocks of the encoder.
-    3. Self-critical: the decoder alone, by the CIDEr-D of the captions that it draws.
+    3. Self-critical: decoder and last blocks, by the CIDEr-D of the captions that it draws.
 
     Each stage starts from the best epoch, on dev, of the one before; one with 0 epochs is left
     out. The encoder's lower part is never trained: what it makes of the images is computed once.
@@ -40,7 +40,7 @@ class CaptionerRecipe:
         epochs: int. Epochs of the first stage: AdamW with warm-up and cosine decay.
         learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of cross-entropy.
         fine_tune_epochs, fine_tune_learning_rate: of the second stage.
-        fine_tune_blocks: int. Blocks of the encoder that are trained in it.
+        fine_tune_blocks: int. Blocks of the encoder that the second and the third stage train.
         self_critical_epochs, self_critical_learning_rate: of the third stage.
         samples: int. Captions drawn of each image in it.
         dtype: string. The dtype policy in training.
@@ -129,7 +129,7 @@ class CaptionerRecipe:
         """Third stage, from an earlier one's preset. Returns whether it is done."""
         keras.utils.set_random_seed(self.seed + 2)
         captioner = load_preset(ImageCaptioningModel, preset)
-        captioner.image_encoder.trainable = False
+        captioner.image_encoder.trainable = True
         model = self._on_features(captioner)
         sequence = SelfCriticalSequence(
             FeatureSequence(caches[0], model.preprocessor, self.batch_size, seed=self.seed + 2),
