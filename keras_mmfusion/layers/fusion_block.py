@@ -293,7 +293,10 @@ class FusionBlock(MultimodalLayer):
 
     def _shares(self, values, present):
         if self.strategy != "hybrid":
-            return self.rule.shares(*self._rule_inputs(values, present))
+            shares = self.rule.shares(*self._rule_inputs(values, present))
+            # A rule that was given may have the modalities in another order.
+            order = [self.rule.modalities.index(name) for name in self.modalities]
+            return ops.take(shares, order, axis=1)
         return leave_one_out(
             lambda mask: masked_mean(*self._fuse(values, list(mask.values()))),
             dict(zip(self.modalities, present, strict=True)),

@@ -31,6 +31,7 @@ class TransformerBlock(keras.layers.Layer):
         mask: bool tensor `(batch, tokens)`, of self-attention: masked tokens are not attended
             to, and their own rows of the output are of no use.
         context_mask: bool tensor `(batch, context_tokens)`.
+        use_causal_mask: bool. Whether a token attends to itself and earlier ones only.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -107,7 +108,15 @@ class TransformerBlock(keras.layers.Layer):
         dense.build((None, dim))
         return dense
 
-    def call(self, x, context=None, mask=None, context_mask=None, training=None):
+    def call(
+        self,
+        x,
+        context=None,
+        mask=None,
+        context_mask=None,
+        use_causal_mask=False,
+        training=None,
+    ):
         if (context is None) != (self.context_norm is None):
             raise ValueError(
                 "TransformerBlock: `context` must be given in every call if it was when the block "
@@ -119,6 +128,7 @@ class TransformerBlock(keras.layers.Layer):
             query,
             keys,
             value_mask=mask if context is None else context_mask,
+            use_causal_mask=use_causal_mask,
             training=training,
         )
         x = x + self._branch(attended, "attention_gate", training)

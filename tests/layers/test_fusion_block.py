@@ -20,7 +20,7 @@ from layers.fusion.token_references import (
 )
 
 from keras_mmfusion.layers import FusionBlock
-from keras_mmfusion.layers.fusion import GatedFusion, WeightedSumFusion
+from keras_mmfusion.layers.fusion import ConcatFusion, GatedFusion, WeightedSumFusion
 from keras_mmfusion.layers.fusion.rule_names import RULE_NAMES
 
 NUM_OUTPUTS = 3
@@ -174,6 +174,39 @@ def test_optional_inputs_also_after_saving(strategy, placeholders, tmp_path):
     np.testing.assert_allclose(to_numpy(loaded(INPUTS)), to_numpy(layer(INPUTS)), atol=1e-5)
 
 
+@pytest.mark.parametrize("strategy", ["early", "late"])
+def test_fit_and_predict_without_a_modality(strategy):
+    layer = make(strategy)
+    inputs = {name: keras.Input(SHAPES[name][1:], name=name, optional=True) for name in NAMES}
+    model = keras.Model(inputs, layer(inputs))
+    model.compile("sgd", "mse", jit_compile=False)
+    without = {**INPUTS, "text": None}
+    expected = to_numpy(layer(without))
+    np.testing.assert_allclose(model.predict(without, verbose=0), expected, atol=1e-5)
+    kernels = {name: p.kernel for name, p in zip(NAMES, layer.projection.projections, strict=True)}
+    before = {name: to_numpy(kernel) for name, kernel in kernels.items()}
+    model.fit(without, np.zeros_like(expected), verbose=0)
+    for name, kernel in kernels.items():
+        assert np.isfinite(to_numpy(kernel)).all()
+        assert np.any(to_numpy(kernel) != before[name]) == (name != "text")
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+def test_missing_modalities_after_export(tmp_path):
+    import tensorflow as tf
+
+    layer = make("hybrid_decisions", num_stages=1, placeholders=True)
+    inputs = {name: keras.Input((None, DIMS[name]), name=name) for name in NAMES}
+    masks = {name: keras.Input((None,), dtype="bool", name=f"{name}_mask") for name in NAMES}
+    model = keras.Model([inputs, masks], layer(inputs, mask=masks))
+    model.export(tmp_path, verbose=False)
+    loaded = tf.saved_model.load(tmp_path)
+    expected = to_numpy(layer(INPUTS, mask=MASK))
+    nan = {name: np.where(MASK[name][..., None], x, np.nan) for name, x in INPUTS.items()}
+    for given in (INPUTS, nan):
+        np.testing.assert_allclose(to_numpy(loaded.serve([given, MASK])), expected, atol=1e-5)
+
+
 @each_strategy
 def test_the_order_of_samples_tokens_and_modalities_does_not_matter(strategy):
     layer = make(strategy, combine="sum")
@@ -198,6 +231,14 @@ def test_a_rule_with_settings_of_its_own():
     clone = FusionBlock.from_config(layer.get_config())
     assert clone.rule is not rule and clone.rule.per_sample
     np.testing.assert_allclose(to_numpy(shares)[3], 0)
+
+
+@pytest.mark.parametrize("rule_class", [WeightedSumFusion, ConcatFusion])
+def test_shares_are_in_the_order_of_the_block(rule_class):
+    layer = FusionBlock(NAMES, "early", rule_class(NAMES[::-1], 8), **SMALL)
+    alone = {name: np.full(4, name == "audio") for name in NAMES}
+    _, shares = layer(INPUTS, mask=alone, return_shares=True)
+    np.testing.assert_allclose(to_numpy(shares), [[0, 0, 1]] * 4, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 import keras
-import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_transformer import CrossModalTransformer
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.sinusoidal_positions import with_positions
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -80,7 +80,7 @@ class MulTFusion(TransformerFusion):
 
     def combine(self, values, present):
         tokens = [
-            _with_positions(apply_to_rows(project, value))
+            with_positions(apply_to_rows(project, value))
             for project, value in zip(self.projections, values, strict=True)
         ]
         fused = []
@@ -93,15 +93,3 @@ class MulTFusion(TransformerFusion):
             joined = self.selfs[m](ops.concatenate(read, axis=-1), mask=present[m])
             fused.append(apply_to_rows(self.outputs[m], joined))
         return ops.concatenate(fused, axis=1), ops.concatenate(present, axis=1)
-
-
-def _with_positions(tokens):
-    """Sinusoidal positions added: sines in the even dims, cosines in the odd ones."""
-    count, dim = ops.shape(tokens)[1], tokens.shape[-1]
-    even = np.arange(dim) // 2 * 2
-    rates = (10000.0 ** (-even / dim)).astype("float32")
-    # A cosine is a sine a quarter turn later; in float32, which long sequences need.
-    phases = np.where(np.arange(dim) % 2, np.pi / 2, 0).astype("float32")
-    positions = ops.expand_dims(ops.cast(ops.arange(count), "float32"), 1)
-    angles = ops.add(ops.multiply(positions, rates), phases)
-    return tokens + ops.cast(ops.sin(angles), tokens.dtype)
