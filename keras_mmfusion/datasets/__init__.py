@@ -8,12 +8,16 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "CaptionPairs": "caption_pairs",
         "CaptionSequence": "caption_sequence",
+        "LabeledGraph": "labeled_graph",
+        "SentimentUtterances": "cmu_mosi",
         "caption_dataset": "caption_pipeline",
         "flickr8k": "flickr8k_captions",
         "image_caption_pairs": "image_caption_table",
         "read_caption_folder": "caption_folder",
+        "read_cmu_mosi": "cmu_mosi",
         "read_coco_captions": "coco_captions",
         "read_flickr8k": "flickr8k_captions",
         "read_image_caption_pairs": "image_caption_table",
+        "read_planetoid": "planetoid",
     },
 )

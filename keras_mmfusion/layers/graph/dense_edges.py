@@ -65,6 +65,8 @@ class DenseEdges:
         """The largest `x_source(e)`, dim by dim, over the edges into each target, zeros without."""
         exists = ops.expand_dims(ops.not_equal(self.weight, 0), -1)
         messages = ops.where(exists, ops.cast(self.from_sources(x), "float32"), LOWEST)
+        if 0 in messages.shape:  # The backends differ in what the maximum of nothing is.
+            return ops.zeros((*ops.shape(messages)[:2], x.shape[-1]), x.dtype)
         top = ops.max(messages, axis=2, initial=LOWEST)
         return ops.cast(ops.where(ops.any(exists, axis=2), top, 0), x.dtype)
 

@@ -1,0 +1,156 @@
+"""What a pickle may hold, and that nothing that it names is run."""
+
+import builtins
+import os
+import pickle
+import subprocess
+
+import numpy as np
+import pytest
+from datasets.planetoid_files import pickled_array, pickled_graph, pickled_matrix, pickled_parts
+
+from keras_mmfusion.datasets.array_unpickler import read_array_pickle
+
+MATRIX = np.array([[0, 2, 0], [0, 0, 0], [1, 0, 3]], "float32")
+
+
+def read(tmp_path, content):
+    path = tmp_path / "array.pickle"
+    path.write_bytes(content)
+    return read_array_pickle(path)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64", "uint8"])
+def test_arrays_of_python_2(tmp_path, dtype):
+    array = np.arange(6, dtype=dtype).reshape(2, 3)
+    found = read(tmp_path, pickled_array(array))
+    np.testing.assert_array_equal(found, array)
+    assert found.dtype == dtype
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+@pytest.mark.parametrize("array", [MATRIX, np.asfortranarray(MATRIX), MATRIX.astype(">f8")])
+def test_arrays_of_python_3(tmp_path, protocol, array):
+    np.testing.assert_array_equal(read(tmp_path, pickle.dumps(array, protocol)), array)
+
+
+def test_sparse_matrices(tmp_path):
+    np.testing.assert_array_equal(read(tmp_path, pickled_matrix(MATRIX)), MATRIX)
+
+
+def test_scipy_s_own_matrices(tmp_path):
+    sparse = pytest.importorskip("scipy.sparse", reason="SciPy is not installed")
+    content = pickle.dumps(sparse.csr_matrix(MATRIX), protocol=4)
+    np.testing.assert_array_equal(read(tmp_path, content), MATRIX)
+
+
+def test_dicts_of_lists(tmp_path):
+    assert read(tmp_path, pickled_graph({0: [1, 2], 1: [], 2: [0]})) == {0: [1, 2], 1: [], 2: [0]}
+
+
+class Call:
+    """Pickles as a call of a function."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (os.system, ("touch called",)),
+        (subprocess.run, (["touch", "called"],)),
+        (eval, ("open('called', 'w')",)),
+        (open, ("called", "w")),
+        (getattr, (os, "system")),
+        (np.save, ("called.npy", 1)),
+        (np.memmap, ("called", "uint8", "w+", 0, 1)),
+        (builtins.bytearray, (10,)),
+    ],
+)
+@pytest.mark.parametrize("protocol", [0, 2, 4])
+def test_a_function_is_not_called(tmp_path, monkeypatch, function, arguments, protocol):
+    monkeypatch.chdir(tmp_path)
+    if function is getattr:
+        content = b"cbuiltins\ngetattr\n(cos\nsystem\nS'__call__'\ntR(S'touch called'\ntR."
+    else:
+        content = pickle.dumps(Call(function, *arguments), protocol)
+    with pytest.raises(ValueError, match="is no pickle of arrays: it names .*no place in data"):
+        read(tmp_path, content)
+    assert not list(tmp_path.glob("called*"))
+
+
+def test_a_function_behind_a_name_that_is_known_is_not_called(tmp_path):
+    for content in (
+        b"cnumpy.core.multiarray\n_reconstruct.__globals__\n.",
+        b"\x80\x04\x8c\x05numpy\x8c\x15ndarray.__reduce_ex__\x93.",
+        b"\x80\x04\x8c\x0bcollections\x8c\x17defaultdict.__class__.x\x93.",
+    ):
+        with pytest.raises(ValueError, match="no place in data"):
+            read(tmp_path, content)
+
+
+def test_no_memory_for_what_is_not_in_the_file(tmp_path):
+    array = pickled_array(np.zeros((2, 3), "float32"))
+    for shape in (b"(I2\nI3000000000\nt", b"(I-2\nI-3\nt", b"(I2\nF3.0\nt"):
+        with pytest.raises(ValueError, match="an array of"):
+            read(tmp_path, array.replace(b"(I2\nI3\nt", shape))
+    # The shape that `_reconstruct` is called with is not made either.
+    huge = array.replace(b"(I0\ntS'b'", b"(I9000000000000000\ntS'b'")
+    assert read(tmp_path, huge).shape == (2, 3)
+
+
+@pytest.mark.parametrize("code", ["O8", "S4", "U4", "V8", "M8", "x", "f16"])
+def test_arrays_of_anything_but_numbers(tmp_path, code):
+    content = pickled_array(np.zeros(2, "float64")).replace(b"S'f8'", f"S'{code}'".encode())
+    with pytest.raises(ValueError, match="which are no numbers"):
+        read(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"indices": np.array([1, 0, 3], "int32")},
+        {"indices": np.array([1, 0, -1], "int32")},
+        {"indptr": np.array([0, 1, 1, 4], "int32")},
+        {"indptr": np.array([0, 2, 1, 3], "int32")},
+        {"indptr": np.array([0, 1, 3], "int32")},
+        {"indptr": np.array([1, 1, 1, 3], "int32")},
+        {"data": np.ones(2, "float32")},
+        {"data": np.ones((3, 1), "float32")},
+    ],
+)
+def test_sparse_matrices_whose_parts_do_not_fit(tmp_path, changes):
+    parts = {
+        "data": np.ones(3, "float32"),
+        "indices": np.array([1, 0, 2], "int32"),
+        "indptr": np.array([0, 1, 1, 3], "int32"),
+    }
+    assert read(tmp_path, pickled_parts((3, 3), parts)).sum() == 3
+    with pytest.raises(ValueError, match="whose parts do not fit"):
+        read(tmp_path, pickled_parts((3, 3), {**parts, **changes}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"text",
+        pickled_array(MATRIX)[:-20],
+        b"I1\nI2\nb.",
+        b"S'a name'\nQ.",  # A persistent id.
+        b"\x80\x02cscipy.sparse.csr\ncsr_matrix\n)\x81.",  # No state.
+        b"\x80\x02cnumpy\nndarray\n)\x81(I1\ntb.",  # A state of another kind.
+    ],
+)
+def test_files_that_are_no_pickles(tmp_path, content):
+    with pytest.raises(ValueError, match="is no pickle of arrays"):
+        read(tmp_path, content)
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        read_array_pickle(tmp_path / "nothing")

@@ -1,0 +1,103 @@
+import os
+import pathlib
+
+import numpy as np
+import pytest
+from datasets.planetoid_files import (
+    pickled_array,
+    pickled_graph,
+    pickled_matrix,
+    small_graph,
+    write_planetoid,
+)
+
+from keras_mmfusion.datasets import LabeledGraph, read_planetoid
+
+
+def test_a_citation_graph(tmp_path):
+    data = read_planetoid(write_planetoid(tmp_path), "tiny")
+    features, labels, _ = small_graph()
+    np.testing.assert_array_equal(data.node_features, features)
+    assert data.node_features.dtype == "float32"
+    np.testing.assert_array_equal(data.labels, labels)
+    assert data.num_classes == 3
+    np.testing.assert_array_equal(data.train_nodes, [0, 1, 2])
+    np.testing.assert_array_equal(data.validation_nodes, [3, 4, 5])
+    np.testing.assert_array_equal(data.test_nodes, [6, 7, 9])
+    pairs = {(node, (node + 1) % 7) for node in range(7)} | {(7, 0), (9, 2)}
+    assert sorted(map(tuple, data.edge_index.T.tolist())) == sorted(
+        pairs | {(target, source) for source, target in pairs}
+    )
+
+
+def test_missing_files(tmp_path):
+    (write_planetoid(tmp_path) / "ind.tiny.tx").unlink()
+    with pytest.raises(ValueError, match=r"`data_dir` must have .*Missing: ind\.tiny\.tx\."):
+        read_planetoid(tmp_path, "tiny")
+
+
+@pytest.mark.parametrize(
+    ("part", "content", "message"),
+    [
+        ("x", pickled_matrix(np.ones((3, 5), "float32")), "do not fit each other"),
+        ("ty", pickled_array(np.ones((2, 3), "int32")), "do not fit each other"),
+        ("ally", pickled_array(np.ones(6, "int32")), "do not fit each other"),
+        ("ally", pickled_graph({}), "do not fit each other"),
+        ("graph", pickled_graph({0: [1], 2: [0]}), "a dict with a key for each node"),
+        ("graph", pickled_array(np.ones(10)), "a dict with a key for each node"),
+        ("graph", pickled_graph({i: [10] for i in range(10)}), "lists of nodes from 0 to 9"),
+        ("graph", pickled_graph({i: [-1] for i in range(10)}), "lists of nodes from 0 to 9"),
+        ("test.index", b"6\n7\n10\n", "3 different nodes from 6 to 9"),
+        ("test.index", b"6\n7\n7\n", "3 different nodes from 6 to 9"),
+        ("test.index", b"5\n6\n7\n", "3 different nodes from 6 to 9"),
+        ("test.index", b"6\n7\n", "3 different nodes from 6 to 9"),
+        ("test.index", b"six\n", "an index on each line"),
+    ],
+)
+def test_files_that_do_not_fit(tmp_path, part, content, message):
+    (write_planetoid(tmp_path) / f"ind.tiny.{part}").write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_planetoid(tmp_path, "tiny")
+
+
+@pytest.mark.shared_data
+def test_cora():
+    folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
+    if folder is None:
+        pytest.skip("KERAS_MMFUSION_TEST_DATA is not set")
+    data = read_planetoid(pathlib.Path(folder) / "planetoid", "cora")
+    assert data.node_features.shape == (2708, 1433)
+    assert data.edge_index.shape == (2, 10556)
+    assert np.bincount(data.labels).tolist() == [351, 217, 418, 818, 426, 298, 180]
+    splits = data.train_nodes, data.validation_nodes, data.test_nodes
+    assert [len(split) for split in splits] == [140, 500, 1000]
+
+
+def labeled(**changes):
+    parts = {
+        "node_features": np.ones((4, 2), "float32"),
+        "edge_index": np.array([[0, 1], [1, 0]]),
+        "labels": np.array([0, 1, 1, -1]),
+        "train_nodes": np.array([0]),
+        "validation_nodes": np.array([1]),
+        "test_nodes": np.array([2]),
+    }
+    return LabeledGraph(**{**parts, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"node_features": np.ones(4)}, "`node_features` must have 2 axes"),
+        ({"labels": np.zeros(3, int)}, "`labels` must have 1 axes, the first of 4 nodes"),
+        ({"edge_index": np.zeros((3, 2), int)}, r"`edge_index` must have the shape \(2, edges\)"),
+        ({"edge_index": np.array([[0], [4]])}, r"`edge_index` must be in \[0, 4\)"),
+        ({"test_nodes": np.array([-1])}, r"`test_nodes` must be in \[0, 4\)"),
+        ({"test_nodes": np.array([0])}, "must not overlap"),
+        ({"test_nodes": np.array([3])}, "`labels` must have a class for each node of a split"),
+    ],
+)
+def test_labeled_graphs_that_do_not_fit(changes, message):
+    assert labeled().num_classes == 2
+    with pytest.raises(ValueError, match=message):
+        labeled(**changes)
