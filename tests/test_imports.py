@@ -53,7 +53,9 @@ def test_importing_a_package_loads_nothing_heavy(package):
     assert heavy_modules(f"import {package}") == []
 
 
-@pytest.mark.parametrize("command", ["", "caption ", "train captioner ", "zoo "])
+@pytest.mark.parametrize(
+    "command", ["", "caption ", "export captioner ", "train captioner ", "zoo "]
+)
 def test_help_loads_nothing_heavy(command):
     lines = (
         "from keras_mmfusion.cli.main import main",

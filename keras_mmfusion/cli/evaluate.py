@@ -41,26 +41,70 @@ def captioner(
     ] = None,
 ):
     """Score an image captioner against the captions that people wrote: corpus scores."""
-    from keras_mmfusion.datasets.caption_folder import read_caption_folder
     from keras_mmfusion.metrics.caption_scores import check_metrics
 
     # What can be wrong with the arguments, before TensorFlow is imported.
     check_metrics(metric)
-    pairs = read_caption_folder(data, split)
-    if limit is not None:
-        pairs = pairs.take(limit)
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
+    pairs = _read_pairs(data, split, limit, json_file)
 
     import_keras()
-    from keras_mmfusion.cli.run_protocol import machine, versions
     from keras_mmfusion.models.captioning.caption_evaluation import evaluate_captioner
     from keras_mmfusion.zoo import captioner as load_captioner
-    from keras_mmfusion.zoo.presets import preset_fingerprint
 
     results = evaluate_captioner(
-        load_captioner(preset), pairs, beams, length_penalty, metric, batch_size, _progress
+        load_captioner(preset),
+        pairs,
+        beams,
+        length_penalty,
+        metric,
+        batch_size,
+        _progress("Captioning"),
     )
+    _report(results, preset, data, split, limit, json_file)
+
+
+@app.command()
+def retrieval(
+    data: Annotated[
+        pathlib.Path, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
+    ],
+    split: Annotated[str, typer.Option(help="A split's name, or a file of image names.")],
+    preset: Annotated[
+        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
+    ] = "image_text_flickr8k",
+    limit: Annotated[int | None, typer.Option(min=1, help="Take only the first images.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Images embedded together.")] = 32,
+    json_file: Annotated[
+        pathlib.Path | None,
+        typer.Option("--json", help="Write metrics, protocol and every sample to this file."),
+    ] = None,
+):
+    """Score a model of photos and sentences: recall and median rank, in both directions."""
+    pairs = _read_pairs(data, split, limit, json_file)
+
+    import_keras()
+    from keras_mmfusion.models.retrieval.retrieval_evaluation import evaluate_retrieval
+    from keras_mmfusion.zoo import embedder
+
+    results = evaluate_retrieval(embedder(preset), pairs, batch_size, _progress("Embedding"))
+    _report(results, preset, data, split, limit, json_file)
+
+
+def _read_pairs(data, split, limit, json_file):
+    """The images and captions to score on, once it is sure that the results can be written."""
+    from keras_mmfusion.datasets.caption_folder import read_caption_folder
+
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
+    pairs = read_caption_folder(data, split)
+    return pairs if limit is None else pairs.take(limit)
+
+
+def _report(results, preset, data, split, limit, json_file):
+    """Prints the metrics, and writes everything with its whole protocol."""
+    from keras_mmfusion.cli.run_protocol import machine, versions
+    from keras_mmfusion.zoo.presets import preset_fingerprint
+
     is_folder = pathlib.Path(preset).is_dir()
     results["protocol"] = {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
@@ -72,17 +116,23 @@ def captioner(
         "versions": versions(),
         "machine": machine(),
     }
+    width = max(15, *map(len, results["metrics"]))
     for name, value in results["metrics"].items():
-        typer.echo(f"{name:15} {value:.4f}")
+        typer.echo(f"{name:{width}} {value:.4f}")
     if json_file is not None:
         _write_json(results, json_file)
 
 
-def _progress(images):
-    from rich.console import Console
-    from rich.progress import track
+def _progress(description):
+    """A function that passes images on and shows how far it is."""
 
-    return track(images, description="Captioning", console=Console(stderr=True))
+    def progress(images):
+        from rich.console import Console
+        from rich.progress import track
+
+        return track(images, description=description, console=Console(stderr=True))
+
+    return progress
 
 
 def _write_json(results, path):

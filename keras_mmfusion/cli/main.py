@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import typer.core
 
-from keras_mmfusion.cli import caption, evaluate, score, train, zoo
+from keras_mmfusion.cli import caption, evaluate, export, score, search, train, zoo
 
 
 class Commands(typer.core.TyperGroup):
@@ -43,7 +43,9 @@ def mmfusion(
 
 app.command()(caption.caption)
 app.add_typer(evaluate.app, name="evaluate")
+app.add_typer(export.app, name="export")
 app.command()(score.score)
+app.command()(search.search)
 app.add_typer(train.app, name="train")
 app.add_typer(zoo.app, name="zoo")
 

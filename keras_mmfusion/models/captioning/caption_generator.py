@@ -73,13 +73,7 @@ class CaptionGenerator:
                 "`generate` needs a preprocessor, for its tokenizer and image size. Set "
                 "`model.preprocessor = CaptioningPreprocessor(...)`, or use `generate_tokens`."
             )
-        limit = model.preprocessor.sequence_length
-        max_length = limit if max_length is None else max_length
-        if max_length > limit:
-            raise ValueError(
-                f"`max_length` must be at most {limit}, the preprocessor's sequence length. "
-                f"Received: {max_length}"
-            )
+        max_length = model.preprocessor.checked_max_length(max_length)
         if hypotheses < 1 or (not sample and hypotheses > beams):
             raise ValueError(
                 "`hypotheses` must be at least 1 and, in a search, at most `beams`. Received: "
@@ -121,7 +115,7 @@ class CaptionGenerator:
         image_tokens = images if encoded else self._encode(images)
         search = self._function(
             (settings, special),
-            _SearchFunction(self.model, settings, special),
+            SearchFunction(self.model, settings, special),
             self.model.jit_compile_search,
         )
         inputs = (image_tokens,) if noise is None else (image_tokens, noise)
@@ -202,7 +196,7 @@ class _EncodeFunction:
 
 
 @dataclasses.dataclass(frozen=True)
-class _SearchFunction:
+class SearchFunction:
     model: keras.Model
     settings: DecodingSettings
     special: SpecialTokens

@@ -93,7 +93,7 @@ class CaptioningPreprocessor(Preprocessor):
                 f"Received: {type(y)}"
             )
         images = self.generate_preprocess(x["images"])
-        pack = self._pack_tensor if self._use_tf_workflow() else self.pack_captions
+        pack = self.pack_captions_tensor if self._use_tf_workflow() else self.pack_captions
         inputs, targets, weights = pack(x["captions"], sample_weight)
         return {"images": images, "captions": inputs}, targets, weights
 
@@ -121,6 +121,17 @@ class CaptioningPreprocessor(Preprocessor):
     def generate_postprocess(self, token_ids):
         """Turns generated ids `(..., length)` into strings `(...)`, cut at `[END]`."""
         return self.tokenizer.detokenize(token_ids)
+
+    def checked_max_length(self, max_length):
+        """`max_length`, or where it is `None`, the most that there may be."""
+        if max_length is None:
+            return self.sequence_length
+        if max_length > self.sequence_length:
+            raise ValueError(
+                f"`max_length` must be at most {self.sequence_length}, the preprocessor's sequence "
+                f"length. Received: {max_length}"
+            )
+        return max_length
 
     def special_tokens(self):
         """The ids with a meaning in decoding, as `SpecialTokens`; `[UNK]` is never generated."""
@@ -160,7 +171,8 @@ class CaptioningPreprocessor(Preprocessor):
             weights = weights * given.reshape(given.shape + (1,) * (len(shape) - given.ndim))
         return inputs.reshape(shape), targets.reshape(shape), weights
 
-    def _pack_tensor(self, captions, sample_weight):
+    def pack_captions_tensor(self, captions, sample_weight=None):
+        """The captions' part of a call, by TensorFlow operations: see `pack_captions`."""
         import tensorflow as tf
 
         captions = tf.convert_to_tensor(captions)

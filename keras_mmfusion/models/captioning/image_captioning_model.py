@@ -5,6 +5,7 @@ from keras import ops
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
+from keras_mmfusion.models.captioning.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
@@ -325,6 +326,40 @@ class ImageCaptioningModel(keras_hub.models.Task):
         self.compile(**config)
         if optimizer_built and self.built:
             self.optimizer.build(self.trainable_variables)
+
+    def export(self, folder, **settings):
+        """Writes the next version of a folder that TensorFlow Serving takes: bytes to captions.
+
+        Decoding of the files, search and text are in the graph, of TensorFlow's own operations
+        alone. Signatures, each of batches of any size:
+
+        | signature | takes | returns |
+        |---|---|---|
+        | `serving_default` | `image_bytes`, strings `(batch,)`: files | `captions`, strings `(batch,)`; `scores`, float32 `(batch,)`; `token_ids`, int32 `(batch, max_length)`; `error_codes` |
+        | `caption_pixels` | `images`, float32 `(batch, height, width, 3)`, 0 to 255 | as `serving_default`, but `error_codes` |
+        | `hypotheses` | `image_bytes` | `captions`, `scores`, `token_ids` of all beams, `(batch, beams, ...)`; `error_codes` |
+        | `features` | `image_bytes` | `features`, float32 `(batch, tokens, dim)`; `error_codes` |
+        | `score` | `image_bytes`; `captions`, strings `(batch,)` | `log_probability`, float32 `(batch,)`; `token_ids`, `token_log_probs` `(batch, sequence_length)`; `error_codes` |
+        | `attention` | `image_bytes` | `captions`, `token_ids`, `token_log_probs`; `attention`, float32 `(batch, max_length, image tokens)`; `error_codes` |
+
+        `error_codes`, int32 `(batch,)`: 0 all is well, 1 empty, 2 not a JPEG, PNG, GIF, WebP or
+        BMP, 3 more than 89 million pixels, 4 damaged. Such a row has an empty caption, and the
+        others are as if it were not there.
+
+        Args:
+            folder: string or path. The version goes into its subfolder `1`, the next into `2`;
+                beside the SavedModel there is a `manifest.json`. Nothing is overwritten.
+            **settings: how to decode: `beams`, `length_penalty`, `no_repeat_ngram`, `min_length`,
+                `max_length`, as for `generate`; `manifest`, a dict that the manifest is to hold.
+
+        Returns:
+            The path of the new version.
+
+        Raises:
+            ValueError: if Keras does not run on TensorFlow, if there is no preprocessor, or if a
+                setting is unfit.
+        """  # noqa: E501
+        return export_captioner(self, folder, **settings)
 
     def save_to_preset(self, preset_dir):
         """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""

@@ -195,7 +195,7 @@ class WordTokenizer(Tokenizer):
                 words.append(self.id_to_token(id))
         return " ".join(words)
 
-    def _lookup_tables(self):
+    def lookup_tables(self):
         """The TensorFlow constants, made outside the graph being traced and kept."""
         import tensorflow as tf
 
@@ -214,7 +214,7 @@ class WordTokenizer(Tokenizer):
             return inputs.with_flat_values(self._tokenize_tensor(inputs.flat_values))
         inputs = tf.convert_to_tensor(inputs)
         words = tf.strings.split(standardize_tensor(tf.reshape(inputs, [-1])))
-        table, _ = self._lookup_tables()
+        table, _ = self.lookup_tables()
         ids = words.with_flat_values(table.lookup(words.flat_values))
         if inputs.shape.rank == 0:
             return ids[0]
@@ -228,14 +228,17 @@ class WordTokenizer(Tokenizer):
     def _detokenize_tensor(self, inputs):
         import tensorflow as tf
 
-        _, tokens = self._lookup_tables()
+        _, tokens = self.lookup_tables()
         if isinstance(inputs, tf.RaggedTensor):
             inputs = inputs.to_tensor(default_value=self.pad_token_id)
-        ids = tf.convert_to_tensor(inputs)
+        inputs = tf.convert_to_tensor(inputs)
+        shape = tf.shape(inputs)
+        ids = tf.reshape(inputs, (-1, shape[-1]))
         ended = tf.cumsum(tf.cast(ids == self.end_token_id, "int32"), axis=-1) > 0
         kept = ~ended & (ids >= len(self.special_token_ids))
         words = tf.ragged.boolean_mask(tf.gather(tokens, ids), kept)
-        return tf.strings.reduce_join(words, axis=-1, separator=" ")
+        captions = tf.strings.reduce_join(words, axis=-1, separator=" ")
+        return tf.ensure_shape(tf.reshape(captions, shape[:-1]), inputs.shape[:-1])
 
     def save_assets(self, dir_path):
         """Writes the vocabulary to a folder."""

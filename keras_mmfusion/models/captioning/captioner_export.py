@@ -1,0 +1,185 @@
+"""A captioner as a SavedModel: from raw bytes to captions in one graph."""
+
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.models.captioning.caption_generator import SearchFunction
+from keras_mmfusion.models.captioning.decoding import DecodingSettings
+from keras_mmfusion.models.in_slices import in_slices
+from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
+
+ROWS = 32  # images that the graph holds in memory at once
+
+
+def export_captioner(
+    model,
+    folder,
+    beams=4,
+    length_penalty=0.7,
+    no_repeat_ngram=0,
+    min_length=1,
+    max_length=None,
+    manifest=None,
+):
+    """Writes the next version of a captioner for TensorFlow Serving. See `ImageCaptioningModel`.
+
+    Args:
+        model: `ImageCaptioningModel` with a preprocessor.
+        folder: string or path.
+        beams, length_penalty, no_repeat_ngram, min_length, max_length: as for `generate`.
+        manifest: dict or `None`. What else the manifest is to say.
+
+    Returns:
+        The path of the new version.
+    """
+    import tensorflow as tf
+
+    if model.preprocessor is None:
+        raise ValueError(
+            "`export` needs a preprocessor, for its tokenizer and image size. Set "
+            "`model.preprocessor = CaptioningPreprocessor(...)`."
+        )
+    settings = DecodingSettings(
+        max_length=model.preprocessor.checked_max_length(max_length),
+        min_length=min_length,
+        beams=beams,
+        length_penalty=length_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+    )
+    graph = _CaptionerGraph(model, settings)
+    files = tf.TensorSpec((None,), "string", name="image_bytes")
+    pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")
+    texts = tf.TensorSpec((None,), "string", name="captions")
+    endpoints = {
+        "serving_default": (in_slices(graph.caption_files, ROWS), [files]),
+        "caption_pixels": (in_slices(graph.caption_pixels, ROWS), [pixels]),
+        "hypotheses": (in_slices(graph.hypotheses, ROWS), [files]),
+        "features": (in_slices(graph.features, ROWS), [files]),
+        "score": (in_slices(graph.score, ROWS), [files, texts]),
+        "attention": (in_slices(graph.attention, ROWS), [files]),
+    }
+    manifest = {
+        **(manifest or {}),
+        "model": type(model).__name__,
+        "dtype_policy": model.dtype_policy.name,
+        "decoding": {
+            name: getattr(settings, name)
+            for name in (
+                "beams",
+                "length_penalty",
+                "no_repeat_ngram",
+                "min_length",
+                "max_length",
+            )
+        },
+    }
+    words, _ = model.preprocessor.tokenizer.lookup_tables()
+    return write_saved_model(endpoints, folder, manifest, resources=[words])
+
+
+class _CaptionerGraph:
+    """The functions behind the signatures. In a row that is no image all is empty or 0.
+
+    What several signatures have in common is a function of its own, of which the graph holds one.
+    """
+
+    def __init__(self, model, settings):
+        import tensorflow as tf
+
+        self.model = model
+        self.preprocessor = model.preprocessor
+        self.special = self.preprocessor.special_tokens()
+        files = tf.TensorSpec((None,), "string")
+        images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
+        self._read = traced(self._read_files, [files])
+        self._encode = traced(self._encode_images, [images])
+        tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
+        self._search = traced(SearchFunction(model, settings, self.special), [tokens])
+
+    def caption_files(self, image_bytes):
+        return self._checked(image_bytes, lambda images: self._best(self._find(images)))
+
+    def caption_pixels(self, images):
+        return self._best(self._find(self.preprocessor.generate_preprocess(images)))
+
+    def hypotheses(self, image_bytes):
+        return self._checked(image_bytes, self._find)
+
+    def features(self, image_bytes):
+        return self._checked(image_bytes, lambda images: {"features": self._encode(images)})
+
+    def score(self, image_bytes, captions):
+        inputs, targets, weights = self.preprocessor.pack_captions_tensor(captions)
+
+        def score(images):
+            log_probs, _ = self._log_probs(self._encode(images), inputs, targets)
+            log_probs = log_probs * weights
+            return {
+                "log_probability": ops.sum(log_probs, axis=-1),
+                "token_ids": targets,
+                "token_log_probs": log_probs,
+            }
+
+        return self._checked(image_bytes, score)
+
+    def attention(self, image_bytes):
+        def attend(images):
+            image_tokens = self._encode(images)
+            ids, _ = self._search(image_tokens)
+            ids = ids[:, 0]
+            start = ops.full_like(ids[:, :1], self.special.start)
+            inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
+            log_probs, attention = self._log_probs(image_tokens, inputs, ids)
+            drawn = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
+            return {
+                "captions": self.preprocessor.generate_postprocess(ids),
+                "token_ids": ids,
+                "token_log_probs": log_probs * drawn,
+                "attention": attention * ops.expand_dims(drawn, -1),
+            }
+
+        return self._checked(image_bytes, attend)
+
+    def _read_files(self, image_bytes):
+        return decode_image_tensors(
+            image_bytes,
+            lambda image: self.preprocessor.generate_preprocess(image[None])[0],
+            self.preprocessor.image_size,
+        )
+
+    def _encode_images(self, images):
+        return ops.cast(self.model.encode(images, training=False), "float32")
+
+    def _find(self, images):
+        ids, scores = self._search(self._encode(images))
+        captions = self.preprocessor.generate_postprocess(ids)
+        return {"captions": captions, "scores": scores, "token_ids": ids}
+
+    def _best(self, found):
+        return {name: value[:, 0] for name, value in found.items()}
+
+    def _log_probs(self, image_tokens, inputs, targets):
+        logits, attention = self.model.decode(
+            image_tokens, inputs, return_attention_scores=True, training=False
+        )
+        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+        log_probs = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
+        return ops.squeeze(log_probs, -1), attention
+
+    def _checked(self, image_bytes, function):
+        """What `function` makes of the images, blank where a file is none, and `error_codes`."""
+        import tensorflow as tf
+
+        images, codes = self._read(image_bytes)
+        results = {}
+        for name, value in function(images).items():
+            good = tf.reshape(codes == OK, (-1, *[1] * (len(value.shape) - 1)))
+            results[name] = tf.where(good, value, _blank(value.dtype, name, self.special.pad))
+        return {**results, "error_codes": codes}
+
+
+def _blank(dtype, name, pad):
+    if dtype == "string":
+        return ""
+    return np.array(pad if name == "token_ids" else 0, dtype.as_numpy_dtype)

@@ -1,0 +1,32 @@
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.zoo.manifest import files_of, fingerprint
+
+tf = pytest.importorskip("tensorflow")
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["export", "captioner", *map(str, arguments)])
+
+
+def test_export(tmp_path, captioner_preset):
+    command = run("--preset", captioner_preset, "--out", tmp_path / "served", "--beams", 1)
+    assert command.exit_code == 0, command.output
+    version = tmp_path / "served" / "1"
+    assert command.stdout == f"{version}\n"
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert manifest["preset"] == "captioner_small"
+    assert manifest["preset_hash"] == fingerprint(files_of(captioner_preset))
+    assert manifest["decoding"]["beams"] == 1
+    assert "serving_default" in tf.saved_model.load(version).signatures
+
+
+def test_an_unknown_preset(tmp_path):
+    command = run("--out", tmp_path / "served", "--preset", "captioner_flickr8k_lite9")
+    assert command.exit_code == 2
+    assert "Unknown preset 'captioner_flickr8k_lite9'" in command.stderr
+    assert not (tmp_path / "served").exists()

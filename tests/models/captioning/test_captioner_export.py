@@ -1,0 +1,200 @@
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_captioners import CAPTIONS, enlarge, picture, pictures, small_captioner
+
+from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion.datasets.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
+from keras_mmfusion.models.captioning.captioner_export import ROWS
+
+tf = pytest.importorskip("tensorflow")
+
+
+def encoded(image):
+    buffer = io.BytesIO()
+    Image.fromarray(image).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+FILES = [encoded(image) for image in pictures(9)]
+
+
+@pytest.fixture(scope="module")
+def model():
+    return small_captioner()
+
+
+@pytest.fixture(scope="module")
+def version(model, tmp_path_factory):
+    return model.export(tmp_path_factory.mktemp("captioner"), beams=3, manifest={"preset": "small"})
+
+
+@pytest.fixture(scope="module")
+def signatures(version):
+    # Loaded by TensorFlow alone: no class of the library is asked for.
+    loaded = tf.saved_model.load(version)
+    yield loaded.signatures
+    del loaded
+
+
+def call(signature, **inputs):
+    inputs = {name: tf.constant(value) for name, value in inputs.items()}
+    return {name: value.numpy() for name, value in signature(**inputs).items()}
+
+
+def strings(values):
+    return np.vectorize(bytes.decode, otypes=[object])(values).tolist()
+
+
+def test_captions_are_those_of_generate(model, signatures):
+    found = call(signatures["serving_default"], image_bytes=FILES)
+    expected = model.generate(FILES, beams=3, details=True)
+    assert strings(found["captions"]) == [each.text for each in expected]
+    assert len(set(strings(found["captions"]))) > 1
+    np.testing.assert_allclose(found["scores"], [each.score for each in expected], rtol=1e-4)
+    tokenizer = model.preprocessor.tokenizer
+    assert tokenizer.detokenize(found["token_ids"]) == strings(found["captions"])
+    assert not found["error_codes"].any()
+
+
+def test_pixels(model, signatures):
+    images = np.stack(pictures(3)).astype("float32")
+    found = call(signatures["caption_pixels"], images=images)
+    assert strings(found["captions"]) == model.generate(images, beams=3)
+    assert set(found) == {"captions", "scores", "token_ids"}
+
+
+def test_hypotheses(model, signatures):
+    found = call(signatures["hypotheses"], image_bytes=FILES[:2])
+    assert strings(found["captions"]) == model.generate(FILES[:2], beams=3, hypotheses=3)
+    assert found["scores"].shape == (2, 3)
+    assert found["token_ids"].shape == (2, 3, 8)
+
+
+def test_features(model, signatures):
+    found = call(signatures["features"], image_bytes=FILES[:2])
+    images = model.preprocessor.generate_preprocess([picture("red", 0), picture("green", 5)])
+    np.testing.assert_allclose(found["features"], model.encode(images), atol=1e-5)
+
+
+def test_attention_and_log_probabilities(model, signatures):
+    found = call(signatures["attention"], image_bytes=FILES[:3])
+    expected = model.generate(FILES[:3], beams=3, details=True)
+    assert strings(found["captions"]) == [each.text for each in expected]
+    for row, each in enumerate(expected):
+        count = len(each.tokens)
+        np.testing.assert_allclose(
+            found["token_log_probs"][row, :count], each.token_log_probs, atol=1e-4
+        )
+        np.testing.assert_allclose(
+            found["attention"][row, :count], each.attention.reshape(count, -1), atol=1e-5
+        )
+        assert not found["attention"][row, count:].any()
+
+
+def test_score_of_a_given_caption(model, signatures):
+    best = model.generate(FILES[:3], beams=3, details=True)
+    texts = [each.text for each in best]
+    found = call(signatures["score"], image_bytes=FILES[:3], captions=texts)
+    for row, each in enumerate(best):
+        np.testing.assert_allclose(
+            found["token_log_probs"][row, : len(each.tokens)], each.token_log_probs, atol=1e-4
+        )
+    np.testing.assert_allclose(
+        found["log_probability"], found["token_log_probs"].sum(axis=-1), rtol=1e-5
+    )
+    others = call(signatures["score"], image_bytes=FILES[:3], captions=[CAPTIONS[0]] * 3)
+    assert (others["log_probability"] != found["log_probability"]).any()
+
+
+@pytest.mark.parametrize("count", [0, 1, ROWS, ROWS + 3])
+def test_batches_of_any_size(signatures, count):
+    alone = call(signatures["serving_default"], image_bytes=FILES)
+    files = [FILES[i % len(FILES)] for i in range(count)]
+    found = call(signatures["serving_default"], image_bytes=np.array(files, dtype=object))
+    for name in ("captions", "token_ids"):
+        expected = [alone[name][i % len(FILES)] for i in range(count)]
+        np.testing.assert_array_equal(found[name], np.reshape(expected, found[name].shape))
+
+
+@pytest.mark.parametrize("name", ["serving_default", "hypotheses", "attention", "features"])
+def test_a_file_that_is_no_image_fails_alone(signatures, name):
+    alone = call(signatures[name], image_bytes=[FILES[0], FILES[1]])
+    bad = [b"", b"no image", FILES[0][:60]]
+    found = call(signatures[name], image_bytes=[FILES[0], *bad, FILES[1]])
+    assert found["error_codes"].tolist() == [OK, EMPTY, NOT_AN_IMAGE, DAMAGED, OK]
+    for key, values in found.items():
+        if key == "error_codes":
+            continue
+        if values.dtype.kind == "f":
+            np.testing.assert_allclose(values[[0, 4]], alone[key], atol=1e-5)
+        else:
+            np.testing.assert_array_equal(values[[0, 4]], alone[key])
+        assert not values[1:4].any()  # Empty strings, zeros; the padding's token id is 0.
+
+
+def test_operations_are_tensorflows_own(version):
+    from tensorflow.core.protobuf import saved_model_pb2
+
+    graph = saved_model_pb2.SavedModel.FromString(
+        (version / "saved_model.pb").read_bytes()
+    ).meta_graphs[0]
+    operations = {
+        node.op for function in graph.graph_def.library.function for node in function.node_def
+    }
+    assert "DecodeImage" in operations
+    assert not operations & {"PyFunc", "EagerPyFunc", "PyFuncStateless", "XlaLaunch"}
+    calls_xla = [
+        function.signature.name
+        for function in graph.graph_def.library.function
+        if function.attr["_XlaMustCompile"].b
+    ]
+    assert not calls_xla
+
+
+def test_manifest(version):
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert manifest["preset"] == "small"
+    assert manifest["model"] == "TransformerCaptioner"
+    assert manifest["decoding"]["beams"] == 3
+    assert manifest["signatures"]["serving_default"]["outputs"]["token_ids"] == {
+        "dtype": "int32",
+        "shape": [None, 8],
+    }
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
+def test_half_precision(dtype, tmp_path):
+    model = small_captioner(dtype=dtype)
+    loaded = tf.saved_model.load(model.export(tmp_path, beams=2))
+    found = call(loaded.signatures["serving_default"], image_bytes=FILES)
+    expected = model.generate(FILES, beams=2, details=True)
+    # Rounding in another order may let near ties change places; the likelihood stays.
+    np.testing.assert_allclose(
+        found["scores"], [each.score for each in expected], atol=0.05, rtol=0.05
+    )
+    same = [a == b.text for a, b in zip(strings(found["captions"]), expected, strict=True)]
+    assert np.mean(same) >= 0.6
+
+
+def test_the_captioner_of_the_sketch(tmp_path):
+    model = small_captioner(ImageCaptioningModel)
+    enlarge(model)
+    loaded = tf.saved_model.load(model.export(tmp_path, beams=1, max_length=6))
+    found = call(loaded.signatures["serving_default"], image_bytes=FILES[:3])
+    assert strings(found["captions"]) == model.generate(FILES[:3], beams=1, max_length=6)
+    assert found["token_ids"].shape == (3, 6)
+
+
+def test_what_cannot_be_exported(model, tmp_path):
+    with pytest.raises(ValueError, match="`max_length` must be at most 8"):
+        model.export(tmp_path, max_length=9)
+    with pytest.raises(ValueError, match="`beams` must be an integer >= 1"):
+        model.export(tmp_path, beams=0)
+    without = TransformerCaptioner(model.image_encoder, model.text_decoder, preprocessor=None)
+    with pytest.raises(ValueError, match="`export` needs a preprocessor"):
+        without.export(tmp_path)
+    assert list(tmp_path.iterdir()) == []

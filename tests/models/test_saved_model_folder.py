@@ -1,0 +1,97 @@
+import hashlib
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion.models.saved_model_folder import signatures, versions, write_saved_model
+
+tf = pytest.importorskip("tensorflow")
+
+SPEC = [tf.TensorSpec((None,), "float32", name="x")]
+
+
+def double(x):
+    return {"y": 2 * x}
+
+
+def write(folder, function=double, **manifest):
+    return write_saved_model({"serving_default": (function, SPEC)}, folder, manifest)
+
+
+def test_versions_follow_each_other(tmp_path):
+    folder = tmp_path / "models" / "doubler"
+    assert [write(folder) for _ in range(2)] == [folder / "1", folder / "2"]
+    (folder / "41").mkdir()
+    (folder / "notes").mkdir()
+    assert write(folder) == folder / "42"
+    assert versions(folder) == [1, 2, 41, 42]
+    assert {each.name for each in folder.iterdir()} == {"1", "2", "41", "42", "notes"}
+
+
+def test_an_earlier_version_stays_as_it_was(tmp_path):
+    first = write(tmp_path)
+    before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    write(tmp_path, lambda x: {"y": 3 * x})
+    after = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
+    assert before == after
+
+
+def test_a_failure_leaves_nothing(tmp_path):
+    def fails(x):
+        raise ValueError("no such thing")
+
+    with pytest.raises(ValueError, match="no such thing"):
+        write(tmp_path, fails)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_writers_take_different_numbers(tmp_path, monkeypatch):
+    # The other writer takes number 1 after this one has looked for it.
+    module = "keras_mmfusion.models.saved_model_folder.versions"
+
+    def outrun(folder):
+        found = versions(folder)
+        if not found:
+            (folder / "1").mkdir()
+            (folder / "1" / "saved_model.pb").touch()
+        return found
+
+    monkeypatch.setattr(module, outrun)
+    assert write(tmp_path) == tmp_path / "2"
+
+
+def test_manifest(tmp_path):
+    version = write(tmp_path, preset="some preset")
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert manifest["preset"] == "some preset"
+    assert manifest["software"]["tensorflow"] == tf.__version__
+    assert manifest["signatures"] == signatures(version)
+    assert manifest["signatures"]["serving_default"] == {
+        "inputs": {"x": {"dtype": "float32", "shape": [None]}},
+        "outputs": {"y": {"dtype": "float32", "shape": [None]}},
+    }
+    files = {path.relative_to(version).as_posix() for path in version.rglob("*") if path.is_file()}
+    assert set(manifest["sha256"]) == files - {"manifest.json"}
+    content = (version / "saved_model.pb").read_bytes()
+    assert manifest["sha256"]["saved_model.pb"] == hashlib.sha256(content).hexdigest()
+
+
+def test_what_is_written_runs(tmp_path):
+    signature = tf.saved_model.load(write(tmp_path)).signatures["serving_default"]
+    np.testing.assert_array_equal(signature(x=tf.constant([1.0, 2.0]))["y"], [2, 4])
+
+
+def test_a_file_in_the_folders_place(tmp_path):
+    path = tmp_path / "model"
+    path.touch()
+    with pytest.raises(ValueError, match="`folder` must be a folder"):
+        write(path)
+
+
+def test_another_backend(tmp_path, monkeypatch):
+    monkeypatch.setattr(keras.config, "backend", lambda: "torch")
+    with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
+        write(tmp_path / "model")
+    assert not (tmp_path / "model").exists()

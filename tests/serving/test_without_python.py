@@ -1,0 +1,79 @@
+"""The exported captioner, run by a C++ program on files from disk."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_mmfusion.zoo import captioner
+
+tf = pytest.importorskip("tensorflow")
+
+TESTS = Path(__file__).resolve().parents[1]
+COMPILER = shutil.which("g++")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    if COMPILER is None:
+        pytest.skip("needs g++")
+    binary = tmp_path_factory.mktemp("program") / "caption_files"
+    library = tf.sysconfig.get_lib()
+    subprocess.run(
+        [COMPILER, "-w", str(Path(__file__).with_name("caption_files.cc")), "-o", str(binary)]
+        + tf.sysconfig.get_compile_flags()
+        # What runs the graph registers itself: the linker sees nobody ask for it.
+        + ["-Wl,--no-as-needed", f"-L{library}", f"-Wl,-rpath,{library}"]
+        + ["-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"],
+        check=True,
+        timeout=600,
+    )
+    return binary
+
+
+def write_photos(folder, count=50):
+    """Crops of a photo, in all formats and of all sizes; returns their paths."""
+    photo = Image.open(TESTS / "data" / "photo.jpg").convert("RGB")
+    rng = np.random.default_rng(0)
+    paths = []
+    for index in range(count):
+        # Lossless but for the photo itself: builds of libjpeg round in different ways.
+        suffix = ("png", "bmp", "webp")[index % 3]
+        left, top = rng.integers(0, np.array(photo.size) // 2)
+        width, height = rng.integers(40, np.array(photo.size) // 2)
+        paths.append(str(folder / f"{index}.{suffix}"))
+        crop = photo.crop((left, top, left + width, top + height))
+        crop.save(paths[-1], **({"lossless": True} if suffix == "webp" else {}))
+    return [*paths, str(TESTS / "data" / "photo.jpg")]
+
+
+def test_the_captions_are_those_of_generate(program, tmp_path):
+    photos = write_photos(tmp_path)
+    text, empty = tmp_path / "text.jpg", tmp_path / "empty.jpg"
+    text.write_text("no image")
+    empty.touch()
+    model = captioner()
+    version = model.export(tmp_path / "model")
+    run = subprocess.run(
+        [program, version, photos[0], text, empty, *photos[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
+    lines = [line.split("\t") for line in run.stdout.splitlines()]
+    assert lines[1:3] == [["2", ""], ["1", ""]]
+    found = [caption for code, caption in [lines[0], *lines[3:]]]
+    assert found == model.generate(photos)
+    assert len(set(found)) > 5
+
+
+def test_a_folder_that_is_no_model(program, tmp_path):
+    run = subprocess.run([program, tmp_path], capture_output=True, text=True, timeout=600)
+    assert run.returncode == 1
+    assert "NOT_FOUND" in run.stderr
