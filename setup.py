@@ -9,6 +9,7 @@ EXTRAS = {
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "hub": ["huggingface-hub>=2.4"],
+    "serving": ["tensorflow-serving-api>=2.21"],
     "tensorboard": ["tensorboardX>=2.6.5"],
     "torch": ["torch>=2.13"],
     "jax": ["jax>=0.10.2"],
@@ -29,6 +30,7 @@ EXTRAS = {
         "nltk>=3.10.4",
         "pytest>=9.2",
         "ruff>=0.17.6",
+        "tensorflow-serving-api>=2.21",
         "tensorboardX>=2.6.5",
     ],
 }

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "layers": "",
         "metrics": "",
         "models": "",
+        "serving": "",
         "zoo": "",
     },
 )

@@ -8,10 +8,12 @@ import shutil
 
 import keras
 
+from keras_mmfusion.models.warmup_requests import write_warmup_requests
+
 MANIFEST = "manifest.json"
 
 
-def write_saved_model(endpoints, folder, manifest, resources=()):
+def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
     """Writes the next version of a model into a folder, whole or not at all.
 
     Args:
@@ -21,6 +23,7 @@ def write_saved_model(endpoints, folder, manifest, resources=()):
         manifest: dict for JSON: what is to be known of the model. Signatures, files with their
             SHA-256 and versions of the software are added.
         resources: sequence of the lookup tables that the functions use; variables are found.
+        warmup: sequence of (signature, dict of inputs): requests that a server is to run first.
 
     Returns:
         The path of the new version.
@@ -43,6 +46,7 @@ def write_saved_model(endpoints, folder, manifest, resources=()):
         for name, (function, specs) in endpoints.items():
             archive.add_endpoint(name, _calling(traced(function, specs)), specs)
         archive.write_out(str(scratch), verbose=False)
+        write_warmup_requests(scratch, warmup)
         _write_manifest(scratch, manifest)
         return _take_next_number(scratch, folder)
     finally:

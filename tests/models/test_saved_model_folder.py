@@ -78,6 +78,26 @@ def test_manifest(tmp_path):
     assert manifest["sha256"]["saved_model.pb"] == hashlib.sha256(content).hexdigest()
 
 
+def test_warmup_requests(tmp_path):
+    logs = pytest.importorskip(
+        "tensorflow_serving.apis.prediction_log_pb2", reason="needs the extra `serving`"
+    )
+    requests = [
+        ("serving_default", {"x": np.array([1.0, 2.0], "float32")}),
+        ("another", {"files": [b"\x00\xff" * 500], "names": ["a"]}),
+    ]
+    version = write_saved_model({"serving_default": (double, SPEC)}, tmp_path, {}, (), requests)
+    path = version / "assets.extra" / "tf_serving_warmup_requests"
+    records = [each.numpy() for each in tf.data.TFRecordDataset(str(path))]
+    found = [logs.PredictionLog.FromString(each).predict_log.request for each in records]
+    assert [each.model_spec.signature_name for each in found] == ["serving_default", "another"]
+    assert set(found[1].inputs) == {"files", "names"}
+    np.testing.assert_array_equal(tf.make_ndarray(found[0].inputs["x"]), [1, 2])
+    assert tf.make_ndarray(found[1].inputs["files"]).tolist() == [b"\x00\xff" * 500]
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert path.relative_to(version).as_posix() in manifest["sha256"]
+
+
 def test_what_is_written_runs(tmp_path):
     signature = tf.saved_model.load(write(tmp_path)).signatures["serving_default"]
     np.testing.assert_array_equal(signature(x=tf.constant([1.0, 2.0]))["y"], [2, 4])

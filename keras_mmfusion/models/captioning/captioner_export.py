@@ -75,7 +75,9 @@ def export_captioner(
         },
     }
     words, _ = model.preprocessor.tokenizer.lookup_tables()
-    return write_saved_model(endpoints, folder, manifest, resources=[words])
+    photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
+    warmup = [("serving_default", {"image_bytes": [photo] * count}) for count in (1, ROWS)]
+    return write_saved_model(endpoints, folder, manifest, [words], warmup)
 
 
 class _CaptionerGraph:

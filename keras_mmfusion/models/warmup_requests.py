@@ -1,0 +1,50 @@
+"""Requests that TensorFlow Serving sends to a model before it lets clients in."""
+
+import pathlib
+
+
+def write_warmup_requests(version, requests):
+    """Writes requests into a SavedModel, where TensorFlow Serving looks for them.
+
+    The file has a `PredictionLog` in each record. Its few fields are written here, so that an
+    export does not need TensorFlow Serving's stubs.
+
+    Args:
+        version: string or path. The SavedModel's folder.
+        requests: sequence of (signature, dict: input -> array or list).
+    """
+    import tensorflow as tf
+
+    folder = pathlib.Path(version) / "assets.extra"
+    folder.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
+        for signature, inputs in requests:
+            writer.write(_prediction_log(signature, inputs))
+
+
+def _prediction_log(signature, inputs):
+    """tensorflow_serving.apis.PredictionLog of a predict request, serialized."""
+    import tensorflow as tf
+
+    model_spec = _field(3, signature.encode())  # ModelSpec.signature_name
+    request = _field(1, model_spec)  # PredictRequest.model_spec
+    for name, value in inputs.items():
+        tensor = tf.make_tensor_proto(value).SerializeToString()
+        # PredictRequest.inputs, a map: entries of a key and a value.
+        request += _field(2, _field(1, name.encode()) + _field(2, tensor))
+    return _field(6, _field(1, request))  # PredictionLog.predict_log, PredictLog.request
+
+
+def _field(number, content):
+    """A protocol buffer's field of bytes: key, length, content."""
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(value):
+    """An unsigned integer, seven bits a byte, the lowest first."""
+    data = bytearray()
+    while value > 127:
+        data.append(value & 127 | 128)
+        value >>= 7
+    data.append(value)
+    return bytes(data)

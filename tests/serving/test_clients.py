@@ -1,0 +1,145 @@
+"""The clients against a server of the official stubs and the published REST surface."""
+
+import numpy as np
+import pytest
+
+from keras_mmfusion.models.saved_model_folder import write_saved_model
+from keras_mmfusion.serving import GrpcClient, RestClient, ServingError
+
+tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow_serving", reason="needs the extra `serving`")
+
+from conformance_server import Model, serving  # noqa: E402
+
+
+def endpoints(factor):
+    numbers = tf.TensorSpec((None,), "float32", name="x")
+    files = tf.TensorSpec((None,), "string", name="image_bytes")
+    return {
+        "serving_default": (
+            lambda image_bytes: {
+                "captions": tf.strings.join(["é", image_bytes]),
+                "sizes": tf.strings.length(image_bytes),
+            },
+            [files],
+        ),
+        "multiply": (lambda x: {"y": factor * x}, [numbers]),
+        "copy": (lambda image_bytes: {"image_bytes": tf.identity(image_bytes)}, [files]),
+    }
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("served")
+    for factor in (2.0, 3.0):
+        write_saved_model(endpoints(factor), folder, {})
+    return Model("small", folder, labels={"stable": 1})
+
+
+@pytest.fixture(scope="module")
+def addresses(model):
+    with serving(model) as addresses:
+        yield dict(zip((GrpcClient, RestClient), addresses, strict=True))
+
+
+@pytest.fixture(params=[GrpcClient, RestClient])
+def connect(request, addresses, model):
+    """Makes clients of one kind."""
+    model.failures.clear()
+    model.delay.set()
+
+    def connect(name="small", **settings):
+        return request.param(addresses[request.param], name, **settings)
+
+    return connect
+
+
+def test_strings_and_numbers(connect):
+    found = connect().predict({"image_bytes": [b"abc", b""]})
+    assert found["captions"].tolist() == ["éabc".encode(), "é".encode()]
+    assert found["sizes"].dtype == np.int32
+    assert found["sizes"].tolist() == [3, 0]
+
+
+def test_bytes_of_every_kind(connect):
+    content = bytes(range(256))
+    found = connect().predict({"image_bytes": [content]}, "copy")
+    assert found["image_bytes"].tolist() == [content]
+
+
+def test_arrays_and_a_single_output(connect):
+    found = connect().predict({"x": np.array([1.5, -2.0], "float32")}, "multiply")
+    assert list(found) == ["y"]
+    assert found["y"].dtype == np.float32
+    assert found["y"].tolist() == [4.5, -6.0]
+
+
+@pytest.mark.parametrize(("settings", "factor"), [({"version": 1}, 2), ({"label": "stable"}, 2)])
+def test_versions_and_labels(connect, settings, factor):
+    found = connect(**settings).predict({"x": [1.0]}, "multiply")
+    assert found["y"].tolist() == [factor]
+
+
+def test_what_is_not_there(connect):
+    for client in (connect("large"), connect(version=7)):
+        with pytest.raises(ServingError, match="not found") as raised:
+            client.predict({"x": [1.0]}, "multiply")
+        assert raised.value.code == "NOT_FOUND"
+    with pytest.raises(ServingError, match="divide"):
+        connect().predict({"x": [1.0]}, "divide")
+    with pytest.raises(ServingError, match="expected") as raised:
+        connect().predict({"z": [1.0]}, "multiply")
+    assert raised.value.code == "INVALID_ARGUMENT"
+
+
+def test_a_passing_failure_is_retried(connect, model):
+    model.failures += ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
+    assert connect().predict({"x": [1.0]}, "multiply")["y"].tolist() == [3]
+    assert model.failures == []
+
+
+def test_retries_end(connect, model):
+    model.failures += ["UNAVAILABLE"] * 3
+    with pytest.raises(ServingError, match="as the test wants it") as raised:
+        connect(retries=1).predict({"x": [1.0]}, "multiply")
+    assert raised.value.code == "UNAVAILABLE"
+    assert len(model.failures) == 1
+
+
+def test_a_lasting_failure_is_not_retried(connect, model):
+    model.failures += ["INVALID_ARGUMENT"] * 2
+    with pytest.raises(ServingError):
+        connect().predict({"x": [1.0]}, "multiply")
+    assert len(model.failures) == 1
+
+
+def test_deadline(connect, model):
+    client = connect(timeout=0.5)
+    client.predict({"x": [1.0]}, "multiply")
+    model.delay.clear()
+    # The server would answer after five seconds.
+    with pytest.raises(ServingError) as raised:
+        client.predict({"x": [1.0]}, "multiply")
+    assert raised.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_no_server(connect):
+    cls = type(connect())
+    address = "127.0.0.1:9" if cls is GrpcClient else "http://127.0.0.1:9"
+    with pytest.raises(ServingError, match="127.0.0.1:9") as raised:
+        cls(address, "small", timeout=2.0).predict({"x": [1.0]}, "multiply")
+    assert raised.value.code == "UNAVAILABLE"
+
+
+def test_unfit_settings(connect):
+    with pytest.raises(ValueError, match="`timeout`"):
+        connect(timeout=0)
+    with pytest.raises(ValueError, match="`retries`"):
+        connect(retries=-1)
+    with pytest.raises(ValueError, match="not both"):
+        connect(version=1, label="stable")
+
+
+def test_an_address_without_a_scheme():
+    with pytest.raises(ValueError, match="http://"):
+        RestClient("localhost:8501", "small")
