@@ -103,6 +103,9 @@ class TextEncoder(keras_hub.models.Backbone):
         self.sizes = sizes
         self.dropout = dropout
         self.token_dim = hidden_dim
+        # By the setter itself: the constructor's `trainable` does not reach the layers, and an
+        # assignment of the value that is already there is skipped.
+        keras_hub.models.Backbone.trainable.fset(self, self.trainable)
 
     def get_config(self):
         return {**super().get_config(), **self.sizes, "dropout": self.dropout}

@@ -41,7 +41,7 @@ class InfoNCELoss(PairLoss):
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.temperature = temperature
-        self.logit_scale = LogitScale(temperature, dtype="float32")
+        self.logit_scale = LogitScale(temperature, dtype="float32", name="logit_scale")
         self.logit_scale.build()
 
     def pair_loss(self, a, b):

@@ -48,7 +48,7 @@ class SigLIPLoss(PairLoss):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.temperature = temperature
         self.bias = bias
-        self.logit_scale = LogitScale(temperature, bias, dtype="float32")
+        self.logit_scale = LogitScale(temperature, bias, dtype="float32", name="logit_scale")
         self.logit_scale.build()
 
     def pair_loss(self, a, b):

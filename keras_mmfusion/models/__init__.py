@@ -7,10 +7,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "BackboneTextDecoder": "captioning.backbone_text_decoder",
         "CaptioningPreprocessor": "captioning.captioning_preprocessor",
+        "ContrastiveModel": "retrieval.contrastive_model",
         "ImageCaptioningModel": "captioning.image_captioning_model",
+        "RetrievalPreprocessor": "retrieval.retrieval_preprocessor",
         "TextDecoder": "captioning.text_decoder",
         "TransformerCaptioner": "captioning.transformer_captioner",
         "WordTokenizer": "captioning.word_tokenizer",
         "captioning": "",
+        "retrieval": "",
     },
 )

@@ -73,6 +73,17 @@ def test_a_preset_folder(tmp_path):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(loaded(BATCH)), expected)
 
 
+def test_a_frozen_encoder_trains_nothing(tmp_path):
+    small_encoder().save_to_preset(str(tmp_path / "preset"))
+    for frozen in (
+        small_encoder(trainable=False),
+        TextEncoder.from_preset(str(tmp_path / "preset"), trainable=False),
+    ):
+        assert not frozen.trainable_variables
+        frozen.trainable = True
+        assert len(frozen.trainable_variables) == len(frozen.weights)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

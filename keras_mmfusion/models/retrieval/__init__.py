@@ -1,0 +1,11 @@
+"""Retrieval across modalities: a shared space, its training, and search in it."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ContrastiveModel": "contrastive_model",
+        "RetrievalPreprocessor": "retrieval_preprocessor",
+    },
+)

@@ -1,0 +1,324 @@
+import functools
+import itertools
+
+import keras
+import keras_hub
+from keras import ops
+
+from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
+from keras_mmfusion.losses.pair_loss import cosine_similarities
+from keras_mmfusion.metrics.keras_recall_at_k import RecallAtK
+from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
+from keras_mmfusion.models.preset_folder import load_preset, save_preset
+from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
+from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
+from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class ContrastiveModel(keras_hub.models.Task):
+    """Encoders of different modalities, trained so that what belongs together lies together.
+
+    ```
+    e_m = projector_m(encoder_m(x_m))     for each modality m
+    loss = Σ_{m < n} pair_loss(e_m, e_n)  over the pairs of modalities
+    ```
+
+    Row `i` of each modality belongs to row `i` of the others; the other rows of the batch are the
+    strangers. Under `tf.distribute` they are those of all replicas, and under `keras.distribution`
+    those of all devices. `fit` reports the recall among the batch, in both directions.
+
+    Args:
+        encoders: dict, modality -> layer or model. Gives tokens `(batch, tokens, dim)`, a feature
+            map `(batch, height, width, channels)`, a vector `(batch, dim)`, or a KerasHub
+            backbone's dict with `"sequence_output"`. Without a projector, a vector of the
+            shared space.
+        loss: a `keras_mmfusion.losses.PairLoss`, or another loss of two batches of embeddings.
+            Defaults to `InfoNCELoss()`. Its `logit_scale` is trained and saved with the model.
+        projectors: dict, modality -> layer such as `SharedSpaceProjector`, called with `mask` too;
+            no entry for a modality whose encoder gives vectors of the shared space.
+        preprocessor: `RetrievalPreprocessor`, another preprocessing layer, or `None` for data that
+            is prepared already.
+
+    Call arguments:
+        inputs: dict, modality -> what its encoder takes. A mask of its tokens, `(batch, tokens)`,
+            is `"<modality>_mask"`, or the `"padding_mask"` of a dict; `"<modality>_tokens"` in
+            place of the modality are tokens that are encoded already.
+
+    Output shape:
+        A dict, modality -> `(batch, dim)`, not of unit length; those of `embed` are.
+
+    Raises:
+        ValueError: if there are not two modalities, a projector's name is unknown, or an input is
+            missing.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_mmfusion.layers import SharedSpaceProjector
+    >>> from keras_mmfusion.models import ContrastiveModel
+    >>> model = ContrastiveModel(
+    ...     {"image": keras.layers.Dense(16), "text": keras.layers.Embedding(50, 16)},
+    ...     projectors={name: SharedSpaceProjector(8) for name in ("image", "text")},
+    ... )
+    >>> data = {"image": np.random.rand(4, 5, 7), "text": np.random.randint(50, size=(4, 3))}
+    >>> history = model.fit(data, batch_size=4, verbose=0)
+    >>> places, scores = model.retrieve({"text": data["text"]}, {"image": data["image"]}, k=2)
+    >>> places.shape
+    (4, 2)
+
+    Reference:
+        Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
+        2021, section 2.
+    """
+
+    backbone_cls = ImageEncoder
+    preprocessor_cls = RetrievalPreprocessor
+    recalls = (1, 5)
+
+    def __init__(self, encoders, loss=None, projectors=None, preprocessor=None, **kwargs):
+        super().__init__(compile=False, **kwargs)
+        projectors = dict(projectors or {})
+        names = tuple(encoders) if isinstance(encoders, dict) else ()
+        if len(names) < 2 or not all(isinstance(n, str) and n.isidentifier() for n in names):
+            raise ValueError(
+                "`encoders` must be a dict of at least two modalities, name -> encoder, such as "
+                f"{{'image': ..., 'text': ...}}. Received: {encoders!r}"
+            )
+        unknown = sorted(set(projectors) - set(names))
+        if unknown:
+            raise ValueError(
+                f"`projectors` has {unknown[0]!r}, which is not one of the modalities of "
+                f"`encoders`: {', '.join(map(repr, names))}."
+            )
+        self.modalities = names
+        for name in names:
+            setattr(self, f"{name}_encoder", encoders[name])
+            if name in projectors:
+                setattr(self, f"{name}_projector", projectors[name])
+        self.pair_loss = InfoNCELoss() if loss is None else loss
+        if getattr(self.pair_loss, "logit_scale", None) is not None:
+            self.logit_scale = self.pair_loss.logit_scale
+        self.preprocessor = preprocessor
+        self.dtype_policy = next(iter((projectors or encoders).values())).dtype_policy
+        self.pairs = list(itertools.combinations(names, 2))
+        self.recall_metrics = {
+            (query, candidate, k): RecallAtK(k, name=f"{query}_to_{candidate}_recall_at_{k}")
+            for pair in self.pairs
+            for query, candidate in (pair, pair[::-1])
+            for k in self.recalls
+        }
+        self.compile()
+        if all(isinstance(encoder, keras.Model) and encoder.built for encoder in encoders.values()):
+            self.build({name: encoder.input_shape for name, encoder in encoders.items()})
+
+    @property
+    def encoders(self):
+        """The encoders, a dict by modality."""
+        return {name: getattr(self, f"{name}_encoder") for name in self.modalities}
+
+    @property
+    def projectors(self):
+        """The projectors, a dict by modality."""
+        found = {name: getattr(self, f"{name}_projector", None) for name in self.modalities}
+        return {name: projector for name, projector in found.items() if projector is not None}
+
+    @property
+    def backbone(self):
+        """The first modality's encoder."""
+        return getattr(self, f"{self.modalities[0]}_encoder") if self._has_modalities() else None
+
+    def _has_modalities(self):
+        return "modalities" in self.__dict__  # The base class asks before they are there.
+
+    def build(self, inputs_shape):
+        """Builds every part by a symbolic call, so that all weights exist before loading."""
+        inputs = {
+            name: keras.tree.map_shape_structure(
+                lambda shape: keras.KerasTensor((None, *shape[1:]), dtype="float32"), shape
+            )
+            for name, shape in inputs_shape.items()
+        }
+        self.embeddings(inputs)
+        self.built = True
+
+    def call(self, inputs, training=None):
+        given = {name.removesuffix("_tokens") for name in inputs}
+        missing = [name for name in self.modalities if name not in given]
+        if missing:
+            raise ValueError(
+                f"`inputs` lacks {missing[0]!r}: a {type(self).__name__} is called with all of its "
+                f"modalities; `embed` takes one. Received: {', '.join(map(repr, inputs))}"
+            )
+        return self.embeddings(inputs)
+
+    def embeddings(self, inputs):
+        """Embeddings of those modalities that are there."""
+        found = {}
+        for name in self.modalities:
+            mask = inputs.get(f"{name}_mask")
+            tokens = inputs.get(f"{name}_tokens")
+            if tokens is None:
+                if name not in inputs:
+                    continue
+                if mask is None and isinstance(inputs[name], dict):
+                    mask = inputs[name].get("padding_mask")
+                tokens = self._encode(name, inputs[name])
+            projector = getattr(self, f"{name}_projector", None)
+            found[name] = tokens if projector is None else projector(tokens, mask=mask)
+        return found
+
+    def _encode(self, name, inputs):
+        tokens = getattr(self, f"{name}_encoder")(inputs)
+        if isinstance(tokens, dict):
+            tokens = tokens["sequence_output"]
+        if len(tokens.shape) == 4:
+            tokens = ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2], tokens.shape[3]))
+        return tokens
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
+        if sample_weight is not None:
+            sample_weight = gather_replicas(sample_weight)
+        loss = sum(
+            self.pair_loss(embeddings[a], embeddings[b], sample_weight) for a, b in self.pairs
+        )
+        return loss + sum(self._aggregate_additional_loss(extra) for extra in self.losses)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
+        for (query, candidate, _), metric in self.recall_metrics.items():
+            if embeddings[query].shape[-1] == embeddings[candidate].shape[-1]:
+                scores = cosine_similarities(
+                    *(ops.cast(embeddings[name], "float32") for name in (query, candidate))
+                )
+                metric.update_state(ops.eye(ops.shape(scores)[0]), scores)
+        return self.get_metrics_result()
+
+    def embed(self, modality, inputs, batch_size=32):
+        """Vectors of unit length in the shared space.
+
+        Args:
+            modality: string, one of the modalities.
+            inputs: with a preprocessor, what it is to prepare: a list of sentences, or of images
+                of any kind (`read_image`: paths, bytes, PIL images, arrays), read batch by batch.
+                Otherwise an array, or dict of arrays, of what the encoder takes.
+            batch_size: int.
+
+        Returns:
+            A float32 NumPy array `(number of inputs, dim)`.
+        """
+        return embed_batches(self, modality, inputs, batch_size)
+
+    def retrieve(self, queries, candidates, k=5, batch_size=32):
+        """The nearest candidates of each query, by the cosine.
+
+        Args:
+            queries: dict of one modality, such as `{"text": ["a dog runs"]}`; or an array that
+                `embed` gave.
+            candidates: the same, of the other modality, such as `{"image": paths}`.
+            k: int. How many candidates, at most.
+            batch_size: int.
+
+        Returns:
+            Two NumPy arrays `(queries, k)`: the candidates' numbers, best first, and the cosines.
+        """
+        return nearest(self, queries, candidates, k, batch_size)
+
+    def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
+        """Keras's `fit`, on dicts of raw or, without a preprocessor, of prepared data.
+
+        Who the strangers are is up to the order of the data: a `PyDataset` or `tf.data.Dataset`
+        should shuffle itself; arrays of raw data stay in their order.
+        """
+        if self._goes_to_keras(x) or self._goes_to_keras(validation_data):
+            x, validation_data = self._preprocessed(x), self._preprocessed(validation_data)
+            fit = functools.partial(keras.Model.fit, self)
+        else:
+            # KerasHub's pipeline is a dataset, of which Keras warns that it does not shuffle it.
+            fit = functools.partial(super().fit, shuffle=False)
+        return fit(x, y, batch_size, validation_data=validation_data, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        """Keras's `evaluate`: the loss, and the recall among each batch."""
+        if self._goes_to_keras(x):
+            return keras.Model.evaluate(self, self._preprocessed(x), *args, **kwargs)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x=None, *args, **kwargs):
+        """Keras's `predict`: the embeddings, a dict of arrays."""
+        if self._goes_to_keras(x):
+            return keras.Model.predict(self, self._preprocessed(x), *args, **kwargs)
+        return super().predict(x, *args, **kwargs)
+
+    def _goes_to_keras(self, data):
+        """Whether KerasHub's pipeline has nothing to do, or takes no such data."""
+        return self.preprocessor is None or isinstance(data, keras.utils.PyDataset)
+
+    def _preprocessed(self, data):
+        if self.preprocessor is not None and isinstance(data, keras.utils.PyDataset):
+            return PreprocessedSequence(data, self.preprocess_samples)
+        if self.preprocessor is not None and hasattr(data, "element_spec"):
+            return data.map(self.preprocess_samples)
+        return data
+
+    def compile(self, optimizer="auto", jit_compile="auto", **kwargs):
+        """Keras's `compile`, without a loss, which the model has; AdamW at 1e-4 by default."""
+        if optimizer == "auto":
+            optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
+        super().compile(optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs)
+        self.embedding_functions = {}
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and {**config, "optimizer_built": self.optimizer.built}
+
+    def compile_from_config(self, config):
+        config = keras.saving.deserialize_keras_object(config)
+        del config["loss"]  # The model's own.
+        # An optimizer that was never used has no state in the file.
+        optimizer_built = config.pop("optimizer_built")
+        self.compile(**config)
+        if optimizer_built and self.built:
+            self.optimizer.build(self.trainable_variables)
+
+    def save_to_preset(self, preset_dir):
+        """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""
+        save_preset(self, preset_dir)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, dtype=None):
+        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
+
+        Args:
+            preset: string or path.
+            load_weights: bool. Whether to load the weights or leave them random.
+            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
+                policy that the preset was saved with.
+
+        Returns:
+            A `ContrastiveModel`.
+        """
+        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoders": {name: serialize(each) for name, each in self.encoders.items()},
+            "loss": serialize(self.pair_loss),
+            "projectors": {name: serialize(each) for name, each in self.projectors.items()},
+            "preprocessor": serialize(self.preprocessor),
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        config = dict(config)
+        for parts in ("encoders", "projectors"):
+            config[parts] = {name: deserialize(each) for name, each in config[parts].items()}
+        for part in ("loss", "preprocessor"):
+            if isinstance(config[part], dict):
+                config[part] = deserialize(config[part])
+        return cls(**config)

@@ -1,0 +1,133 @@
+"""Raw photos and sentences to what a contrastive model trains on."""
+
+import keras
+import numpy as np
+from keras_hub.layers import ImageConverter
+from keras_hub.models import BertTokenizer, Preprocessor
+
+from keras_mmfusion.encoders.image_encoder import ImageEncoder
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class RetrievalPreprocessor(Preprocessor):
+    """Prepares images and sentences for a `ContrastiveModel` of the two.
+
+    A sentence of the word pieces `w_1 ... w_n` becomes
+
+        token_ids      [CLS] w_1 ... w_n [SEP] [PAD] ...
+        padding_mask   1     1   ... 1   1     0     ...
+
+    of `sequence_length` each; what does not fit is cut before `[SEP]`. Calls work eagerly on
+    every backend, without TensorFlow, and inside `tf.data`.
+
+    Args:
+        tokenizer: a `keras_hub.tokenizers.BertTokenizer`, or one with `cls_token_id`,
+            `sep_token_id` and `pad_token_id`.
+        image_converter: a `keras_hub.layers.ImageConverter`: resizes and scales the images.
+        sequence_length: int. The number of ids of a sentence.
+        **kwargs: passed to `keras_hub.models.Preprocessor`.
+
+    Call arguments:
+        x: dict of `"image"`, `(batch, height, width, 3)` with values from 0 to 255, and `"text"`,
+            strings `(batch,)`; or one of the two.
+        y: must be `None`: the pairs are the target.
+        sample_weight: optional weights of the pairs, `(batch,)`.
+
+    Returns:
+        `x`, or a tuple `(x, None, sample_weight)` if there are weights: a dict of float
+        `"image"`, and `"text"`, a dict of int32 `"token_ids"` and `"padding_mask"`. (Keras sums a
+        batch's leaves over the replicas of `tf.distribute`, which bools do not bear.)
+
+    Raises:
+        ValueError: if `x` is not such a dict, or `y` is given.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_hub.layers import ImageConverter
+    >>> from keras_hub.tokenizers import BertTokenizer
+    >>> words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "dog", "run", "##s"]
+    >>> preprocessor = RetrievalPreprocessor(
+    ...     BertTokenizer(words, lowercase=True),
+    ...     ImageConverter(image_size=(4, 4), scale=1 / 128, offset=-127 / 128),
+    ...     sequence_length=7,
+    ... )
+    >>> x = preprocessor({"image": np.zeros((1, 8, 8, 3), "uint8"), "text": ["A dog runs"]})
+    >>> x["text"]["token_ids"].tolist()
+    [[2, 5, 6, 7, 8, 3, 0]]
+    """
+
+    # With these, `from_preset` finds the preprocessor in a model's preset folder.
+    backbone_cls = ImageEncoder
+    tokenizer_cls = BertTokenizer
+    image_converter_cls = ImageConverter
+
+    def __init__(self, tokenizer, image_converter, sequence_length=32, **kwargs):
+        super().__init__(**kwargs)
+        if not isinstance(sequence_length, int) or sequence_length < 3:
+            raise ValueError(
+                f"`sequence_length` must be an int of at least 3. Received: {sequence_length!r}"
+            )
+        self.tokenizer = tokenizer
+        self.image_converter = image_converter
+        self.sequence_length = sequence_length
+        self.built = True
+
+    def call(self, x, y=None, sample_weight=None):
+        if not isinstance(x, dict) or not x or not x.keys() <= {"image", "text"}:
+            received = sorted(x) if isinstance(x, dict) else type(x)
+            raise ValueError(
+                f"`x` must be a dict with 'image', 'text' or both. Received: {received}"
+            )
+        if y is not None:
+            raise ValueError(f"`y` must be None: the pairs are the target. Received: {type(y)}")
+        prepared = {}
+        if "image" in x:
+            prepared["image"] = self._prepare_images(x["image"])
+        if "text" in x:
+            pack = self._pack_tensor if self._use_tf_workflow() else self._pack
+            prepared["text"] = pack(x["text"])
+        return prepared if sample_weight is None else (prepared, None, sample_weight)
+
+    def _prepare_images(self, images):
+        if self._use_tf_workflow():
+            import tensorflow as tf
+
+            # As float from here on, so that resizing rounds nothing, in any workflow.
+            return self.image_converter(tf.cast(images, "float32"))
+        if not keras.ops.is_tensor(images):
+            images = np.asarray(images)
+        return self.image_converter(keras.ops.cast(images, "float32"))
+
+    def _pack(self, sentences):
+        sentences = [
+            s.decode("utf-8") if isinstance(s, bytes) else str(s)
+            for s in np.asarray(sentences).ravel().tolist()
+        ]
+        shape = (len(sentences), self.sequence_length)
+        ids = np.full(shape, self.tokenizer.pad_token_id, "int32")
+        mask = np.zeros(shape, "int32")
+        if sentences:
+            for row, words in enumerate(self.tokenizer(sentences)):
+                words = [int(word) for word in words][: self.sequence_length - 2]
+                words = [self.tokenizer.cls_token_id, *words, self.tokenizer.sep_token_id]
+                ids[row, : len(words)] = words
+                mask[row, : len(words)] = 1
+        return {"token_ids": ids, "padding_mask": mask}
+
+    def _pack_tensor(self, sentences):
+        import tensorflow as tf
+
+        words = self.tokenizer(tf.reshape(tf.convert_to_tensor(sentences), [-1]))
+        words = words[:, : self.sequence_length - 2]
+        ends = tf.ones([words.nrows(), 1], words.dtype)
+        words = tf.concat(
+            [ends * self.tokenizer.cls_token_id, words, ends * self.tokenizer.sep_token_id], axis=1
+        )
+        ids = words.to_tensor(self.tokenizer.pad_token_id, shape=[None, self.sequence_length])
+        places = tf.range(self.sequence_length, dtype=words.row_lengths().dtype)
+        mask = tf.cast(places < words.row_lengths()[:, None], "int32")
+        return {"token_ids": ids, "padding_mask": mask}
+
+    def get_config(self):
+        return {**super().get_config(), "sequence_length": self.sequence_length}

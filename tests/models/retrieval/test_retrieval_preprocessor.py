@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+from models.retrieval.small_embedders import SENTENCES, WORDS, pictures, small_preprocessor
+
+CAPTIONS = ["A Red squares", "à red", "", "a a a a a a a a", "dog"]
+IDS = [
+    [2, 5, 9, 6, 7, 3],
+    [2, 5, 9, 3, 0, 0],
+    [2, 3, 0, 0, 0, 0],
+    [2, 5, 5, 5, 5, 3],
+    [2, 1, 3, 0, 0, 0],
+]
+
+
+def test_sentences_are_packed():
+    text = small_preprocessor()({"text": CAPTIONS})["text"]
+    assert WORDS[9] == "red"
+    assert text["token_ids"].tolist() == IDS
+    np.testing.assert_array_equal(text["padding_mask"], np.array(IDS) > 0)
+    assert text["token_ids"].dtype == text["padding_mask"].dtype == "int32"
+
+
+def test_the_same_inside_tf_data():
+    tf = pytest.importorskip("tensorflow")
+    preprocessor = small_preprocessor()
+    raw = {"image": np.stack(pictures()[:5]), "text": CAPTIONS}
+    expected = preprocessor(raw)
+    [found] = tf.data.Dataset.from_tensor_slices(raw).batch(5).map(preprocessor)
+    assert found["text"]["token_ids"].numpy().tolist() == IDS
+    np.testing.assert_array_equal(found["text"]["padding_mask"], np.array(IDS) > 0)
+    np.testing.assert_allclose(found["image"], np.asarray(expected["image"]), atol=1e-5)
+
+
+def test_weights_of_pairs():
+    x, y, weights = small_preprocessor()({"text": SENTENCES}, sample_weight=np.ones(6))
+    assert y is None and weights.shape == (6,) and set(x) == {"text"}
+
+
+@pytest.mark.parametrize("x", [["a dog"], {}, {"text": ["a"], "smell": [1]}])
+def test_bad_input(x):
+    with pytest.raises(ValueError, match="`x` must be a dict with 'image', 'text' or both"):
+        small_preprocessor()(x)
+
+
+def test_targets_are_refused():
+    with pytest.raises(ValueError, match="`y` must be None"):
+        small_preprocessor()({"text": ["a"]}, np.ones(1))
+
+
+def test_bad_sequence_length():
+    with pytest.raises(ValueError, match="`sequence_length` must be an int of at least 3"):
+        small_preprocessor(sequence_length=2)
