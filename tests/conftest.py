@@ -21,3 +21,13 @@ def captioner_preset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "captioner_small"
     small_captioner().save_to_preset(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def embedder_preset(tmp_path_factory):
+    """The folder of a preset of photos and sentences with random weights."""
+    from models.retrieval.small_embedders import small_embedder
+
+    folder = tmp_path_factory.mktemp("presets") / "embedder_small"
+    small_embedder().save_to_preset(folder)
+    return str(folder)

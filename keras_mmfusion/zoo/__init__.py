@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "DownloadError": "download",
         "captioner": "captioners",
+        "embedder": "embedders",
         "image_encoder": "image_encoders",
         "resolve_preset": "presets",
     },

@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+from cli.test_evaluate import CAPTIONS, write_flickr8k
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.metrics import retrieval_scores
+from keras_mmfusion.zoo import embedder
+from keras_mmfusion.zoo.manifest import files_of, fingerprint
+
+
+@pytest.fixture
+def data(tmp_path):
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    write_flickr8k(folder)
+    return folder
+
+
+def run(data, preset, *arguments):
+    """Runs the command and returns what it wrote, if it did."""
+    target = data.parent / "results.json"
+    command = CliRunner().invoke(
+        app,
+        ["evaluate", "retrieval", "--data", str(data), "--preset", preset]
+        + ["--json", str(target), *arguments],
+    )
+    return command, json.loads(target.read_text()) if target.exists() else None
+
+
+def test_the_scores_are_those_of_the_models_vectors(data, embedder_preset):
+    command, results = run(data, embedder_preset, "--split", "dev")
+    model = embedder(embedder_preset)
+    images = model.embed("image", [data / "images" / name for name in CAPTIONS])
+    texts = model.embed("text", [text for texts in CAPTIONS.values() for text in texts])
+    expected = retrieval_scores(images @ texts.T, np.repeat(np.arange(len(CAPTIONS)), 2))
+
+    assert command.exit_code == 0, command.output
+    assert results["metrics"] == pytest.approx(expected)
+    for name, value in expected.items():
+        assert f"{name:26} {value:.4f}\n" in command.stdout
+    samples = results["samples"]
+    assert [sample["image"] for sample in samples] == list(CAPTIONS)
+    ranks = [rank for sample in samples for rank in sample["text_to_image_ranks"]]
+    assert np.median(ranks) == expected["text_to_image_median_rank"]
+    firsts = [sample["image_to_text_rank"] for sample in samples]
+    assert np.mean(np.array(firsts) <= 1) == expected["image_to_text_recall_at_1"]
+
+
+def test_the_protocol_says_how_and_names_no_place(data, embedder_preset):
+    _, results = run(data, embedder_preset, "--split", "dev", "--limit", "3")
+    protocol = results["protocol"]
+
+    assert set(results) == {"metrics", "protocol", "samples"}
+    assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", 3)
+    assert (protocol["images"], protocol["captions"]) == (3, 6)
+    assert protocol["preset"] == "embedder_small"
+    assert protocol["preset_hash"] == fingerprint(files_of(embedder_preset))
+    assert str(data.parent) not in json.dumps(results)
+    assert "square" not in json.dumps(results["samples"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--split", "validation"], "'validation'"),
+        (["--split", "dev", "--json", "nowhere/out.json"], "`--json` must lie in a folder"),
+    ],
+)
+def test_bad_arguments_exit_with_2_and_write_nothing(data, embedder_preset, arguments, message):
+    command, results = run(data, embedder_preset, *arguments)
+
+    assert command.exit_code == 2
+    assert message in command.stderr
+    assert results is None

@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli import search
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.zoo import embedder
+
+SENTENCES = ["a red square", "a blue wall"]
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of four photos, one in a subfolder, and what is none."""
+    folder = tmp_path_factory.mktemp("photos")
+    (folder / "more").mkdir()
+    for name, color in (("a.png", "red"), ("b.JPG", "lime"), ("d.png", "blue")):
+        Image.new("RGB", (40, 36), color).save(folder / name)
+    Image.new("RGB", (20, 36), "white").save(folder / "more" / "e.webp")
+    (folder / "notes.txt").write_text("a red square")
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["search", *map(str, arguments)])
+
+
+@pytest.fixture(scope="module")
+def expected(photos, embedder_preset):
+    """What the model itself finds: for each sentence the photos, nearest first, with cosines."""
+    files = [str(photos / name) for name in ("a.png", "b.JPG", "d.png", "more/e.webp")]
+    places, cosines = embedder(embedder_preset).retrieve({"text": SENTENCES}, {"image": files})
+    return [
+        [(files[place], cosine) for place, cosine in zip(*row, strict=True)]
+        for row in zip(places, cosines, strict=True)
+    ]
+
+
+def test_the_nearest_photos_first(photos, expected, embedder_preset):
+    command = run(photos, SENTENCES[0], "--preset", embedder_preset)
+
+    assert command.exit_code == 0, command.output
+    lines = [f"{cosine:.3f}  {photo}" for photo, cosine in expected[0]]
+    assert command.stdout.splitlines() == lines
+
+
+def test_several_sentences(photos, expected, embedder_preset):
+    command = run(photos, *SENTENCES, "--preset", embedder_preset, "--count", 2)
+
+    first, second = command.stdout.split("\n\n")
+    for text, sentence, found in zip((first, second), SENTENCES, expected, strict=True):
+        title, *lines = text.splitlines()
+        assert title == sentence
+        assert [line.split("  ")[1] for line in lines] == [photo for photo, _ in found[:2]]
+
+
+@pytest.mark.parametrize("batch_size", [1, 32])
+def test_json_and_a_bad_file(tmp_path, photos, embedder_preset, monkeypatch, batch_size):
+    monkeypatch.setattr(search, "BATCH_SIZE", batch_size)
+    for name in ("a.png", "d.png"):
+        (tmp_path / name).write_bytes((photos / name).read_bytes())
+    (tmp_path / "c.jpg").write_text("not a photo")
+    command = run(tmp_path, *SENTENCES, "--preset", embedder_preset, "--json")
+    results = json.loads(command.stdout)
+
+    assert command.exit_code == 1
+    assert "c.jpg' is empty or not an image" in command.stderr
+    assert [result["sentence"] for result in results] == SENTENCES
+    for result in results:
+        cosines = [nearest["cosine"] for nearest in result["photos"]]
+        assert cosines == sorted(cosines, reverse=True)
+        assert {nearest["photo"] for nearest in result["photos"]} == {
+            str(tmp_path / "a.png"),
+            str(tmp_path / "d.png"),
+        }
+        assert np.isfinite(cosines).all()
+
+
+def test_a_folder_without_any_photo_that_can_be_read(tmp_path, embedder_preset):
+    (tmp_path / "c.jpg").write_text("not a photo")
+    command = run(tmp_path, "a dog", "--preset", embedder_preset)
+
+    assert (command.exit_code, command.stdout) == (1, "")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("nothing", [], "`folder` must be a folder of photos"),
+        ("more/none", [], "has no file whose name ends in .bmp, .gif"),
+        (".", ["--preset", "image_text_flickr9k"], "Unknown preset 'image_text_flickr9k'"),
+        (".", ["--count", "0"], "count"),
+    ],
+)
+def test_bad_arguments_exit_with_2(photos, name, arguments, message):
+    (photos / "more" / "none").mkdir(exist_ok=True)
+    command = run(photos / name, "a dog", *arguments)
+
+    assert command.exit_code == 2
+    assert message in command.stderr
