@@ -1,0 +1,124 @@
+"""CMU-MOSI: opinions in videos, as features of each utterance."""
+
+import dataclasses
+import os
+
+import numpy as np
+
+MODALITIES = ("text", "audio", "video")
+
+
+@dataclasses.dataclass(frozen=True)
+class SentimentUtterances:
+    """Utterances of videos, in the order in which they were said.
+
+    Args:
+        features: dict, modality -> float32 array `(utterances, dim)`.
+        labels: int array `(utterances,)`: 0 negative, 1 positive.
+        video_ids: string array `(utterances,)`; those of a video stand together.
+        utterance_ids: string array `(utterances,)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import SentimentUtterances
+    >>> data = SentimentUtterances(
+    ...     features={"text": np.ones((3, 4), "float32")},
+    ...     labels=np.array([0, 1, 1]),
+    ...     video_ids=np.array(["a", "a", "b"]),
+    ...     utterance_ids=np.array(["a_1", "a_2", "b_1"]),
+    ... )
+    >>> features, labels, mask = data.by_video()
+    >>> features["text"].shape, mask.tolist()
+    ((2, 2, 4), [[True, True], [True, False]])
+    """
+
+    features: dict
+    labels: np.ndarray
+    video_ids: np.ndarray
+    utterance_ids: np.ndarray
+
+    def __len__(self):
+        return len(self.labels)
+
+    def by_video(self):
+        """The utterances of each video as tokens, with zeros up to the longest video.
+
+        Returns:
+            Tuple of a dict, modality -> `(videos, utterances, dim)`; labels `(videos,
+            utterances)`; and a bool mask of that shape, `True` for an utterance.
+        """
+        rows, columns = self._places()
+        shape = (rows.max() + 1, columns.max() + 1)
+
+        def padded(values):
+            laid_out = np.zeros((*shape, *values.shape[1:]), values.dtype)
+            laid_out[rows, columns] = values
+            return laid_out
+
+        features = {name: padded(values) for name, values in self.features.items()}
+        return features, padded(self.labels), padded(np.ones(len(self), "bool"))
+
+    def _places(self):
+        """The video's number, and the utterance's place in it, of each utterance."""
+        starts = np.r_[True, self.video_ids[1:] != self.video_ids[:-1]]
+        rows = np.cumsum(starts) - 1
+        return rows, np.arange(len(self)) - np.flatnonzero(starts)[rows]
+
+    def folds(self, count, seed=0):
+        """Folds for cross-validation, by whole videos.
+
+        Args:
+            count: int. The number of folds.
+            seed: int.
+
+        Returns:
+            Int array `(utterances,)`: the fold in which an utterance is held out.
+        """
+        videos, which = np.unique(self.video_ids, return_inverse=True)
+        if not 2 <= count <= len(videos):
+            raise ValueError(
+                f"`count` must be from 2 to the number of videos, {len(videos)}. Received: {count}"
+            )
+        order = np.random.default_rng(seed).permutation(len(videos))
+        return (np.argsort(order) % count)[which]
+
+
+def read_cmu_mosi(path):
+    """Reads a file of CMU-MOSI's features, a vector of each utterance and modality.
+
+    Args:
+        path: string or path of an `.npz` file with the arrays `text`, `audio` and `video`, float
+            `(utterances, dim)`; `label`, int: 0 negative, 1 positive; `video_id`; and
+            `utterance_id`, strings that end in `_` and the utterance's number in its video.
+
+    Returns:
+        `SentimentUtterances`, by video, and in a video by number.
+
+    Raises:
+        ValueError: if an array is missing or of another length.
+
+    Reference:
+        Zadeh et al., "MOSI: Multimodal Corpus of Sentiment Intensity and Subjectivity Analysis in
+        Online Opinion Videos", 2016; the features: Poria et al., "Context-Dependent Sentiment
+        Analysis in User-Generated Videos", 2017.
+    """
+    with np.load(os.fspath(path), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    needed = (*MODALITIES, "label", "video_id", "utterance_id")
+    missing = [name for name in needed if name not in arrays]
+    if missing:
+        raise ValueError(
+            f"{os.fspath(path)!r} has no array {missing[0]!r}; it needs {', '.join(needed)}."
+        )
+    lengths = {name: len(arrays[name]) for name in needed}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"The arrays of {os.fspath(path)!r} differ in length: {lengths}")
+    numbers = [int(name.rpartition("_")[2]) for name in arrays["utterance_id"].tolist()]
+    order = np.lexsort((numbers, arrays["video_id"]))
+    return SentimentUtterances(
+        features={name: arrays[name][order].astype("float32") for name in MODALITIES},
+        labels=arrays["label"][order],
+        video_ids=arrays["video_id"][order],
+        utterance_ids=arrays["utterance_id"][order],
+    )
