@@ -29,6 +29,7 @@ EXTRAS = {
         "matplotlib>=3.11.2",
         "nltk>=3.10.4",
         "pytest>=9.2",
+        "pytest-xdist>=3.8",
         "ruff>=0.17.6",
         "tensorflow-serving-api>=2.21",
         "tensorboardX>=2.6.5",
