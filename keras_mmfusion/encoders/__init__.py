@@ -3,5 +3,13 @@
 from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
-    __name__, {"ImageEncoder": "image_encoder", "TextEncoder": "text_encoder"}
+    __name__,
+    {
+        "ImageEncoder": "image_encoder",
+        "Standardization": "standardization",
+        "TableEncoder": "table_encoder",
+        "TextEncoder": "text_encoder",
+        "TokenEncoder": "token_encoder",
+        "VectorEncoder": "vector_encoder",
+    },
 )

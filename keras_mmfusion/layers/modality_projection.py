@@ -50,6 +50,7 @@ class ModalityProjection(keras.layers.Layer):
         self.dim = dim
         self.dropout = dropout
         self.placeholders = bool(placeholders)
+        self.supports_masking = True  # The masks are arguments and results.
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, values_shape):
@@ -83,6 +84,9 @@ class ModalityProjection(keras.layers.Layer):
             tokens.append(token)
             masks.append(mask)
         return tokens, masks
+
+    def compute_mask(self, values, mask=None):
+        return None
 
     def compute_output_spec(self, values, present, training=None):
         shapes = [(x.shape[0], 1 if len(x.shape) == 2 else x.shape[1]) for x in values]

@@ -52,7 +52,7 @@ class MultimodalLayer(keras.layers.Layer):
             inputs: dict, modality -> float tensor; `None`, or no entry, for a modality that the
                 whole batch is without.
             mask: dict, modality -> bool tensor, of the tensor's shape without its last dim, or
-                `(batch,)`.
+                `(batch,)`; without an entry, the one that Keras keeps with the tensor.
 
         Returns:
             Two lists: the tensors, and for each a bool tensor that is `True` for what is there.
@@ -77,11 +77,14 @@ class MultimodalLayer(keras.layers.Layer):
                 present.append(ops.zeros(shape, "bool"))
                 continue
             self._check_value(name, value)
+            here = mask.get(name)
+            if here is None:  # With a mask of another modality given, Keras does not look here.
+                here = getattr(value, "_keras_mask", None)
             value = ops.cast(value, self.compute_dtype)
-            if mask.get(name) is None:
+            if here is None:
                 here = ops.ones(ops.shape(value)[:-1], "bool")
             else:
-                here = self._spread(name, ops.cast(mask[name], "bool"), value)
+                here = self._spread(name, ops.cast(here, "bool"), value)
                 # `where`, not a product: NaN times 0 is NaN.
                 value = ops.where(ops.expand_dims(here, -1), value, ops.zeros_like(value))
             values.append(value)

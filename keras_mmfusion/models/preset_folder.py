@@ -1,4 +1,4 @@
-"""Task models as KerasHub preset folders, for any image encoder and by its public classes alone."""
+"""Models as preset folders: KerasHub's, by its public classes alone, for tasks of any encoder."""
 
 import importlib
 import json
@@ -18,10 +18,12 @@ def save_preset(task, preset_dir):
     """Writes a task to a preset folder; one that is there is replaced when all is written.
 
     Args:
-        task: `keras_hub.models.Task` whose backbone is a `keras.Model`.
+        task: `keras_hub.models.Task` whose backbone is a `keras.Model`; or another Keras model,
+            of which the folder has the configuration and the weights.
         preset_dir: string or path.
     """
-    if not isinstance(task.backbone, keras.Model):
+    is_task = isinstance(task, keras_hub.models.Task)
+    if is_task and not isinstance(task.backbone, keras.Model):
         raise ValueError(
             "A preset folder needs an encoder that is a `keras.Model`. Received: "
             f"{task.backbone!r}. Save with `model.save('model.keras')` instead."
@@ -30,7 +32,12 @@ def save_preset(task, preset_dir):
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{target.name}.") as scratch:
         new = pathlib.Path(scratch) / "new"
-        keras_hub.models.Task.save_to_preset(task, str(new))
+        if is_task:
+            keras_hub.models.Task.save_to_preset(task, str(new))
+        else:
+            new.mkdir()
+            config = json.dumps(keras.saving.serialize_keras_object(task), indent=4)
+            (new / TASK_CONFIG).write_text(config + "\n", "utf-8")
         keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_not_in_task(task))
         if target.exists():
             os.replace(target, pathlib.Path(scratch) / "old")
@@ -47,28 +54,44 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
             "Write one with `model.save_to_preset(folder)`."
         )
     config = json.loads(config_path.read_text("utf-8"))
-    if config["module"].startswith("keras_mmfusion."):
-        importlib.import_module(config["module"])  # Registers the class; exports are lazy.
+    _import_modules(config)
     task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):
         raise ValueError(
             f"`preset` {str(preset)!r} holds a {type(task).__name__}, not a {cls.__name__}."
         )
-    if task.preprocessor is not None:
+    if getattr(task, "preprocessor", None) is not None:
         task.preprocessor.load_preset_assets(str(folder))
     if load_weights:
         path = folder / TASK_WEIGHTS
         keras.saving.load_weights(task, path, objects_to_skip=_not_in_task(task))
-        task.backbone.load_weights(str(folder / BACKBONE_WEIGHTS))
+        if isinstance(task, keras_hub.models.Task):
+            task.backbone.load_weights(str(folder / BACKBONE_WEIGHTS))
     if dtype is not None:
         set_dtype_policy(task, dtype)
         task.compile()
     return task
 
 
+def _import_modules(config):
+    """Imports the modules of ours that a configuration names, since exports are lazy.
+
+    Importing one registers its class.
+    """
+    if isinstance(config, list):
+        config = dict(enumerate(config))
+    if isinstance(config, dict):
+        module = config.get("module")
+        if isinstance(module, str) and module.startswith("keras_mmfusion."):
+            importlib.import_module(module)
+        for value in config.values():
+            _import_modules(value)
+
+
 def _not_in_task(task):
     """What the task's weight file leaves out: the backbone, and what the optimizer remembers."""
-    return [*task.backbone._flatten_layers(), task.optimizer]
+    backbone = task.backbone._flatten_layers() if isinstance(task, keras_hub.models.Task) else ()
+    return [*backbone, task.optimizer]
 
 
 def set_dtype_policy(model, dtype):

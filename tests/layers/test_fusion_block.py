@@ -288,17 +288,21 @@ def test_dropout_acts_in_training_only():
     assert np.abs(to_numpy(layer(INPUTS, training=True)) - one).max() > 1e-3
 
 
-def test_implicit_masks_are_taken():
+@pytest.mark.parametrize("given", [{}, {"image": MASK["image"][:2]}])
+def test_implicit_masks_are_taken(given):
     ids = np.array([[1, 2, 0], [3, 0, 0]])
     inputs = {"text": keras.Input((3,), dtype="int32", name="text")}
     inputs["image"] = keras.Input((4, 5), name="image")
+    masks = {name: keras.Input((4,), dtype="bool", name="image_mask") for name in given}
     embedding = keras.layers.Embedding(5, 3, mask_zero=True)
     layer = FusionBlock(("text", "image"), **SMALL)
-    model = keras.Model(inputs, layer({**inputs, "text": embedding(inputs["text"])}))
-    expected = layer(
-        {"text": to_numpy(embedding(ids)), "image": INPUTS["image"][:2]}, mask={"text": ids > 0}
-    )
-    found = model({"text": ids, "image": INPUTS["image"][:2]})
+    # Without any mask, Keras hands the implicit ones over.
+    fused = layer({**inputs, "text": embedding(inputs["text"])}, mask=masks or None)
+    model = keras.Model([inputs, masks], fused)
+    image = INPUTS["image"][:2]
+    text = to_numpy(embedding(ids))
+    expected = layer({"text": text, "image": image}, mask={**given, "text": ids > 0})
+    found = model([{"text": ids, "image": image}, given])
     np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-5)
 
 

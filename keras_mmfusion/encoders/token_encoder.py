@@ -1,0 +1,184 @@
+import keras
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.encoders.standardization import Standardization
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.sinusoidal_positions import with_positions
+from keras_mmfusion.layers.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class TokenEncoder(keras.layers.Layer):
+    """Encoder of tokens: a Transformer over a sequence of ids or of vectors.
+
+    ```
+    x = embedding[ids],  or  ((tokens - μ) / σ) W + b
+    x = x + position
+    x = x + SelfAttention(LayerNorm(x));  x = x + MLP(LayerNorm(x))     num_layers times
+    y = LayerNorm(x)
+    ```
+
+    Positions are sines and cosines, so that a sequence may have any length. `μ` and `σ` are 0 and
+    1 until `adapt` takes them from data.
+
+    Args:
+        dim: int. The size of the output's tokens.
+        num_layers: int. The number of blocks.
+        num_heads: int, a divisor of `dim`.
+        mlp_dim: int or `None`. Hidden units of a block's MLP; four times `dim` by default.
+        vocabulary_size: int or `None`. The number of ids; `None` for tokens that are vectors. Id 0
+            is padding.
+        causal: bool. Whether a token sees only itself and earlier ones.
+        dropout: float in [0, 1), of each branch of a block and of the first `x`, in training.
+
+    Call arguments:
+        inputs: int tensor `(batch, tokens)`, or float tensor `(batch, tokens, features)`.
+        mask: bool tensor `(batch, tokens)`, or `(batch,)` where a sample has all of its tokens or
+            none. What stands in a masked place, NaN included, changes nothing.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        `(batch, tokens, dim)`, zeros where the mask is `False`.
+
+    Raises:
+        ValueError: if a size is no positive integer, or `num_heads` does not divide `dim`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.encoders import TokenEncoder
+    >>> words = TokenEncoder(dim=32, vocabulary_size=1000)
+    >>> tuple(words(np.array([[5, 17, 3, 0, 0]])).shape)
+    (1, 5, 32)
+    >>> utterances = TokenEncoder(dim=32, causal=True)
+    >>> tuple(utterances(np.ones((2, 20, 100))).shape)
+    (2, 20, 32)
+
+    Reference:
+        Vaswani et al., "Attention Is All You Need", 2017, sections 3.1 and 3.5.
+    """
+
+    def __init__(
+        self,
+        dim,
+        num_layers=1,
+        num_heads=4,
+        mlp_dim=None,
+        vocabulary_size=None,
+        causal=False,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(autocast=False, **kwargs)
+        self.dim = _check_size("dim", dim)
+        self.num_layers = _check_size("num_layers", num_layers)
+        self.num_heads = _check_size("num_heads", num_heads)
+        self.mlp_dim = _check_size("mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
+        self.vocabulary_size = vocabulary_size
+        self.causal = bool(causal)
+        self.dropout = dropout
+        if dim % num_heads:
+            raise ValueError(
+                f"TokenEncoder: `num_heads` must divide `dim`. Received: num_heads={num_heads}, "
+                f"dim={dim}"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"TokenEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
+        policy = self.dtype_policy
+        if vocabulary_size is None:
+            self.standardization = Standardization(dtype=policy, name="standardization")
+            self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
+        else:
+            self.embedding = keras.layers.Embedding(
+                _check_size("vocabulary_size", vocabulary_size), dim, dtype=policy, name="embedding"
+            )
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.blocks = [
+            TransformerBlock(num_heads, self.mlp_dim, dropout, dtype=policy, name=f"block_{index}")
+            for index in range(num_layers)
+        ]
+        self.output_norm = keras.layers.LayerNormalization(
+            epsilon=1e-5, dtype=policy, name="output_norm"
+        )
+        self.supports_masking = True
+
+    def adapt(self, data, mask=None):
+        """Takes mean and spread of each feature from an array; see `Standardization.adapt`.
+
+        Of ids there is nothing to take.
+        """
+        if self.vocabulary_size is None:
+            if mask is not None and np.ndim(mask) == 1:
+                mask = np.broadcast_to(np.asarray(mask)[:, None], np.shape(data)[:2])
+            self.standardization.adapt(data, mask)
+
+    def build(self, inputs_shape):
+        layout = "tokens (batch, tokens, features)"
+        if self.vocabulary_size is not None:
+            layout = "ids (batch, tokens)"
+        if len(inputs_shape) != layout.count(",") + 1 or (
+            self.vocabulary_size is None and inputs_shape[-1] is None
+        ):
+            raise ValueError(
+                f"TokenEncoder: with vocabulary_size={self.vocabulary_size}, `inputs` must be "
+                f"{layout}. Received shape: {tuple(inputs_shape)}"
+            )
+        if self.vocabulary_size is not None:
+            self.embedding.build(inputs_shape)
+        else:
+            if not self.standardization.built:
+                self.standardization.build(inputs_shape)
+            self.projection.build((None, inputs_shape[-1]))
+        for block in self.blocks:
+            block.build((None, None, self.dim))
+        self.output_norm.build((None, None, self.dim))
+
+    def call(self, inputs, mask=None, training=None):
+        mask = self.compute_mask(inputs, mask)
+        x = with_positions(self._embed(inputs, mask))
+        x = self.dropout_layer(x, training=training)
+        for block in self.blocks:
+            x = block(x, mask=mask, use_causal_mask=self.causal, training=training)
+        x = self.output_norm(x)
+        return x if mask is None else ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+
+    def _embed(self, inputs, mask):
+        if self.vocabulary_size is not None:
+            return self.embedding(inputs)
+        if mask is not None:
+            # `where`, not a product: NaN times 0 is NaN.
+            inputs = ops.where(ops.expand_dims(mask, -1), inputs, ops.zeros_like(inputs))
+        return apply_to_rows(self.projection, self.standardization(inputs))
+
+    def compute_mask(self, inputs, mask=None):
+        """Which tokens are real: bool `(batch, tokens)`, or `None` where nothing is masked."""
+        real = None if self.vocabulary_size is None else ops.not_equal(inputs, 0)
+        if mask is None:
+            return real
+        mask = ops.cast(mask, "bool")
+        if len(mask.shape) == 1:
+            every = ops.ones(ops.shape(inputs)[:2], "bool")
+            mask = ops.logical_and(ops.expand_dims(mask, 1), every)
+        return mask if real is None else ops.logical_and(mask, real)
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:2], self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "num_layers": self.num_layers,
+            "num_heads": self.num_heads,
+            "mlp_dim": self.mlp_dim,
+            "vocabulary_size": self.vocabulary_size,
+            "causal": self.causal,
+            "dropout": self.dropout,
+        }
+
+
+def _check_size(name, value):
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"TokenEncoder: `{name}` must be a positive integer. Received: {value!r}")
+    return value

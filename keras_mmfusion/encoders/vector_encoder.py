@@ -1,0 +1,107 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.encoders.standardization import Standardization
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class VectorEncoder(keras.layers.Layer):
+    """Encoder of vectors, such as pooled features: standardized, then an MLP.
+
+    ```
+    h = (x - μ) / σ
+    h = gelu(h W_i + b_i)     for each of hidden_dims
+    y = h W + b
+    ```
+
+    `μ` and `σ` are 0 and 1 until `adapt` takes them from data. Tokens are encoded one by one.
+
+    Args:
+        dim: int. The size of the output.
+        hidden_dims: sequence of ints. The widths of the hidden layers.
+        dropout: float in [0, 1), of what enters each dense layer, in training.
+
+    Call arguments:
+        inputs: float tensor `(batch, features)` or `(batch, tokens, features)`.
+        mask: bool tensor `(batch,)` or `(batch, tokens)`. Whatever stands in a masked place, NaN
+            included, zeros are encoded in its place.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        `(batch, dim)` or `(batch, tokens, dim)`.
+
+    Raises:
+        ValueError: if a size is no positive integer or `dropout` no share.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.encoders import VectorEncoder
+    >>> pitch = np.random.default_rng(0).normal(180, 40, (100, 73))
+    >>> encoder = VectorEncoder(32, hidden_dims=(64,))
+    >>> encoder.adapt(pitch)
+    >>> tuple(encoder(pitch[:2]).shape)
+    (2, 32)
+    """
+
+    def __init__(self, dim, hidden_dims=(), dropout=0.0, **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        for name, sizes in {"dim": (dim,), "hidden_dims": tuple(hidden_dims)}.items():
+            if not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
+                raise ValueError(
+                    f"VectorEncoder: `{name}` must be positive integers. Received: {sizes}"
+                )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"VectorEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
+        self.dim = dim
+        self.hidden_dims = tuple(hidden_dims)
+        self.dropout = dropout
+        policy = self.dtype_policy
+        self.standardization = Standardization(dtype=policy, name="standardization")
+        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.hidden = [
+            keras.layers.Dense(units, activation="gelu", dtype=policy, name=f"hidden_{index}")
+            for index, units in enumerate(self.hidden_dims)
+        ]
+        self.output_dense = keras.layers.Dense(dim, dtype=policy, name="output")
+        self.supports_masking = True
+
+    def adapt(self, data, mask=None):
+        """Takes mean and spread of each feature from an array; see `Standardization.adapt`."""
+        self.standardization.adapt(data, mask)
+
+    def build(self, inputs_shape):
+        if len(inputs_shape) not in (2, 3) or inputs_shape[-1] is None:
+            raise ValueError(
+                "VectorEncoder: `inputs` must be vectors (batch, features) or tokens (batch, "
+                f"tokens, features). Received shape: {tuple(inputs_shape)}"
+            )
+        if not self.standardization.built:
+            self.standardization.build(inputs_shape)
+        shape = (*inputs_shape[:-1], inputs_shape[-1])
+        for dense in (*self.hidden, self.output_dense):
+            dense.build(shape)
+            shape = (*shape[:-1], dense.units)
+
+    def call(self, inputs, mask=None, training=None):
+        if mask is not None:
+            here = ops.cast(mask, "bool")
+            while len(here.shape) < len(inputs.shape):
+                here = ops.expand_dims(here, -1)
+            # `where`, not a product: NaN times 0 is NaN.
+            inputs = ops.where(here, inputs, ops.zeros_like(inputs))
+        x = self.standardization(inputs)
+        for dense in (*self.hidden, self.output_dense):
+            x = dense(self.dropout_layer(x, training=training))
+        return x
+
+    def compute_output_shape(self, inputs_shape):
+        return (*inputs_shape[:-1], self.dim)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "dim": self.dim,
+            "hidden_dims": list(self.hidden_dims),
+            "dropout": self.dropout,
+        }

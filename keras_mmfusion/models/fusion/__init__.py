@@ -1,0 +1,5 @@
+"""Models that fuse modalities, for any task."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(__name__, {"FusionModel": "fusion_model"})

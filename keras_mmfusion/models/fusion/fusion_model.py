@@ -1,0 +1,186 @@
+import inspect
+
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.fusion_block import FusionBlock
+from keras_mmfusion.layers.modality_dropout import ModalityDropout
+from keras_mmfusion.models.preset_folder import load_preset, save_preset
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class FusionModel(keras.Model):
+    """Any task on several modalities: encode each, align and fuse them, decide.
+
+    ```
+    h_m = encoder_m(x_m)            for each modality m
+    y = head(fusion(h_1, ..., h_n))
+    ```
+
+    Args:
+        encoders: dict, modality -> layer or model that gives tokens `(batch, tokens, dim)` or a
+            vector `(batch, dim)`. What is masked is zeros, and `mask` is passed, if it supports
+            masking and its call has that argument. No entry for a modality whose tensor goes to
+            the fusion as it is.
+        fusion: `FusionBlock`. Its `modalities` are the model's.
+        head: layer of what the fusion gives, such as `Dense(1)`; `None` for a fusion that
+            decides, with `num_outputs`.
+        modality_dropout: float in [0, 1). How often `ModalityDropout` drops a modality in
+            training, so that the model learns to do without.
+
+    Call arguments:
+        inputs: dict, modality -> what its encoder takes, and `"<modality>_mask"` -> bool tensor
+            `(batch,)`, `False` where a sample is without the modality, or `(batch, tokens)`. In
+            the first call every modality is there; later, `None` or no entry for one that the
+            whole batch is without. Whatever stands in a masked place, NaN included, never
+            reaches the output.
+        training: bool.
+
+    Output shape:
+        That of the head.
+
+    Raises:
+        ValueError: if `encoders` or `inputs` has a modality that `fusion` has not, or all are
+            missing.
+
+    Example:
+
+    >>> import keras
+    >>> import numpy as np
+    >>> from keras_mmfusion import FusionBlock
+    >>> from keras_mmfusion.encoders import TableEncoder, TokenEncoder
+    >>> from keras_mmfusion.models import FusionModel
+    >>> model = FusionModel(
+    ...     {"notes": TokenEncoder(16, vocabulary_size=100), "record": TableEncoder(16, (None, 2))},
+    ...     FusionBlock(("notes", "record"), combine="gated", dim=16),
+    ...     head=keras.layers.Dense(1),
+    ... )
+    >>> model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True))
+    >>> data = {
+    ...     "notes": np.random.randint(1, 100, (8, 5)),
+    ...     "record": np.random.rand(8, 2).round(),
+    ...     "record_mask": np.arange(8) > 2,  # the first three have no record
+    ... }
+    >>> history = model.fit(data, np.arange(8) % 2, verbose=0)
+    >>> model.predict({"notes": data["notes"]}, verbose=0).shape
+    (8, 1)
+
+    Reference:
+        Baltrušaitis et al., "Multimodal Machine Learning: A Survey and Taxonomy", 2019.
+    """
+
+    def __init__(self, encoders, fusion, head=None, modality_dropout=0.0, **kwargs):
+        # What is raw stays as it is until an encoder has scaled it.
+        super().__init__(autocast=False, **kwargs)
+        if not isinstance(fusion, FusionBlock):
+            raise ValueError(f"`fusion` must be a `FusionBlock`. Received: {fusion!r}")
+        unknown = sorted(set(encoders) - set(fusion.modalities))
+        if unknown:
+            raise ValueError(
+                f"`encoders` has {unknown[0]!r}, which is not one of the modalities of `fusion`: "
+                f"{', '.join(map(repr, fusion.modalities))}."
+            )
+        self.encoders = dict(encoders)
+        self.fusion = fusion
+        self.head = head
+        self.modality_dropout = ModalityDropout(modality_dropout, name="modality_dropout")
+
+    @property
+    def modalities(self):
+        """The names of the modalities, in the order of the fusion."""
+        return self.fusion.modalities
+
+    def call(self, inputs, training=False):
+        values, mask = self._encode(inputs, training)
+        fused = self.fusion(values, mask=mask, training=training)
+        return fused if self.head is None else self.head(fused)
+
+    def shares(self, inputs):
+        """How much each modality has to do with what the head gets; see `FusionBlock`.
+
+        Args:
+            inputs: as for the call.
+
+        Returns:
+            Float32 tensor `(batch, modalities)`.
+        """
+        values, mask = self._encode(inputs, training=False)
+        return self.fusion(values, mask=mask, return_shares=True)[-1]
+
+    def _encode(self, inputs, training):
+        """The encoded modalities that are there, and their masks."""
+        known = {*self.modalities, *(f"{name}_mask" for name in self.modalities)}
+        unknown = sorted(set(inputs) - known)
+        if unknown:
+            raise ValueError(
+                f"`inputs` has {unknown[0]!r}, which is none of the modalities "
+                f"{', '.join(map(repr, self.modalities))} nor a mask of one, such as "
+                f"'{self.modalities[0]}_mask'."
+            )
+        values, masks = {}, {}
+        for name in self.modalities:
+            if inputs.get(name) is not None:
+                encoder, mask = self.encoders.get(name), inputs.get(f"{name}_mask")
+                values[name], masks[name] = _encode(encoder, inputs[name], mask)
+        return values, self.modality_dropout(values, masks, training=training)
+
+    def save_to_preset(self, preset_dir):
+        """Writes the model as a preset folder: its configuration and its weights."""
+        save_preset(self, preset_dir)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, dtype=None):
+        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
+
+        Args:
+            preset: string or path.
+            load_weights: bool. Whether to load the weights or leave them random.
+            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
+                policy that the preset was saved with.
+
+        Returns:
+            A `FusionModel`.
+        """
+        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            **super().get_config(),
+            "encoders": {name: serialize(encoder) for name, encoder in self.encoders.items()},
+            "fusion": serialize(self.fusion),
+            "head": serialize(self.head),
+            "modality_dropout": self.modality_dropout.rate,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        encoders = {name: deserialize(encoder) for name, encoder in config["encoders"].items()}
+        parts = {name: deserialize(config[name]) for name in ("fusion", "head")}
+        return cls(**{**config, "encoders": encoders, **parts})
+
+
+def _zero_masked(value, mask):
+    """Zeros where the mask, of the first dims, is `False`; `where`, since NaN times 0 is NaN."""
+    while len(mask.shape) < len(value.shape):
+        mask = ops.expand_dims(mask, -1)
+    return ops.where(mask, value, ops.zeros_like(value))
+
+
+def _encode(encoder, value, mask):
+    """The encoded modality and its mask."""
+    if mask is not None:
+        mask = ops.cast(mask, "bool")
+        value = _zero_masked(value, mask)
+    if encoder is not None:
+        arguments = inspect.signature(encoder.call).parameters
+        takes_mask = encoder.supports_masking and "mask" in arguments
+        encoded = encoder(value, **({"mask": mask} if takes_mask else {}))
+        # Layers that pool have no mask for their output, but what is missing stays missing.
+        encoded_mask = encoder.compute_mask(value, mask)
+        mask = mask if encoded_mask is None else encoded_mask
+        value = encoded
+    if mask is not None and len(value.shape) == 2 and len(mask.shape) == 2:
+        mask = ops.any(mask, axis=1)  # Of tokens that were pooled.
+    return value, mask
