@@ -60,7 +60,7 @@ def captioner(
         batch_size,
         _progress("Captioning"),
     )
-    _report(results, preset, data, split, limit, json_file)
+    _report(results, _preset_protocol(preset, data, split, limit), json_file)
 
 
 @app.command()
@@ -87,31 +87,66 @@ def retrieval(
     from keras_mmfusion.zoo import embedder
 
     results = evaluate_retrieval(embedder(preset), pairs, batch_size, _progress("Embedding"))
-    _report(results, preset, data, split, limit, json_file)
+    _report(results, _preset_protocol(preset, data, split, limit), json_file)
+
+
+@app.command()
+def nodes(
+    data: Annotated[pathlib.Path, typer.Option(help="Folder of Planetoid's files, ind.*.")],
+    dataset: Annotated[str, typer.Option(help="cora, citeseer or pubmed.")] = "cora",
+    model: Annotated[str, typer.Option(help="gcn, gat, appnp or gcn2.")] = "gcn",
+    runs: Annotated[int, typer.Option(min=1, help="Trainings, from the seeds 0, 1, 2, ...")] = 10,
+    json_file: Annotated[
+        pathlib.Path | None,
+        typer.Option("--json", help="Write metrics, protocol and every run to this file."),
+    ] = None,
+):
+    """Train a classifier of a graph's nodes, several times, and score it on the test nodes."""
+    from keras_mmfusion.datasets.planetoid import read_planetoid
+
+    _check_folder(json_file)
+    graph = read_planetoid(data, dataset)
+
+    import_keras()
+    from keras_mmfusion.models.node_classification import evaluate_node_classifier
+
+    results = evaluate_node_classifier(model, graph, runs, progress=_progress("Training", runs))
+    _report(results, {"data": data.resolve().name, "dataset": dataset}, json_file)
 
 
 def _read_pairs(data, split, limit, json_file):
     """The images and captions to score on, once it is sure that the results can be written."""
     from keras_mmfusion.datasets.caption_folder import read_caption_folder
 
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
+    _check_folder(json_file)
     pairs = read_caption_folder(data, split)
     return pairs if limit is None else pairs.take(limit)
 
 
-def _report(results, preset, data, split, limit, json_file):
-    """Prints the metrics, and writes everything with its whole protocol."""
-    from keras_mmfusion.cli.run_protocol import machine, versions
+def _check_folder(json_file):
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
+
+
+def _preset_protocol(preset, data, split, limit):
     from keras_mmfusion.zoo.presets import preset_fingerprint
 
     is_folder = pathlib.Path(preset).is_dir()
-    results["protocol"] = {
+    return {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
         "preset_hash": preset_fingerprint(preset),
         "data": data.resolve().name,
         "split": pathlib.Path(split).name,
         "limit": limit,
+    }
+
+
+def _report(results, protocol, json_file):
+    """Prints the metrics, and writes everything with its whole protocol."""
+    from keras_mmfusion.cli.run_protocol import machine, versions
+
+    results["protocol"] = {
+        **protocol,
         **results["protocol"],
         "versions": versions(),
         "machine": machine(),
@@ -123,14 +158,14 @@ def _report(results, preset, data, split, limit, json_file):
         _write_json(results, json_file)
 
 
-def _progress(description):
-    """A function that passes images on and shows how far it is."""
+def _progress(description, total=None):
+    """A function that passes things on and shows how far it is."""
 
-    def progress(images):
+    def progress(things):
         from rich.console import Console
         from rich.progress import track
 
-        return track(images, description=description, console=Console(stderr=True))
+        return track(things, description, total, console=Console(stderr=True))
 
     return progress
 

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "WordTokenizer": "captioning.word_tokenizer",
         "captioning": "",
         "fusion": "",
+        "node_classification": "",
         "retrieval": "",
     },
 )

@@ -158,3 +158,31 @@ def test_a_listed_image_that_the_annotations_lack_is_named(tmp_path, captioner_p
 
     assert command.exit_code == 2
     assert "'z_9.png'" in command.stderr
+
+
+def test_classifiers_of_nodes(tmp_path, monkeypatch):
+    from datasets.planetoid_files import write_planetoid
+
+    from keras_mmfusion.models.node_classification import GCNClassifier, NodeRecipe
+    from keras_mmfusion.models.node_classification.node_recipe import RECIPES
+
+    monkeypatch.setitem(RECIPES, "gcn", NodeRecipe(GCNClassifier, 0.01, epochs=2))
+    data, target = write_planetoid(tmp_path), tmp_path / "nodes.json"
+    arguments = ["evaluate", "nodes", "--data", str(data), "--dataset", "tiny"]
+    command = CliRunner().invoke(app, [*arguments, "--runs", "2", "--json", str(target)])
+    assert command.exit_code == 0, command.output
+    assert "test_accuracy" in command.output
+    results = json.loads(target.read_text())
+    assert len(results["runs"]) == 2
+    assert results["protocol"]["dataset"] == "tiny"
+    assert results["protocol"]["recipe"]["epochs"] == 2
+    assert {"versions", "machine"} <= set(results["protocol"])
+
+    for wrong, message in (
+        (["--model", "mlp"], "`name` must be one of gcn"),
+        (["--dataset", "other"], "`data_dir` must have the files of 'other'"),
+        (["--json", str(tmp_path / "no" / "x.json")], "`--json` must lie in a folder"),
+    ):
+        command = CliRunner().invoke(app, [*arguments, *wrong])
+        assert command.exit_code == 2
+        assert message in command.stderr

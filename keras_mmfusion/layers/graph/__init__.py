@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RGCNLayer": "rgcn_layer",
         "SAGELayer": "sage_layer",
         "SetTransformerPooling": "set_transformer_pooling",
+        "SparseDense": "sparse_dense",
         "TopKPooling": "top_k_pooling",
         "TypedGraphLayer": "typed_graph_layer",
         "normalize_graph": "gcn_normalization",

@@ -32,6 +32,8 @@ class GATLayer(GraphConvolution):
         activation: σ, a name or function. Defaults to none.
         dropout: float. Share of attention weights dropped in training.
         use_bias: bool.
+        project: bool. Whether `W` is applied; without, the features are those of the heads, side by
+            side, as something else projected them.
         self_loops: bool. Whether each node is among its own neighbors, once.
         negative_slope: float. Slope of the leaky ReLU.
         kernel_initializer: initializer of `W` and `a`.
@@ -79,6 +81,7 @@ class GATLayer(GraphConvolution):
         activation=None,
         dropout=0.0,
         use_bias=True,
+        project=True,
         self_loops=True,
         negative_slope=0.2,
         seed=None,
@@ -95,6 +98,7 @@ class GATLayer(GraphConvolution):
         self.concatenate = concatenate
         self.output_dim = head_dim * num_heads if concatenate else head_dim
         self.dropout = dropout
+        self.project = project
         self.self_loops = self_loops
         self.negative_slope = negative_slope
         self.seed = seed
@@ -102,10 +106,17 @@ class GATLayer(GraphConvolution):
 
     def build_layer(self, source_dim, target_dim):
         units = self.num_heads * self.head_dim
-        self.source_projection = self.kernel(source_dim, units, "source_projection")
-        self.target_projection = self.source_projection
-        if self.bipartite or self.version == 2:
-            self.target_projection = self.kernel(target_dim, units, "target_projection")
+        self.source_projection = self.target_projection = None
+        if self.project:
+            self.source_projection = self.kernel(source_dim, units, "source_projection")
+            self.target_projection = self.source_projection
+            if self.bipartite or self.version == 2:
+                self.target_projection = self.kernel(target_dim, units, "target_projection")
+        elif {source_dim, target_dim} != {units}:
+            raise ValueError(
+                f"GATLayer: with `project=False`, the features must have the dim {units}, that of "
+                f"all heads. Received: {sorted({source_dim, target_dim})}"
+            )
         self.source_score = self._score("source_score")
         self.target_score = self._score("target_score") if self.version == 1 else None
         self.bias = self.add_bias()
@@ -122,9 +133,8 @@ class GATLayer(GraphConvolution):
         read = self.read(graph, mask)
         loops = self.self_loops and not read.bipartite
         edges = read.edges.with_loops() if loops else read.edges
-        sources = self._heads(self.source_projection, read.sources)
-        targets = sources
-        if self.target_projection is not self.source_projection:
+        sources = targets = self._heads(self.source_projection, read.sources)
+        if read.bipartite or self.target_projection is not self.source_projection:
             targets = self._heads(self.target_projection, read.targets)
         attention = edges.softmax(self._scores(edges, sources, targets))
         weights = self.dropout_layer(ops.cast(attention, self.compute_dtype), training=training)
@@ -139,7 +149,7 @@ class GATLayer(GraphConvolution):
         return output, attention if len(attention.shape) == 2 else ops.moveaxis(attention, 3, 1)
 
     def _heads(self, projection, x):
-        x = each_node(projection, x)
+        x = x if projection is None else each_node(projection, x)
         return ops.reshape(x, (*ops.shape(x)[:-1], self.num_heads, self.head_dim))
 
     def _scores(self, edges, sources, targets):
@@ -176,6 +186,7 @@ class GATLayer(GraphConvolution):
             "version": self.version,
             "concatenate": self.concatenate,
             "dropout": self.dropout,
+            "project": self.project,
             "self_loops": self.self_loops,
             "negative_slope": self.negative_slope,
             "seed": self.seed,

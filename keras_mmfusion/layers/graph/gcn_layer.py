@@ -19,7 +19,8 @@ class GCNLayer(GraphConvolution):
     A node with no edges keeps its own features; without loops it gets zeros before the bias.
 
     Args:
-        units: int. Size of the output.
+        units: int, size of the output; or `None` for no `W`: features are only propagated, as in
+            SGC, or were projected before.
         activation: σ, a name or function. Defaults to none.
         use_bias: bool.
         self_loops: bool. `Ã = A` where `False`.
@@ -56,7 +57,7 @@ class GCNLayer(GraphConvolution):
 
     def __init__(
         self,
-        units,
+        units=None,
         activation=None,
         use_bias=True,
         self_loops=True,
@@ -64,23 +65,28 @@ class GCNLayer(GraphConvolution):
         **kwargs,
     ):
         super().__init__(activation, use_bias, **kwargs)
-        self.units = self.output_dim = self.check_size("units", units)
+        self.units = units if units is None else self.check_size("units", units)
         self.self_loops = self_loops
         self.improved = improved
 
     def build_layer(self, source_dim, target_dim):
-        self.projection = self.kernel(source_dim, self.units, "projection")
-        # The product is the same either way round; messages are short in one of them.
-        self.project_first = self.units <= source_dim
+        self.output_dim = self.units or source_dim
+        self.projection = None
+        if self.units is not None:
+            self.projection = self.kernel(source_dim, self.units, "projection")
         self.bias = self.add_bias()
 
     def call(self, graph, mask=None):
         read = self.read(graph, mask)
         loop = loop_weight(self.self_loops, self.improved)
-        if self.project_first:
-            x = propagate(graph, read, each_node(self.projection, read.sources), loop)
-        else:
-            x = each_node(self.projection, propagate(graph, read, read.sources, loop))
+        x = read.sources
+        # The product is the same either way round; messages are short in one of them.
+        project_first = self.units is not None and self.units <= x.shape[-1]
+        if project_first:
+            x = each_node(self.projection, x)
+        x = propagate(graph, read, x, loop)
+        if self.units is not None and not project_first:
+            x = each_node(self.projection, x)
         return read.finish(self.activate(x, self.bias))
 
     def get_config(self):

@@ -72,7 +72,8 @@ def gcn(layer, graph):
     else:
         row_degree, column_degree = a.sum(axis=1), a.sum(axis=0)
     root = [np.diag(np.where(d > 0, d, np.inf) ** -0.5) for d in (row_degree, column_degree)]
-    return root[0] @ a @ root[1] @ x @ kernel(layer.projection) + np.float64(to_numpy(layer.bias))
+    x = x if layer.units is None else x @ kernel(layer.projection)
+    return root[0] @ a @ root[1] @ x + np.float64(to_numpy(layer.bias))
 
 
 def gat(layer, graph):
@@ -149,6 +150,7 @@ LAYERS = {
     "gcn_wide": (lambda **kw: GCNLayer(6, **kw), gcn),
     "gcn_improved": (lambda **kw: GCNLayer(4, improved=True, **kw), gcn),
     "gcn_without_loops": (lambda **kw: GCNLayer(4, self_loops=False, **kw), gcn),
+    "gcn_without_kernel": (lambda **kw: GCNLayer(**kw), gcn),
     "gat": (lambda **kw: GATLayer(4, num_heads=3, **kw), gat),
     "gat_averaged": (lambda **kw: GATLayer(4, num_heads=3, concatenate=False, **kw), gat),
     "gat_v2": (lambda **kw: GATLayer(4, num_heads=3, version=2, **kw), gat),

@@ -1,0 +1,52 @@
+"""Accuracy of the node classifiers on a citation graph, by the protocols of their papers.
+
+    KERAS_BACKEND=jax python benchmarks/planetoid.py --data planetoid \\
+        --json benchmarks/results/planetoid.json
+
+Each model is trained `--runs` times from other seeds, or as often as `--minutes` allow, on
+Planetoid's split. Settings are those of the papers; nothing is chosen by the test nodes. A model's
+results replace those that the file has of it, so that models can be run one by one.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+
+from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion.datasets import read_planetoid
+from keras_mmfusion.models.node_classification import evaluate_node_classifier
+from keras_mmfusion.models.node_classification.node_recipe import RECIPES
+
+
+def show(runs):
+    for model, scores in runs:
+        print(scores, flush=True)
+        yield model, scores
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="folder of ind.* files")
+    parser.add_argument("--dataset", default="cora")
+    parser.add_argument("--models", nargs="+", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=10, help="at most, for each model")
+    parser.add_argument("--json", type=pathlib.Path, required=True, help="where the results go")
+    arguments = parser.parse_args()
+    data = read_planetoid(arguments.data, arguments.dataset)
+    for name in arguments.models:
+        start = time.perf_counter()
+        found = evaluate_node_classifier(name, data, arguments.runs, 60 * arguments.minutes, show)
+        found["seconds"] = round(time.perf_counter() - start, 1)
+        found["versions"], found["machine"] = versions(), machine()
+        results = {}
+        if arguments.json.is_file():
+            results = json.loads(arguments.json.read_text(encoding="utf-8"))
+        results.setdefault(arguments.dataset, {})[name] = found
+        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        print(name, found["metrics"])
+
+
+if __name__ == "__main__":
+    main()

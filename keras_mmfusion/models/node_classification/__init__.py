@@ -1,0 +1,18 @@
+"""Classes for the nodes of a graph."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "APPNPClassifier": "appnp_classifier",
+        "GATClassifier": "gat_classifier",
+        "GCN2Classifier": "gcn2_classifier",
+        "GCNClassifier": "gcn_classifier",
+        "NodeClassifier": "node_classifier",
+        "NodeRecipe": "node_recipe",
+        "evaluate_node_classifier": "node_evaluation",
+        "node_classifier_inputs": "node_inputs",
+        "train_node_classifier": "node_training",
+    },
+)

@@ -1,0 +1,72 @@
+import keras
+
+from keras_mmfusion.layers.graph import SparseDense
+
+
+class NodeClassifier(keras.Model):
+    """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
+
+    A classifier of your own implements `build`, which builds its layers, and `call(inputs,
+    training)` with `self.project` and `self.graph_with`.
+
+    Args:
+        num_features: int. Dim of the node features.
+        num_classes: int.
+        dropout: float. Share dropped in training of what enters a layer.
+        weight_decay: float. The loss gets `weight_decay / 2 · ‖W‖²` of each regularized kernel,
+            which is what papers and PyTorch call weight decay.
+
+    Call arguments:
+        inputs: dict of tensors, see `node_classifier_inputs`.
+        training: bool. Whether dropout is active.
+
+    Output shape:
+        Logits `(nodes, num_classes)`.
+    """
+
+    def __init__(self, num_features, num_classes, dropout, weight_decay, **kwargs):
+        super().__init__(**kwargs)
+        self.num_features = num_features
+        self.num_classes = num_classes
+        self.dropout = dropout
+        self.weight_decay = weight_decay
+
+    def first_kernel(self, units, **settings):
+        """The layer that features enter."""
+        return SparseDense(
+            units,
+            self.num_features,
+            dropout=self.dropout,
+            kernel_regularizer=self.regularizer(self.weight_decay),
+            name="first_kernel",
+            **settings,
+        )
+
+    def regularizer(self, weight_decay):
+        """The L2 regularizer whose gradient is `weight_decay · W`."""
+        return keras.regularizers.L2(weight_decay / 2)
+
+    def project(self, layer, inputs, training):
+        """`layer`, from `first_kernel`, of the features."""
+        rows = inputs["source_scale"].shape[0]
+        index, values = inputs["feature_index"], inputs["feature_values"]
+        return layer(index, values, num_rows=rows, training=training)
+
+    def graph_with(self, x, inputs):
+        """The dict of the graph whose node features are `x`."""
+        edges = {key: inputs[key] for key in ("edge_index", "source_scale")}
+        return {"node_features": x, **edges}
+
+    def build_layer(self, layer, dim, *shapes):
+        """Builds a graph layer for node features of this dim, and other tensors' shapes."""
+        graph = {"node_features": (None, dim), "edge_index": (2, None), "source_scale": (None,)}
+        layer.build(graph, *shapes)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_features": self.num_features,
+            "num_classes": self.num_classes,
+            "dropout": self.dropout,
+            "weight_decay": self.weight_decay,
+        }
