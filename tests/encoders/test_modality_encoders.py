@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 VECTORS = RNG.normal(3, 2, size=(4, 5)).astype("float32")
 TOKENS = RNG.normal(3, 2, size=(4, 3, 5)).astype("float32")
 TOKENS_MASK = np.array([[1, 1, 1], [1, 1, 0], [0, 1, 0], [0, 0, 0]], "bool")
-IDS = np.array([[5, 2, 3], [4, 1, 0], [6, 0, 0], [1, 1, 1]])
+IDS = np.array([[5, 2, 3], [4, 1, 0], [6, 0, 0], [1, 1, 1]], "int32")
 ROWS_MASK = np.array([True, False, True, True])
 TABLE = np.array(
     [[54, 2, 1, 1e4], [71, 0, np.nan, 2e4], [np.nan, 1, 0, 3e4], [60, 7, -1, np.nan]], "float32"

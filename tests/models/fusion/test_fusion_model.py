@@ -16,7 +16,7 @@ from keras_mmfusion.models import FusionModel
 NAMES = ("notes", "record", "voice", "points")
 RNG = np.random.default_rng(0)
 DATA = {
-    "notes": RNG.integers(1, 9, (6, 4)),
+    "notes": RNG.integers(1, 9, (6, 4)).astype("int32"),
     "record": np.array([[1, 2], [0, np.nan], [3, 0], [np.nan, 1], [5, 1], [1, 1]], "float32"),
     "voice": RNG.normal(size=(6, 3)).astype("float32"),
     "points": RNG.normal(size=(6, 2, 3)).astype("float32"),
