@@ -24,6 +24,8 @@ CURATED = [
     "models/captioning/test_image_captioning_model.py::test_the_compile_state_comes_back",
     "models/captioning/test_image_captioning_model.py::"
     "test_a_backbone_decoder_gives_the_backbones_own_numbers",
+    "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
+    "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
 ]
 
 

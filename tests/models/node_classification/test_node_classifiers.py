@@ -112,9 +112,9 @@ def recipe_of(name, epochs, patience=None):
 
 @each_classifier
 def test_training_finds_communities(name):
-    ((_, scores),) = train_node_classifier(recipe_of(name, 30), DATA, [0])
-    assert scores["test_accuracy"] > 0.8
-    assert scores["epochs"] == 30
+    ((_, scores),) = train_node_classifier(recipe_of(name, 60), DATA, [0])
+    assert scores["test_accuracy"] > 0.7
+    assert scores["epochs"] == 60
 
 
 def test_a_run_depends_on_its_seed_alone():
