@@ -7,7 +7,10 @@ A table stands between `<!-- scores:begin -->` and `<!-- scores:end -->`. A mode
 scores of its own preset, every other page those of all presets. `results*.json` are what
 `mmfusion evaluate --json` wrote; results without caption scores are left out. Between
 `<!-- stages:begin -->` and `<!-- stages:end -->` a model card gets a table of the stages of its
-training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote.
+training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Between
+`<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
+photos and sentences, and between `<!-- retrieval_losses:begin -->` and
+`<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss.
 """
 
 import argparse
@@ -19,7 +22,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BLOCK = re.compile(r"(<!-- (scores|stages):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
+BLOCK = re.compile(
+    r"(<!-- (scores|stages|retrieval|retrieval_losses):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL
+)
+RECALLS = [
+    f"{direction}_recall_at_{k}"
+    for direction in ("image_to_text", "text_to_image")
+    for k in (1, 5, 10)
+]
+RETRIEVAL_HEADS = "Image to text R@1 | R@5 | R@10 | Text to image R@1 | R@5 | R@10"
 STAGES = {
     "cross_entropy": "cross-entropy, decoder",
     "fine_tuning": "cross-entropy, with the encoder's last blocks",
@@ -123,6 +135,60 @@ def stage_table(folder):
     return "\n".join([*lines, "", "Greedy captions of dev at the best epoch of each stage.", ""])
 
 
+def retrieval_table(zoo):
+    """Writes the scores of the presets of photos and sentences as a Markdown table.
+
+    Args:
+        zoo: path of the folder that holds `<preset>/results.json`.
+
+    Returns:
+        A string.
+    """
+    lines = [f"| Preset | {RETRIEVAL_HEADS} |", "|---|" + "---:|" * len(RECALLS)]
+    protocols = {}
+    for path in sorted(zoo.glob("*/results.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if RECALLS[0] in result["metrics"]:
+            cells = [f"`{path.parent.name}`"]
+            cells += [_number(result["metrics"][name]) for name in RECALLS]
+            lines.append("| " + " | ".join(cells) + " |")
+            protocol = result["protocol"]
+            protocols[
+                f"{protocol['data']}, {protocol['split']} split: {protocol['images']:,} images "
+                f"with {protocol['captions']:,} captions; candidates: {protocol['candidates']}; "
+                f"Keras {protocol['versions']['keras']} on {protocol['versions']['backend']}."
+            ] = None
+    return "\n".join([*lines, "", *protocols, ""])
+
+
+def retrieval_losses_table(path):
+    """Writes what a benchmark of the losses of retrieval came to as a Markdown table.
+
+    Args:
+        path: path of the JSON file that `benchmarks/retrieval.py` wrote.
+
+    Returns:
+        A string.
+    """
+    report = json.loads(path.read_text(encoding="utf-8"))
+    lines = [
+        f"| Loss | {RETRIEVAL_HEADS} | Seconds |",
+        "|---|" + "---:|" * (len(RECALLS) + 1),
+    ]
+    for run in report["runs"]:
+        cells = [f"`{run['loss']}`", *[_number(run["metrics"][name]) for name in RECALLS]]
+        lines.append("| " + " | ".join([*cells, f"{run['seconds']:,}"]) + " |")
+    protocol = report["protocol"]
+    seeds, versions = protocol["seeds"], protocol["versions"]
+    facts = (
+        f"{protocol['data']}, trained on {protocol['trained_on']}, {protocol['split']} split; "
+        f"encoders {protocol['encoders']}; seed {', '.join(map(str, seeds))}; "
+        f"{protocol['machine']['cores']} CPU cores ({protocol['machine']['cpu']}), shared with "
+        f"other work; Keras {versions['keras']} on {versions['backend']}."
+    )
+    return "\n".join([*lines, "", facts, ""])
+
+
 def filled(path, results):
     """The text of a page, with what belongs there in every table's place.
 
@@ -131,9 +197,15 @@ def filled(path, results):
         results: what `score_table` takes.
     """
 
+    tables = {
+        "scores": lambda: score_table(results),
+        "stages": lambda: stage_table(path.parent),
+        "retrieval": lambda: retrieval_table(ROOT / "zoo"),
+        "retrieval_losses": lambda: retrieval_losses_table(RETRIEVAL_LOSSES),
+    }
+
     def fill(match):
-        table = score_table(results) if match[2] == "scores" else stage_table(path.parent)
-        return match[1] + table + match[3]
+        return match[1] + tables[match[2]]() + match[3]
 
     return BLOCK.sub(fill, path.read_text(encoding="utf-8"))
 

@@ -76,6 +76,34 @@ def test_a_model_card_gets_the_stages_of_its_training(tables, tmp_path):
     assert text.endswith("\n<!-- stages:end --> after")
 
 
+def test_the_scores_of_retrieval(tables, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    metrics = {name: number / 16 for number, name in enumerate(tables.RECALLS)}
+    protocol = {
+        "data": "flickr8k",
+        "split": "dev",
+        "images": 1000,
+        "captions": 5000,
+        "candidates": "all",
+        "versions": {"keras": "3.15.1", "backend": "torch"},
+    }
+    result = {"metrics": metrics, "protocol": protocol}
+    (folder / "results.json").write_text(json.dumps(result))
+    write_results(tmp_path, "one", "results.json", beams=4, bleu=0.25)
+    row = "0.000 | 0.062 | 0.125 | 0.188 | 0.250 | 0.312 |"
+    table = tables.retrieval_table(tmp_path)
+    assert f"| `photos` | {row}\n" in table and "`one`" not in table
+    assert "dev split: 1,000 images with 5,000 captions" in table
+    runs = [{"loss": "InfoNCELoss", "metrics": metrics, "seconds": 1234}]
+    protocol |= {"trained_on": "train", "encoders": "frozen", "seeds": [0]}
+    protocol["machine"] = {"cores": 2, "cpu": "A"}
+    path = tmp_path / "benchmark.json"
+    path.write_text(json.dumps({"runs": runs, "protocol": protocol}))
+    table = tables.retrieval_losses_table(path)
+    assert f"| `InfoNCELoss` | {row} 1,234 |\n" in table and "seed 0;" in table
+
+
 def test_the_tables_in_the_repository_are_up_to_date(tables):
     stale = [
         str(path.relative_to(ROOT))
