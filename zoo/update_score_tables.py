@@ -35,7 +35,7 @@ RETRIEVAL_HEADS = "Image to text R@1 | R@5 | R@10 | Text to image R@1 | R@5 | R@
 STAGES = {
     "cross_entropy": "cross-entropy, decoder",
     "fine_tuning": "cross-entropy, with the encoder's last blocks",
-    "self_critical": "self-critical, decoder",
+    "self_critical": "self-critical",
 }
 COLUMNS = {
     "bleu_1": "BLEU-1",

@@ -11,7 +11,14 @@ train=(mmfusion train captioner --data "$DATA" --out "$RUNS/lite0" --features "$
 
 KERAS_BACKEND=tensorflow "${train[@]}" --features-only
 KERAS_BACKEND=torch "${train[@]}" --dtype mixed_bfloat16 --layers 2 --epochs 8
+# The published weights went on from those of the first stage as float16.
+for epochs in 4 7; do
+    KERAS_BACKEND=torch "${train[@]}" --layers 2 --epochs 8 --self-critical-epochs $epochs
+done
 python zoo/prepare_captioner.py "$RUNS/lite0" "$preset"
+for stage in cross_entropy self_critical; do
+    cp "$RUNS/lite0.training/$stage/log.csv" "zoo/$name/log_$stage.csv"
+done
 mmfusion evaluate captioner --preset "$preset" --data "$DATA" --split dev --beams 4 \
     --json "zoo/$name/results.json"
 mmfusion evaluate captioner --preset "$preset" --data "$DATA" --split dev --beams 1 \
