@@ -8,34 +8,44 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
-CURATED = [
-    "layers",
-    "losses",
-    "models/captioning/test_text_decoder.py",
-    "models/captioning/test_beam_search.py",
-    "models/captioning/test_sampling.py",
-    "models/captioning/test_caption_generator.py::test_cached_keys_and_values_change_nothing",
-    "models/captioning/test_caption_generator.py::test_details_tell_how_a_caption_came_about",
-    "models/captioning/test_caption_generator.py::test_later_calls_do_not_trace_again",
-    "models/captioning/test_captioner_fit.py::test_fit_on_a_sequence",
-    "models/captioning/test_captioner_fit.py::test_another_precision_takes_effect_at_once",
-    "models/captioning/test_captioner_training.py::test_slices_of_time_add_up",
-    "models/captioning/test_captioner_training.py::test_a_step_makes_rewarded_captions_likelier",
-    "models/captioning/test_image_captioning_model.py::test_the_compile_state_comes_back",
-    "models/captioning/test_image_captioning_model.py::"
-    "test_a_backbone_decoder_gives_the_backbones_own_numbers",
-    "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
-    "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
-]
+LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"))]
+CAPTIONING = "models/captioning"
+# Parts that can run beside each other.
+PARTS = {
+    "layers and losses": [*LAYERS, "losses"],
+    "alignment": ["layers/alignment"],
+    "fusion": ["layers/fusion"],
+    "graph": [
+        "layers/graph",
+        "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
+        "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
+    ],
+    "captioning": [
+        f"{CAPTIONING}/test_text_decoder.py",
+        f"{CAPTIONING}/test_beam_search.py",
+        f"{CAPTIONING}/test_sampling.py",
+        f"{CAPTIONING}/test_caption_generator.py::test_cached_keys_and_values_change_nothing",
+        f"{CAPTIONING}/test_caption_generator.py::test_details_tell_how_a_caption_came_about",
+        f"{CAPTIONING}/test_caption_generator.py::test_later_calls_do_not_trace_again",
+        f"{CAPTIONING}/test_captioner_fit.py::test_fit_on_a_sequence",
+        f"{CAPTIONING}/test_captioner_fit.py::test_another_precision_takes_effect_at_once",
+        f"{CAPTIONING}/test_captioner_training.py::test_slices_of_time_add_up",
+        f"{CAPTIONING}/test_captioner_training.py::test_a_step_makes_rewarded_captions_likelier",
+        f"{CAPTIONING}/test_image_captioning_model.py::test_the_compile_state_comes_back",
+        f"{CAPTIONING}/test_image_captioning_model.py::"
+        "test_a_backbone_decoder_gives_the_backbones_own_numbers",
+    ],
+}
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_without_tensorflow(backend):
+def test_without_tensorflow(backend, part):
     pytest.importorskip(backend)
     paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
     subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "hide_tensorflow", "-p", "no:cacheprovider", "-x"]
-        + [str(TESTS / path) for path in CURATED],
+        + [str(TESTS / path) for path in PARTS[part]],
         cwd=TESTS.parent,
         env={
             **os.environ,
