@@ -71,9 +71,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, content):
+        # Noted first: the client may be done, and the test ask, before `write` returns.
+        self.request_seen.sent += len(content)
         self.wfile.write(content)
         self.wfile.flush()
-        self.request_seen.sent += len(content)
 
     def log_message(self, format, *args):
         pass
