@@ -26,8 +26,7 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
     """
     import tensorflow as tf
 
-    def load(index, content):
-        code = _header_code(content, max_pixels)
+    def load(index, content, code):
         with tf.control_dependencies([tf.debugging.Assert(code == OK, [code])]):
             content = tf.identity(content)
         return index, tf.ensure_shape(convert(_decode(content)), (*size, 3))
@@ -39,7 +38,7 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
     # No operation catches errors, but a data set leaves elements out that raise them. The row
     # behind the last is there so that there always is one.
     nothing = (tf.reshape(count, (1,)), tf.zeros((1, *size, 3)))
-    loaded = tf.data.Dataset.from_tensor_slices((tf.range(count), contents))
+    loaded = tf.data.Dataset.from_tensor_slices((tf.range(count), contents, codes))
     loaded = loaded.map(load, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     loaded = loaded.concatenate(tf.data.Dataset.from_tensor_slices(nothing))
     indices, images = loaded.batch(tf.cast(count, "int64") + 1).get_single_element()

@@ -46,7 +46,8 @@ def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
         for name, (function, specs) in endpoints.items():
             archive.add_endpoint(name, _calling(traced(function, specs)), specs)
         archive.write_out(str(scratch), verbose=False)
-        write_warmup_requests(scratch, warmup)
+        if warmup:
+            write_warmup_requests(scratch, warmup)
         _write_manifest(scratch, manifest)
         return _take_next_number(scratch, folder)
     finally:

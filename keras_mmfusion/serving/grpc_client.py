@@ -38,11 +38,7 @@ class GrpcClient:
         retries=3,
         max_bytes=64 * 2**20,
     ):
-        check_settings(timeout, retries)
-        if version is not None and label is not None:
-            raise ValueError(
-                f"Give `version` or `label`, not both. Received: version={version}, label={label!r}"
-            )
+        check_settings(timeout, retries, version, label)
         try:
             import grpc
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc

@@ -60,13 +60,9 @@ class RestClient:
     """
 
     def __init__(self, url, model, version=None, label=None, timeout=10.0, retries=3):
-        check_settings(timeout, retries)
+        check_settings(timeout, retries, version, label)
         if not url.startswith(("http://", "https://")):
             raise ValueError(f"`url` must start with http:// or https://. Received: {url!r}")
-        if version is not None and label is not None:
-            raise ValueError(
-                f"Give `version` or `label`, not both. Received: version={version}, label={label!r}"
-            )
         self.address = f"{url.rstrip('/')}/v1/models/{model}"
         if version is not None:
             self.address += f"/versions/{version}"

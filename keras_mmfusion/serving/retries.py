@@ -32,8 +32,12 @@ def call_with_retries(call, timeout, retries):
             time.sleep(wait)
 
 
-def check_settings(timeout, retries):
+def check_settings(timeout, retries, version, label):
     """Raises `ValueError` for settings that no call could work with."""
+    if version is not None and label is not None:
+        raise ValueError(
+            f"Give `version` or `label`, not both. Received: version={version}, label={label!r}"
+        )
     if not timeout > 0:
         raise ValueError(f"`timeout` must be a number of seconds above 0. Received: {timeout!r}")
     if int(retries) != retries or retries < 0:

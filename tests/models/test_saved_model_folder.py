@@ -99,7 +99,9 @@ def test_warmup_requests(tmp_path):
 
 
 def test_what_is_written_runs(tmp_path):
-    signature = tf.saved_model.load(write(tmp_path)).signatures["serving_default"]
+    version = write(tmp_path)
+    assert not (version / "assets.extra").exists()  # There were no requests to warm up with.
+    signature = tf.saved_model.load(version).signatures["serving_default"]
     np.testing.assert_array_equal(signature(x=tf.constant([1.0, 2.0]))["y"], [2, 4])
 
 

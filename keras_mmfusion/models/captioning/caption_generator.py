@@ -218,9 +218,24 @@ class _DetailsFunction:
 
     def __call__(self, images, inputs, targets):
         image_tokens = self.model.encode(images, training=False)
-        logits, attention = self.model.decode(
-            image_tokens, inputs, return_attention_scores=True, training=False
-        )
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        log_probs = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
-        return ops.squeeze(log_probs, -1), attention
+        return token_log_probs(self.model, image_tokens, inputs, targets)
+
+
+def token_log_probs(model, image_tokens, inputs, targets):
+    """How likely the model finds given captions, token by token, and where it looks.
+
+    Args:
+        model: `ImageCaptioningModel`.
+        image_tokens: what `model.encode` made of the images.
+        inputs: int tensor `(batch, [captions,] tokens)`, from the start token on.
+        targets: int tensor of that shape, each place's next token.
+
+    Returns:
+        Float32 log-probabilities of that shape, and the attention as `model.decode` returns it.
+    """
+    logits, attention = model.decode(
+        image_tokens, inputs, return_attention_scores=True, training=False
+    )
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    log_probs = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
+    return ops.squeeze(log_probs, -1), attention

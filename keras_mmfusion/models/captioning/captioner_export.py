@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
-from keras_mmfusion.models.captioning.caption_generator import SearchFunction
+from keras_mmfusion.models.captioning.caption_generator import SearchFunction, token_log_probs
 from keras_mmfusion.models.captioning.decoding import DecodingSettings
 from keras_mmfusion.models.in_slices import in_slices
 from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
@@ -115,7 +115,7 @@ class _CaptionerGraph:
         inputs, targets, weights = self.preprocessor.pack_captions_tensor(captions)
 
         def score(images):
-            log_probs, _ = self._log_probs(self._encode(images), inputs, targets)
+            log_probs, _ = token_log_probs(self.model, self._encode(images), inputs, targets)
             log_probs = log_probs * weights
             return {
                 "log_probability": ops.sum(log_probs, axis=-1),
@@ -132,7 +132,7 @@ class _CaptionerGraph:
             ids = ids[:, 0]
             start = ops.full_like(ids[:, :1], self.special.start)
             inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
-            log_probs, attention = self._log_probs(image_tokens, inputs, ids)
+            log_probs, attention = token_log_probs(self.model, image_tokens, inputs, ids)
             drawn = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
             return {
                 "captions": self.preprocessor.generate_postprocess(ids),
@@ -160,14 +160,6 @@ class _CaptionerGraph:
 
     def _best(self, found):
         return {name: value[:, 0] for name, value in found.items()}
-
-    def _log_probs(self, image_tokens, inputs, targets):
-        logits, attention = self.model.decode(
-            image_tokens, inputs, return_attention_scores=True, training=False
-        )
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        log_probs = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
-        return ops.squeeze(log_probs, -1), attention
 
     def _checked(self, image_bytes, function):
         """What `function` makes of the images, blank where a file is none, and `error_codes`."""
