@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.encoders.standardization import Standardization
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -107,10 +108,7 @@ class TableEncoder(keras.layers.Layer):
         scale = ops.where(ops.logical_and(known, is_number), self.standardization(x), 1.0)
         scale = ops.expand_dims(ops.cast(scale, self.compute_dtype), -1)
         tokens = ops.where(ops.expand_dims(known, -1), scale * rows + bias, missing)
-        if mask is None:
-            return tokens
-        here = ops.reshape(ops.cast(mask, "bool"), (-1, 1, 1))
-        return ops.where(here, tokens, ops.zeros_like(tokens))
+        return zero_masked(tokens, mask)
 
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape[0], len(self.columns), self.dim)

@@ -6,6 +6,7 @@ from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -140,16 +141,13 @@ class TokenEncoder(keras.layers.Layer):
         x = self.dropout_layer(x, training=training)
         for block in self.blocks:
             x = block(x, mask=mask, use_causal_mask=self.causal, training=training)
-        x = self.output_norm(x)
-        return x if mask is None else ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
+        return zero_masked(self.output_norm(x), mask)
 
     def _embed(self, inputs, mask):
         if self.vocabulary_size is not None:
             return self.embedding(inputs)
-        if mask is not None:
-            # `where`, not a product: NaN times 0 is NaN.
-            inputs = ops.where(ops.expand_dims(mask, -1), inputs, ops.zeros_like(inputs))
-        return apply_to_rows(self.projection, self.standardization(inputs))
+        inputs = self.standardization(zero_masked(inputs, mask))
+        return apply_to_rows(self.projection, inputs)
 
     def compute_mask(self, inputs, mask=None):
         """Which tokens are real: bool `(batch, tokens)`, or `None` where nothing is masked."""

@@ -1,7 +1,7 @@
 import keras
-from keras import ops
 
 from keras_mmfusion.encoders.standardization import Standardization
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -84,13 +84,7 @@ class VectorEncoder(keras.layers.Layer):
             shape = (*shape[:-1], dense.units)
 
     def call(self, inputs, mask=None, training=None):
-        if mask is not None:
-            here = ops.cast(mask, "bool")
-            while len(here.shape) < len(inputs.shape):
-                here = ops.expand_dims(here, -1)
-            # `where`, not a product: NaN times 0 is NaN.
-            inputs = ops.where(here, inputs, ops.zeros_like(inputs))
-        x = self.standardization(inputs)
+        x = self.standardization(zero_masked(inputs, mask))
         for dense in (*self.hidden, self.output_dense):
             x = dense(self.dropout_layer(x, training=training))
         return x

@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -161,8 +162,8 @@ class CrossModalAttention(keras.layers.Layer):
             Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
         """
         mask = _all_of(value_mask, key_mask)
-        keys = apply_to_rows(self.key_dense, _zero_masked(value if key is None else key, mask))
-        values = apply_to_rows(self.value_dense, _zero_masked(value, mask))
+        keys = apply_to_rows(self.key_dense, zero_masked(value if key is None else key, mask))
+        values = apply_to_rows(self.value_dense, zero_masked(value, mask))
         return self._split_heads(keys), self._split_heads(values)
 
     def attend(
@@ -187,9 +188,7 @@ class CrossModalAttention(keras.layers.Layer):
         Returns:
             What the layer's call returns.
         """
-        queries = self._split_heads(
-            apply_to_rows(self.query_dense, _zero_masked(query, query_mask))
-        )
+        queries = self._split_heads(apply_to_rows(self.query_dense, zero_masked(query, query_mask)))
         # Scaled here, not after the product: in float16 the unscaled product may overflow.
         queries = queries * self.head_dim**-0.5
         if use_causal_mask:
@@ -216,11 +215,11 @@ class CrossModalAttention(keras.layers.Layer):
             attended = ops.dot_product_attention(queries, keys, values, mask=mask, scale=1.0)
             attended = ops.cast(attended, self.compute_dtype)
         output = apply_to_rows(self.output_dense, self._merge_heads(attended))
-        output = _zero_masked(output, query_mask)
+        output = zero_masked(output, query_mask)
         if not return_attention_scores:
             return output
         row_mask = None if query_mask is None else ops.expand_dims(query_mask, 1)
-        return output, _zero_masked(scores, row_mask)
+        return output, zero_masked(scores, row_mask)
 
     def _scores(self, queries, keys, mask):
         scores = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
@@ -257,13 +256,6 @@ class CrossModalAttention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
-
-
-def _zero_masked(x, mask):
-    """Zeros where the mask is False. `where`, not a product: NaN times 0 is NaN."""
-    if mask is None:
-        return x
-    return ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros_like(x))
 
 
 def _all_of(*masks):

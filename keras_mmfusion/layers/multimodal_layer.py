@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.zero_masked import zero_masked
+
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
 
 
@@ -85,8 +87,7 @@ class MultimodalLayer(keras.layers.Layer):
                 here = ops.ones(ops.shape(value)[:-1], "bool")
             else:
                 here = self._spread(name, ops.cast(here, "bool"), value)
-                # `where`, not a product: NaN times 0 is NaN.
-                value = ops.where(ops.expand_dims(here, -1), value, ops.zeros_like(value))
+                value = zero_masked(value, here)
             values.append(value)
             present.append(here)
         return values, present

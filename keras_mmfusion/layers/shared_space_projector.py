@@ -2,6 +2,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.zero_masked import zero_masked
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SharedSpaceProjector(keras.layers.Layer):
@@ -109,16 +111,8 @@ class SharedSpaceProjector(keras.layers.Layer):
         self.output_dense.build((None, self.hidden_dim))
 
     def call(self, inputs, mask=None, training=None):
-        if mask is not None:
-            mask = ops.expand_dims(ops.cast(mask, "bool"), -1)
-            # `where`, not a product: NaN times 0 is NaN.
-            inputs = ops.where(mask, inputs, ops.zeros_like(inputs))
-        x = self.token_norm(inputs)
-        if self.attends:
-            pooled = self._pool(x, mask)
-        else:
-            x = x if mask is None else ops.where(mask, x, ops.zeros_like(x))
-            pooled = ops.expand_dims(x, 1)
+        x = self.token_norm(zero_masked(inputs, mask))
+        pooled = self._pool(x, mask) if self.attends else ops.expand_dims(zero_masked(x, mask), 1)
         pooled = self.dropout_layer(pooled, training=training)
         # (heads or 1, batch, dim) by (heads, dim, part): a product for each head.
         parts = ops.matmul(ops.transpose(pooled, (1, 0, 2)), self.kernel)
@@ -127,13 +121,13 @@ class SharedSpaceProjector(keras.layers.Layer):
         return joined + self.output_dense(self.dropout_layer(hidden, training=training))
 
     def _pool(self, tokens, mask):
-        """What each head sees: `(batch, heads, dim)` of tokens and a mask `(batch, tokens, 1)`."""
+        """What each head sees: `(batch, heads, dim)` of tokens and their mask."""
         scores = ops.cast(self.score_dense(tokens), "float32")
         if mask is not None:
-            scores = ops.where(mask, scores, float(np.finfo("float32").min))
-        weights = ops.softmax(scores, axis=1)
-        if mask is not None:  # Without any token softmax is over the fill alone.
-            weights = ops.where(mask, weights, 0.0)
+            here = ops.expand_dims(ops.cast(mask, "bool"), -1)
+            scores = ops.where(here, scores, float(np.finfo("float32").min))
+        # Without any token softmax is over the fill alone.
+        weights = zero_masked(ops.softmax(scores, axis=1), mask)
         weights = ops.cast(weights, self.compute_dtype)
         return ops.matmul(ops.transpose(weights, (0, 2, 1)), tokens)
 

@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.alignment.arguments import check_count, real_tokens
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 class Alignment(keras.layers.Layer):
@@ -113,11 +114,6 @@ class Alignment(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "projection_dim": self.projection_dim}
-
-
-def zero_masked(x, mask):
-    """Zeros where the mask is False. `where`, not a product: NaN times 0 is NaN."""
-    return ops.where(ops.expand_dims(mask, -1), x, ops.zeros_like(x))
 
 
 def unit_length(x):

@@ -1,10 +1,11 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length, zero_masked
+from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
 from keras_mmfusion.layers.alignment.arguments import check_count, check_positive
 from keras_mmfusion.layers.alignment.assignment import solve_assignment
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

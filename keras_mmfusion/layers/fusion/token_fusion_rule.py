@@ -1,8 +1,8 @@
 import keras
-from keras import ops
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
 from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 class TokenFusionRule(FusionRule):
@@ -57,7 +57,7 @@ class TokenFusionRule(FusionRule):
 
     def call(self, inputs, mask=None, return_mask=False):
         tokens, mask = self.combine(*self.gather(inputs, mask))
-        tokens = ops.where(ops.expand_dims(mask, -1), tokens, ops.zeros_like(tokens))
+        tokens = zero_masked(tokens, mask)
         return (tokens, mask) if return_mask else tokens
 
     def shares(self, inputs, mask=None):

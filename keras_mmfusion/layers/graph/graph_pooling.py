@@ -9,8 +9,8 @@ from keras_mmfusion.layers.graph.graph_reader import (
     check_shapes,
     in_range,
     shapes_of,
-    zero_masked,
 )
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 class GraphPooling(GraphLayer):

@@ -5,6 +5,7 @@ from keras import ops
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.dense_edges import DenseEdges
 from keras_mmfusion.layers.graph.edge_list import EdgeList
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 NODE_KEYS = ("node_features", "target_features", "node_mask", "target_mask")
 LIST_KEYS = ("edge_index", "edge_weight", "edge_mask", "graph_index", "graph_mask")
@@ -122,13 +123,6 @@ def in_range(name, what, index, size):
     right = ops.logical_and(index >= 0, index < ops.cast(size, index.dtype))
     fault = ops.where(ops.all(right), 0.0, float("nan"))
     return ops.where(right, index, ops.zeros_like(index)), fault
-
-
-def zero_masked(x, mask):
-    """Zeros where the mask is False. `where`, not a product: NaN times 0 is NaN."""
-    if mask is None:
-        return x
-    return ops.where(ops.expand_dims(ops.cast(mask, "bool"), -1), x, ops.zeros_like(x))
 
 
 def shapes_of(graph):

@@ -4,6 +4,7 @@ from keras import ops
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.graph_pooling import GraphPooling
 from keras_mmfusion.layers.graph.set_attention_block import SetAttentionBlock
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -92,8 +93,7 @@ class SetTransformerPooling(GraphPooling):
         pooled = ops.reshape(
             self.output_block.nodes_over_points(rows, seeds, own), (-1, self.output_dim)
         )
-        has_nodes = nodes.target_degree() > 0
-        return ops.where(has_nodes[:, None], pooled, ops.zeros_like(pooled))
+        return zero_masked(pooled, nodes.target_degree() > 0)
 
     def compute_output_shape(self, graph_shape):
         return super().compute_output_shape(graph_shape)[0], self.output_dim

@@ -3,9 +3,10 @@ from keras import ops
 
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.gcn_normalization import without_scales
-from keras_mmfusion.layers.graph.graph_reader import in_range, zero_masked
+from keras_mmfusion.layers.graph.graph_reader import in_range
 from keras_mmfusion.layers.graph.graph_transform import GraphTransform
 from keras_mmfusion.layers.graph.segment_ops import gather, segment_sum
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

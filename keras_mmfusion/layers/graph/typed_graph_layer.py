@@ -6,8 +6,8 @@ from keras_mmfusion.layers.graph.graph_reader import (
     check_shapes,
     read_graph,
     shapes_of,
-    zero_masked,
 )
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 OF_NODES = ("node_features", "node_mask")
 OF_EDGES = ("edge_index", "edge_weight", "edge_mask", "adjacency")

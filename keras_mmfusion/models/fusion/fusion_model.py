@@ -5,6 +5,7 @@ from keras import ops
 
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
+from keras_mmfusion.layers.zero_masked import zero_masked
 from keras_mmfusion.models.preset_folder import load_preset, save_preset
 
 
@@ -161,18 +162,11 @@ class FusionModel(keras.Model):
         return cls(**{**config, "encoders": encoders, **parts})
 
 
-def _zero_masked(value, mask):
-    """Zeros where the mask, of the first dims, is `False`; `where`, since NaN times 0 is NaN."""
-    while len(mask.shape) < len(value.shape):
-        mask = ops.expand_dims(mask, -1)
-    return ops.where(mask, value, ops.zeros_like(value))
-
-
 def _encode(encoder, value, mask):
     """The encoded modality and its mask."""
     if mask is not None:
         mask = ops.cast(mask, "bool")
-        value = _zero_masked(value, mask)
+        value = zero_masked(value, mask)
     if encoder is not None:
         arguments = inspect.signature(encoder.call).parameters
         takes_mask = encoder.supports_masking and "mask" in arguments
