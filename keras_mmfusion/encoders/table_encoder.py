@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.encoders.standardization import Standardization
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -53,16 +54,13 @@ class TableEncoder(keras.layers.Layer):
     def __init__(self, dim, columns, **kwargs):
         # Autocast would round numbers, such as years, before they are standardized.
         super().__init__(autocast=False, **kwargs)
-        for name, sizes in {"dim": (dim,), "columns": tuple(columns)}.items():
-            given = [size for size in sizes if size is not None or name == "dim"]
-            if not sizes or not all(type(size) is int and size > 0 for size in given):
-                raise ValueError(
-                    f"TableEncoder: `{name}` must be positive integers"
-                    f"{' or None, for each column' if name == 'columns' else ''}. "
-                    f"Received: {dim if name == 'dim' else columns!r}"
-                )
-        self.dim = dim
+        self.dim = check_size(self, "dim", dim)
         self.columns = tuple(columns)
+        if not self.columns or not all(n is None or (type(n) is int and n > 0) for n in columns):
+            raise ValueError(
+                "TableEncoder: `columns` must be positive integers or None, for each column. "
+                f"Received: {columns!r}"
+            )
         self.standardization = Standardization(dtype=self.dtype_policy, name="standardization")
         self.supports_masking = True
 

@@ -1,6 +1,8 @@
 import keras
 import keras_hub
 
+from keras_mmfusion.layers.check_size import check_size
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TextEncoder(keras_hub.models.Backbone):
@@ -73,8 +75,7 @@ class TextEncoder(keras_hub.models.Backbone):
             "max_sequence_length": max_sequence_length,
         }
         for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {size!r}")
+            check_size(self, name, size)
         if hidden_dim % num_heads:
             raise ValueError(
                 "`num_heads` must divide `hidden_dim`. Received: "

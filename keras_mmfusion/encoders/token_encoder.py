@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 from keras_mmfusion.layers.zero_masked import zero_masked
@@ -72,10 +73,10 @@ class TokenEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.dim = _check_size("dim", dim)
-        self.num_layers = _check_size("num_layers", num_layers)
-        self.num_heads = _check_size("num_heads", num_heads)
-        self.mlp_dim = _check_size("mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
+        self.dim = check_size(self, "dim", dim)
+        self.num_layers = check_size(self, "num_layers", num_layers)
+        self.num_heads = check_size(self, "num_heads", num_heads)
+        self.mlp_dim = check_size(self, "mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
         self.vocabulary_size = vocabulary_size
         self.causal = bool(causal)
         self.dropout = dropout
@@ -92,7 +93,10 @@ class TokenEncoder(keras.layers.Layer):
             self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
         else:
             self.embedding = keras.layers.Embedding(
-                _check_size("vocabulary_size", vocabulary_size), dim, dtype=policy, name="embedding"
+                check_size(self, "vocabulary_size", vocabulary_size),
+                dim,
+                dtype=policy,
+                name="embedding",
             )
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
         self.blocks = [
@@ -174,9 +178,3 @@ class TokenEncoder(keras.layers.Layer):
             "causal": self.causal,
             "dropout": self.dropout,
         }
-
-
-def _check_size(name, value):
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ValueError(f"TokenEncoder: `{name}` must be a positive integer. Received: {value!r}")
-    return value

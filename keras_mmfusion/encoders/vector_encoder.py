@@ -1,6 +1,7 @@
 import keras
 
 from keras_mmfusion.encoders.standardization import Standardization
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -46,15 +47,10 @@ class VectorEncoder(keras.layers.Layer):
 
     def __init__(self, dim, hidden_dims=(), dropout=0.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        for name, sizes in {"dim": (dim,), "hidden_dims": tuple(hidden_dims)}.items():
-            if not all(isinstance(s, int) and not isinstance(s, bool) and s > 0 for s in sizes):
-                raise ValueError(
-                    f"VectorEncoder: `{name}` must be positive integers. Received: {sizes}"
-                )
         if not 0 <= dropout < 1:
             raise ValueError(f"VectorEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dim = dim
-        self.hidden_dims = tuple(hidden_dims)
+        self.dim = check_size(self, "dim", dim)
+        self.hidden_dims = tuple(check_size(self, "hidden_dims", size) for size in hidden_dims)
         self.dropout = dropout
         policy = self.dtype_policy
         self.standardization = Standardization(dtype=policy, name="standardization")

@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -80,8 +81,7 @@ class CrossModalAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, size in {"num_heads": num_heads, "head_dim": head_dim}.items():
-            if not isinstance(size, int) or size < 1:
-                raise ValueError(f"`{name}` must be a positive integer. Received: {size!r}")
+            check_size(self, name, size)
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         self.num_heads = num_heads

@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
@@ -39,12 +40,7 @@ class CrossModalTransformer(keras.layers.Layer):
 
     def __init__(self, num_layers, num_heads, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(num_layers, bool) or not isinstance(num_layers, int) or num_layers < 1:
-            raise ValueError(
-                "CrossModalTransformer: `num_layers` must be a positive integer. Received: "
-                f"{num_layers!r}"
-            )
-        self.num_layers = num_layers
+        self.num_layers = check_size(self, "num_layers", num_layers)
         self.num_heads = num_heads
         self.dropout = dropout
         self.supports_masking = True

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
@@ -146,11 +147,7 @@ class MultimodalLayer(keras.layers.Layer):
 
     def check_size(self, name, value):
         """`value` if it is a positive int, else an error that names the argument."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `{name}` must be a positive integer. Received: {value!r}"
-            )
-        return value
+        return check_size(self, name, value)
 
     def get_config(self):
         return {**super().get_config(), "modalities": list(self.modalities)}

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -58,10 +59,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         hidden_dim = 2 * output_dim if hidden_dim is None else hidden_dim
         sizes = {"output_dim": output_dim, "num_heads": num_heads, "hidden_dim": hidden_dim}
         for name, size in sizes.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(
-                    f"SharedSpaceProjector: `{name}` must be a positive integer. Received: {size!r}"
-                )
+            check_size(self, name, size)
         if output_dim % num_heads:
             raise ValueError(
                 "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 
 
@@ -56,18 +57,12 @@ class TransformerBlock(keras.layers.Layer):
 
     def __init__(self, num_heads, mlp_dim=None, dropout=0.0, gated=False, **kwargs):
         super().__init__(**kwargs)
-        for name, size in {"num_heads": num_heads, "mlp_dim": mlp_dim}.items():
-            optional = name == "mlp_dim" and size is None
-            if not optional and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-                raise ValueError(
-                    f"TransformerBlock: `{name}` must be a positive integer. Received: {size!r}"
-                )
         if not 0 <= dropout < 1:
             raise ValueError(
                 f"TransformerBlock: `dropout` must be in [0, 1). Received: {dropout!r}"
             )
-        self.num_heads = num_heads
-        self.mlp_dim = mlp_dim
+        self.num_heads = check_size(self, "num_heads", num_heads)
+        self.mlp_dim = None if mlp_dim is None else check_size(self, "mlp_dim", mlp_dim)
         self.dropout = dropout
         self.gated = bool(gated)
         self.supports_masking = True

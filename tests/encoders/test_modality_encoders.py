@@ -165,7 +165,7 @@ def test_a_table_equals_its_formula():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: VectorEncoder(0), "VectorEncoder: `dim` must be positive integers"),
+        (lambda: VectorEncoder(0), "VectorEncoder: `dim` must be a positive integer"),
         (lambda: VectorEncoder(4, dropout=1.0), r"VectorEncoder: `dropout` must be in \[0, 1\)"),
         (lambda: TokenEncoder(6, num_heads=4), "TokenEncoder: `num_heads` must divide `dim`"),
         (lambda: TokenEncoder(8, num_layers=0), "`num_layers` must be a positive integer"),

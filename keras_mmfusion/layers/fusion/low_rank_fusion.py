@@ -40,11 +40,7 @@ class LowRankFusion(FusionRule):
 
     def __init__(self, modalities, output_dim, rank=4, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        if isinstance(rank, bool) or not isinstance(rank, int) or rank < 1:
-            raise ValueError(
-                f"LowRankFusion: `rank` must be a positive integer. Received: {rank!r}"
-            )
-        self.rank = rank
+        self.rank = self.check_size("rank", rank)
 
     def build_rule(self, dims):
         # One matrix of all ranks: a single product makes the factors of a modality. What stands

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.graph.graph_reader import (
     check_dtypes,
     check_shapes,
@@ -95,11 +96,7 @@ class GraphLayer(keras.layers.Layer):
 
     def check_size(self, name, value):
         """`value` if it is a positive int, else an error that names the argument."""
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `{name}` must be a positive integer. Received: {value!r}"
-            )
-        return value
+        return check_size(self, name, value)
 
 
 def each_node(layer, x):

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.graph.graph_layer import each_node
 from keras_mmfusion.layers.graph.typed_graph_layer import TypedGraphLayer
 
@@ -67,11 +68,7 @@ class RGCNLayer(TypedGraphLayer):
         **kwargs,
     ):
         super().__init__(units, activation, **kwargs)
-        if num_bases is not None and (not isinstance(num_bases, int) or num_bases < 1):
-            raise ValueError(
-                f"RGCNLayer: `num_bases` must be a positive integer. Received: {num_bases!r}"
-            )
-        self.num_bases = num_bases
+        self.num_bases = None if num_bases is None else check_size(self, "num_bases", num_bases)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 
 
@@ -57,15 +58,10 @@ class SparseDense(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, size in {"units": units, "input_dim": input_dim}.items():
-            if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-                raise ValueError(
-                    f"SparseDense: `{name}` must be a positive integer. Received: {size!r}"
-                )
         if not 0 <= dropout < 1:
             raise ValueError(f"SparseDense: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.units = units
-        self.input_dim = input_dim
+        self.units = check_size(self, "units", units)
+        self.input_dim = check_size(self, "input_dim", input_dim)
         self.activation = keras.activations.get(activation)
         self.dropout = dropout
         self.use_bias = use_bias

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.graph.graph_reader import (
     check_dtypes,
     check_shapes,
@@ -42,11 +43,7 @@ class TypedGraphLayer(keras.layers.Layer):
 
     def __init__(self, units, activation=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `units` must be a positive integer. Received: {units!r}"
-            )
-        self.units = units
+        self.units = check_size(self, "units", units)
         self.activation = keras.activations.get(activation)
         self.supports_masking = True
 
