@@ -75,8 +75,11 @@ def retrieval_scores(similarities, owners, names=("image", "text")):
         (f"{first}_to_{second}", similarities, relevant),
         (f"{second}_to_{first}", similarities.T, relevant.T),
     ):
-        ranks = best_ranks(table, mask)
-        for k in RECALLS:
-            scores[f"{name}_recall_at_{k}"] = float(np.mean(ranks <= k))
-        scores[f"{name}_median_rank"] = float(np.median(ranks))
+        scores |= rank_scores(best_ranks(table, mask), name)
     return scores
+
+
+def rank_scores(ranks, name):
+    """Recall at 1, 5 and 10 and the median of ranks, under names that begin with `name`."""
+    recalls = {f"{name}_recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALLS}
+    return {**recalls, f"{name}_median_rank": float(np.median(ranks))}

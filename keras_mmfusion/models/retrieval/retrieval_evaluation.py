@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from keras_mmfusion.metrics.retrieval import best_ranks, retrieval_scores
+from keras_mmfusion.metrics.retrieval import best_ranks, rank_scores
 
 
 def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
@@ -17,7 +17,7 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
         progress: function that passes on the images' paths, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, see `retrieval_scores`; `"protocol"`, how they were made;
+        A dict: `"metrics"`, those of `retrieval_scores`; `"protocol"`, how they were made;
         `"samples"`, for each image a dict of `"image"` (the file's name), `"image_to_text_rank"`
         and `"text_to_image_ranks"`, one a caption. The captions are left out, so that results may
         be published where the data may not.
@@ -31,12 +31,12 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
     texts = model.embed("text", [text for each in captions for text in each], batch_size)
     similarities = images @ texts.T
     relevant = owners[None] == np.arange(len(images))[:, None]
-    image_ranks = best_ranks(similarities, relevant).tolist()
+    image_ranks = best_ranks(similarities, relevant)
     text_ranks = best_ranks(similarities.T, relevant.T)
     samples = [
         {
             "image": os.path.basename(path),
-            "image_to_text_rank": image_ranks[number],
+            "image_to_text_rank": int(image_ranks[number]),
             "text_to_image_ranks": text_ranks[owners == number].tolist(),
         }
         for number, path in enumerate(pairs.images)
@@ -49,5 +49,8 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
         "similarity": "cosine",
         "seeds": [],  # Nothing is drawn.
     }
-    metrics = retrieval_scores(similarities, owners)
+    metrics = {
+        **rank_scores(image_ranks, "image_to_text"),
+        **rank_scores(text_ranks, "text_to_image"),
+    }
     return {"metrics": metrics, "protocol": protocol, "samples": samples}
