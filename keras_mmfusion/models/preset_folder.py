@@ -14,6 +14,29 @@ TASK_WEIGHTS = "task.weights.h5"
 BACKBONE_WEIGHTS = "model.weights.h5"
 
 
+class PresetModel:
+    """What models that live in preset folders share; goes before the Keras class they extend."""
+
+    def save_to_preset(self, preset_dir):
+        """Writes the model as a preset folder: configuration, weights, vocabulary."""
+        save_preset(self, preset_dir)
+
+    @classmethod
+    def from_preset(cls, preset, load_weights=True, dtype=None):
+        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
+
+        Args:
+            preset: string or path.
+            load_weights: bool. Whether to load the weights or leave them random.
+            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
+                policy that the preset was saved with.
+
+        Returns:
+            A model of the class that the preset names.
+        """
+        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
+
+
 def save_preset(task, preset_dir):
     """Writes a task to a preset folder; one that is there is replaced when all is written.
 

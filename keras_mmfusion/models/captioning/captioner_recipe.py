@@ -17,7 +17,7 @@ from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
-from keras_mmfusion.models.preset_folder import load_preset, set_dtype_policy
+from keras_mmfusion.models.preset_folder import set_dtype_policy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,7 +119,7 @@ class CaptionerRecipe:
     def fine_tune(self, preset, caches, folder, **run):
         """Second stage, from the first one's preset. Returns whether it is done."""
         keras.utils.set_random_seed(self.seed + 1)
-        captioner = load_preset(ImageCaptioningModel, preset)
+        captioner = ImageCaptioningModel.from_preset(preset)
         captioner.image_encoder.trainable = True
         return self._run_cross_entropy(
             captioner, caches, folder, self.fine_tune_epochs, self.fine_tune_learning_rate, **run
@@ -128,7 +128,7 @@ class CaptionerRecipe:
     def train_self_critical(self, preset, caches, folder, **run):
         """Third stage, from an earlier one's preset. Returns whether it is done."""
         keras.utils.set_random_seed(self.seed + 2)
-        captioner = load_preset(ImageCaptioningModel, preset)
+        captioner = ImageCaptioningModel.from_preset(preset)
         captioner.image_encoder.trainable = True
         model = self._on_features(captioner)
         sequence = SelfCriticalSequence(
@@ -226,7 +226,7 @@ def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=
             best, folder = folder / BEST, work / name
             if not train_stage(best, caches, folder, **run):
                 return False
-    model = load_preset(ImageCaptioningModel, folder / BEST)
+    model = ImageCaptioningModel.from_preset(folder / BEST)
     set_dtype_policy(model, "float32")
     model.save_to_preset(out)
     return True

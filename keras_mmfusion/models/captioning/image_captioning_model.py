@@ -8,12 +8,13 @@ from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
 from keras_mmfusion.models.captioning.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
-from keras_mmfusion.models.preset_folder import load_preset, save_preset
+from keras_mmfusion.models.preset_folder import PresetModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ImageCaptioningModel(keras_hub.models.Task):
+class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
     """Image captioning: encode the image, attend over it from the caption, decode.
 
     ```
@@ -133,13 +134,7 @@ class ImageCaptioningModel(keras_hub.models.Task):
 
     def encode(self, images, training=None):
         """Tokens `(batch, tokens, dim)` of the images; a feature map is laid out row by row."""
-        features = self.image_encoder(images, training=training)
-        if len(features.shape) == 4:
-            if keras.config.image_data_format() == "channels_first":
-                features = ops.transpose(features, (0, 2, 3, 1))
-            height, width, channels = ops.shape(features)[1:]
-            features = ops.reshape(features, (-1, height * width, channels))
-        return features
+        return flatten_feature_map(self.image_encoder(images, training=training))
 
     def decode(self, image_tokens, captions, return_attention_scores=False, training=None):
         """Logits of captions `(batch, [captions,] tokens)`, given the encoded image.
@@ -360,25 +355,6 @@ class ImageCaptioningModel(keras_hub.models.Task):
                 setting is unfit.
         """  # noqa: E501
         return export_captioner(self, folder, **settings)
-
-    def save_to_preset(self, preset_dir):
-        """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""
-        save_preset(self, preset_dir)
-
-    @classmethod
-    def from_preset(cls, preset, load_weights=True, dtype=None):
-        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
-
-        Args:
-            preset: string or path.
-            load_weights: bool. Whether to load the weights or leave them random.
-            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
-                policy that the preset was saved with.
-
-        Returns:
-            A model of the class that the preset names.
-        """
-        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
 
     def get_config(self):
         parts = {name: getattr(self, name) for name in self.parts}

@@ -6,11 +6,11 @@ from keras import ops
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.layers.zero_masked import zero_masked
-from keras_mmfusion.models.preset_folder import load_preset, save_preset
+from keras_mmfusion.models.preset_folder import PresetModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class FusionModel(keras.Model):
+class FusionModel(PresetModel, keras.Model):
     """Any task on several modalities: encode each, align and fuse them, decide.
 
     ```
@@ -124,25 +124,6 @@ class FusionModel(keras.Model):
                 encoder, mask = self.encoders.get(name), inputs.get(f"{name}_mask")
                 values[name], masks[name] = _encode(encoder, inputs[name], mask)
         return values, self.modality_dropout(values, masks, training=training)
-
-    def save_to_preset(self, preset_dir):
-        """Writes the model as a preset folder: its configuration and its weights."""
-        save_preset(self, preset_dir)
-
-    @classmethod
-    def from_preset(cls, preset, load_weights=True, dtype=None):
-        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
-
-        Args:
-            preset: string or path.
-            load_weights: bool. Whether to load the weights or leave them random.
-            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
-                policy that the preset was saved with.
-
-        Returns:
-            A `FusionModel`.
-        """
-        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -9,15 +9,16 @@ from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
 from keras_mmfusion.metrics.keras_recall_at_k import RecallAtK
+from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
-from keras_mmfusion.models.preset_folder import load_preset, save_preset
+from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ContrastiveModel(keras_hub.models.Task):
+class ContrastiveModel(PresetModel, keras_hub.models.Task):
     """Encoders of different modalities, trained so that what belongs together lies together.
 
     ```
@@ -173,9 +174,7 @@ class ContrastiveModel(keras_hub.models.Task):
         tokens = getattr(self, f"{name}_encoder")(inputs)
         if isinstance(tokens, dict):
             tokens = tokens["sequence_output"]
-        if len(tokens.shape) == 4:
-            tokens = ops.reshape(tokens, (-1, tokens.shape[1] * tokens.shape[2], tokens.shape[3]))
-        return tokens
+        return flatten_feature_map(tokens)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
@@ -282,25 +281,6 @@ class ContrastiveModel(keras_hub.models.Task):
         self.compile(**config)
         if optimizer_built and self.built:
             self.optimizer.build(self.trainable_variables)
-
-    def save_to_preset(self, preset_dir):
-        """Writes the model as a KerasHub preset folder: configs, weights, vocabulary."""
-        save_preset(self, preset_dir)
-
-    @classmethod
-    def from_preset(cls, preset, load_weights=True, dtype=None):
-        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
-
-        Args:
-            preset: string or path.
-            load_weights: bool. Whether to load the weights or leave them random.
-            dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
-                policy that the preset was saved with.
-
-        Returns:
-            A `ContrastiveModel`.
-        """
-        return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

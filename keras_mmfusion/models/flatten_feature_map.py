@@ -1,0 +1,20 @@
+import keras
+from keras import ops
+
+
+def flatten_feature_map(features):
+    """Lays a feature map out row by row; tokens and vectors stay as they are.
+
+    Args:
+        features: tensor `(batch, height, width, channels)`, or `(batch, channels, height, width)`
+            where Keras has channels first; or of fewer dims.
+
+    Returns:
+        Tensor `(batch, height * width, channels)`, or `features`.
+    """
+    if len(features.shape) != 4:
+        return features
+    if keras.config.image_data_format() == "channels_first":
+        features = ops.transpose(features, (0, 2, 3, 1))
+    height, width, channels = ops.shape(features)[1:]
+    return ops.reshape(features, (-1, height * width, channels))
