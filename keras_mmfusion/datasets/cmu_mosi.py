@@ -2,10 +2,13 @@
 
 import dataclasses
 import os
+import zipfile
+import zlib
 
 import numpy as np
 
 MODALITIES = ("text", "audio", "video")
+NEEDED = (*MODALITIES, "label", "video_id", "utterance_id")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,29 +99,72 @@ def read_cmu_mosi(path):
         `SentimentUtterances`, by video, and in a video by number.
 
     Raises:
-        ValueError: if an array is missing or of another length.
+        ValueError: if the file is no such file, or if an array is missing, has another type,
+            shape or length, or holds what it must not; the message names both.
 
     Reference:
         Zadeh et al., "MOSI: Multimodal Corpus of Sentiment Intensity and Subjectivity Analysis in
         Online Opinion Videos", 2016; the features: Poria et al., "Context-Dependent Sentiment
         Analysis in User-Generated Videos", 2017.
     """
-    with np.load(os.fspath(path), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files}
-    needed = (*MODALITIES, "label", "video_id", "utterance_id")
-    missing = [name for name in needed if name not in arrays]
-    if missing:
-        raise ValueError(
-            f"{os.fspath(path)!r} has no array {missing[0]!r}; it needs {', '.join(needed)}."
-        )
-    lengths = {name: len(arrays[name]) for name in needed}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(f"The arrays of {os.fspath(path)!r} differ in length: {lengths}")
+    arrays = _read_arrays(os.fspath(path))
     numbers = [int(name.rpartition("_")[2]) for name in arrays["utterance_id"].tolist()]
     order = np.lexsort((numbers, arrays["video_id"]))
     return SentimentUtterances(
         features={name: arrays[name][order].astype("float32") for name in MODALITIES},
-        labels=arrays["label"][order],
+        labels=arrays["label"][order].astype("int64"),
         video_ids=arrays["video_id"][order],
         utterance_ids=arrays["utterance_id"][order],
     )
+
+
+def _read_arrays(path):
+    """The arrays of the file, each as it must be."""
+    arrays = {}
+    with open(path, "rb") as stream:
+        try:
+            file = np.load(stream, allow_pickle=False)
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path!r} is no .npz file that can be read: {error}") from error
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise ValueError(f"{path!r} holds one array alone; it must be an .npz file of several.")
+        for name in NEEDED:
+            if name not in file.files:
+                raise ValueError(f"{path!r} has no array {name!r}; it needs {', '.join(NEEDED)}.")
+            try:
+                arrays[name] = file[name]
+            except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+                raise ValueError(
+                    f"Array {name!r} of {path!r} cannot be read: {error} Pickled objects are "
+                    "never loaded."
+                ) from error
+    for name, array in arrays.items():
+        problem = _problem(name, array)
+        if problem:
+            raise ValueError(f"Array {name!r} of {path!r} {problem}.")
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1:
+        raise ValueError(f"The arrays of {path!r} differ in length: {lengths}")
+    if not lengths["label"]:
+        raise ValueError(f"The arrays of {path!r} are empty: there is no utterance.")
+    return arrays
+
+
+def _problem(name, array):
+    """What is wrong with an array, as the end of a sentence; `None` if it is right."""
+    if name in MODALITIES:
+        if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
+            return f"must be floats (utterances, dim), not {array.dtype} {array.shape}"
+        bad = np.argwhere(~np.isfinite(array))
+        if len(bad):
+            return f"has NaN or infinity, first in row {bad[0][0]}, column {bad[0][1]}"
+    elif name == "label":
+        if array.ndim != 1 or not np.isin(array, (0, 1)).all():
+            return "must be a 0, negative, or a 1, positive, of each utterance"
+    elif array.ndim != 1 or array.dtype.kind != "U":
+        return f"must be a string of each utterance, not {array.dtype} {array.shape}"
+    elif name == "utterance_id":
+        for value in array.tolist():
+            if not value.rpartition("_")[2].isdecimal():
+                return f"must end in '_' and a number, but one is {value!r}"
+    return None

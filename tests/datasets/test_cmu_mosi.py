@@ -63,13 +63,43 @@ def test_folds_hold_out_whole_videos(read):
         data.folds(4)
 
 
+NAN = np.array([[0.0], [0.0], [np.nan], [0.0], [0.0], [0.0]])
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"audio": None}, "has no array 'audio'; it needs text, audio, video, label"),
         ({"label": np.zeros(5, int)}, "differ in length"),
+        ({"text": np.zeros(6)}, r"Array 'text' .* must be floats \(utterances, dim\), not float64"),
+        ({"video": NAN}, "Array 'video' .* has NaN or infinity, first in row 2, column 0"),
+        ({"label": np.array([0, 1, 2, 0, 1, 0])}, "Array 'label' .* must be a 0, negative, or a 1"),
+        ({"video_id": np.arange(6)}, "Array 'video_id' .* must be a string of each"),
+        ({"utterance_id": np.array(["a_1", "a"] * 3)}, "Array 'utterance_id' .* but one is 'a'"),
+        ({"audio": np.array([{}] * 6)}, "Array 'audio' .* Pickled objects are never loaded"),
     ],
 )
-def test_unfit_files(read, changes, message):
-    with pytest.raises(ValueError, match=message):
+def test_unfit_arrays_are_named(read, changes, message):
+    with pytest.raises(ValueError, match=message) as error:
         read(**changes)
+    assert "train.npz" in str(error.value)
+
+
+def test_a_file_without_an_utterance(read, arrays):
+    with pytest.raises(ValueError, match="there is no utterance"):
+        read(**{name: array[:0] for name, array in arrays.items()})
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"text,label\n", "no .npz file"), (b"", "no .npz file"), (b"PK\x03\x04...", "no .npz file")],
+)
+def test_files_of_another_kind(tmp_path, content, message):
+    path = tmp_path / "train.npz"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_cmu_mosi(path)
+    with open(path, "wb") as file:
+        np.save(file, np.zeros(3))
+    with pytest.raises(ValueError, match="one array alone"):
+        read_cmu_mosi(path)
