@@ -10,7 +10,7 @@ from keras_mmfusion.layers.graph.graph_reader import (
 )
 from keras_mmfusion.layers.zero_masked import zero_masked
 
-OF_NODES = ("node_features", "node_mask")
+OF_NODES = ("node_features", "node_mask", "entity_index", "entity_mask")
 OF_EDGES = ("edge_index", "edge_weight", "edge_mask", "adjacency")
 
 
@@ -27,6 +27,7 @@ class TypedGraphLayer(keras.layers.Layer):
       calls, no entry for a relation without edges.
     - `edge_weight`, `edge_mask`: the same keys -> tensor `(edges,)`, optional.
     - `node_mask`: node type -> bool tensor `(nodes,)`, optional.
+    - `entity_index`, `entity_mask`, optional: only `GraphFusion` needs them.
 
     A batch of dense graphs has node features `(batch, nodes, dim)`, and instead of `edge_index` an
     `adjacency`: the same keys -> `(batch, targets, sources)`. See `GraphLayer` for what they mean.
@@ -49,7 +50,7 @@ class TypedGraphLayer(keras.layers.Layer):
 
     def __call__(self, graph, *args, **kwargs):
         # At the door, since Keras writes the shapes and the call of a layer to JSON.
-        return super().__call__(self._with_string_keys(graph), *args, **kwargs)
+        return super().__call__(with_string_keys(graph), *args, **kwargs)
 
     def build(self, graph_shape):
         edges = self._edges_of(graph_shape)
@@ -163,19 +164,6 @@ class TypedGraphLayer(keras.layers.Layer):
         part["target_mask"] = self._node_mask(graph, target)
         return {key: value for key, value in part.items() if value is not None}
 
-    def _with_string_keys(self, graph):
-        if not isinstance(graph, dict):
-            return graph
-        return {
-            key: {
-                "/".join(relation) if isinstance(relation, tuple) else relation: x
-                for relation, x in value.items()
-            }
-            if isinstance(value, dict)
-            else value
-            for key, value in graph.items()
-        }
-
     def compute_mask(self, inputs, mask=None):
         return None
 
@@ -192,3 +180,18 @@ class TypedGraphLayer(keras.layers.Layer):
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
         }
+
+
+def with_string_keys(graph):
+    """A typed graph with `"source/relation/target"` in place of tuples; else what it is."""
+    if not isinstance(graph, dict):
+        return graph
+    return {
+        key: {
+            "/".join(relation) if isinstance(relation, tuple) else relation: x
+            for relation, x in value.items()
+        }
+        if isinstance(value, dict)
+        else value
+        for key, value in graph.items()
+    }
