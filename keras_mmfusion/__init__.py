@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "CrossModalAttention": "layers",
         "FusionBlock": "layers",
         "GCNLayer": "layers.graph",
+        "GraphCaptioner": "models",
         "ImageCaptioningModel": "models",
         "ImageEncoder": "encoders",
         "TextDecoder": "models",

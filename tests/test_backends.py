@@ -31,6 +31,8 @@ PARTS = {
         f"{CAPTIONING}/test_captioner_fit.py::test_another_precision_takes_effect_at_once",
         f"{CAPTIONING}/test_captioner_training.py::test_slices_of_time_add_up",
         f"{CAPTIONING}/test_captioner_training.py::test_a_step_makes_rewarded_captions_likelier",
+        f"{CAPTIONING}/test_graph_captioner.py::test_the_steps_one_by_one",
+        f"{CAPTIONING}/test_graph_captioner.py::test_every_weight_of_the_graph_learns",
         f"{CAPTIONING}/test_image_captioning_model.py::test_the_compile_state_comes_back",
         f"{CAPTIONING}/test_image_captioning_model.py::"
         "test_a_backbone_decoder_gives_the_backbones_own_numbers",

@@ -32,6 +32,9 @@ def captioner(
     layers: Annotated[int, typer.Option(help="Blocks of the decoder.")] = 3,
     heads: Annotated[int, typer.Option(help="Attention heads of the decoder.")] = 6,
     dropout: Annotated[float, typer.Option(help="Dropout of the decoder.")] = 0.2,
+    graph_layers: Annotated[
+        int, typer.Option(help="Graph convolutions over the image tokens; 0 for none.")
+    ] = 0,
     epochs: Annotated[int, typer.Option(help="Epochs of cross-entropy.")] = 8,
     learning_rate: Annotated[float, typer.Option(help="Peak learning rate.")] = 8e-4,
     fine_tune_epochs: Annotated[
@@ -60,6 +63,7 @@ def captioner(
         num_layers=layers,
         num_heads=heads,
         dropout=dropout,
+        graph_layers=graph_layers,
         epochs=epochs,
         learning_rate=learning_rate,
         fine_tune_epochs=fine_tune_epochs,

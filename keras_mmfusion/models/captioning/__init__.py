@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "CaptioningPreprocessor": "captioning_preprocessor",
+        "GraphCaptioner": "graph_captioner",
         "ImageCaptioningModel": "image_captioning_model",
         "TextDecoder": "text_decoder",
         "TransformerCaptioner": "transformer_captioner",

@@ -6,12 +6,14 @@ import pathlib
 import keras
 import keras_hub
 
+from keras_mmfusion.layers.graph.image_graph import ImageGraph
 from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.captioner_training import BEST, CaptionerTraining
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.feature_cache import FeatureSequence, write_feature_cache
 from keras_mmfusion.models.captioning.feature_scores import score_features
+from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
 from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
@@ -33,6 +35,8 @@ class CaptionerRecipe:
 
     Attributes:
         dim, num_layers, num_heads, dropout: of the `TextDecoder`.
+        graph_layers: int. Graph convolutions over the image tokens, those of a `GraphCaptioner`;
+            with 0 a `TransformerCaptioner` is trained.
         sequence_length: int. Tokens of a caption, the end included.
         min_count: int. Occurrences in the training captions that put a word into the vocabulary.
         views: int. Versions of each training image: itself and augmented ones.
@@ -51,6 +55,7 @@ class CaptionerRecipe:
     num_layers: int = 3
     num_heads: int = 6
     dropout: float = 0.2
+    graph_layers: int = 0
     sequence_length: int = 22
     min_count: int = 5
     views: int = 3
@@ -107,7 +112,22 @@ class CaptionerRecipe:
             cross_attention=True,
             name="text_decoder",
         )
-        return TransformerCaptioner(image_encoder, decoder, preprocessor, name="captioner")
+        parts = {
+            "image_encoder": image_encoder,
+            "text_decoder": decoder,
+            "preprocessor": preprocessor,
+            "name": "captioner",
+        }
+        if not self.graph_layers:
+            return TransformerCaptioner(**parts)
+        image_graph = ImageGraph(
+            self.dim,
+            self.graph_layers,
+            grid=image_encoder.grid,
+            dropout=self.dropout,
+            name="image_graph",
+        )
+        return GraphCaptioner(image_graph=image_graph, **parts)
 
     def train_cross_entropy(self, image_encoder, captions, caches, folder, **run):
         """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
@@ -154,7 +174,7 @@ class CaptionerRecipe:
         """A captioner of cached feature maps: the encoder's upper part and the same decoder."""
         set_dtype_policy(captioner, self.dtype)
         _, upper = captioner.image_encoder.split(self.fine_tune_blocks)
-        return TransformerCaptioner(upper, captioner.text_decoder, captioner.preprocessor)
+        return captioner.with_image_encoder(upper)
 
     def _run_cross_entropy(self, captioner, caches, folder, epochs, learning_rate, **run):
         model = self._on_features(captioner)

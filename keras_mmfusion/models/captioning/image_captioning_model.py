@@ -73,11 +73,11 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
     def __init__(
         self, image_encoder, text_decoder, cross_modal_attention, preprocessor=None, **kwargs
     ):
-        self._init_parts(image_encoder, text_decoder, preprocessor, cross_modal_attention, **kwargs)
+        more = {"cross_modal_attention": cross_modal_attention}
+        self._init_parts(image_encoder, text_decoder, preprocessor, more, **kwargs)
 
-    def _init_parts(
-        self, image_encoder, text_decoder, preprocessor, cross_modal_attention=None, **kwargs
-    ):
+    def _init_parts(self, image_encoder, text_decoder, preprocessor, more=(), **kwargs):
+        """`more`: a dict, name -> part, of those that not every captioner has."""
         super().__init__(compile=False, **kwargs)
         if not hasattr(text_decoder, "embedding"):
             raise ValueError(
@@ -86,8 +86,8 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
             )
         self.image_encoder = image_encoder
         self.text_decoder = text_decoder
-        if cross_modal_attention is not None:
-            self.cross_modal_attention = cross_modal_attention
+        for name, part in dict(more).items():
+            setattr(self, name, part)
         self.preprocessor = preprocessor
         self.dtype_policy = text_decoder.dtype_policy  # `compile` scales the loss by it
         self.generator = CaptionGenerator(self)
@@ -355,6 +355,18 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
                 setting is unfit.
         """  # noqa: E501
         return export_captioner(self, folder, **settings)
+
+    def with_image_encoder(self, image_encoder):
+        """The same captioner on another image encoder: a new model that shares all other parts.
+
+        Args:
+            image_encoder: layer or model, whose tokens are as this one's.
+
+        Returns:
+            A model of this class, compiled by its defaults.
+        """
+        parts = {name: getattr(self, name) for name in self.parts}
+        return type(self)(**{**parts, "image_encoder": image_encoder})
 
     def get_config(self):
         parts = {name: getattr(self, name) for name in self.parts}

@@ -36,12 +36,15 @@ class TransformerCaptioner(ImageCaptioningModel):
     parts = ("image_encoder", "text_decoder", "preprocessor")
 
     def __init__(self, image_encoder, text_decoder, preprocessor=None, **kwargs):
+        self._check_decoder(text_decoder)
+        self._init_parts(image_encoder, text_decoder, preprocessor, **kwargs)
+
+    def _check_decoder(self, text_decoder):
         if not getattr(text_decoder, "cross_attention", False):
             raise ValueError(
                 "`text_decoder` must attend over the image: make it with "
                 f"`TextDecoder(..., cross_attention=True)`. Received: {text_decoder!r}"
             )
-        self._init_parts(image_encoder, text_decoder, preprocessor, **kwargs)
 
     def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
         length, dim = ops.shape(x)[1:]

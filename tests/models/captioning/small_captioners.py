@@ -66,7 +66,7 @@ def small_captioner(cls=TransformerCaptioner, dtype=None, dropout=0.0, seed=0, *
             num_heads=2,
             sequence_length=8,
             dropout=dropout,
-            cross_attention=cls is TransformerCaptioner,
+            cross_attention=issubclass(cls, TransformerCaptioner),
             dtype=dtype,
         ),
     )

@@ -1,0 +1,56 @@
+import keras
+
+from keras_mmfusion.layers.graph.image_graph import ImageGraph
+from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class GraphCaptioner(TransformerCaptioner):
+    """Image captioning whose image tokens are nodes of a graph before the decoder sees them.
+
+    ```
+    nodes = image_graph(image_encoder(images))
+    logits = text_decoder(text_decoder.embedding(captions), nodes)
+    ```
+
+    Args:
+        image_encoder: layer or model, images to tokens or to a feature map.
+        text_decoder: `TextDecoder` with `cross_attention=True`.
+        image_graph: layer, tokens to tokens. Defaults to an `ImageGraph` of the decoder's dim,
+            and of the grid that the encoder says or, if it does not, a square.
+        preprocessor: `CaptioningPreprocessor` or `None`.
+
+    Call arguments and output shape: as for `ImageCaptioningModel`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion import GraphCaptioner, ImageEncoder, TextDecoder
+    >>> decoder = TextDecoder(50, dim=32, num_layers=1, num_heads=2, cross_attention=True)
+    >>> model = GraphCaptioner(ImageEncoder(image_size=64), decoder)
+    >>> tuple(model(np.zeros((2, 64, 64, 3), "float32"), np.array([[1, 4], [1, 5]])).shape)
+    (2, 2, 50)
+
+    Reference:
+        Graph convolutions over an image's regions before a caption's decoder: Yao et al.,
+        "Exploring Visual Relationship for Image Captioning", 2018. The edges: see `ImageGraph`.
+    """
+
+    parts = ("image_encoder", "text_decoder", "image_graph", "preprocessor")
+
+    def __init__(self, image_encoder, text_decoder, image_graph=None, preprocessor=None, **kwargs):
+        self._check_decoder(text_decoder)
+        if image_graph is None:
+            image_graph = ImageGraph(
+                text_decoder.dim,
+                grid=getattr(image_encoder, "grid", None),
+                dtype=text_decoder.dtype_policy,
+                name="image_graph",
+            )
+        more = {"image_graph": image_graph}
+        self._init_parts(image_encoder, text_decoder, preprocessor, more, **kwargs)
+
+    def encode(self, images, training=None):
+        """Nodes `(batch, tokens, dim)` of the images, after the convolutions."""
+        tokens = super().encode(images, training=training)
+        return self.image_graph(tokens, training=training)
