@@ -191,19 +191,20 @@ class CrossModalAttention(keras.layers.Layer):
         queries = self._split_heads(apply_to_rows(self.query_dense, zero_masked(query, query_mask)))
         # Scaled here, not after the product: in float16 the unscaled product may overflow.
         queries = queries * self.head_dim**-0.5
-        if use_causal_mask:
+        # A mask that is causal and nothing else leaves every query a key, and is left to the
+        # fused attention where that runs.
+        only_causal = use_causal_mask and attention_mask is None
+        needs_scores = return_attention_scores or (training and self.dropout > 0)
+        if use_causal_mask and (needs_scores or not only_causal):
             causal = _causal_mask(ops.shape(queries)[1], ops.shape(keys)[1])
-            attention_mask = (
-                causal if attention_mask is None else ops.logical_and(attention_mask, causal)
-            )
-        if attention_mask is not None:
+            attention_mask = causal if only_causal else ops.logical_and(attention_mask, causal)
+        if attention_mask is not None and not only_causal:
             has_key = ops.any(attention_mask, axis=-1)
             query_mask = has_key if query_mask is None else ops.logical_and(query_mask, has_key)
             # A row without keys attends to all, finitely, and is zeroed below: some backends'
             # attention gives NaN, and NaN gradients, for a row of nothing.
             empty = ops.expand_dims(ops.logical_not(has_key), -1)
             attention_mask = ops.logical_or(attention_mask, empty)
-        needs_scores = return_attention_scores or (training and self.dropout > 0)
         scores = None
         if needs_scores:
             scores = self._scores(queries, keys, attention_mask)
@@ -212,7 +213,9 @@ class CrossModalAttention(keras.layers.Layer):
             attended = ops.einsum("bhqk,bkhd->bqhd", weights, values)
         else:
             mask = None if attention_mask is None else ops.expand_dims(attention_mask, 1)
-            attended = ops.dot_product_attention(queries, keys, values, mask=mask, scale=1.0)
+            attended = ops.dot_product_attention(
+                queries, keys, values, mask=mask, scale=1.0, is_causal=only_causal
+            )
             attended = ops.cast(attended, self.compute_dtype)
         output = apply_to_rows(self.output_dense, self._merge_heads(attended))
         output = zero_masked(output, query_mask)

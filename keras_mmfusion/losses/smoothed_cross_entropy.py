@@ -55,7 +55,9 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         targets = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         target_log_probs = ops.squeeze(ops.take_along_axis(log_probs, targets, axis=-1), -1)
         smoothing = self.label_smoothing
-        return -(1 - smoothing) * target_log_probs - smoothing * ops.mean(log_probs, axis=-1)
+        # A mean would divide the gradient of every logit once more, over the whole tensor.
+        spread = smoothing / y_pred.shape[-1] * ops.sum(log_probs, axis=-1)
+        return -(1 - smoothing) * target_log_probs - spread
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}
