@@ -31,3 +31,13 @@ def embedder_preset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "embedder_small"
     small_embedder().save_to_preset(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def sentiment_preset(tmp_path_factory):
+    """The folder of a preset of opinions in videos with random weights."""
+    from models.sentiment.small_utterances import small_sentiment_model
+
+    folder = tmp_path_factory.mktemp("presets") / "sentiment_small"
+    small_sentiment_model().save_to_preset(folder)
+    return str(folder)

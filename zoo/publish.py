@@ -5,7 +5,7 @@
 A preset's files lie in `keras_mmfusion/zoo/presets/<name>/` if the package carries it, else in
 `zoo/<name>/`. Beside the model card, `zoo/<name>/card.json` holds `task`, `description`, `license`,
 `credit` and, if not every metric of `results.json` belongs in the manifest, the names in `scores`.
-`results.json` is what `mmfusion evaluate --json` wrote.
+`results.json` is what `mmfusion evaluate --json` wrote, or the script that trained the preset.
 """
 
 import argparse
@@ -14,6 +14,7 @@ import os
 from pathlib import Path
 
 from keras_mmfusion.zoo.manifest import (
+    CONFIG_FILES,
     MANIFEST_PATH,
     Preset,
     files_of,
@@ -55,8 +56,8 @@ def read_preset(name, zoo=ZOO, embedded=MANIFEST_PATH.parent / "presets"):
     metrics, protocol = results["metrics"], results["protocol"]
     folder = embedded / name if (embedded / name).is_dir() else zoo / name
     files = files_of(folder)
-    if not any(file.path == "config.json" for file in files):
-        raise ValueError(f"{folder} is no preset folder: it holds no config.json.")
+    if not any(file.path in CONFIG_FILES for file in files):
+        raise ValueError(f"{folder} is no preset folder: it holds no {' or '.join(CONFIG_FILES)}.")
     try:
         return Preset(
             name=name,

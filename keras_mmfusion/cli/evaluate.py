@@ -91,6 +91,50 @@ def retrieval(
 
 
 @app.command()
+def sentiment(
+    data: Annotated[
+        pathlib.Path,
+        typer.Option(help=".npz file in the layout of CMU-MOSI's features, see `read_cmu_mosi`."),
+    ],
+    preset: Annotated[
+        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
+    ] = "sentiment_mosi",
+    batch_size: Annotated[int, typer.Option(min=1, help="Videos of a batch.")] = 16,
+    json_file: Annotated[
+        pathlib.Path | None,
+        typer.Option("--json", help="Write metrics, protocol and every sample to this file."),
+    ] = None,
+):
+    """Score a model of opinions in videos: negative or positive, by accuracy and F1."""
+    from keras_mmfusion.datasets import read_cmu_mosi
+
+    # What can be wrong with the arguments, before Keras is imported.
+    _check_folder(json_file)
+    utterances = read_cmu_mosi(data)
+
+    import_keras()
+    from keras_mmfusion.models.sentiment.sentiment_evaluation import (
+        check_features,
+        evaluate_sentiment,
+    )
+    from keras_mmfusion.zoo import sentiment as load_sentiment
+    from keras_mmfusion.zoo.manifest import sha256_of
+
+    model = load_sentiment(preset)
+    try:
+        check_features(model, utterances.features)
+    except ValueError as error:
+        raise ValueError(f"{os.fspath(data)!r} does not fit the preset. {error}") from error
+    results = evaluate_sentiment(model, utterances, batch_size)
+    protocol = {
+        **_preset_facts(preset),
+        "data": data.name,
+        "data_sha256": sha256_of(data),
+    }
+    _report(results, protocol, json_file)
+
+
+@app.command()
 def nodes(
     data: Annotated[pathlib.Path, typer.Option(help="Folder of Planetoid's files, ind.*.")],
     dataset: Annotated[str, typer.Option(help="cora, citeseer or pubmed.")] = "cora",
@@ -128,13 +172,19 @@ def _check_folder(json_file):
         raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
 
 
-def _preset_protocol(preset, data, split, limit):
+def _preset_facts(preset):
     from keras_mmfusion.zoo.presets import preset_fingerprint
 
     is_folder = pathlib.Path(preset).is_dir()
     return {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
         "preset_hash": preset_fingerprint(preset),
+    }
+
+
+def _preset_protocol(preset, data, split, limit):
+    return {
+        **_preset_facts(preset),
         "data": data.resolve().name,
         "split": pathlib.Path(split).name,
         "limit": limit,

@@ -44,6 +44,22 @@ class SentimentUtterances:
     def __len__(self):
         return len(self.labels)
 
+    def take(self, utterances):
+        """Some of the utterances.
+
+        Args:
+            utterances: bool array `(utterances,)`.
+
+        Returns:
+            `SentimentUtterances`.
+        """
+        return SentimentUtterances(
+            features={name: values[utterances] for name, values in self.features.items()},
+            labels=self.labels[utterances],
+            video_ids=self.video_ids[utterances],
+            utterance_ids=self.utterance_ids[utterances],
+        )
+
     def by_video(self):
         """The utterances of each video as tokens, with zeros up to the longest video.
 

@@ -114,7 +114,7 @@ def _import_modules(config):
 def _not_in_task(task):
     """What the task's weight file leaves out: the backbone, and what the optimizer remembers."""
     backbone = task.backbone._flatten_layers() if isinstance(task, keras_hub.models.Task) else ()
-    return [*backbone, task.optimizer]
+    return [*backbone, getattr(task, "optimizer", None)]  # None before the first `compile`.
 
 
 def set_dtype_policy(model, dtype):

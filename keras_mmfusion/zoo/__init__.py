@@ -10,5 +10,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "embedder": "embedders",
         "image_encoder": "image_encoders",
         "resolve_preset": "presets",
+        "sentiment": "sentiment_models",
     },
 )

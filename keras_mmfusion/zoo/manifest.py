@@ -14,10 +14,11 @@ MANIFEST_PATH = pathlib.Path(__file__).with_name("manifest.json")
 _PRESET_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _FILE_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+# A preset has at least one of them: KerasHub's presets the first, other models the second.
+CONFIG_FILES = ("config.json", "task.json")
 # What `save_to_preset` writes; cards, recipes and pictures beside it are no part of a preset.
 _PRESET_FILES = (
-    "config.json",
-    "task.json",
+    *CONFIG_FILES,
     "preprocessor.json",
     "tokenizer.json",
     "*_converter.json",

@@ -5,6 +5,7 @@ import pathlib
 
 from keras_mmfusion.zoo.download import DownloadError, cache_folder, fetch_preset, missing_files
 from keras_mmfusion.zoo.manifest import (
+    CONFIG_FILES,
     MANIFEST_PATH,
     files_of,
     find_preset,
@@ -59,8 +60,8 @@ def resolve_preset(preset):
             f"Received: preset={preset!r} (of type {type(preset).__name__})"
         )
     folder = pathlib.Path(preset).expanduser()
-    if not (folder / "config.json").is_file():
-        problem = "holds no config.json" if folder.is_dir() else "is not there"
+    if not any((folder / name).is_file() for name in CONFIG_FILES):
+        problem = f"holds no {' or '.join(CONFIG_FILES)}" if folder.is_dir() else "is not there"
         raise ValueError(
             f"`preset` must be a folder that `save_to_preset` wrote, but {folder} {problem}. "
             f"Received: preset={os.fspath(preset)!r}"

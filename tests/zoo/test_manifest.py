@@ -106,7 +106,7 @@ def test_the_manifest_of_the_package_is_true_to_the_files_at_hand():
     presets = load_manifest()
     assert presets
     for preset in presets.values():
-        assert any(file.path == "config.json" for file in preset.files)
+        assert any(file.path in manifest.CONFIG_FILES for file in preset.files)
         for folder in folders:
             for file in preset.files:
                 path = folder / preset.name / file.path

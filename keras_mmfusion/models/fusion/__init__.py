@@ -2,4 +2,7 @@
 
 from keras_mmfusion._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"FusionModel": "fusion_model"})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {"ConversationModel": "conversation_model", "FusionModel": "fusion_model"},
+)

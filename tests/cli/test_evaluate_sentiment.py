@@ -1,0 +1,77 @@
+import json
+
+import numpy as np
+import pytest
+from models.sentiment.small_utterances import utterances, write_utterances
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.models.sentiment import evaluate_sentiment
+from keras_mmfusion.zoo import sentiment
+from keras_mmfusion.zoo.manifest import files_of, fingerprint, sha256_of
+
+
+@pytest.fixture
+def data(tmp_path):
+    path = tmp_path / "others.npz"
+    write_utterances(path)
+    return path
+
+
+def run(data, preset, *arguments):
+    """Runs the command and returns what it wrote, if it did."""
+    target = data.parent / "results.json"
+    command = CliRunner().invoke(
+        app,
+        ["evaluate", "sentiment", "--data", str(data), "--preset", preset]
+        + ["--json", str(target), *arguments],
+    )
+    return command, json.loads(target.read_text()) if target.exists() else None
+
+
+def test_what_it_writes(data, sentiment_preset):
+    command, results = run(data, sentiment_preset)
+    expected = evaluate_sentiment(sentiment(sentiment_preset), utterances())
+
+    assert command.exit_code == 0, command.output
+    assert set(results) == {"metrics", "protocol", "samples"}
+    assert results["metrics"] == pytest.approx(expected["metrics"])
+    for name, value in expected["metrics"].items():
+        assert f"{name:15} {value:.4f}\n" in command.stdout
+    assert [each["utterance_id"] for each in results["samples"]] == [
+        each["utterance_id"] for each in expected["samples"]
+    ]
+
+    protocol = results["protocol"]
+    assert (protocol["data"], protocol["data_sha256"]) == ("others.npz", sha256_of(data))
+    assert (protocol["videos"], protocol["utterances"]) == (6, 18)
+    assert protocol["preset"] == "sentiment_small"
+    assert protocol["preset_hash"] == fingerprint(files_of(sentiment_preset))
+    assert {"versions", "machine"} <= set(protocol)
+    assert str(data.parent) not in json.dumps(results)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"audio": None}, "others.npz' has no array 'audio'"),
+        ({"text": np.zeros((18, 7), "float32")}, "Array 'text' has 7 features"),
+        ({"video": np.full((18, 4), np.nan)}, "Array 'video' of"),
+        ({"audio": np.array([{}] * 18)}, "Pickled objects are never loaded"),
+    ],
+)
+def test_bad_files_exit_with_2_and_write_nothing(data, sentiment_preset, changes, message):
+    write_utterances(data, **changes)
+    command, results = run(data, sentiment_preset)
+
+    assert command.exit_code == 2
+    assert message in command.stderr and "others.npz" in command.stderr
+    assert results is None
+
+
+def test_results_need_a_folder_that_is_there(data, sentiment_preset):
+    command, results = run(data, sentiment_preset, "--json", "nowhere/out.json")
+
+    assert command.exit_code == 2
+    assert "`--json` must lie in a folder" in command.stderr
+    assert results is None
