@@ -2,6 +2,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.graph.segment_ops import gather, segment_max, segment_sum
+from keras_mmfusion.layers.graph.sparse_product import multiplies_sparse, sparse_product
 
 LOWEST = float(np.finfo("float32").min)
 
@@ -85,8 +86,11 @@ class EdgeList:
                 coefficient `(edges, heads)`.
             coefficient: values of the edges. Defaults to their weights.
         """
-        messages = self.from_sources(x)
         coefficient = self.weight if coefficient is None else coefficient
+        if self.source is not None and multiplies_sparse(x, coefficient):
+            index = (self.target, self.source)
+            return sparse_product(index, coefficient, (self.num_targets, self.num_sources), x)
+        messages = self.from_sources(x)
         if coefficient is not None:
             messages = messages * ops.expand_dims(ops.cast(coefficient, x.dtype), -1)
         return segment_sum(messages, self.target, self.num_targets)
