@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "CaptionPairs": "caption_pairs",
         "CaptionSequence": "caption_sequence",
         "LabeledGraph": "labeled_graph",
+        "NeighborSampler": "neighbor_sampler",
         "SentimentUtterances": "cmu_mosi",
         "caption_dataset": "caption_pipeline",
         "flickr8k": "flickr8k_captions",
