@@ -10,7 +10,9 @@ scores of its own preset, every other page those of all presets. `results*.json`
 training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Between
 `<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
 photos and sentences, and between `<!-- retrieval_losses:begin -->` and
-`<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss.
+`<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
+`sentiment` are the scores of the presets of opinions in videos, and `fusion_mosi` and
+`missing_modalities` what `benchmarks/fusion_mosi.py` wrote.
 """
 
 import argparse
@@ -23,9 +25,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
-BLOCK = re.compile(
-    r"(<!-- (scores|stages|retrieval|retrieval_losses):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL
-)
+FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
+TABLES = "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities"
+BLOCK = re.compile(rf"(<!-- ({TABLES}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 RECALLS = [
     f"{direction}_recall_at_{k}"
     for direction in ("image_to_text", "text_to_image")
@@ -189,6 +191,77 @@ def retrieval_losses_table(path):
     return "\n".join([*lines, "", facts, ""])
 
 
+def sentiment_table(zoo):
+    """Writes the scores of the presets of opinions in videos as a Markdown table.
+
+    Args:
+        zoo: path of the folder that holds `<preset>/results.json`.
+
+    Returns:
+        A string.
+    """
+    columns = {"accuracy": "Accuracy", "f1": "F1 of positive", "weighted_f1": "Weighted F1"}
+    lines = ["| Preset | " + " | ".join(columns.values()) + " |", "|---|" + "---:|" * len(columns)]
+    protocols = {}
+    for path in sorted(zoo.glob("*/results.json")):
+        result = json.loads(path.read_text(encoding="utf-8"))
+        if columns.keys() <= result["metrics"].keys():
+            cells = [f"`{path.parent.name}`", *[_number(result["metrics"][n]) for n in columns]]
+            lines.append("| " + " | ".join(cells) + " |")
+            protocol = result["protocol"]
+            protocols[
+                f"{protocol['data']}: {protocol['utterances']:,} utterances of "
+                f"{protocol['videos']} videos; {protocol['split']}; Keras "
+                f"{protocol['versions']['keras']} on {protocol['versions']['backend']}."
+            ] = None
+    return "\n".join([*lines, "", *protocols, ""])
+
+
+def fusion_mosi_table(path):
+    """Writes what a benchmark of fusion came to, best model first, as a Markdown table.
+
+    Args:
+        path: path of the JSON file that `benchmarks/fusion_mosi.py` wrote.
+
+    Returns:
+        A string.
+    """
+    report = json.loads(path.read_text(encoding="utf-8"))
+    heads = "Model | Accuracy | Spread over seeds | Over folds | F1 | Parameters | CPU seconds"
+    lines = [f"| {heads} |", "|---|" + "---:|" * 6]
+    for name, model in sorted(report["models"].items(), key=lambda item: -item[1]["accuracy"]):
+        cells = [name, _number(model["accuracy"])]
+        cells += [_number(model[f"accuracy_spread_over_{of}"]) for of in ("seeds", "folds")]
+        cells += [_number(model["f1"]), f"{model['parameters']:,}"]
+        cells.append(f"{model['cpu_seconds_of_all_runs']:.0f}")
+        lines.append("| " + " | ".join(cells) + " |")
+    facts = (
+        f"{report['utterances']:,} utterances of {report['videos']} videos, {report['folds']} "
+        f"folds over whole videos, {report['seeds']} seeds, {report['epochs']} epochs; the seconds "
+        f"are of all {report['folds'] * report['seeds']} trainings and their compilation; "
+        f"{report['machine']}, shared with other work; Keras {report['keras']} on JAX "
+        f"{report['jax']}."
+    )
+    return "\n".join([*lines, "", facts, ""])
+
+
+def missing_modalities_table(path):
+    """Writes what models came to without some of the modalities as a Markdown table.
+
+    Args:
+        path: path of the JSON file that `benchmarks/fusion_mosi.py` wrote.
+
+    Returns:
+        A string.
+    """
+    models = json.loads(path.read_text(encoding="utf-8"))["without_modalities"]
+    lines = ["| What is there | " + " | ".join(models) + " |", "|---|" + "---:|" * len(models)]
+    for subset in next(iter(models.values())):
+        cells = [subset, *[_number(model[subset]["accuracy"]) for model in models.values()]]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, ""])
+
+
 def filled(path, results):
     """The text of a page, with what belongs there in every table's place.
 
@@ -202,6 +275,9 @@ def filled(path, results):
         "stages": lambda: stage_table(path.parent),
         "retrieval": lambda: retrieval_table(ROOT / "zoo"),
         "retrieval_losses": lambda: retrieval_losses_table(RETRIEVAL_LOSSES),
+        "sentiment": lambda: sentiment_table(ROOT / "zoo"),
+        "fusion_mosi": lambda: fusion_mosi_table(FUSION_MOSI),
+        "missing_modalities": lambda: missing_modalities_table(FUSION_MOSI),
     }
 
     def fill(match):

@@ -104,6 +104,51 @@ def test_the_scores_of_retrieval(tables, tmp_path):
     assert f"| `InfoNCELoss` | {row} 1,234 |\n" in table and "seed 0;" in table
 
 
+def test_the_scores_of_opinions(tables, tmp_path):
+    folder = tmp_path / "opinions"
+    folder.mkdir()
+    protocol = {
+        "data": "films",
+        "split": "2 folds",
+        "utterances": 1200,
+        "videos": 30,
+        "versions": {"keras": "3.15.1", "backend": "torch"},
+    }
+    metrics = {"accuracy": 0.75, "f1": 0.5, "weighted_f1": 0.625}
+    (folder / "results.json").write_text(json.dumps({"metrics": metrics, "protocol": protocol}))
+    write_results(tmp_path, "one", "results.json", beams=4, bleu=0.25)
+    table = tables.sentiment_table(tmp_path)
+    assert "| `opinions` | 0.750 | 0.500 | 0.625 |\n" in table and "`one`" not in table
+    assert "films: 1,200 utterances of 30 videos; 2 folds; Keras 3.15.1 on torch." in table
+
+
+def test_the_benchmark_of_fusion(tables, tmp_path):
+    def model(accuracy):
+        return {
+            "accuracy": accuracy,
+            "accuracy_spread_over_seeds": 0.125,
+            "accuracy_spread_over_folds": 0.25,
+            "f1": 0.5,
+            "parameters": 1234,
+            "cpu_seconds_of_all_runs": 7.6,
+        }
+
+    report = {
+        "models": {"worse": model(0.75), "better": model(0.875)},
+        "without_modalities": {"better": {"text, audio": {"accuracy": 0.5}}},
+        **dict.fromkeys(("utterances", "videos", "folds", "seeds", "epochs"), 3),
+        **dict.fromkeys(("machine", "keras", "jax"), "x"),
+    }
+    path = tmp_path / "fusion.json"
+    path.write_text(json.dumps(report))
+    table = tables.fusion_mosi_table(path)
+    assert "| better | 0.875 | 0.125 | 0.250 | 0.500 | 1,234 | 8 |\n" in table
+    assert table.index("| better |") < table.index("| worse |")
+    assert "all 9 trainings" in table
+    table = tables.missing_modalities_table(path)
+    assert table.startswith("| What is there | better |\n|---|---:|\n| text, audio | 0.500 |")
+
+
 def test_the_tables_in_the_repository_are_up_to_date(tables):
     stale = [
         str(path.relative_to(ROOT))
