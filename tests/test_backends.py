@@ -14,7 +14,11 @@ CAPTIONING = "models/captioning"
 PARTS = {
     "layers and losses": [*LAYERS, "losses"],
     "alignment": ["layers/alignment"],
-    "fusion": ["layers/fusion"],
+    "fusion": [
+        "layers/fusion",
+        "models/fusion/test_fine_tuning.py",
+        "models/fusion/test_gradient_blending.py",
+    ],
     "graph": [
         "layers/graph",
         "models/node_classification/test_node_classifiers.py::test_training_finds_communities",

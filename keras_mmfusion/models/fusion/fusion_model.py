@@ -3,9 +3,12 @@ import inspect
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
+from keras_mmfusion.models.fusion.scaled_updates import ScaledUpdates
 from keras_mmfusion.models.preset_folder import PresetModel
 
 
@@ -108,6 +111,64 @@ class FusionModel(PresetModel, keras.Model):
         values, mask = self._encode(inputs, training=False)
         return self.fusion(values, mask=mask, return_shares=True)[-1]
 
+    def compile(self, optimizer="rmsprop", *args, learning_rate_multipliers=None, **kwargs):
+        """Keras's `compile`, where encoders may learn faster or slower than the rest.
+
+        Args:
+            optimizer, *args, **kwargs: as for `keras.Model.compile`.
+            learning_rate_multipliers: dict, modality -> float. Scales each update of the weights
+                of that modality's encoder, by any optimizer: with 0.1 it learns at a tenth of the
+                learning rate, schedules and callbacks included. 1 for those without an entry.
+        """
+        multipliers = dict(learning_rate_multipliers or {})
+        unknown = sorted(set(multipliers) - set(self.encoders))
+        if unknown:
+            raise ValueError(
+                f"`learning_rate_multipliers` has {unknown[0]!r}, which has no encoder. Those "
+                f"that have one: {', '.join(map(repr, self.encoders))}."
+            )
+        optimizer = keras.optimizers.get(optimizer)
+        scaled = ScaledUpdates(optimizer, self._update_scale) if multipliers else optimizer
+        super().compile(scaled, *args, **kwargs)
+        self.learning_rate_multipliers = multipliers
+        self._compile_config.config["optimizer"] = optimizer
+
+    def _update_scale(self, variable):
+        for name, multiplier in self.learning_rate_multipliers.items():
+            if any(variable is weight for weight in self.encoders[name].trainable_weights):
+                return multiplier
+        return 1.0
+
+    def get_compile_config(self):
+        config = super().get_compile_config()
+        return config and {**config, "learning_rate_multipliers": self.learning_rate_multipliers}
+
+    def compile_from_config(self, config):
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None and self.built:
+            self.optimizer.build(self.trainable_variables)  # To be loaded, too.
+
+    def enable_lora(self, rank):
+        """Trains adapters of low rank in place of the encoders' weights: LoRA.
+
+        Fusion and head train as before. Compile the model afterwards. What is saved has the
+        adapters merged into the weights, and loads as a model without.
+
+        Args:
+            rank: int. The rank of the adapters.
+
+        Raises:
+            ValueError: if the model has not been called, or has adapters already.
+        """
+        check_size(self, "rank", rank)
+        if not self.built:
+            raise ValueError("Call the model once, so that it has weights, before `enable_lora`.")
+        encoders = {id(encoder): encoder for encoder in self.encoders.values()}.values()
+        if any(getattr(x, "lora_enabled", False) for e in encoders for x in e._flatten_layers()):
+            raise ValueError("The model has adapters already; saving it and loading merges them.")
+        for encoder in encoders:
+            add_low_rank_adapters(encoder, rank)
+
     def _encode(self, inputs, training):
         """The encoded modalities that are there, and their masks."""
         known = {*self.modalities, *(f"{name}_mask" for name in self.modalities)}
@@ -122,14 +183,17 @@ class FusionModel(PresetModel, keras.Model):
         for name in self.modalities:
             if inputs.get(name) is not None:
                 encoder, mask = self.encoders.get(name), inputs.get(f"{name}_mask")
-                values[name], masks[name] = _encode(encoder, inputs[name], mask)
+                values[name], masks[name] = encode_modality(encoder, inputs[name], mask)
         return values, self.modality_dropout(values, masks, training=training)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "encoders": {name: serialize(encoder) for name, encoder in self.encoders.items()},
+            "encoders": {
+                name: without_adapters(serialize(encoder))
+                for name, encoder in self.encoders.items()
+            },
             "fusion": serialize(self.fusion),
             "head": serialize(self.head),
             "modality_dropout": self.modality_dropout.rate,
@@ -143,8 +207,17 @@ class FusionModel(PresetModel, keras.Model):
         return cls(**{**config, "encoders": encoders, **parts})
 
 
-def _encode(encoder, value, mask):
-    """The encoded modality and its mask."""
+def encode_modality(encoder, value, mask):
+    """What an encoder makes of a modality, and the mask of that.
+
+    Args:
+        encoder: layer, or `None` for a modality that stays as it is.
+        value: what the encoder takes.
+        mask: bool tensor `(batch,)` or `(batch, tokens)`, or `None`.
+
+    Returns:
+        A tuple of a tensor and a bool tensor or `None`.
+    """
     if mask is not None:
         mask = ops.cast(mask, "bool")
         value = zero_masked(value, mask)
