@@ -214,7 +214,8 @@ class FusionBlock(MultimodalLayer):
             projected = dict.fromkeys(dims, self.dim)
             self.hidden_heads = self.dense_each("hidden", projected, self.dim, activation="gelu")
             self.heads = self.dense_each("head", projected, self.num_outputs)
-        self.rule.build(self._rule_shapes(inputs_shape))
+        if not self.rule.built:  # One out of a configuration is.
+            self.rule.build(self._rule_shapes(inputs_shape))
 
     def _rule_shapes(self, inputs_shape):
         shapes = {}

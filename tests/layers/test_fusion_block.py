@@ -33,7 +33,7 @@ STRATEGIES = {
 SMALL = {"dim": 8, "num_heads": 2}
 SHAPES = {name: (None, TOKENS[name], dim) for name, dim in DIMS.items()}
 TOKEN_RULES = ("bottleneck", "deep_set", "gated_cross_attention", "mult", "perceiver_resampler")
-TOKEN_RULES += ("q_former",)
+TOKEN_RULES += ("q_former", "union")
 each_strategy = pytest.mark.parametrize("strategy", STRATEGIES)
 
 

@@ -27,6 +27,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TensorFusion": "tensor_fusion",
         "TokenFusionRule": "token_fusion_rule",
         "TransformerFusion": "transformer_fusion",
+        "UnionFusion": "union_fusion",
         "WeightedSumFusion": "weighted_sum_fusion",
     },
 )

@@ -23,6 +23,7 @@ RULE_NAMES = {
     "q_former": ("QFormer", {}),
     "sum": ("SumFusion", {}),
     "tensor": ("TensorFusion", {}),
+    "union": ("UnionFusion", {}),
     "weighted_sum": ("WeightedSumFusion", {}),
 }
 

@@ -12,6 +12,7 @@ from keras_mmfusion.layers.fusion import (
     MulTFusion,
     PerceiverResampler,
     QFormer,
+    UnionFusion,
 )
 
 NAMES = ("image", "text", "audio")
@@ -196,6 +197,11 @@ def deep_set(layer, values, present):
     return fused, np.ones((len(fused), 1), "bool")
 
 
+def union(layer, values, present):
+    tokens = [dense(each, x) for each, x in zip(layer.projections, values, strict=True)]
+    return np.concatenate(tokens, axis=1), np.concatenate(present, axis=1)
+
+
 SMALL = {"output_dim": 8, "num_heads": 2}
 RULES = {
     "mult": (lambda names=NAMES, **kw: MulTFusion(names, **{**SMALL, **kw}), mult),
@@ -225,6 +231,7 @@ RULES = {
         ),
         deep_set,
     ),
+    "union": (lambda names=NAMES, num_layers=1, **kw: UnionFusion(names, 8, **kw), union),
 }
 
 
