@@ -1,0 +1,352 @@
+"""Fusion over a graph of nodes, against NumPy float64, and whatever is missing."""
+
+import keras
+import numpy as np
+import pytest
+import typed_references
+from graph_references import dense
+from layer_checks import run_layer_checks, to_numpy
+
+from keras_mmfusion.encoders import VectorEncoder
+from keras_mmfusion.layers.fusion import ConcatFusion
+from keras_mmfusion.layers.graph import (
+    GraphFusion,
+    HGTLayer,
+    MultimodalGraph,
+    RGCNLayer,
+    connect_neighbors,
+)
+from keras_mmfusion.layers.graph.similar_nodes import similar_nodes
+from keras_mmfusion.models import FusionModel
+
+NAMES = ("image", "text")
+RNG = np.random.default_rng(0)
+INPUTS = {
+    "image": RNG.normal(size=(3, 4, 5)).astype("float32"),
+    "text": RNG.normal(size=(3, 2, 3)).astype("float32"),
+}
+MASK = {
+    "image": np.array([[1, 1, 1, 1], [1, 0, 1, 0], [0, 0, 0, 0]], "bool"),
+    "text": np.array([[1, 0], [1, 1], [1, 1]], "bool"),
+}
+LAYERS = {
+    "hgt": (lambda **kw: HGTLayer(4, num_heads=2, **kw), typed_references.hgt),
+    "rgcn": (lambda **kw: RGCNLayer(4, activation="tanh", **kw), typed_references.rgcn),
+}
+each_layer = pytest.mark.parametrize("kind", LAYERS)
+
+
+def make(kind="hgt", count=1, dtype="float32", **settings):
+    layers = [LAYERS[kind][0](dtype=dtype) for _ in range(count)]
+    return GraphFusion(NAMES, layers, **{"dim": 4, "num_heads": 2, "dtype": dtype, **settings})
+
+
+def randomized(layer, inputs):
+    layer(inputs)
+    rng = np.random.default_rng(1)
+    for weight in layer.trainable_weights:
+        weight.assign(rng.normal(size=weight.shape))
+    return layer
+
+
+def entity_graph(seed=0):
+    """Four entities: two photos of the first, no text of the second, nothing of the last."""
+    rng = np.random.default_rng(seed)
+    graph = MultimodalGraph(
+        {"image": rng.normal(size=(5, 5)), "text": rng.normal(size=(4, 3))},
+        {"image": [1, 1, 1, 0, 1], "text": np.array([1, 0, 1, 1], "bool")},
+        {"image": [0, 0, 1, 3, 2], "text": [0, 1, 2, 2]},
+    )
+    for relation, edges in {
+        ("image", "similar", "image"): [[0, 1, 2, 4, 3], [2, 0, 4, 0, 0]],
+        ("text", "describes", "image"): [[0, 0, 1, 2], [0, 1, 2, 4]],
+        ("image", "shows", "text"): [[0, 4], [0, 3]],
+    }.items():
+        graph.add_edges(relation, edges, rng.uniform(0.5, 2, len(edges[0])))
+    return graph.as_dict()
+
+
+def projected(layer, values):
+    """Each modality's nodes after projection and normalization."""
+    parts = zip(layer.projection.projections, layer.projection.norms, values, strict=True)
+    nodes = []
+    for projection, norm, x in parts:
+        x = dense(projection, np.float64(x))
+        x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+        nodes.append(x * np.float64(to_numpy(norm.gamma)) + np.float64(to_numpy(norm.beta)))
+    return nodes
+
+
+def over_graph(layer, kind, graph):
+    """The graph layers, edge by edge."""
+    for each in layer.graph_layers:
+        x = LAYERS[kind][1](each, graph)
+        x = {name: np.tanh(nodes) for name, nodes in x.items()} if kind == "rgcn" else x
+        graph = {**graph, "node_features": x}
+    return graph["node_features"]
+
+
+def weighted_sum(rule, vectors, here):
+    """The rule, of one entity: vectors and whether they are there."""
+    weights = np.exp(np.float64(to_numpy(rule.score))) * here
+    vectors = [dense(each, x) for each, x in zip(rule.projections, vectors, strict=True)]
+    return weights / max(weights.sum(), 1e-9) @ np.stack(vectors)
+
+
+def sample_graph(layer, nodes, here):
+    """One sample as a typed graph: every node gets edges from all nodes, or from the nearest."""
+    edges = {}
+    for s, source in enumerate(NAMES):
+        for t, target in enumerate(NAMES):
+            pairs = []
+            for i in range(len(nodes[t])):
+                near = [j for j in np.flatnonzero(here[s]) if s != t or i != j]
+                lengths = np.maximum(np.linalg.norm(nodes[s], axis=1), 1e-9)
+                cosines = nodes[s] @ nodes[t][i] / lengths
+                near = sorted(near, key=lambda j, c=cosines: -c[j])[: layer.neighbors]
+                pairs += [(j, i) for j in near]
+            edges[source, "to", target] = np.array(pairs, int).reshape(-1, 2).T
+    features = dict(zip(NAMES, nodes, strict=True))
+    return {
+        "node_features": features,
+        "edge_index": edges,
+        "node_mask": dict(zip(NAMES, here, strict=True)),
+    }
+
+
+@each_layer
+@pytest.mark.parametrize("neighbors", [None, 1])
+def test_samples_as_graphs_equal_the_formula(kind, neighbors):
+    layer = randomized(make(kind, count=2, neighbors=neighbors), INPUTS)
+    found = to_numpy(layer(INPUTS, mask=MASK))
+    for b in range(3):
+        here = [MASK[name][b] for name in NAMES]
+        nodes = projected(layer, [INPUTS[name][b] for name in NAMES])
+        nodes = [np.where(h[:, None], x, 0) for x, h in zip(nodes, here, strict=True)]
+        nodes = over_graph(layer, kind, sample_graph(layer, nodes, here))
+        vectors = [
+            nodes[name][h].mean(axis=0) if h.any() else np.zeros(4)
+            for name, h in zip(NAMES, here, strict=True)
+        ]
+        expected = weighted_sum(layer.rule, vectors, [h.any() for h in here])
+        np.testing.assert_allclose(found[b], expected, atol=2e-4)
+
+
+@each_layer
+def test_entities_of_a_graph_equal_the_formula(kind):
+    graph = entity_graph()
+    layer = randomized(make(kind, count=2), graph)
+    found = to_numpy(layer(graph))
+    values = projected(layer, [graph["node_features"][name] for name in NAMES])
+    here = [graph["node_mask"][name] for name in NAMES]
+    values = [np.where(h[:, None], x, 0) for x, h in zip(values, here, strict=True)]
+    nodes = over_graph(
+        layer, kind, {**graph, "node_features": dict(zip(NAMES, values, strict=True))}
+    )
+    assert found.shape == (4, 4) and not found[3].any()
+    for entity in range(4):
+        own = [
+            h & (graph["entity_index"][name] == entity) for name, h in zip(NAMES, here, strict=True)
+        ]
+        vectors = [
+            nodes[name][o].mean(axis=0) if o.any() else np.zeros(4)
+            for name, o in zip(NAMES, own, strict=True)
+        ]
+        expected = weighted_sum(layer.rule, vectors, [o.any() for o in own])
+        np.testing.assert_allclose(found[entity], expected, atol=2e-4)
+
+
+def test_every_check_with_modalities(tmp_path):
+    run_layer_checks(
+        lambda dtype: make("rgcn", dtype=dtype),
+        {"inputs": INPUTS, "mask": MASK},
+        {("mask", name): ("inputs", name) for name in NAMES},
+        folder=tmp_path,
+    )
+
+
+def test_every_check_with_a_graph(tmp_path):
+    graph = entity_graph()
+    graph = {
+        key: {"/".join(k) if isinstance(k, tuple) else k: x for k, x in value.items()}
+        if isinstance(value, dict)
+        else value
+        for key, value in graph.items()
+    }
+    run_layer_checks(
+        lambda dtype: make("rgcn", dtype=dtype),
+        {"inputs": graph},
+        {("inputs", "node_mask", name): ("inputs", "node_features", name) for name in NAMES},
+        folder=tmp_path,
+    )
+
+
+def test_node_i_is_of_entity_i_without_an_index():
+    graph = entity_graph()
+    for key in ("entity_index", "entity_mask"):
+        del graph[key]
+    graph["node_features"]["text"] = np.ones((5, 3), "float32")
+    graph["node_mask"]["text"] = np.array([1, 1, 1, 0, 0], "bool")
+    layer = randomized(make(), graph)
+    index = {name: np.arange(5, dtype="int64") for name in NAMES}
+    np.testing.assert_allclose(
+        to_numpy(layer(graph)), to_numpy(layer({**graph, "entity_index": index})), atol=1e-6
+    )
+    del graph["node_features"]["text"], graph["node_mask"]["text"]
+    without = {**graph, "entity_index": {"image": index["image"]}}
+    assert np.isfinite(to_numpy(layer(graph))).all()
+    np.testing.assert_allclose(to_numpy(layer(graph)), to_numpy(layer(without)), atol=1e-6)
+
+
+def test_a_dense_graph_is_one_entity():
+    ones = {
+        f"{s}/to/{t}": np.ones((3, INPUTS[t].shape[1], INPUTS[s].shape[1]), "float32")
+        for s in NAMES
+        for t in NAMES
+    }
+    for name in NAMES:
+        ones[f"{name}/to/{name}"] -= np.eye(INPUTS[name].shape[1], dtype="float32")
+    layer = randomized(make(), INPUTS)
+    expected = to_numpy(layer(INPUTS, mask=MASK))
+    found = layer({"node_features": INPUTS, "adjacency": ones, "node_mask": MASK})
+    np.testing.assert_allclose(to_numpy(found), expected, atol=1e-5)
+
+
+def test_nodes_are_kept():
+    layer = randomized(make(combine="union", output="tokens"), INPUTS)
+    tokens, mask = layer(INPUTS, mask=MASK, return_mask=True)
+    assert tuple(tokens.shape) == (3, 6, 4)
+    expected = np.concatenate([MASK[name] for name in NAMES], axis=1)
+    np.testing.assert_array_equal(to_numpy(mask) > 0, expected)
+    assert not to_numpy(tokens)[~expected].any()
+
+
+def test_numbers_of_tokens_that_are_not_known():
+    inputs = {name: keras.Input((None, x.shape[2]), name=name) for name, x in INPUTS.items()}
+    layer = randomized(make(), INPUTS)
+    model = keras.Model(inputs, layer(inputs))
+    np.testing.assert_allclose(model.predict(INPUTS, verbose=0), to_numpy(layer(INPUTS)), atol=1e-5)
+    with pytest.raises(ValueError, match="where it is known how many there are"):
+        similar_nodes(inputs["text"], inputs["text"], neighbors=1)
+
+
+def test_shares():
+    layer = randomized(make(), INPUTS)
+    fused, shares = layer(INPUTS, mask=MASK, return_shares=True)
+    shares = to_numpy(shares)
+    np.testing.assert_allclose(to_numpy(fused), to_numpy(layer(INPUTS, mask=MASK)), atol=1e-6)
+    np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
+    np.testing.assert_allclose(shares[2], [0, 1], atol=1e-6)
+    graph = entity_graph()
+    _, shares = randomized(make(), graph)(graph, return_shares=True)
+    assert tuple(shares.shape) == (4, 2) and not to_numpy(shares)[3].any()
+
+
+def test_an_index_that_is_wrong():
+    graph = entity_graph()
+    layer = randomized(make(), graph)
+    graph["entity_index"]["text"] = np.array([0, 1, 2, 4], "int32")
+    with pytest.raises(ValueError, match=r"`entity_index\['text'\]` must be in \[0, 4\)"):
+        layer(graph)
+    graph["entity_mask"] = None
+    assert tuple(layer(graph).shape) == (5, 4)
+
+
+@pytest.fixture(scope="module")
+def model():
+    model = FusionModel(
+        {"image": VectorEncoder(4)},
+        GraphFusion(NAMES, [RGCNLayer(4)], dim=4, num_heads=2, combine=ConcatFusion(NAMES, 4)),
+        keras.layers.Dense(2),
+    )
+    model.compile(
+        keras.optimizers.Adam(0.02),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    model.fit(DATA, LABELS, batch_size=6, epochs=40, verbose=0)
+    return model
+
+
+DATA = {
+    "image": RNG.normal(size=(6, 5)).astype("float32"),
+    "text": RNG.normal(size=(6, 2, 3)).astype("float32"),
+    "image_mask": np.array([1, 1, 0, 1, 1, 1], "bool"),
+    "text_mask": np.array([[1, 1], [1, 0], [1, 1], [0, 0], [0, 1], [1, 1]], "bool"),
+}
+LABELS = np.array([0, 1, 1, 0, 1, 0])
+
+
+def test_a_fusion_model_learns_with_nodes_missing(model):
+    assert model.evaluate(DATA, LABELS, verbose=0, return_dict=True)["accuracy"] == 1
+    expected = model.predict(DATA, verbose=0)
+    hidden = {name: np.where(DATA[f"{name}_mask"][..., None], DATA[name], np.nan) for name in NAMES}
+    np.testing.assert_allclose(model.predict({**DATA, **hidden}, verbose=0), expected, atol=1e-6)
+    without = {name: DATA[name] for name in ("text", "text_mask")}
+    none = model.predict({**DATA, "image_mask": np.zeros(6, "bool")}, verbose=0)
+    np.testing.assert_allclose(model.predict(without, verbose=0), none, atol=1e-6)
+    assert np.abs(none - expected).max() > 0.01
+    assert to_numpy(model.shares(DATA)).shape == (6, 2)
+
+
+def test_a_fusion_model_in_files(model, tmp_path):
+    expected = model.predict(DATA, verbose=0)
+    model.save(tmp_path / "model.keras")
+    model.save_to_preset(tmp_path / "preset")
+    for loaded in (
+        keras.saving.load_model(tmp_path / "model.keras"),
+        FusionModel.from_preset(tmp_path / "preset"),
+    ):
+        np.testing.assert_allclose(loaded.predict(DATA, verbose=0), expected, atol=1e-6)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+def test_a_fusion_model_after_export(model, tmp_path):
+    import tensorflow as tf
+
+    model.export(tmp_path, verbose=False)
+    given = {name: np.float32(x) for name, x in DATA.items()}
+    given["text"][~DATA["text_mask"]] = np.nan
+    loaded = tf.saved_model.load(tmp_path)
+    np.testing.assert_allclose(
+        to_numpy(loaded.serve(given)), model.predict(DATA, verbose=0), atol=1e-5
+    )
+
+
+def test_similar_products_are_neighbors():
+    """What an entity without a text of its own gets, it gets along its edges."""
+    image = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]])
+    text = RNG.normal(size=(4, 3)).astype("float32")
+    graph = MultimodalGraph({"image": image, "text": text}, {"text": [True, False, True, True]})
+    graph.add_edges(("text", "to", "image"), np.stack([np.arange(4)] * 2))
+    graph.add_edges(("image", "similar", "image"), *connect_neighbors(image, neighbors=1))
+    graph = graph.as_dict()
+    layer = randomized(make(count=2), graph)
+    before = to_numpy(layer(graph))
+    graph["node_features"]["text"] = text + np.array([[1], [0], [0], [0]], "float32")
+    moved = np.abs(to_numpy(layer(graph)) - before).max(axis=1) > 1e-4
+    assert moved.tolist() == [True, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: GraphFusion(NAMES, [HGTLayer(8)], dim=4), "with `dim`, 4, units"),
+        (lambda: GraphFusion(NAMES, [keras.layers.Dense(4)], dim=4), "`TypedGraphLayer`s"),
+        (lambda: GraphFusion(NAMES, neighbors=0), "`neighbors` must be a positive integer"),
+        (
+            lambda: make()({**entity_graph(), "edges": {}}),
+            "the graph has 'edges', which is none of",
+        ),
+        (lambda: make()(INPUTS, return_mask=True), "needs output='tokens'"),
+        (lambda: make()({"sound": INPUTS["text"]}), "has 'sound', which is not one"),
+        (
+            lambda: make()({k: v for k, v in entity_graph().items() if not k.startswith("entity")}),
+            "without an 'entity_index' every modality must have a node for each entity",
+        ),
+    ],
+)
+def test_what_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
