@@ -8,7 +8,7 @@ from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.layers.zero_masked import zero_masked
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
-from keras_mmfusion.models.fusion.scaled_updates import ScaledUpdates
+from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
 from keras_mmfusion.models.preset_folder import PresetModel
 
 
@@ -128,7 +128,7 @@ class FusionModel(PresetModel, keras.Model):
                 f"that have one: {', '.join(map(repr, self.encoders))}."
             )
         optimizer = keras.optimizers.get(optimizer)
-        scaled = ScaledUpdates(optimizer, self._update_scale) if multipliers else optimizer
+        scaled = scaled_updates(optimizer, self._update_scale) if multipliers else optimizer
         super().compile(scaled, *args, **kwargs)
         self.learning_rate_multipliers = multipliers
         self._compile_config.config["optimizer"] = optimizer

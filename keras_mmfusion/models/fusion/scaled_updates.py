@@ -2,6 +2,20 @@ import keras
 from keras import ops
 
 
+def scaled_updates(optimizer, scale_of):
+    """`ScaledUpdates` of an optimizer; of what a `LossScaleOptimizer` holds, if it is one.
+
+    The scale of the loss stays outermost: where JAX has it, updates must be free of side effects.
+    """
+    if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+        return ScaledUpdates(optimizer, scale_of)
+    return keras.optimizers.LossScaleOptimizer(
+        ScaledUpdates(optimizer.inner_optimizer, scale_of),
+        optimizer.initial_scale,
+        optimizer.dynamic_growth_steps,
+    )
+
+
 class ScaledUpdates(keras.optimizers.Optimizer):
     """An optimizer whose updates of each variable are scaled, as by a learning rate of its own.
 
