@@ -34,18 +34,9 @@ class SentimentRecipe:
 
     Example:
 
-    >>> import numpy as np
-    >>> from keras_mmfusion.datasets import SentimentUtterances
-    >>> from keras_mmfusion.models.sentiment import SentimentRecipe, train_sentiment
-    >>> data = SentimentUtterances(
-    ...     features={"text": np.ones((3, 4), "float32"), "audio": np.ones((3, 2), "float32")},
-    ...     labels=np.array([0, 1, 1]),
-    ...     video_ids=np.array(["a", "a", "b"]),
-    ...     utterance_ids=np.array(["a_1", "a_2", "b_1"]),
-    ... )
-    >>> model = train_sentiment(SentimentRecipe(dim=8, epochs=1), data)
-    >>> model.predict({"text": np.ones((1, 5, 4))}, verbose=0).shape  # of five utterances
-    (1, 5, 1)
+    >>> from keras_mmfusion.models.sentiment import SentimentRecipe
+    >>> SentimentRecipe(dim=64).modality_dropout
+    0.3
     """
 
     dim: int = 32
