@@ -6,10 +6,12 @@ import keras
 def multiplies_sparse(x, values):
     """Whether `sparse_product` takes these: on PyTorch, float32 and one fixed number an edge.
 
-    The gradient of a learned number would be cut out of a dense matrix `(targets, sources)`.
+    The gradient of a learned number would be cut out of a dense matrix `(targets, sources)`, and
+    tensors without values, by which Keras finds out shapes, have no sparse product.
     """
     return (
         keras.config.backend() == "torch"
+        and x.device.type != "meta"
         and keras.backend.standardize_dtype(x.dtype) == "float32"
         and len(x.shape) == 2
         and (values is None or (len(values.shape) == 1 and not values.requires_grad))

@@ -326,3 +326,21 @@ def test_the_caller_s_graph_stays_as_it_is():
     assert list(graph) == list(before)
     for key, value in arrays(before).items():
         np.testing.assert_array_equal(graph[key], value)
+
+
+class TwoLayers(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = GCNLayer(4, activation="relu"), GCNLayer(2)
+
+    def call(self, graph):
+        return self.second({**graph, "node_features": self.first(graph)})
+
+
+def test_a_model_of_layers_builds_itself():
+    """From shapes alone, where no index can be looked at."""
+    graph, model = random_graph(), TwoLayers()
+    model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    loss = model.train_on_batch(graph, np.arange(NODES) % 2)
+    assert np.isfinite(loss)
+    assert tuple(model(graph).shape) == (NODES, 2)
