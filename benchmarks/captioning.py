@@ -19,9 +19,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import venv
 
 from captioner_sizes import CAPTIONS, LENGTH, THREADS, TRAINING_BATCH
+from peer_environment import python_of
 from peer_process import PeerProcess, seconds
 from synthetic_photos import write_photos
 
@@ -29,20 +29,6 @@ HERE = pathlib.Path(__file__).parent
 BATCH_SIZES, BEAMS = (1, 32), (1, 4)
 DTYPES = ("float32", "mixed_bfloat16")
 SLOWEST = 120.0  # seconds for all repeats of one cell, after which it has enough
-
-
-def peers_python():
-    """The Python of the peers' environment, made on first use."""
-    folder = HERE / ".venv"
-    python = folder / "bin" / "python"
-    done = folder / "installed.txt"
-    wanted = (HERE / "requirements.txt").read_text("utf-8")
-    if not done.exists() or done.read_text("utf-8") != wanted:
-        venv.create(folder, with_pip=True)
-        command = [python, "-m", "pip", "install", "-q", "-r", HERE / "requirements.txt"]
-        subprocess.run(command, check=True)
-        done.write_text(wanted, "utf-8")
-    return python
 
 
 def alternate(functions, repeats):
@@ -194,7 +180,7 @@ def main():
     }
     parts = {
         "generation": lambda: time_generation(
-            options.peers_python or peers_python(), options.repeats
+            options.peers_python or python_of("requirements.txt"), options.repeats
         ),
         "training": lambda: time_training(options.repeats),
         "command": lambda: time_command(options.preset, options.repeats),

@@ -1,0 +1,153 @@
+"""Times a GCN's training step side by side with PyTorch Geometric, TF-GNN and Spektral.
+
+    python benchmarks/graph_layers.py --planetoid DATA --json benchmarks/results/graph_layers.json
+
+Two layers, 128 hidden units, Adam, on the whole graph: Cora, and a random graph of the size of
+ogbn-arxiv. Normalizations are computed once where a library can. Peers of other Keras versions
+run in environments that the script makes. Every peer is a process of its own that waits while
+others run; they take turns. Then the time and the peak memory of our step over graphs of 1,000 to
+1,000,000 nodes, seven edges a node, each in a new process; `--plot` draws them.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+from captioning import alternate, keras_on, machine
+from graph_data import CLASSES, HIDDEN, write_cora, write_synthetic
+from peer_environment import python_of
+from peer_process import PeerProcess
+
+HERE = pathlib.Path(__file__).parent
+ARXIV = {"nodes": 169_343, "edges": 1_166_243, "dim": 128}
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+EDGES_PER_NODE = 7
+
+
+def time_peers(graphs, repeats, pyg_python, tfgnn_python):
+    """Median seconds of a step on each graph, and how many times faster ours is."""
+    quiet = keras_on("tensorflow")
+    ours = [sys.executable, HERE / "graph_layers_keras.py"]
+    with (
+        PeerProcess(ours, **keras_on("torch")) as torch,
+        PeerProcess(ours, **quiet) as tensorflow,
+        PeerProcess(ours, **keras_on("jax")) as jax,
+        PeerProcess([pyg_python, HERE / "graph_layers_pyg.py"], **quiet) as pyg,
+        PeerProcess([tfgnn_python, HERE / "graph_layers_tfgnn.py"], **quiet) as tfgnn,
+    ):
+        versions = {
+            "ours": [torch.versions, tensorflow.versions, jax.versions],
+            **pyg.versions,
+            **tfgnn.versions,
+        }
+        results = {}
+        for name, path in graphs.items():
+            steps = {
+                "ours_on_torch": lambda p=path: torch("time_step", path=p),
+                "ours_on_tensorflow": lambda p=path: tensorflow("time_step", path=p),
+                "ours_on_jax": lambda p=path: jax("time_step", path=p),
+                "torch_geometric": lambda p=path: pyg("time_step", path=p),
+                "tensorflow_gnn": lambda p=path: tfgnn("time_tfgnn", path=p),
+                "spektral": lambda p=path: tfgnn("time_spektral", path=p),
+            }
+            medians = alternate(steps, repeats)
+            results[name] = {
+                "seconds": medians,
+                "ours_on_torch_times_faster_than": _ratios(medians, "ours_on_torch"),
+                "ours_on_tensorflow_times_faster_than": _ratios(medians, "ours_on_tensorflow"),
+            }
+            print(name, json.dumps(results[name]), file=sys.stderr)
+    return {"versions": versions, "graphs": results}
+
+
+def _ratios(medians, name):
+    return {peer: t / medians[name] for peer, t in medians.items() if not peer.startswith("ours")}
+
+
+def measure_scale(folder, repeats):
+    """Seconds and memory by size, with the exponents of power laws through them."""
+    rows = []
+    for nodes in SIZES:
+        path = folder / f"{nodes}.npz"
+        write_synthetic(path, nodes, EDGES_PER_NODE * nodes)
+        command = [sys.executable, str(HERE / "graph_layers_scale.py"), str(path), str(repeats)]
+        environment = {**os.environ, **keras_on("torch")}
+        output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
+        rows.append({"nodes": nodes, **json.loads(output.stdout.splitlines()[-1])})
+        print(rows[-1], file=sys.stderr)
+        path.unlink()
+    # The process itself takes some memory before there is any graph.
+    base = rows[0]["peak_bytes"]
+    large = [row for row in rows if row["nodes"] >= 10_000]
+    logs = np.log([row["nodes"] for row in large])
+    exponents = {
+        "seconds": np.polyfit(logs, np.log([row["seconds"] for row in large]), 1)[0],
+        "bytes_beyond_the_smallest_graph": np.polyfit(
+            logs, np.log([row["peak_bytes"] - base for row in large]), 1
+        )[0],
+    }
+    return {
+        "backend": "torch",
+        "edges_per_node": EDGES_PER_NODE,
+        "sizes": rows,
+        "exponents_from_10000_nodes": {name: float(value) for name, value in exponents.items()},
+    }
+
+
+def plot(scale, path):
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
+    nodes = [row["nodes"] for row in scale["sizes"]]
+    axes[0].loglog(nodes, [row["seconds"] for row in scale["sizes"]], "o-")
+    axes[0].set(xlabel="nodes", ylabel="seconds", title="training step")
+    axes[1].loglog(nodes, [row["peak_bytes"] / 2**30 for row in scale["sizes"]], "o-")
+    axes[1].set(xlabel="nodes", ylabel="GiB", title="peak memory of the process")
+    exponents = scale["exponents_from_10000_nodes"]
+    for axis, name in zip(axes, exponents, strict=True):
+        axis.text(0.05, 0.9, f"exponent {exponents[name]:.2f}", transform=axis.transAxes)
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--planetoid", required=True, help="folder of Cora's ind.* files")
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--pyg-python", help="a Python with PyTorch Geometric")
+    parser.add_argument("--tfgnn-python", help="a Python with requirements-tfgnn.txt")
+    parser.add_argument("--json", type=pathlib.Path, required=True)
+    parser.add_argument("--plot", type=pathlib.Path)
+    options = parser.parse_args()
+    results = {
+        "script": "benchmarks/graph_layers.py",
+        "machine": machine(),
+        "model": {"layers": 2, "hidden": HIDDEN, "classes": CLASSES, "optimizer": "Adam"},
+        "arxiv_size": ARXIV,
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        graphs = {"cora": str(folder / "cora.npz"), "arxiv_size": str(folder / "arxiv.npz")}
+        write_cora(graphs["cora"], options.planetoid)
+        write_synthetic(graphs["arxiv_size"], **ARXIV)
+        results |= time_peers(
+            graphs,
+            options.repeats,
+            options.pyg_python or python_of("requirements.txt"),
+            options.tfgnn_python or python_of("requirements-tfgnn.txt"),
+        )
+        results["scale"] = measure_scale(folder, min(options.repeats, 3))
+    part = options.json.with_name(f".{os.getpid()}.{options.json.name}")
+    part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, options.json)
+    if options.plot:
+        plot(results["scale"], options.plot)
+
+
+if __name__ == "__main__":
+    main()
