@@ -26,33 +26,11 @@ from keras_mmfusion import FusionBlock
 from keras_mmfusion.datasets import read_cmu_mosi
 from keras_mmfusion.encoders import TokenEncoder, VectorEncoder
 from keras_mmfusion.metrics import sentiment_scores
-from keras_mmfusion.models import FusionModel
+from keras_mmfusion.models import ConversationModel, FusionModel
 
 MODALITIES = ("text", "audio", "video")
 DIM = 32
 DROPOUT = 0.2
-
-
-class ConversationModel(keras.Model):
-    """The fusion of each utterance, and a Transformer over those of a video."""
-
-    def __init__(self, utterance_model, context):
-        super().__init__()
-        self.utterance_model = utterance_model
-        self.context = context
-        self.head = keras.layers.Dense(1)
-
-    def call(self, inputs, training=False):
-        some = inputs[f"{self.utterance_model.modalities[0]}_mask"]
-        here = inputs["utterances"]
-        flat = {
-            name: keras.ops.reshape(x, (-1, *x.shape[2:]))
-            for name, x in inputs.items()
-            if name != "utterances"
-        }
-        fused = self.utterance_model(flat, training=training)
-        tokens = keras.ops.reshape(fused, (*some.shape, fused.shape[-1]))
-        return self.head(self.context(tokens, mask=here))
 
 
 def fusion_model(modalities=MODALITIES, modality_dropout=0.0, head=True, **fusion):
@@ -68,14 +46,16 @@ def fusion_model(modalities=MODALITIES, modality_dropout=0.0, head=True, **fusio
 
 def conversation_model(causal, **settings):
     context = TokenEncoder(DIM, causal=causal, dropout=DROPOUT)
-    return ConversationModel(fusion_model(head=False, **settings), context)
+    return ConversationModel(fusion_model(head=False, **settings), context, keras.layers.Dense(1))
 
 
 def models():
     """Name -> function that makes the model, and whether it sees the conversation."""
     late, pair = {"strategy": "late", "num_outputs": 1}, ("text", "video")
     rules = ("sum", "weighted_sum", "tensor", "low_rank", "product_of_experts")
-    bilinear = ("mlb", "mutan", "block")
+    pairs = ("mlb", "mutan", "block", "mfb", "mfh", "mcb", "film")
+    of_tokens = ("mult", "bottleneck", "perceiver_resampler", "q_former")
+    of_tokens += ("gated_cross_attention", "deep_set")
     make = functools.partial
     found = {f"{name} alone": make(fusion_model, (name,)) for name in MODALITIES}
     found["early, gated"] = make(fusion_model, combine="gated")
@@ -95,9 +75,10 @@ def models():
     found["hybrid, decisions"] = make(fusion_model, strategy="hybrid", num_outputs=1)
     found |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in rules}
     found |= {
-        f"early, {rule} (text and video)": make(fusion_model, pair, combine=rule)
-        for rule in bilinear
+        f"early, {rule} (text and video)": make(fusion_model, pair, combine=rule) for rule in pairs
     }
+    # Of one token a modality.
+    found |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in of_tokens}
     return {name: (function, name in conversations) for name, function in found.items()}
 
 
@@ -137,8 +118,7 @@ class Experiment:
         }
         here = self.here if conversations else np.ones(len(self.data), "bool")
         inputs = with_masks(features, here)
-        inputs |= {f"{name}_mask": np.zeros_like(here) for name in missing}
-        return inputs | ({"utterances": here} if conversations else {})
+        return inputs | {f"{name}_mask": np.zeros_like(here) for name in missing}
 
     def train(self, make_model, conversations):
         """Trains every run. Returns the model, and all runs' weights, one more dim."""
@@ -146,7 +126,7 @@ class Experiment:
         optimizer = keras.optimizers.AdamW(3e-3, weight_decay=0.01, clipnorm=1.0)
         optimizer.build(model.trainable_variables)
         state = [jnp.asarray(each.value) for each in optimizer.variables]
-        inputs = jax.tree.map(jnp.asarray, self.inputs(conversations, model_modalities(model)))
+        inputs = jax.tree.map(jnp.asarray, self.inputs(conversations, model.modalities))
         labels = self.layout(conversations, self.data.labels.astype("float32"))
 
         def loss(trainable, others, rows, counts):
@@ -176,7 +156,7 @@ class Experiment:
             if fold == 0:
                 keras.utils.set_random_seed(seed)
                 model = make_model()
-                names = model_modalities(model)
+                names = model.modalities
                 model(jax.tree.map(lambda x: x[:2], self.inputs(conversations, names)))
             encoders = getattr(model, "utterance_model", model).encoders
             for name, encoder in encoders.items():
@@ -202,7 +182,7 @@ class Experiment:
 
     def scores(self, model, weights, conversations, missing=()):
         """Accuracy and F1 of each seed, over all held-out utterances; and what each fold has."""
-        inputs = self.inputs(conversations, model_modalities(model), missing)
+        inputs = self.inputs(conversations, model.modalities, missing)
 
         @jax.jit
         @jax.vmap
@@ -227,10 +207,6 @@ class Experiment:
             "f1": rounded(np.mean([each["non0_f1"] for each in figures])),
             "accuracy_of_seeds": [rounded(each) for each in accuracies],
         }
-
-
-def model_modalities(model):
-    return getattr(model, "utterance_model", model).modalities
 
 
 def rounded(value):
