@@ -71,7 +71,8 @@ def make_model(data):
 
 
 def accuracy(model, data, labels):
-    return model.evaluate(data, labels, verbose=0, return_dict=True)["accuracy"]
+    logits = keras.ops.convert_to_numpy(model(data))[:, 0]
+    return np.mean((logits > 0) == labels)
 
 
 def main():
@@ -84,7 +85,7 @@ def main():
     test, test_labels, cause = make_data(600, rng)
 
     model = make_model(data)
-    model.fit(data, labels, batch_size=32, epochs=6 if args.short else 12, verbose=2)
+    model.fit(data, labels, batch_size=32, epochs=5 if args.short else 12, verbose=2)
 
     print(f"all three: accuracy {accuracy(model, test, test_labels):.2f}")
     for name in MODALITIES:
