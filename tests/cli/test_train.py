@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import GraphCaptioner, ImageCaptioningModel
 
 COLORS = ("red", "lime", "blue")
 PAUSED = 3  # exit status
@@ -49,13 +49,15 @@ def train(data, encoder, *arguments):
 
 def test_slices_of_a_run_end_in_a_preset(data, encoder):
     pauses = 0
-    while (done := train(data, encoder, "--stop-after", "0")).exit_code == PAUSED:
+    graph = ("--graph-layers", "1")
+    while (done := train(data, encoder, *graph, "--stop-after", "0")).exit_code == PAUSED:
         pauses += 1
         assert pauses < 9
     assert pauses == 2  # Once in each epoch of two batches.
     assert done.exit_code == 0
     assert "mine" in done.output.splitlines()[-1]
     model = ImageCaptioningModel.from_preset(data.parent / "mine")
+    assert type(model) is GraphCaptioner and model.image_graph.num_layers == 1
     assert isinstance(model.generate(data / "images" / "red_0.png"), str)
     work = data.parent / "mine.training"
     for stage in ("cross_entropy", "fine_tuning"):
