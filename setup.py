@@ -8,6 +8,7 @@ INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
+    "gnn": ["tensorflow-gnn>=1.0.3", "tf-keras>=2.21"],
     "hub": ["huggingface-hub>=2.4"],
     "serving": ["tensorflow-serving-api>=2.21"],
     "tensorboard": ["tensorboardX>=2.6.5"],
@@ -54,7 +55,7 @@ setup(
         "keras>=3.15.1",
         "keras-hub>=0.32",
         "numpy>=2.4",
-        "pillow>=13",
+        "pillow>=12.3",
         "rich>=15",
         "tensorflow>=2.21",
         "typer>=0.29.2",
