@@ -25,7 +25,7 @@ class BilinearFusion(FusionRule):
     def factors(self, projections, values, present):
         """The two projections, ones where a modality is missing."""
         return [
-            here * project(value) + (1 - here)
+            ops.where(here > 0, project(value), ops.ones_like(here))
             for project, value, here in zip(projections, values, present, strict=True)
         ]
 

@@ -72,7 +72,7 @@ class BlockFusion(BilinearFusion):
 
     def combine(self, values, present):
         size = self.hidden_dim // self.chunks
-        product = 1.0
+        factors = []
         for project, core, value, here in zip(
             self.projections, self.cores, values, present, strict=True
         ):
@@ -80,8 +80,8 @@ class BlockFusion(BilinearFusion):
             hidden = ops.reshape(project(value), (-1, self.chunks, size))
             factor = ops.einsum("bcs,cst->bct", hidden, kernel) + bias
             here = ops.expand_dims(here, 1)
-            product = product * (here * factor + (1 - here))
-        product = ops.reshape(product, (-1, self.chunks, self.rank, size))
+            factors.append(ops.where(here > 0, factor, ops.ones_like(here)))
+        product = ops.reshape(ops.multiply(*factors), (-1, self.chunks, self.rank, size))
         pooled = power_normalized(ops.sum(product, axis=2))
         return self.output_dense(ops.reshape(pooled, (-1, self.hidden_dim)))
 
