@@ -8,6 +8,7 @@ from keras_mmfusion.models.captioning.caption_generator import SearchFunction, t
 from keras_mmfusion.models.captioning.decoding import DecodingSettings
 from keras_mmfusion.models.in_slices import in_slices
 from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
+from keras_mmfusion.models.tensor_export import describe
 
 ROWS = 32  # images that the graph holds in memory at once
 
@@ -60,9 +61,7 @@ def export_captioner(
         "attention": (in_slices(graph.attention, ROWS), [files]),
     }
     manifest = {
-        **(manifest or {}),
-        "model": type(model).__name__,
-        "dtype_policy": model.dtype_policy.name,
+        **describe(model, manifest),
         "decoding": {
             name: getattr(settings, name)
             for name in (

@@ -1,6 +1,9 @@
+import functools
+
 import keras
 from keras import ops
 
+from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
 from keras_mmfusion.models.preset_folder import PresetModel
 
@@ -98,6 +101,24 @@ class ConversationModel(PresetModel, keras.Model):
                 f"{', '.join(map(repr, self.modalities))}."
             )
         return present
+
+    def export(self, folder, inputs, manifest=None):
+        """Writes the model as a SavedModel for TensorFlow Serving.
+
+        `serving_default` takes each modality and its mask, `False` where an utterance is without,
+        and returns `outputs`.
+
+        Args:
+            folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
+            inputs: dict of arrays, a batch as the model takes it, with every modality: it tells
+                dtypes and shapes. Batches of any size are served, and masked tokens of any number.
+            manifest: dict or `None`. What else `manifest.json` is to say.
+
+        Returns:
+            The path of the new version.
+        """
+        functions = {"serving_default": functools.partial(self, training=False)}
+        return export_fusion(self, functions, inputs, folder, manifest, mask_axes=2)
 
     def get_config(self):
         parts = {name: getattr(self, name) for name in ("utterance_model", "context", "head")}

@@ -1,3 +1,4 @@
+import functools
 import inspect
 
 import keras
@@ -7,6 +8,7 @@ from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
 from keras_mmfusion.models.preset_folder import PresetModel
@@ -168,6 +170,27 @@ class FusionModel(PresetModel, keras.Model):
             raise ValueError("The model has adapters already; saving it and loading merges them.")
         for encoder in encoders:
             add_low_rank_adapters(encoder, rank)
+
+    def export(self, folder, inputs, manifest=None):
+        """Writes the model as a SavedModel for TensorFlow Serving.
+
+        Signatures take each modality and its mask, `False` where a sample is without:
+        `serving_default` returns `outputs`, and `shares` the `shares` of the modalities.
+
+        Args:
+            folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
+            inputs: dict of arrays, a batch as the model takes it, with every modality: it tells
+                dtypes and shapes. Batches of any size are served, and masked tokens of any number.
+            manifest: dict or `None`. What else `manifest.json` is to say.
+
+        Returns:
+            The path of the new version.
+        """
+        functions = {
+            "serving_default": functools.partial(self, training=False),
+            "shares": lambda inputs: {"shares": self.shares(inputs)},
+        }
+        return export_fusion(self, functions, inputs, folder, manifest)
 
     def _encode(self, inputs, training):
         """The encoded modalities that are there, and their masks."""

@@ -1,6 +1,10 @@
+import functools
+
 import keras
+from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
+from keras_mmfusion.models.tensor_export import export_tensors
 
 
 class NodeClassifier(keras.Model):
@@ -48,7 +52,7 @@ class NodeClassifier(keras.Model):
 
     def project(self, layer, inputs, training):
         """`layer`, from `first_kernel`, of the features."""
-        rows = inputs["source_scale"].shape[0]
+        rows = ops.shape(inputs["source_scale"])[0]
         index, values = inputs["feature_index"], inputs["feature_values"]
         return layer(index, values, num_rows=rows, training=training)
 
@@ -61,6 +65,30 @@ class NodeClassifier(keras.Model):
         """Builds a graph layer for node features of this dim, and other tensors' shapes."""
         graph = {"node_features": (None, dim), "edge_index": (2, None), "source_scale": (None,)}
         layer.build(graph, *shapes)
+
+    def export(self, folder, manifest=None):
+        """Writes the model as a SavedModel for TensorFlow Serving.
+
+        `serving_default` takes the tensors of `node_classifier_inputs`, of a graph of any size, and
+        returns `outputs`, the logits.
+
+        Args:
+            folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
+            manifest: dict or `None`. What else `manifest.json` is to say.
+
+        Returns:
+            The path of the new version.
+        """
+        import tensorflow as tf
+
+        specs = {
+            "feature_index": tf.TensorSpec((2, None), "int32"),
+            "feature_values": tf.TensorSpec((None,), "float32"),
+            "edge_index": tf.TensorSpec((2, None), "int32"),
+            "source_scale": tf.TensorSpec((None,), "float32"),
+        }
+        logits = functools.partial(self, training=False)
+        return export_tensors(self, {"serving_default": logits}, specs, folder, manifest)
 
     def get_config(self):
         return {

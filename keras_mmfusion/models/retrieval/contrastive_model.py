@@ -12,6 +12,7 @@ from keras_mmfusion.metrics.keras_recall_at_k import RecallAtK
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.retrieval.embedder_export import export_embedder
 from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
@@ -224,6 +225,22 @@ class ContrastiveModel(PresetModel, keras_hub.models.Task):
             Two NumPy arrays `(queries, k)`: the candidates' numbers, best first, and the cosines.
         """
         return nearest(self, queries, candidates, k, batch_size)
+
+    def export(self, folder, manifest=None):
+        """Writes the model as a SavedModel for TensorFlow Serving; see the page on serving.
+
+        `serving_default` takes `image_bytes`, files of any size, and returns `embeddings` of unit
+        length and `error_codes`; `embed_tokens` takes the `token_ids` and the `padding_mask` that
+        the preprocessor makes of texts, since its tokenizer's operations are not TensorFlow's own.
+
+        Args:
+            folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
+            manifest: dict or `None`. What else `manifest.json` is to say.
+
+        Returns:
+            The path of the new version.
+        """
+        return export_embedder(self, folder, manifest)
 
     def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
         """Keras's `fit`, on dicts of raw or, without a preprocessor, of prepared data.

@@ -96,3 +96,16 @@ def test_bad_input_is_named(model):
         model({**DATA, "video": DATA["text"]})
     with pytest.raises(ValueError, match="`utterance_model` must be a `FusionModel`"):
         ConversationModel(TokenEncoder(8), TokenEncoder(8), keras.layers.Dense(1))
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+def test_an_exported_conversation_of_any_length(model, tmp_path):
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(model.export(tmp_path, DATA))
+    serve = loaded.signatures["serving_default"]
+    given = {name: tf.constant(x) for name, x in DATA.items()}
+    np.testing.assert_allclose(serve(**given)["outputs"], outputs(model, DATA), atol=1e-5)
+    short = {name: x[:1, :2] for name, x in DATA.items()}
+    given = {name: tf.constant(x) for name, x in short.items()}
+    np.testing.assert_allclose(serve(**given)["outputs"], outputs(model, short), atol=1e-5)

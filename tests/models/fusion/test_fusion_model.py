@@ -134,11 +134,34 @@ def test_a_preset_loads_in_a_fresh_python(model, tmp_path):
 def test_missing_modalities_after_export(model, tmp_path):
     import tensorflow as tf
 
-    model.export(tmp_path, verbose=False)
-    loaded = tf.saved_model.load(tmp_path)
-    given = {name: np.float32(x) for name, x in DATA.items()}
-    given["voice"][~DATA["voice_mask"]] = np.nan
-    np.testing.assert_allclose(to_numpy(loaded.serve(given)), outputs(model), atol=1e-5)
+    version = model.export(tmp_path, DATA, manifest={"preset": "small"})
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert manifest["preset"] == "small"
+    taken = manifest["signatures"]["serving_default"]["inputs"]
+    assert taken["points"] == {"dtype": "float32", "shape": [None, None, 3]}
+    assert taken["notes"] == {"dtype": "int32", "shape": [None, 4]}
+    loaded = tf.saved_model.load(version)
+    given = {name: tf.constant(x) for name, x in {**DATA, "notes_mask": np.ones(6, "bool")}.items()}
+    voice = DATA["voice"].copy()
+    voice[~DATA["voice_mask"]] = np.nan
+    given["voice"] = tf.constant(voice)
+    found = loaded.signatures["serving_default"](**given)["outputs"]
+    np.testing.assert_allclose(found, outputs(model), atol=1e-5)
+    shares = loaded.signatures["shares"](**given)["shares"]
+    np.testing.assert_allclose(shares, to_numpy(model.shares(DATA)), atol=1e-5)
+    # A whole batch without one, of another size.
+    given = {name: x[:2] for name, x in given.items()}
+    given["record_mask"] = tf.zeros(2, "bool")
+    found = loaded.signatures["serving_default"](**given)["outputs"]
+    without = {name: x[:2] for name, x in DATA.items() if not name.startswith("record")}
+    np.testing.assert_allclose(found, outputs(model, without), atol=1e-5)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+def test_an_export_asks_for_every_modality(model, tmp_path):
+    with pytest.raises(ValueError, match="Missing: 'voice'"):
+        model.export(tmp_path, {**DATA, "voice": None})
+    assert not list(tmp_path.iterdir())
 
 
 def test_modalities_are_dropped_in_training_only():

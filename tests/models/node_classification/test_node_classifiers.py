@@ -48,6 +48,12 @@ def communities(nodes=90, seed=0):
 
 DATA = communities()
 INPUTS = node_classifier_inputs(DATA)
+DTYPES = {
+    "feature_index": "int32",
+    "feature_values": "float32",
+    "edge_index": "int32",
+    "source_scale": "float32",
+}
 
 
 def test_inputs_are_the_rows_normalized():
@@ -172,3 +178,18 @@ def test_an_evaluation(monkeypatch):
     assert len(evaluate_node_classifier("gcn", DATA, runs=3, time_limit=0)["runs"]) == 1
     with pytest.raises(ValueError, match="`name` must be one of gcn, gat, appnp, gcn2"):
         evaluate_node_classifier("mlp", DATA, runs=1)
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_an_exported_classifier_takes_any_graph(name, tmp_path):
+    import tensorflow as tf
+
+    model = CLASSIFIERS[name]()
+    expected = to_numpy(model(INPUTS))
+    serve = tf.saved_model.load(model.export(tmp_path)).signatures["serving_default"]
+    found = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in INPUTS.items()})
+    np.testing.assert_allclose(found["outputs"], expected, atol=1e-5)
+    other = node_classifier_inputs(communities(nodes=60, seed=1))
+    found = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in other.items()})
+    np.testing.assert_allclose(found["outputs"], to_numpy(model(other)), atol=1e-5)

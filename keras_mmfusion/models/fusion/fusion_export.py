@@ -1,0 +1,32 @@
+"""A model of several modalities as a SavedModel, where any of them may be missing."""
+
+from keras_mmfusion.models.tensor_export import export_tensors, specs_of
+
+
+def export_fusion(model, functions, inputs, folder, manifest=None, mask_axes=1):
+    """Writes the next version of a model of modalities. See `FusionModel.export`.
+
+    A SavedModel takes no `None`: every modality has a mask, `False` where a sample is without.
+
+    Args:
+        model: `FusionModel` or `ConversationModel`.
+        functions: dict, signature -> function of the model's inputs.
+        inputs: dict of arrays, a batch as the model takes it, with every modality.
+        folder, manifest: see `export_tensors`.
+        mask_axes: int. The axes of a mask that `inputs` does not have.
+
+    Returns:
+        The path of the new version.
+    """
+    import tensorflow as tf
+
+    missing = [name for name in model.modalities if inputs.get(name) is None]
+    if missing:
+        raise ValueError(
+            f"`inputs` must have every modality, to tell shapes and dtypes. Missing: {missing[0]!r}"
+        )
+    inputs = {name: tf.convert_to_tensor(x) for name, x in inputs.items() if x is not None}
+    for name in model.modalities:
+        inputs.setdefault(f"{name}_mask", tf.ones(inputs[name].shape[:mask_axes], "bool"))
+    model(inputs)  # Builds it, if it was never called.
+    return export_tensors(model, functions, specs_of(inputs), folder, manifest)

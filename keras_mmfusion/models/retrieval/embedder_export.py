@@ -1,0 +1,58 @@
+"""A contrastive model of images and texts as a SavedModel: from raw files to embeddings."""
+
+from keras import ops
+
+from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.models.in_slices import in_slices
+from keras_mmfusion.models.saved_model_folder import write_saved_model
+from keras_mmfusion.models.tensor_export import describe
+
+ROWS = 32  # images or texts that the graph holds in memory at once
+
+
+def export_embedder(model, folder, manifest=None):
+    """Writes the next version of an embedder for TensorFlow Serving. See `ContrastiveModel`.
+
+    Args:
+        model: `ContrastiveModel` with a `RetrievalPreprocessor`.
+        folder: string or path.
+        manifest: dict or `None`. What else the manifest is to say.
+
+    Returns:
+        The path of the new version.
+    """
+    import tensorflow as tf
+
+    preprocessor = model.preprocessor
+    if not hasattr(preprocessor, "image_converter"):
+        raise ValueError(
+            "`export` needs a `RetrievalPreprocessor`, for its image size and sequence length. "
+            f"Received: preprocessor={preprocessor!r}"
+        )
+
+    def embed(modality, inputs):
+        vectors = ops.cast(model.embeddings({modality: inputs})[modality], "float32")
+        return ops.normalize(vectors, axis=-1)
+
+    def embed_files(image_bytes):
+        size = tuple(preprocessor.image_converter.image_size)
+        images, codes = decode_image_tensors(
+            image_bytes, lambda image: preprocessor({"image": image[None]})["image"][0], size
+        )
+        found = tf.where((codes == OK)[:, None], embed("image", images), 0.0)
+        return {"embeddings": found, "error_codes": codes}
+
+    def embed_tokens(token_ids, padding_mask):
+        inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
+        return {"embeddings": embed("text", inputs)}
+
+    files = tf.TensorSpec((None,), "string", name="image_bytes")
+    shape = (None, preprocessor.sequence_length)
+    tokens = [tf.TensorSpec(shape, "int32", name=n) for n in ("token_ids", "padding_mask")]
+    endpoints = {
+        "serving_default": (in_slices(embed_files, ROWS), [files]),
+        "embed_tokens": (in_slices(embed_tokens, ROWS), tokens),
+    }
+    photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
+    warmup = [("serving_default", {"image_bytes": [photo] * count}) for count in (1, ROWS)]
+    return write_saved_model(endpoints, folder, describe(model, manifest), warmup=warmup)
