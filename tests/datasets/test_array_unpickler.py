@@ -103,11 +103,54 @@ def test_no_memory_for_what_is_not_in_the_file(tmp_path):
     assert read(tmp_path, huge).shape == (2, 3)
 
 
-@pytest.mark.parametrize("code", ["O8", "S4", "U4", "V8", "M8", "x", "f16"])
-def test_arrays_of_anything_but_numbers(tmp_path, code):
+@pytest.mark.parametrize("code", ["V8", "M8", "x", "f16", "U", "U4,O8", "O16"])
+def test_arrays_of_anything_but_numbers_and_strings(tmp_path, code):
     content = pickled_array(np.zeros(2, "float64")).replace(b"S'f8'", f"S'{code}'".encode())
-    with pytest.raises(ValueError, match="which are no numbers"):
+    with pytest.raises(ValueError, match="which are neither numbers nor strings"):
         read(tmp_path, content)
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_arrays_of_strings_and_what_holds_them(tmp_path, protocol):
+    arrays = [
+        np.array(["a", "größer", ""]),
+        np.array([b"\xff", b"bc"]),
+        np.array([["a", "b"]], object),
+        np.array([1, np.float32(2.5)], object),
+        MATRIX[:, 1:],
+        np.float32(1.5),
+    ]
+    content = {"some": arrays, "same": arrays, "shared": arrays[0], "words": [b"\xff", "ü"]}
+    found = read(tmp_path, pickle.dumps(content, protocol))
+    assert found["words"] == [b"\xff", "ü"]
+    for array, value in zip(arrays, found["some"], strict=True):
+        assert isinstance(value, np.ndarray)
+        assert value.dtype.kind != "O"
+        np.testing.assert_array_equal(value, array)
+    # What was one object is one still: a small file does not become a large one.
+    assert found["same"] is found["some"]
+    assert found["shared"] is found["some"][0]
+
+
+@pytest.mark.parametrize("values", [[{}], [None, 1], ["a", 1], [MATRIX, MATRIX]])
+def test_arrays_of_other_objects(tmp_path, values):
+    array = np.empty(len(values), object)
+    array[:] = values
+    with pytest.raises(ValueError, match="neither strings nor numbers"):
+        read(tmp_path, pickle.dumps({"array": array}, 4))
+
+
+def test_a_list_that_holds_itself(tmp_path):
+    values = [MATRIX]
+    values.append(values)
+    found = read(tmp_path, pickle.dumps(values, 4))
+    assert found[1] is found
+    np.testing.assert_array_equal(found[0], MATRIX)
+
+
+def test_bytes_in_another_encoding(tmp_path):
+    with pytest.raises(ValueError, match="bytes encoded as 'rot13'"):
+        read(tmp_path, b"c_codecs\nencode\n(Vabc\nVrot13\ntR.")
 
 
 @pytest.mark.parametrize(
