@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "PTBTokenizer": "ptb_tokenizer",
         "PlainCider": "cider",
         "RecallAtK": "keras_recall_at_k",
+        "answer_accuracies": "visual_question_answering",
         "best_ranks": "retrieval",
         "bleu_scores": "bleu",
         "bootstrap_interval": "significance",

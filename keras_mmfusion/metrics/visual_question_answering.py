@@ -1,5 +1,7 @@
 """VQA's consensus accuracy, and how it makes answers comparable."""
 
+import collections
+import functools
 import re
 
 from keras_mmfusion.metrics.caption_inputs import list_ids
@@ -58,13 +60,48 @@ def normalize_answer(answer):
     return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
 
 
+def answer_accuracies(people):
+    """How right each answer that people gave to a question is, by VQA's consensus.
+
+    `accuracy(a) = mean over people i of min(1, people other than i who answered a / 3)`.
+
+    With ten people, an answer that one, two or three of them gave is 0.3, 0.6 or 0.9 right. A
+    question with one answer has no consensus: that answer is right.
+
+    Args:
+        people: list of strings, the answers that people gave.
+
+    Returns:
+        Dict of normalized answer -> float, in the order of `people`.
+
+    Example:
+
+    >>> answer_accuracies(["Two", "2", "three"] + ["many"] * 7)
+    {'2': 0.6, '3': 0.3, 'many': 1.0}
+    >>> answer_accuracies(["a dog"])
+    {'dog': 1.0}
+    """
+    counts = collections.Counter(map(_remembered, people))
+    if len(people) == 1:
+        return dict.fromkeys(counts, 1.0)
+    return {
+        answer: ((len(people) - n) * min(3, n) + n * min(3, n - 1)) / (3 * len(people))
+        for answer, n in counts.items()
+    }
+
+
+# People give the same few answers over and over.
+_remembered = functools.lru_cache(maxsize=100_000)(normalize_answer)
+
+
 def vqa_accuracy(answers, predictions):
     """VQA's accuracy: an answer is right if three of the people asked gave it.
 
-    `accuracy = mean over people i of min(1, people other than i with this answer / 3)`.
+    See `answer_accuracies`.
 
     Args:
-        answers: dict of question id -> list of the answers of people (ten in VQA).
+        answers: dict of question id -> list of the answers of people: ten in VQA; with one, as in
+            Visual Genome, the prediction must equal it once both are normalized.
         predictions: dict of question id -> string.
 
     Returns:
@@ -93,10 +130,8 @@ def vqa_accuracy(answers, predictions):
     unanswered = [question_id for question_id, people in answers.items() if not people]
     if unanswered:
         raise ValueError(f"`answers` has none for these question ids: {list_ids(unanswered)}.")
-    per_question = {}
-    for question_id, people in answers.items():
-        said = normalize_answer(predictions[question_id])
-        same = [normalize_answer(answer) == said for answer in people]
-        others = [sum(same) - own for own in same]
-        per_question[question_id] = sum(min(1.0, n / 3) for n in others) / len(people)
+    per_question = {
+        question_id: answer_accuracies(people).get(normalize_answer(predictions[question_id]), 0.0)
+        for question_id, people in answers.items()
+    }
     return sum(per_question.values()) / len(per_question), per_question

@@ -1,6 +1,10 @@
 import pytest
 
-from keras_mmfusion.metrics.visual_question_answering import normalize_answer, vqa_accuracy
+from keras_mmfusion.metrics.visual_question_answering import (
+    answer_accuracies,
+    normalize_answer,
+    vqa_accuracy,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +35,20 @@ def test_normalization(answer, normalized):
 def test_ten_people_agree_by_the_known_steps(people, accuracy):
     answers = {1: ["red"] * people + ["blue"] * (10 - people)}
     assert vqa_accuracy(answers, {1: "Red"})[0] == pytest.approx(accuracy)
+
+
+def test_accuracies_are_the_mean_over_leaving_each_person_out():
+    people = ["red"] * 4 + ["Blue"] * 3 + ["the blue?", "green", "red."]
+    normal = [normalize_answer(answer) for answer in people]
+    for answer, accuracy in answer_accuracies(people).items():
+        others = [sum(a == answer for a in normal[:i] + normal[i + 1 :]) for i in range(10)]
+        assert accuracy == pytest.approx(sum(min(1, n / 3) for n in others) / 10)
+    assert list(answer_accuracies(people)) == ["red", "blue", "green"]
+    assert answer_accuracies([]) == {}
+
+
+def test_one_answer_must_be_met():
+    assert vqa_accuracy({1: ["Green."], 2: ["Sky"]}, {1: "green", 2: "sea"})[1] == {1: 1.0, 2: 0.0}
 
 
 def test_mean_and_each_question():
