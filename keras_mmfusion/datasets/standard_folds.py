@@ -1,0 +1,64 @@
+"""The official folds of a data set, from the file that its makers publish."""
+
+import ast
+import json
+import pathlib
+
+
+def read_standard_folds(path):
+    """Reads which videos are for training, validation and testing. Nothing of a file is run.
+
+    Args:
+        path: string or path of the SDK's `cmu_mosei_std_folds.py`, or another file of Python
+            with lists `standard_train_fold`, `standard_valid_fold` and `standard_test_fold`; or
+            of a `.json` file with a dict, fold -> list of video ids.
+
+    Returns:
+        A dict, such as `"train"`, `"valid"` and `"test"` -> list of strings.
+
+    Raises:
+        ValueError: if the file has no folds, or a video is in two.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from keras_mmfusion.datasets import read_standard_folds
+    >>> path = os.path.join(tempfile.mkdtemp(), "folds.py")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("standard_train_fold=['a', 'b']\\nstandard_test_fold=['c']")
+    >>> read_standard_folds(path)
+    {'train': ['a', 'b'], 'test': ['c']}
+    """
+    path = pathlib.Path(path).expanduser()
+    try:
+        source = path.read_text(encoding="utf-8")
+        folds = json.loads(source) if path.suffix == ".json" else _assigned_folds(source)
+    except (ValueError, SyntaxError) as error:
+        raise ValueError(f"{str(path)!r} has no folds that can be read: {error}") from error
+    if (
+        not isinstance(folds, dict)
+        or not folds
+        or not all(
+            isinstance(fold, list) and all(isinstance(video, str) for video in fold)
+            for fold in folds.values()
+        )
+    ):
+        raise ValueError(f"{str(path)!r} must have lists of the names of videos.")
+    videos = [video for fold in folds.values() for video in set(fold)]
+    if len(videos) > len(set(videos)):
+        twice = sorted(video for video in set(videos) if videos.count(video) > 1)
+        raise ValueError(f"{str(path)!r} has videos in two folds: {', '.join(twice)}")
+    return folds
+
+
+def _assigned_folds(source):
+    """The lists that a Python file assigns to `standard_<name>_fold`."""
+    folds = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name.startswith("standard_") and name.endswith("_fold"):
+                folds[name.removeprefix("standard_").removesuffix("_fold")] = ast.literal_eval(
+                    node.value
+                )
+    return folds
