@@ -1,7 +1,8 @@
 """Image files with their captions, before anything is decoded."""
 
 import dataclasses
-import os
+
+from keras_mmfusion.datasets.image_files import complain, missing_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +39,8 @@ class CaptionPairs:
             for image, captions in zip(self.images, self.captions, strict=True)
             if not any(caption.strip() for caption in captions)
         ]
-        _complain(without, "`captions` has no caption for")
-        missing = [image for image in self.images if not os.path.isfile(image)]
-        _complain(missing, "`images` names files that do not exist:")
+        complain(without, "`captions` has no caption for")
+        complain(missing_files(self.images), "`images` names files that do not exist:")
 
     def __len__(self):
         return len(self.images)
@@ -57,9 +57,3 @@ class CaptionPairs:
             )
         empty = [""] * captions_per_image
         return [[*captions, *empty][:captions_per_image] for captions in self.captions]
-
-
-def _complain(images, problem):
-    if images:
-        more = f" and {len(images) - 3} more" if len(images) > 3 else ""
-        raise ValueError(f"{problem} {', '.join(map(repr, images[:3]))}{more}.")

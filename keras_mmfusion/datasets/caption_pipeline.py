@@ -3,7 +3,7 @@
 import os
 
 from keras_mmfusion.datasets.caption_augmentation import DRAWS, augment_tensor
-from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.datasets.load_image_tensor import load_image_tensor
 
 
 def caption_dataset(
@@ -50,7 +50,7 @@ def caption_dataset(
     if shuffle and not cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
     dataset = dataset.map(
-        lambda pair: {**pair, "images": _load(pair["images"], image_size)}, parallel
+        lambda pair: {**pair, "images": load_image_tensor(pair["images"], image_size)}, parallel
     )
     if cache:
         dataset = dataset.cache()
@@ -60,38 +60,6 @@ def caption_dataset(
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         dataset = tf.data.Dataset.zip(dataset, seeds).map(_augment, parallel)
     return dataset.batch(batch_size).prefetch(parallel)
-
-
-def _load(path, image_size):
-    import tensorflow as tf
-
-    content = tf.io.read_file(path)
-    image = tf.cond(
-        _is_plain_jpeg(content),
-        lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.numpy_function(
-            lambda name: read_image(os.fsdecode(name)), [path], "uint8", stateful=False
-        ),
-    )
-    image.set_shape((None, None, 3))
-    # Floating point even where nothing is to be resized.
-    image = tf.image.resize(tf.cast(image, "float32"), image_size, antialias=True)
-    return tf.cast(tf.round(image), "uint8")
-
-
-def _is_plain_jpeg(content):
-    """Whether TensorFlow reads the file as `read_image` would, only faster.
-
-    So it is for a whole JPEG file (it ends with its end marker) that opens with a JFIF header
-    (grey or colour, never CMYK) and no EXIF header, which may ask for rotation, after it.
-    """
-    import tensorflow as tf
-
-    padded = tf.strings.join([content, bytes(22)])
-    opens = tf.strings.substr(padded, 0, 6) == b"\xff\xd8\xff\xe0\x00\x10"
-    no_exif = tf.strings.substr(padded, 20, 2) != b"\xff\xe1"
-    ends = tf.strings.substr(tf.strings.join([bytes(2), content]), -2, 2) == b"\xff\xd9"
-    return opens & no_exif & ends
 
 
 def _augment(pair, seed):

@@ -28,6 +28,8 @@ _CONTRACTIONS = {
 } | {"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all"}
 
 
+# People give the same few answers over and over.
+@functools.lru_cache(maxsize=100_000)
 def normalize_answer(answer):
     """Writes an answer as VQA compares it.
 
@@ -81,17 +83,13 @@ def answer_accuracies(people):
     >>> answer_accuracies(["a dog"])
     {'dog': 1.0}
     """
-    counts = collections.Counter(map(_remembered, people))
+    counts = collections.Counter(map(normalize_answer, people))
     if len(people) == 1:
         return dict.fromkeys(counts, 1.0)
     return {
         answer: ((len(people) - n) * min(3, n) + n * min(3, n - 1)) / (3 * len(people))
         for answer, n in counts.items()
     }
-
-
-# People give the same few answers over and over.
-_remembered = functools.lru_cache(maxsize=100_000)(normalize_answer)
 
 
 def vqa_accuracy(answers, predictions):

@@ -1,0 +1,23 @@
+"""Checks of the image files that a data set names."""
+
+import os
+
+
+def missing_files(images):
+    """Those paths, each once, where there is no file."""
+    return [image for image in dict.fromkeys(images) if not os.path.isfile(image)]
+
+
+def complain(names, problem):
+    """Raises an error that lists the first of `names`, if there are any.
+
+    Example:
+
+    >>> complain(["a.jpg", "b.jpg"], "There is no")
+    Traceback (most recent call last):
+    ...
+    ValueError: There is no 'a.jpg', 'b.jpg'.
+    """
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        raise ValueError(f"{problem} {', '.join(map(repr, names[:3]))}{more}.")

@@ -1,0 +1,105 @@
+"""Questions on image files with people's answers, before anything is decoded."""
+
+import collections
+import dataclasses
+
+from keras_mmfusion.datasets.image_files import complain, missing_files
+from keras_mmfusion.metrics.visual_question_answering import answer_accuracies, normalize_answer
+
+
+@dataclasses.dataclass(frozen=True)
+class QuestionAnswers:
+    """A split of a visual question answering data set, whichever it is.
+
+    Args:
+        images: list of strings. The path of each question's image file.
+        questions: list of strings.
+        answers: list of lists of strings. The answers that people gave to each question: ten in
+            VQA, one in easy-VQA and Visual Genome, none in a test split without answers.
+        question_ids: list of ints or strings.
+
+    Raises:
+        ValueError: if there are no questions, lengths differ, an id is there twice or an image
+            file is missing.
+
+    Example:
+
+    >>> import tempfile
+    >>> from keras_mmfusion.datasets import QuestionAnswers
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     data = QuestionAnswers(
+    ...         images=[file.name, file.name],
+    ...         questions=["What is it?", "How many are there?"],
+    ...         answers=[["A dog.", "dog", "dog", "puppy"], ["one", "1", "1", "two"]],
+    ...         question_ids=[10, 11],
+    ...     )
+    >>> data.frequent_answers(2)
+    ['dog', '1']
+    >>> from keras_mmfusion.metrics import vqa_accuracy
+    >>> vqa_accuracy(data.answers_by_id, {10: "a dog", 11: "3"})
+    (0.375, {10: 0.75, 11: 0.0})
+    """
+
+    images: list
+    questions: list
+    answers: list
+    question_ids: list
+
+    def __post_init__(self):
+        lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        if len(set(lengths.values())) > 1 or not self.questions:
+            raise ValueError(
+                "`images`, `questions`, `answers` and `question_ids` must be of equal length and "
+                f"not empty. Received lengths: {lengths}"
+            )
+        counts = collections.Counter(self.question_ids)
+        complain([i for i, n in counts.items() if n > 1], "`question_ids` has more than once")
+        complain(missing_files(self.images), "`images` names files that do not exist:")
+
+    def __len__(self):
+        return len(self.questions)
+
+    def take(self, count):
+        """The first `count` questions, as `QuestionAnswers`."""
+        return QuestionAnswers(
+            **{field.name: getattr(self, field.name)[:count] for field in dataclasses.fields(self)}
+        )
+
+    @property
+    def answers_by_id(self):
+        """Dict of question id -> list of answers, as `metrics.vqa_accuracy` takes it."""
+        return dict(zip(self.question_ids, self.answers, strict=True))
+
+    def frequent_answers(self, count):
+        """The answers that people gave most often: the classes of a model that chooses one.
+
+        Args:
+            count: int.
+
+        Returns:
+            List of at most `count` strings, normalized as `metrics.normalize_answer` does.
+        """
+        counts = collections.Counter()
+        for people in self.answers:
+            counts.update(normalize_answer(answer) for answer in people)
+        del counts[""]
+        return [answer for answer, _ in counts.most_common(count)]
+
+    def answer_scores(self, classes):
+        """How right each class is for each question, for a loss of yes or no for each class.
+
+        Args:
+            classes: list of strings, such as `frequent_answers` gives.
+
+        Returns:
+            List of dicts, a question's, index of a class -> `metrics.answer_accuracies`, above 0.
+        """
+        index = {answer: place for place, answer in enumerate(classes)}
+        return [
+            {
+                index[answer]: accuracy
+                for answer, accuracy in answer_accuracies(people).items()
+                if answer in index
+            }
+            for people in self.answers
+        ]

@@ -1,0 +1,46 @@
+import os
+import sys
+
+import pytest
+from vqa_files import write_easy_vqa
+
+from keras_mmfusion.datasets import read_easy_vqa
+
+QUESTIONS = {
+    "train": [
+        ["what is the blue shape?", "rectangle", 0],
+        ["does the image contain a rectangle?", "yes", 0],
+        ["what color is the shape?", "blue", 3],
+    ],
+    "test": [["is there a red shape?", "no", 0]],
+}
+
+
+def test_splits(tmp_path):
+    write_easy_vqa(tmp_path, QUESTIONS)
+    data = read_easy_vqa(str(tmp_path))
+    assert data.answers == [["rectangle"], ["yes"], ["blue"]]
+    assert [os.path.basename(image) for image in data.images] == ["0.png", "0.png", "3.png"]
+    assert data.question_ids == [0, 1, 2]
+    assert read_easy_vqa(tmp_path, "test").questions == ["is there a red shape?"]
+
+
+def test_the_installed_package(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    with pytest.raises(ValueError, match="pip install easy-vqa"):
+        read_easy_vqa()
+    (tmp_path / "easy_vqa").mkdir()
+    (tmp_path / "easy_vqa" / "__init__.py").write_text("raise AssertionError('imported')")
+    write_easy_vqa(tmp_path / "easy_vqa" / "data", QUESTIONS)
+    assert len(read_easy_vqa()) == 3
+
+
+def test_missing_files(tmp_path):
+    with pytest.raises(ValueError, match="train/questions.json.*pip install easy-vqa"):
+        read_easy_vqa(tmp_path)
+    with pytest.raises(ValueError, match="Received: 'val'"):
+        read_easy_vqa(tmp_path, "val")
+    write_easy_vqa(tmp_path, QUESTIONS)
+    (tmp_path / "train" / "images" / "3.png").unlink()
+    with pytest.raises(ValueError, match="3.png"):
+        read_easy_vqa(tmp_path)

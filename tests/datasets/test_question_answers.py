@@ -1,0 +1,22 @@
+import pytest
+
+from keras_mmfusion.datasets import QuestionAnswers
+
+
+def test_checks(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.touch()
+    images = [str(path)]
+    data = QuestionAnswers(images * 3, ["a?", "b?", "c?"], [["x"], [], ["y", "Y."]], [1, 2, "3"])
+    assert len(data) == 3
+    assert data.take(2).questions == ["a?", "b?"]
+    assert data.frequent_answers(5) == ["y", "x"]
+    assert data.answer_scores(["y", "q", "x"]) == [{2: 1.0}, {}, {0: pytest.approx(1 / 3)}]
+    with pytest.raises(ValueError, match="not empty"):
+        QuestionAnswers([], [], [], [])
+    with pytest.raises(ValueError, match="equal length.*'answers': 0"):
+        QuestionAnswers(images, ["a?"], [], [1])
+    with pytest.raises(ValueError, match="more than once 7"):
+        QuestionAnswers(images * 2, ["a?", "b?"], [[], []], [7, 7])
+    with pytest.raises(ValueError, match="not exist: 'none.jpg'"):
+        QuestionAnswers(["none.jpg"] * 2, ["a?", "b?"], [[], []], [7, 8])

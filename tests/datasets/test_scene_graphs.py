@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from visual_genome_files import image_data, relationship, thing, write
+
+from keras_mmfusion.datasets import read_scene_graphs
+
+SHADE = thing(5045, ["shade"], box=(0, 0, 40, 40))
+STREET = thing(5046, ["Street ", "road", "street"], box=(40, 20, 400, 400), merged=[5050, 5051])
+NAMELESS = thing(5047, [], box=(-30, -30, 10, 10))
+IMAGES = [image_data(1), image_data(2)]
+OBJECTS = [
+    {
+        "image_id": 1,
+        "objects": [SHADE, STREET, NAMELESS, {**SHADE, "names": ["again"]}],
+        "image_url": IMAGES[0]["url"],
+    },
+    {"image_id": 2, "objects": [], "image_url": IMAGES[1]["url"]},
+]
+RELATIONSHIPS = [
+    {
+        "relationships": [
+            relationship(15927, SHADE, "ON", STREET),
+            relationship(15928, NAMELESS, " next\tto", {**STREET, "object_id": 5051}),
+        ],
+        "image_id": 1,
+    },
+    {"relationships": [], "image_id": 2},
+]
+
+
+def test_graphs(tmp_path):
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
+    (graph,) = read_scene_graphs(tmp_path)
+    assert graph.image.endswith("1.jpg")
+    assert graph.names == [["shade"], ["street", "road"], []]
+    assert graph.predicates == ["on", "next to"]
+    assert graph.edge_index.tolist() == [[0, 2], [1, 1]]
+    assert graph.edge_index.dtype == "int32"
+    assert graph.boxes.tolist() == [[0, 0, 0.5, 1], [0.5, 0.5, 1, 1], [0, 0, 0, 0]]
+
+
+def test_relationships_without_their_objects(tmp_path):
+    faulty = [
+        {
+            "relationships": [
+                *RELATIONSHIPS[0]["relationships"],
+                RELATIONSHIPS[0]["relationships"][0],
+                relationship(1, SHADE, "of", thing(999, ["ghost"])),
+                relationship(2, SHADE, "", STREET),
+            ],
+            "image_id": 1,
+        }
+    ]
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=faulty)
+    with pytest.warns(UserWarning, match="Left out 2 relationships .*, by id: 1, 2"):
+        (graph,) = read_scene_graphs(tmp_path)
+    assert graph.predicates == ["on", "next to"]
+    # No relationships of the image at all.
+    write(tmp_path, relationships=[])
+    (graph,) = read_scene_graphs(tmp_path)
+    assert graph.edge_index.shape == (2, 0)
+
+
+def test_dicts_for_the_layers(tmp_path):
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
+    (scene,) = read_scene_graphs(tmp_path)
+    graph = scene.as_graph(["road", "shade", "street"])
+    assert graph["edge_index"].tolist() == [[0, 2, 1, 1], [1, 1, 0, 2]]
+    np.testing.assert_array_equal(graph["node_features"][:, :4], scene.boxes)
+    assert graph["node_features"][:, 4:].tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
+    assert graph["node_features"].dtype == "float32"
+    typed = scene.as_typed_graph(["shade"], ["on", "riding"])
+    assert typed["edge_index"]["object", "on", "object"].tolist() == [[0], [1]]
+    assert typed["edge_index"]["object", "riding", "object"].shape == (2, 0)
+    assert typed["node_features"]["object"].shape == (3, 5)
+
+
+def test_the_photos_need_not_be_there_but_the_files(tmp_path):
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS)
+    with pytest.raises(ValueError, match="lacks relationships.json"):
+        read_scene_graphs(tmp_path)

@@ -1,0 +1,150 @@
+import os
+
+import numpy as np
+import pytest
+from visual_genome_files import (
+    FILES,
+    image_data,
+    qa,
+    region,
+    write,
+    write_photos,
+)
+
+from keras_mmfusion.datasets import read_visual_genome_questions, read_visual_genome_regions
+
+IMAGES = [image_data(1), image_data(2, width=40), image_data(2412112)]
+QUESTIONS = [
+    {"id": 1, "qas": [qa(986768, 1, "What color is the clock?", "Green.")]},
+    {"id": 2, "qas": []},
+    {
+        "id": 2412112,
+        "qas": [
+            qa(912402, 2412112, "Where are the clouds?", "In the sky."),
+            qa(912403, 2412112, "Who is there?", "Nobody."),
+        ],
+    },
+]
+REGIONS = [
+    {"id": 1, "regions": [region(1382, 1, (20, 10, 40, 20), "the clock is green in colour")]},
+    {
+        "id": 2,
+        "regions": [
+            region(1, 2, (-10, 0, 60, 20), "a wall,\nvery long "),
+            region(2, 2, (30, 30, 500, 500), "a corner"),
+        ],
+    },
+]
+
+
+@pytest.mark.parametrize("folder", ["", "images"])
+def test_questions(tmp_path, folder):
+    write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS)
+    write_photos(tmp_path / folder)
+    data = read_visual_genome_questions(tmp_path)
+    assert data.question_ids == [986768, 912402, 912403]
+    assert data.questions[0] == "What color is the clock?"
+    assert data.answers == [["Green."], ["In the sky."], ["Nobody."]]
+    assert data.images == [
+        os.path.join(tmp_path, folder, FILES[image]) for image in (1, 2412112, 2412112)
+    ]
+    assert data.frequent_answers(9) == ["green", "in sky", "nobody"]
+
+
+def test_splits(tmp_path):
+    write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS)
+    write_photos(tmp_path)
+    assert read_visual_genome_questions(tmp_path, [1, 2]).question_ids == [986768]
+    with pytest.raises(ValueError, match="lacks densecap_splits.json.*jcjohnson/densecap"):
+        read_visual_genome_questions(tmp_path, "test")
+    write(tmp_path, densecap_splits={"train": [1], "val": [2], "test": [2412112]})
+    assert read_visual_genome_questions(tmp_path, "test").question_ids == [912402, 912403]
+    with pytest.raises(ValueError, match="'train', 'val', 'test'. Received: 'dev'"):
+        read_visual_genome_questions(tmp_path, "dev")
+
+
+def test_faults_of_questions(tmp_path):
+    faulty = [
+        *QUESTIONS,
+        QUESTIONS[0],
+        {"id": 77, "qas": [qa(1, 77, "Which image is it?", "None.")]},
+        {"id": 2, "qas": [qa(2, 2, " ", "Yes."), qa(3, 2, "Why?", ""), qa(4, 2, "How?", None)]},
+    ]
+    write(tmp_path, image_data=[*IMAGES, IMAGES[0]], question_answers=faulty)
+    write_photos(tmp_path)
+    with pytest.warns(UserWarning) as warnings:
+        data = read_visual_genome_questions(tmp_path)
+    assert data.question_ids == [986768, 912402, 912403]
+    assert [str(each.message) for each in warnings] == [
+        "Left out 1 images that image_data.json lacks, by id: 77",
+        "Left out 1 empty questions, by id: 2",
+        "Left out 2 questions without an answer, by id: 3, 4",
+    ]
+    # The same id for questions on two images.
+    write(tmp_path, question_answers=[*QUESTIONS, {**QUESTIONS[0], "id": 2}])
+    with pytest.raises(ValueError, match="'qa_id' 986768 differ"):
+        read_visual_genome_questions(tmp_path)
+
+
+def test_missing_photos(tmp_path):
+    write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS, region_descriptions=REGIONS)
+    write_photos(tmp_path, image_ids=[2, 2412112])
+    with pytest.raises(ValueError, match=r"VG_100K_2.1\.jpg"):
+        read_visual_genome_questions(tmp_path)
+    with pytest.raises(ValueError, match=r"VG_100K_2.1\.jpg"):
+        read_visual_genome_regions(tmp_path)
+    with pytest.warns(UserWarning, match="without an image file, by id: 986768"):
+        data = read_visual_genome_questions(tmp_path, skip_missing_images=True)
+    assert data.question_ids == [912402, 912403]
+    with pytest.warns(UserWarning, match="1 images without regions or without a file, by id: 1"):
+        assert len(read_visual_genome_regions(tmp_path, skip_missing_images=True)) == 1
+
+
+def test_regions_are_clipped_to_their_image(tmp_path):
+    write(tmp_path, image_data=IMAGES, region_descriptions=REGIONS)
+    write_photos(tmp_path)
+    regions = read_visual_genome_regions(tmp_path)
+    assert regions.phrases == [
+        ["the clock is green in colour"],
+        ["a wall, very long", "a corner"],
+    ]
+    np.testing.assert_array_equal(regions.boxes[0], [[0.25, 0.25, 0.75, 0.75]])
+    np.testing.assert_array_equal(regions.boxes[1], [[0, 0, 1, 0.5], [0.75, 0.75, 1, 1]])
+    assert regions.boxes[0].dtype == "float32"
+    assert regions.as_caption_pairs().captions == regions.phrases
+
+
+def test_faults_of_regions(tmp_path):
+    faulty = [
+        {
+            "id": 1,
+            "regions": [
+                *REGIONS[0]["regions"],
+                *REGIONS[0]["regions"],
+                region(5, 1, (0, 0, 9, 9), " "),
+                region(6, 1, (80, 0, 9, 9), "to the right of the image"),
+                region(7, 1, (10, 10, 0, 9), "of no width"),
+                region(8, 1, (10, 10, -5, 9), "of a negative width"),
+            ],
+        },
+        {"id": 2, "regions": []},
+    ]
+    write(tmp_path, image_data=IMAGES, region_descriptions=faulty)
+    write_photos(tmp_path)
+    with pytest.warns(UserWarning) as warnings:
+        regions = read_visual_genome_regions(tmp_path)
+    assert regions.phrases == [["the clock is green in colour"]]
+    assert [str(each.message) for each in warnings] == [
+        "Left out 4 regions without a phrase or outside of their image, by id: 5, 6, 7, ...",
+        "Left out 1 images without regions or without a file, by id: 2",
+    ]
+
+
+def test_missing_files_are_named_with_where_to_get_them(tmp_path):
+    with pytest.raises(ValueError, match="lacks image_data.json.*visualgenome.*images2.zip"):
+        read_visual_genome_questions(tmp_path)
+    write(tmp_path, image_data=IMAGES)
+    with pytest.raises(ValueError, match="lacks question_answers.json"):
+        read_visual_genome_questions(tmp_path)
+    with pytest.raises(ValueError, match="lacks region_descriptions.json"):
+        read_visual_genome_regions(tmp_path)

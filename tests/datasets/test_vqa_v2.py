@@ -1,0 +1,115 @@
+import os
+
+import pytest
+from vqa_files import annotation, question, write_coco_photos, write_vqa_v2
+
+from keras_mmfusion.datasets import read_vqa_v2
+from keras_mmfusion.metrics import vqa_accuracy
+
+QUESTIONS = [
+    question(458752000, 458752, "What is this photo taken looking through?"),
+    question(262148000, 262148, "Where is he looking?"),
+    question(458752001, 458752, "What position is this man playing?"),
+]
+PEOPLE = {
+    458752000: ["net"] * 8 + ["netting", "mesh"],
+    458752001: ["pitcher"] * 9 + ["catcher"],
+    262148000: ["down"] * 3 + ["at table"] * 2 + ["skateboard"] * 5,
+}
+IMAGES = {each["question_id"]: each["image_id"] for each in QUESTIONS}
+# In another order than the questions.
+ANNOTATIONS = [annotation(key, IMAGES[key], people) for key, people in PEOPLE.items()]
+
+
+@pytest.mark.parametrize("json_folder", ["", "Questions"])
+@pytest.mark.parametrize("image_folder", ["", "images"])
+def test_layouts(tmp_path, json_folder, image_folder):
+    write_vqa_v2(tmp_path / json_folder, "val2014", QUESTIONS, ANNOTATIONS)
+    write_coco_photos(tmp_path / image_folder, "val2014", set(IMAGES.values()))
+    data = read_vqa_v2(tmp_path, "val")
+    assert data.question_ids == [each["question_id"] for each in QUESTIONS]
+    assert data.questions == [each["question"] for each in QUESTIONS]
+    assert data.answers_by_id == PEOPLE
+    assert [os.path.basename(image) for image in data.images] == [
+        f"COCO_val2014_000000{image}.jpg" for image in IMAGES.values()
+    ]
+
+
+def test_scoring(tmp_path):
+    write_vqa_v2(tmp_path, "train2014", QUESTIONS, ANNOTATIONS)
+    write_coco_photos(tmp_path, "train2014", set(IMAGES.values()))
+    data = read_vqa_v2(tmp_path)
+    predictions = {458752000: "Mesh.", 262148000: "down", 458752001: "pitcher"}
+    _, each = vqa_accuracy(data.answers_by_id, predictions)
+    assert each == pytest.approx({458752000: 0.3, 262148000: 0.9, 458752001: 1.0})
+    assert data.frequent_answers(3) == ["pitcher", "net", "skateboard"]
+    assert data.answer_scores(["down", "net"]) == [{1: 1.0}, {0: pytest.approx(0.9)}, {}]
+
+
+@pytest.mark.parametrize(("split", "part"), [("test-dev", "test-dev2015"), ("test", "test2015")])
+def test_splits_without_answers(tmp_path, split, part):
+    write_vqa_v2(tmp_path, part, QUESTIONS)
+    write_coco_photos(tmp_path, "test2015", set(IMAGES.values()))
+    data = read_vqa_v2(tmp_path, split)
+    assert data.answers == [[], [], []]
+    assert "COCO_test2015_" in data.images[0]
+
+
+def test_faults_of_records(tmp_path):
+    more = [QUESTIONS[1], question(9, 262148, "  "), question(10, 262148, "Why?")]
+    lone = annotation(11, 262148, ["yes"] * 10)
+    empty = annotation(458752001, 458752, ["", "\n", "ja\ud800"])
+    write_vqa_v2(tmp_path, "val2014", QUESTIONS + more, [*ANNOTATIONS[:1], empty, lone])
+    write_coco_photos(tmp_path, "val2014", set(IMAGES.values()))
+    with pytest.warns(UserWarning) as warnings:
+        data = read_vqa_v2(tmp_path, "val")
+    assert data.question_ids == [458752000, 458752001]
+    assert data.answers[1] == ["ja�"]
+    assert [str(each.message) for each in warnings] == [
+        "Left out 1 empty questions, by id: 9",
+        "Left out 2 questions without an answer, by id: 262148000, 10",
+    ]
+
+
+def test_one_id_for_two_questions(tmp_path):
+    twice = [*QUESTIONS, question(458752000, 458752, "Another?")]
+    write_vqa_v2(tmp_path, "val2014", twice, ANNOTATIONS)
+    write_coco_photos(tmp_path, "val2014", [])
+    with pytest.raises(ValueError, match="'question_id' 458752000 differ"):
+        read_vqa_v2(tmp_path, "val")
+
+
+def test_missing_photos(tmp_path):
+    write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
+    write_coco_photos(tmp_path, "val2014", [458752])
+    with pytest.raises(ValueError, match="COCO_val2014_000000262148.jpg"):
+        read_vqa_v2(tmp_path, "val")
+    with pytest.warns(UserWarning, match="1 questions without an image file, by id: 262148000"):
+        data = read_vqa_v2(tmp_path, "val", skip_missing_images=True)
+    assert data.question_ids == [458752000, 458752001]
+
+
+def test_missing_files_are_named_with_where_to_get_them(tmp_path):
+    with pytest.raises(ValueError, match="lacks v2_OpenEnded_mscoco_val2014.*visualqa.org"):
+        read_vqa_v2(tmp_path, "val")
+    write_vqa_v2(tmp_path, "val2014", QUESTIONS)
+    with pytest.raises(ValueError, match="lacks v2_mscoco_val2014_annotations.json"):
+        read_vqa_v2(tmp_path, "val")
+    write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
+    with pytest.raises(ValueError, match="lacks val2014.*train2014/"):
+        read_vqa_v2(tmp_path, "val")
+    with pytest.raises(ValueError, match="'test-dev', 'test'. Received: 'dev'"):
+        read_vqa_v2(tmp_path, "dev")
+
+
+def test_damaged_files(tmp_path):
+    write_vqa_v2(tmp_path, "test2015", QUESTIONS)
+    write_coco_photos(tmp_path, "test2015", set(IMAGES.values()))
+    path = tmp_path / "v2_OpenEnded_mscoco_test2015_questions.json"
+    content = path.read_bytes()
+    path.write_bytes(content[:-30])
+    with pytest.raises(ValueError, match="test2015_questions.json' is not JSON, or not all"):
+        read_vqa_v2(tmp_path, "test")
+    # Both codes in one file, and a byte that Windows-1252 has not.
+    path.write_bytes(content.replace(b"Where is he", "Où est l’ami".encode() + b" caf\xe9 \x81"))
+    assert read_vqa_v2(tmp_path, "test").questions[1] == "Où est l’ami café � looking?"
