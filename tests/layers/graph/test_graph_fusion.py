@@ -305,13 +305,12 @@ def test_a_fusion_model_in_files(model, tmp_path):
 def test_a_fusion_model_after_export(model, tmp_path):
     import tensorflow as tf
 
-    model.export(tmp_path, verbose=False)
-    given = {name: np.float32(x) for name, x in DATA.items()}
+    loaded = tf.saved_model.load(model.export(tmp_path, DATA))
+    serve = loaded.signatures["serving_default"]
+    given = {name: np.array(x) for name, x in DATA.items()}
     given["text"][~DATA["text_mask"]] = np.nan
-    loaded = tf.saved_model.load(tmp_path)
-    np.testing.assert_allclose(
-        to_numpy(loaded.serve(given)), model.predict(DATA, verbose=0), atol=1e-5
-    )
+    found = serve(**{name: tf.constant(x) for name, x in given.items()})
+    np.testing.assert_allclose(found["outputs"], model.predict(DATA, verbose=0), atol=1e-5)
 
 
 def test_similar_products_are_neighbors():
