@@ -99,8 +99,8 @@ def region_dataset(
         kept = boxes[:regions_per_image]
         columns["boxes"][row, : len(kept)] = kept
         columns["boxes_mask"][row, : len(kept)] = True
-    rows = image_rows(regions.images, columns, image_size, shuffle, seed, cache)
-    return rows.batch(batch_size).prefetch(tf.data.AUTOTUNE)
+    batches = image_rows(regions.images, columns, batch_size, image_size, shuffle, seed, cache)
+    return batches.prefetch(tf.data.AUTOTUNE)
 
 
 def clipped_boxes(boxes, width, height):

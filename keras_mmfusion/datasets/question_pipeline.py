@@ -50,8 +50,7 @@ def question_dataset(
         columns["answers"] = [[*people, *empty][:answers_per_question] for people in data.answers]
     else:
         columns["places"], columns["scores"] = _scores(data, classes)
-    rows = image_rows(data.images, columns, image_size, shuffle, seed, cache)
-    batches = rows.batch(batch_size)
+    batches = image_rows(data.images, columns, batch_size, image_size, shuffle, seed, cache)
     if classes is not None:
         batches = batches.map(lambda batch: _inputs_and_targets(batch, len(classes)))
     return batches.prefetch(tf.data.AUTOTUNE)
