@@ -59,12 +59,23 @@ def save_preset(task, preset_dir):
             keras_hub.models.Task.save_to_preset(task, str(new))
         else:
             new.mkdir()
-            config = json.dumps(keras.saving.serialize_keras_object(task), indent=4)
-            (new / TASK_CONFIG).write_text(config + "\n", "utf-8")
+            config = _without_compile_config(keras.saving.serialize_keras_object(task))
+            (new / TASK_CONFIG).write_text(json.dumps(config, indent=4) + "\n", "utf-8")
         keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_not_in_task(task))
         if target.exists():
             os.replace(target, pathlib.Path(scratch) / "old")
         os.replace(new, target)
+
+
+def _without_compile_config(config):
+    """How a model was trained is not part of a preset; its optimizer may be another backend's."""
+    if isinstance(config, dict):
+        return {
+            name: _without_compile_config(value)
+            for name, value in config.items()
+            if name != "compile_config"
+        }
+    return [_without_compile_config(x) for x in config] if isinstance(config, list) else config
 
 
 def load_preset(cls, preset, load_weights=True, dtype=None):
