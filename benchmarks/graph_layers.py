@@ -109,8 +109,10 @@ def plot(scale, path):
     axes[1].loglog(nodes, [row["peak_bytes"] / 2**30 for row in scale["sizes"]], "o-")
     axes[1].set(xlabel="nodes", ylabel="GiB", title="peak memory of the process")
     exponents = scale["exponents_from_10000_nodes"]
-    for axis, name in zip(axes, exponents, strict=True):
-        axis.text(0.05, 0.9, f"exponent {exponents[name]:.2f}", transform=axis.transAxes)
+    for axis, (name, exponent) in zip(axes, exponents.items(), strict=True):
+        what = "" if name == "seconds" else ", beyond the smallest graph's"
+        label = f"exponent {exponent:.2f} from 10,000 nodes{what}"
+        axis.text(0.04, 0.92, label, transform=axis.transAxes, fontsize=7)
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
 
