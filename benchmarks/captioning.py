@@ -24,6 +24,7 @@ from captioner_sizes import CAPTIONS, LENGTH, THREADS, TRAINING_BATCH
 from peer_environment import python_of
 from peer_process import PeerProcess, seconds
 from synthetic_photos import write_photos
+from write_results import write_results
 
 HERE = pathlib.Path(__file__).parent
 BATCH_SIZES, BEAMS = (1, 32), (1, 4)
@@ -187,11 +188,7 @@ def main():
     }
     for name in options.parts:
         results[name] = parts[name]()
-    target = pathlib.Path(options.json)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}")
-    scratch.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    os.replace(scratch, target)
+    write_results(options.json, results)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ largest tensor of the tensor fusion. Soft-DTW has its own `soft_dtw.py`.
 
 import argparse
 import json
-import os
 import pathlib
 import statistics
 import sys
@@ -28,6 +27,7 @@ from fusion_layer_sizes import (
     rule_shapes,
 )
 from peer_process import PeerProcess
+from write_results import write_results
 
 HERE = pathlib.Path(__file__).parent
 PASSES = {"forward": False, "forward_and_backward": True}
@@ -139,13 +139,9 @@ def main():
         results["rules"] = time_rules(ours, compiled, plain, options.rules, options.repeats)
         results["tensor_fusion"] = ours("largest_tensor_of_tensor_fusion")
     results["memory_of_cross_attention"] = measure_memory(script)
-    text = json.dumps(results, indent=1) + "\n"
-    print(text)
+    print(json.dumps(results, indent=2))
     if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        scratch = options.json.with_name(f".{options.json.name}.{os.getpid()}")
-        scratch.write_text(text, "utf-8")
-        os.replace(scratch, options.json)
+        write_results(options.json, results)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 import keras
 import numpy as np
+from write_results import write_results
 
 from keras_mmfusion import FusionBlock
 from keras_mmfusion.datasets import read_cmu_mosi
@@ -291,7 +292,7 @@ def main():
                 for kept in itertools.combinations(MODALITIES, count)
             }
         print(name, results["models"][name], flush=True)
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

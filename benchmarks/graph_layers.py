@@ -22,6 +22,7 @@ from captioning import alternate, keras_on, machine
 from graph_data import CLASSES, HIDDEN, write_cora, write_synthetic
 from peer_environment import python_of
 from peer_process import PeerProcess
+from write_results import write_results
 
 HERE = pathlib.Path(__file__).parent
 ARXIV = {"nodes": 169_343, "edges": 1_166_243, "dim": 128}
@@ -144,9 +145,7 @@ def main():
             options.tfgnn_python or python_of("requirements-tfgnn.txt"),
         )
         results["scale"] = measure_scale(folder, min(options.repeats, 3))
-    part = options.json.with_name(f".{os.getpid()}.{options.json.name}")
-    part.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, options.json)
+    write_results(options.json, results)
     if options.plot:
         plot(results["scale"], options.plot)
 

@@ -7,13 +7,13 @@ The default captioner with 4 beams, and as many JPEGs as `--files`, over and ove
 """
 
 import argparse
-import json
 import os
 import pathlib
 import sys
 import tempfile
 
 from synthetic_photos import write_photos
+from write_results import write_results
 
 from keras_mmfusion.zoo import captioner
 
@@ -46,10 +46,7 @@ def main():
     # The first share pays for compilation, buffers and thread pools.
     growth = (samples[-1] - samples[0]) / samples[0]
     report = {"images": options.images, "resident_megabytes": samples, "growth": growth}
-    options.json.parent.mkdir(parents=True, exist_ok=True)
-    scratch = options.json.with_name(f".{options.json.name}.{os.getpid()}")
-    scratch.write_text(json.dumps(report, indent=1) + "\n", "utf-8")
-    os.replace(scratch, options.json)
+    write_results(options.json, report)
 
 
 if __name__ == "__main__":

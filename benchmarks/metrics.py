@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import numpy as np
+from write_results import write_results
 
 from keras_mmfusion.metrics import (
     CiderD,
@@ -196,12 +197,9 @@ def main():
         "scores": [time_scores(captions, images) for images in arguments.images],
         "meteor": [time_meteor(captions, images) for images in arguments.meteor_images],
     }
-    text = json.dumps(results, indent=2) + "\n"
-    print(text)
+    print(json.dumps(results, indent=2))
     if arguments.json:
-        part = arguments.json.with_name(f"{arguments.json.name}.part")
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, arguments.json)
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

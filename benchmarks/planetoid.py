@@ -13,6 +13,8 @@ import json
 import pathlib
 import time
 
+from write_results import write_results
+
 from keras_mmfusion.cli.run_protocol import machine, versions
 from keras_mmfusion.datasets import read_planetoid
 from keras_mmfusion.models.node_classification import evaluate_node_classifier
@@ -44,7 +46,7 @@ def main():
         if arguments.json.is_file():
             results = json.loads(arguments.json.read_text(encoding="utf-8"))
         results.setdefault(arguments.dataset, {})[name] = found
-        arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        write_results(arguments.json, results)
         print(name, found["metrics"])
 
 

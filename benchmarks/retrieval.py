@@ -15,7 +15,6 @@ JSON file already is not repeated.
 
 import argparse
 import json
-import os
 import pathlib
 import time
 
@@ -24,6 +23,7 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.tokenizers import BertTokenizer
 from retrieval_data import CAPTIONS, RetrievalSequence, RetrievalSplit
+from write_results import write_results
 
 from keras_mmfusion import losses
 from keras_mmfusion.cli.run_protocol import machine, versions
@@ -193,9 +193,7 @@ def main():
                 "machine": machine(),
             },
         }
-        part = arguments.json.with_name(f".{os.getpid()}.{arguments.json.name}")
-        part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-        os.replace(part, arguments.json)
+        write_results(arguments.json, report)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import time
 import keras
 import numpy as np
 import tensorflow as tf
+from write_results import write_results
 
 from keras_mmfusion.layers.alignment import solve_soft_dtw
 
@@ -143,11 +144,9 @@ def main():
         "largest_relative_difference_of_values": float(np.max(np.abs(values / expected - 1))),
         "largest_difference_of_gradients": float(np.max(np.abs(gradient - slopes))),
     }
-    text = json.dumps(results, indent=2) + "\n"
-    print(text)
+    print(json.dumps(results, indent=2))
     if arguments.json:
-        arguments.json.parent.mkdir(parents=True, exist_ok=True)
-        arguments.json.write_text(text, encoding="utf-8")
+        write_results(arguments.json, results)
 
 
 if __name__ == "__main__":

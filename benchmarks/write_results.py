@@ -1,0 +1,19 @@
+"""What a benchmark found, as a file."""
+
+import json
+import os
+import pathlib
+
+
+def write_results(path, results):
+    """Writes a dict as JSON, whole or not at all.
+
+    Args:
+        path: string or path.
+        results: dict.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    os.replace(part, path)
