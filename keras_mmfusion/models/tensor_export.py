@@ -1,7 +1,5 @@
 """A model of tensors as a SavedModel, for TensorFlow Serving."""
 
-import keras
-
 from keras_mmfusion.models.saved_model_folder import write_saved_model
 
 
@@ -42,23 +40,3 @@ def describe(model, manifest=None):
         "model": type(model).__name__,
         "dtype_policy": model.dtype_policy.name,
     }
-
-
-def specs_of(arrays):
-    """Specs of arrays whose first axis is the batch; a mask's second axis has any length too.
-
-    Args:
-        arrays: dict, name -> array. `"<name>_mask"` may be the mask of `name`, `(batch, tokens)`.
-
-    Returns:
-        Dict, name -> `tf.TensorSpec`.
-    """
-    import tensorflow as tf
-
-    specs = {}
-    for name, x in arrays.items():
-        masked = arrays.get(f"{name}_mask", x if name.endswith("_mask") else None)
-        free = min(len(x.shape), 1 if masked is None else len(masked.shape))
-        shape = (*[None] * free, *x.shape[free:])
-        specs[name] = tf.TensorSpec(shape, keras.backend.standardize_dtype(x.dtype), name)
-    return specs

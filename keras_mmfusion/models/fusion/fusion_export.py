@@ -1,6 +1,6 @@
 """A model of several modalities as a SavedModel, where any of them may be missing."""
 
-from keras_mmfusion.models.tensor_export import export_tensors, specs_of
+from keras_mmfusion.models.tensor_export import export_tensors
 
 
 def export_fusion(model, functions, inputs, folder, manifest=None, mask_axes=1):
@@ -26,7 +26,12 @@ def export_fusion(model, functions, inputs, folder, manifest=None, mask_axes=1):
             f"`inputs` must have every modality, to tell shapes and dtypes. Missing: {missing[0]!r}"
         )
     inputs = {name: tf.convert_to_tensor(x) for name, x in inputs.items() if x is not None}
+    specs = {}
     for name in model.modalities:
-        inputs.setdefault(f"{name}_mask", tf.ones(inputs[name].shape[:mask_axes], "bool"))
+        mask = inputs.setdefault(f"{name}_mask", tf.ones(inputs[name].shape[:mask_axes], "bool"))
+        # As many samples, and tokens that have a mask, as there may be.
+        free = (None,) * len(mask.shape)
+        specs[name] = tf.TensorSpec((*free, *inputs[name].shape[len(free) :]), inputs[name].dtype)
+        specs[f"{name}_mask"] = tf.TensorSpec(free, "bool")
     model(inputs)  # Builds it, if it was never called.
-    return export_tensors(model, functions, specs_of(inputs), folder, manifest)
+    return export_tensors(model, functions, specs, folder, manifest)
