@@ -22,6 +22,14 @@ def write_warmup_requests(version, requests):
             writer.write(_prediction_log(signature, inputs))
 
 
+def photo_requests(rows):
+    """Requests of `serving_default` with one photo and with `rows`, for `write_saved_model`."""
+    import tensorflow as tf
+
+    photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
+    return [("serving_default", {"image_bytes": [photo] * count}) for count in (1, rows)]
+
+
 def _prediction_log(signature, inputs):
     """tensorflow_serving.apis.PredictionLog of a predict request, serialized."""
     import tensorflow as tf

@@ -9,6 +9,7 @@ from keras_mmfusion.models.captioning.decoding import DecodingSettings
 from keras_mmfusion.models.in_slices import in_slices
 from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
 from keras_mmfusion.models.tensor_export import describe
+from keras_mmfusion.models.warmup_requests import photo_requests
 
 ROWS = 32  # images that the graph holds in memory at once
 
@@ -74,9 +75,7 @@ def export_captioner(
         },
     }
     words, _ = model.preprocessor.tokenizer.lookup_tables()
-    photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
-    warmup = [("serving_default", {"image_bytes": [photo] * count}) for count in (1, ROWS)]
-    return write_saved_model(endpoints, folder, manifest, [words], warmup)
+    return write_saved_model(endpoints, folder, manifest, [words], photo_requests(ROWS))
 
 
 class _CaptionerGraph:

@@ -6,6 +6,7 @@ from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.models.in_slices import in_slices
 from keras_mmfusion.models.saved_model_folder import write_saved_model
 from keras_mmfusion.models.tensor_export import describe
+from keras_mmfusion.models.warmup_requests import photo_requests
 
 ROWS = 32  # images or texts that the graph holds in memory at once
 
@@ -53,6 +54,6 @@ def export_embedder(model, folder, manifest=None):
         "serving_default": (in_slices(embed_files, ROWS), [files]),
         "embed_tokens": (in_slices(embed_tokens, ROWS), tokens),
     }
-    photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
-    warmup = [("serving_default", {"image_bytes": [photo] * count}) for count in (1, ROWS)]
-    return write_saved_model(endpoints, folder, describe(model, manifest), warmup=warmup)
+    return write_saved_model(
+        endpoints, folder, describe(model, manifest), warmup=photo_requests(ROWS)
+    )
