@@ -78,8 +78,10 @@ def estimate_blending_weights(model, x, y, validation_data, epochs=1, batch_size
             run_eagerly=model.run_eagerly,
             jit_compile=model.jit_compile,
         )
-        ratios.append(_gain_by_overfitting(part, train, held_out, epochs, batch_size))
-        model.set_weights(before)
+        try:
+            ratios.append(_gain_by_overfitting(part, train, held_out, epochs, batch_size))
+        finally:
+            model.set_weights(before)
     if not any(ratios):
         raise ValueError(
             f"No part of the model gets better on `validation_data` in {epochs} epochs: train for "

@@ -126,6 +126,22 @@ def test_estimation_trains_copies_of_the_weights():
     np.testing.assert_allclose(to_numpy(model.blending_weights), list(found.values()), rtol=1e-6)
 
 
+def test_an_estimation_that_breaks_off_leaves_the_weights(monkeypatch):
+    model = make()
+    before = model.get_weights()
+    fit = keras.Model.fit
+
+    def broken(part, *data, **settings):
+        fit(part, *data, **settings)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "fit", broken)
+    with pytest.raises(KeyboardInterrupt):
+        estimate_blending_weights(model, DATA, LABELS, (DATA, LABELS))
+    for one, other in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_bad_arguments():
     with pytest.raises(ValueError, match="`head` must be a layer"):
         GradientBlendingModel({}, FusionBlock(("x",)), head=None)
