@@ -1,4 +1,3 @@
-import io
 import pathlib
 
 import keras
@@ -6,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 from PIL import Image
+from saved_models import png
 from small_captioners import pictures, small_captioner, write_pictures
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
@@ -121,12 +121,6 @@ def test_no_word_occurs_twice(captioner):
         assert len(set(text.split())) == len(text.split()) >= 6
 
 
-def encoded(image):
-    stream = io.BytesIO()
-    Image.fromarray(image).save(stream, "PNG")
-    return stream.getvalue()
-
-
 def test_images_of_every_kind(captioner, tmp_path):
     paths, _ = write_pictures(tmp_path, count=3)
     images = pictures(3)
@@ -135,7 +129,7 @@ def test_images_of_every_kind(captioner, tmp_path):
     for kind in (
         paths,
         [pathlib.Path(path) for path in paths],
-        [encoded(image) for image in images],
+        [png(image) for image in images],
         [Image.fromarray(image) for image in images],
         np.stack(images),
         np.stack(images).astype("float32"),
@@ -146,7 +140,7 @@ def test_images_of_every_kind(captioner, tmp_path):
         ops.convert_to_tensor(np.stack(images)),
     ):
         assert captioner.generate(kind, beams=2) == expected
-    for one in (paths[0], pathlib.Path(paths[0]), encoded(images[0]), Image.open(paths[0])):
+    for one in (paths[0], pathlib.Path(paths[0]), png(images[0]), Image.open(paths[0])):
         assert captioner.generate(one, beams=2) == expected[0]
     assert captioner.generate([images[0]], beams=2) == expected[:1]
     assert captioner.generate([], beams=2) == []

@@ -1,9 +1,8 @@
-import io
 import json
 
 import numpy as np
 import pytest
-from PIL import Image
+from saved_models import call, png
 from small_captioners import CAPTIONS, enlarge, picture, pictures, small_captioner
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
@@ -13,13 +12,7 @@ from keras_mmfusion.models.captioning.captioner_export import ROWS
 tf = pytest.importorskip("tensorflow")
 
 
-def encoded(image):
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-FILES = [encoded(image) for image in pictures(9)]
+FILES = [png(image) for image in pictures(9)]
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +31,6 @@ def signatures(version):
     loaded = tf.saved_model.load(version)
     yield loaded.signatures
     del loaded
-
-
-def call(signature, **inputs):
-    inputs = {name: tf.constant(value) for name, value in inputs.items()}
-    return {name: value.numpy() for name, value in signature(**inputs).items()}
 
 
 def strings(values):

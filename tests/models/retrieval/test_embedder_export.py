@@ -1,10 +1,9 @@
-import io
 import json
 
 import keras
 import numpy as np
 import pytest
-from PIL import Image
+from saved_models import call, png
 from small_embedders import SENTENCES, pictures, small_embedder
 
 from keras_mmfusion.datasets.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
@@ -16,13 +15,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def encoded(image):
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
-FILES = [encoded(image) for image in pictures()]
+FILES = [png(image) for image in pictures()]
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +33,6 @@ def signatures(version):
     loaded = tf.saved_model.load(version)
     yield loaded.signatures
     del loaded
-
-
-def call(signature, **inputs):
-    inputs = {name: tf.constant(value) for name, value in inputs.items()}
-    return {name: value.numpy() for name, value in signature(**inputs).items()}
 
 
 def test_embeddings_are_those_of_embed(model, signatures):
