@@ -56,15 +56,7 @@ def read_cmu_mosi_sequences(
     """Reads CMU-MOSI's computational sequences; see `read_computational_sequences`.
 
     Args:
-        folder: string or path. Where the `.csd` files are.
-        text: string. The file of the words' vectors.
-        audio: string. The file of the sound's features.
-        video: string. The file of the faces' features.
-        labels: string. The file of the segments and their labels.
-        words: string. The file of the words themselves; texts are `""` if it is not there.
-        video_ids: collection of strings. Which videos to read, such as a fold of
-            `read_standard_folds`; all that have labels by default.
-        align: bool. Whether to average audio and video over words.
+        folder, text, audio, video, labels, words, video_ids, align: as for `read_cmu_mosei`.
 
     Returns:
         `SentimentSequences` of `"text"`, `"audio"` and `"video"`.
