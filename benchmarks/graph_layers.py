@@ -111,9 +111,9 @@ def plot(scale, path):
     axes[1].set(xlabel="nodes", ylabel="GiB", title="peak memory of the process")
     exponents = scale["exponents_from_10000_nodes"]
     for axis, (name, exponent) in zip(axes, exponents.items(), strict=True):
-        what = "" if name == "seconds" else ", beyond the smallest graph's"
+        what = "" if name == "seconds" else "\nbeyond the smallest graph's"
         label = f"exponent {exponent:.2f} from 10,000 nodes{what}"
-        axis.text(0.04, 0.92, label, transform=axis.transAxes, fontsize=7)
+        axis.text(0.04, 0.95, label, transform=axis.transAxes, fontsize=8, va="top")
         axis.grid(alpha=0.3)
     figure.savefig(path, dpi=100)
 
