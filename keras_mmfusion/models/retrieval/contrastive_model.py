@@ -8,7 +8,7 @@ from keras import ops
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
-from keras_mmfusion.metrics.keras_recall_at_k import RecallAtK
+from keras_mmfusion.metrics.keras_ranking import RecallAtK
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import PresetModel

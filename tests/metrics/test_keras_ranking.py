@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.metrics import RecallAtK, recall_at_k
+from keras_mmfusion.metrics import NDCGAtK, RecallAtK, ndcg_at_k, recall_at_k
 
 RNG = np.random.default_rng(0)
 SCORES = RNG.normal(size=(9, 6)).astype("float32")
@@ -11,12 +11,13 @@ RELEVANT[:, 0] = 1
 
 
 @pytest.mark.parametrize("k", [1, 3, 20])
-def test_it_is_the_plain_score(k):
-    metric = RecallAtK(k)
+@pytest.mark.parametrize(("metric", "score"), [(RecallAtK, recall_at_k), (NDCGAtK, ndcg_at_k)])
+def test_it_is_the_plain_score(metric, score, k):
+    metric = metric(k)
     for rows in (slice(4), slice(4, 9)):
         metric.update_state(RELEVANT[rows], SCORES[rows])
     wanted = [set(np.flatnonzero(row)) for row in RELEVANT]
-    expected = recall_at_k(wanted, np.argsort(-SCORES).tolist(), k)
+    expected = score(wanted, np.argsort(-SCORES).tolist(), k)
     assert float(metric.result()) == pytest.approx(expected)
 
 
@@ -32,6 +33,14 @@ def test_config_round_trip():
     metric = keras.metrics.deserialize(keras.metrics.serialize(RecallAtK(5, name="mine")))
     assert (metric.k, metric.name) == (5, "mine")
     assert RecallAtK(5).name == "recall_at_5"
+    assert NDCGAtK(5).name == "ndcg_at_5"
+
+
+@pytest.mark.parametrize("metric", [RecallAtK, NDCGAtK])
+def test_a_query_without_anything_relevant_has_no_value(metric):
+    metric = metric(2)
+    metric.update_state(np.zeros((1, 3)), np.ones((1, 3)))
+    assert float(metric.result()) == 0
 
 
 @pytest.mark.parametrize("k", [0, 1.5, True])
