@@ -6,6 +6,7 @@ from setuptools import find_packages, setup
 HERE = Path(__file__).resolve().parent
 INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
+    "beam": ["apache-beam>=2.77"],
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "gnn": ["tensorflow-gnn>=1.0.3", "tf-keras>=2.21"],
@@ -27,6 +28,7 @@ EXTRAS = {
         "tslearn>=0.10",
     ],
     "test": [
+        "apache-beam>=2.77",
         "matplotlib>=3.11.2",
         "nltk>=3.10.4",
         "pytest>=9.2",

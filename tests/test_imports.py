@@ -54,7 +54,7 @@ def test_importing_a_package_loads_nothing_heavy(package):
 
 
 @pytest.mark.parametrize(
-    "command", ["", "caption ", "export captioner ", "train captioner ", "zoo "]
+    "command", ["", "caption ", "caption-dataset ", "export captioner ", "train captioner ", "zoo "]
 )
 def test_help_loads_nothing_heavy(command):
     lines = (

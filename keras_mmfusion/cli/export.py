@@ -1,5 +1,6 @@
 """`mmfusion export`: presets as SavedModels, for TensorFlow Serving."""
 
+import enum
 import pathlib
 from typing import Annotated
 
@@ -8,6 +9,15 @@ import typer
 from keras_mmfusion.cli.quiet_import import import_keras
 
 app = typer.Typer(no_args_is_help=True, help="Write presets as SavedModels.")
+
+
+class Dtype(enum.StrEnum):
+    """In what a captioner computes or, `int8`, what its weights are stored in."""
+
+    FLOAT32 = "float32"
+    FLOAT16 = "float16"
+    BFLOAT16 = "bfloat16"
+    INT8 = "int8"
 
 
 @app.callback()
@@ -27,11 +37,20 @@ def captioner(
     length_penalty: Annotated[
         float, typer.Option(help="Power of the length that scores are divided by.")
     ] = 0.7,
+    dtype: Annotated[
+        Dtype,
+        typer.Option(help="What it computes in; int8: float32, from weights stored as int8."),
+    ] = Dtype.FLOAT32,
 ):
     """Write the next version of a captioner that takes raw image files.
 
     Prints the folder of the version: the first is `1`, and none is ever overwritten.
     """
+    typer.echo(export_preset(preset, out, beams, length_penalty, dtype))
+
+
+def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
+    """Exports a captioner, with its preset in the manifest; returns the path of the version."""
     from keras_mmfusion.zoo.presets import preset_fingerprint, resolve_preset
 
     resolve_preset(preset)  # A mistyped preset is told before TensorFlow is imported.
@@ -43,7 +62,11 @@ def captioner(
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
         "preset_hash": preset_fingerprint(preset),
     }
-    version = load_captioner(preset).export(
-        out, beams=beams, length_penalty=length_penalty, manifest=manifest
+    computes_in = {"dtype": f"mixed_{dtype}"} if dtype in (Dtype.FLOAT16, Dtype.BFLOAT16) else {}
+    return load_captioner(preset, **computes_in).export(
+        out,
+        beams=beams,
+        length_penalty=length_penalty,
+        int8_weights=dtype is Dtype.INT8,
+        manifest=manifest,
     )
-    typer.echo(version)

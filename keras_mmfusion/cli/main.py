@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 import typer.core
 
-from keras_mmfusion.cli import caption, evaluate, export, score, search, train, zoo
+from keras_mmfusion.cli import caption, caption_dataset, evaluate, export, score, search, train, zoo
 
 
 class Commands(typer.core.TyperGroup):
@@ -42,6 +42,9 @@ def mmfusion(
 
 
 app.command()(caption.caption)
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(
+    caption_dataset.caption_dataset
+)
 app.add_typer(evaluate.app, name="evaluate")
 app.add_typer(export.app, name="export")
 app.command()(score.score)

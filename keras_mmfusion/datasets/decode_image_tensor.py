@@ -4,6 +4,12 @@ from keras_mmfusion.datasets.exif_orientation import exif_orientation, upright
 from keras_mmfusion.datasets.read_image import MAX_PIXELS
 
 OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED = range(5)
+ERRORS = {
+    EMPTY: "empty",
+    NOT_AN_IMAGE: "not a JPEG, PNG, GIF, BMP or WebP without animation",
+    TOO_LARGE: "more than 89 million pixels",
+    DAMAGED: "damaged",
+}
 
 
 def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):

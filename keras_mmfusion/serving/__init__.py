@@ -1,4 +1,4 @@
-"""Clients of TensorFlow Serving, for what `export` writes."""
+"""For what `export` writes: clients of TensorFlow Serving, and captions in bulk."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "GrpcClient": "grpc_client",
         "RestClient": "rest_client",
         "ServingError": "serving_error",
+        "caption_in_bulk": "bulk.caption_pipeline",
     },
 )

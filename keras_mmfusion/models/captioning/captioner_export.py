@@ -1,5 +1,7 @@
 """A captioner as a SavedModel: from raw bytes to captions in one graph."""
 
+import functools
+
 import numpy as np
 from keras import ops
 
@@ -7,6 +9,7 @@ from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.models.captioning.caption_generator import SearchFunction, token_log_probs
 from keras_mmfusion.models.captioning.decoding import DecodingSettings
 from keras_mmfusion.models.in_slices import in_slices
+from keras_mmfusion.models.int8_weights import Int8Weights
 from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
 from keras_mmfusion.models.tensor_export import describe
 from keras_mmfusion.models.warmup_requests import photo_requests
@@ -22,6 +25,7 @@ def export_captioner(
     no_repeat_ngram=0,
     min_length=1,
     max_length=None,
+    int8_weights=False,
     manifest=None,
 ):
     """Writes the next version of a captioner for TensorFlow Serving. See `ImageCaptioningModel`.
@@ -30,6 +34,7 @@ def export_captioner(
         model: `ImageCaptioningModel` with a preprocessor.
         folder: string or path.
         beams, length_penalty, no_repeat_ngram, min_length, max_length: as for `generate`.
+        int8_weights: bool. Store the large weights as int8. See `Int8Weights`.
         manifest: dict or `None`. What else the manifest is to say.
 
     Returns:
@@ -49,7 +54,7 @@ def export_captioner(
         length_penalty=length_penalty,
         no_repeat_ngram=no_repeat_ngram,
     )
-    graph = _CaptionerGraph(model, settings)
+    graph = _CaptionerGraph(model, settings, Int8Weights(model) if int8_weights else None)
     files = tf.TensorSpec((None,), "string", name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")
     texts = tf.TensorSpec((None,), "string", name="captions")
@@ -63,6 +68,7 @@ def export_captioner(
     }
     manifest = {
         **describe(model, manifest),
+        "int8_weights": int8_weights,
         "decoding": {
             name: getattr(settings, name)
             for name in (
@@ -84,8 +90,12 @@ class _CaptionerGraph:
     What several signatures have in common is a function of its own, of which the graph holds one.
     """
 
-    def __init__(self, model, settings):
+    def __init__(self, model, settings, int8_weights):
         import tensorflow as tf
+
+        def with_weights(function):
+            """What reads weights, and reads them from their int8 variables if there are any."""
+            return int8_weights.applied(function) if int8_weights else function
 
         self.model = model
         self.preprocessor = model.preprocessor
@@ -93,9 +103,11 @@ class _CaptionerGraph:
         files = tf.TensorSpec((None,), "string")
         images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
         self._read = traced(self._read_files, [files])
-        self._encode = traced(self._encode_images, [images])
+        self._encode = traced(with_weights(self._encode_images), [images])
         tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
-        self._search = traced(SearchFunction(model, settings, self.special), [tokens])
+        search = SearchFunction(model, settings, self.special)
+        self._search = traced(with_weights(search), [tokens])
+        self._token_log_probs = with_weights(functools.partial(token_log_probs, model))
 
     def caption_files(self, image_bytes):
         return self._checked(image_bytes, lambda images: self._best(self._find(images)))
@@ -113,7 +125,7 @@ class _CaptionerGraph:
         inputs, targets, weights = self.preprocessor.pack_captions_tensor(captions)
 
         def score(images):
-            log_probs, _ = token_log_probs(self.model, self._encode(images), inputs, targets)
+            log_probs, _ = self._token_log_probs(self._encode(images), inputs, targets)
             log_probs = log_probs * weights
             return {
                 "log_probability": ops.sum(log_probs, axis=-1),
@@ -130,7 +142,7 @@ class _CaptionerGraph:
             ids = ids[:, 0]
             start = ops.full_like(ids[:, :1], self.special.start)
             inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
-            log_probs, attention = token_log_probs(self.model, image_tokens, inputs, ids)
+            log_probs, attention = self._token_log_probs(image_tokens, inputs, ids)
             drawn = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
             return {
                 "captions": self.preprocessor.generate_postprocess(ids),

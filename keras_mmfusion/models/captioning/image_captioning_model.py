@@ -345,7 +345,8 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
             folder: string or path. The version goes into its subfolder `1`, the next into `2`;
                 beside the SavedModel there is a `manifest.json`. Nothing is overwritten.
             **settings: how to decode: `beams`, `length_penalty`, `no_repeat_ngram`, `min_length`,
-                `max_length`, as for `generate`; `manifest`, a dict that the manifest is to hold.
+                `max_length`, as for `generate`; `int8_weights=True` stores the large weights as
+                int8; `manifest`, a dict that the manifest is to hold.
 
         Returns:
             The path of the new version.

@@ -186,3 +186,38 @@ def test_what_cannot_be_exported(model, tmp_path):
     with pytest.raises(ValueError, match="`export` needs a preprocessor"):
         without.export(tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("keras_mmfusion.models.int8_weights.SMALLEST", 64)
+    model = small_captioner()
+    weights = [weight.numpy() for weight in model.weights]
+    version = model.export(tmp_path, beams=2, int8_weights=True)
+    assert json.loads((version / "manifest.json").read_text("utf-8"))["int8_weights"] is True
+    for weight, before in zip(model.weights, weights, strict=True):
+        np.testing.assert_array_equal(weight, before)
+    loaded = tf.saved_model.load(version)
+    found = call(loaded.signatures["serving_default"], image_bytes=FILES)
+    features = call(loaded.signatures["features"], image_bytes=FILES)["features"]
+    score = call(loaded.signatures["score"], image_bytes=FILES[:1], captions=CAPTIONS[:1])
+    stored = [
+        tf.train.load_variable(version / "variables" / "variables", name)
+        for name, _ in (tf.train.list_variables(version / "variables" / "variables"))
+    ]
+    large = [np.shape(weight) for weight in weights if np.size(weight) >= 64]
+    assert sorted(x.shape for x in stored if getattr(x, "dtype", None) == "int8") == sorted(large)
+    assert not [x for x in stored if getattr(x, "dtype", None) == "float32" and x.shape in large]
+
+    # The same as a model whose weights were rounded before.
+    for weight, before in zip(model.weights, weights, strict=True):
+        if before.size >= 64:
+            longest = int(np.argmax(before.shape))
+            rows = np.moveaxis(before, longest, 0)
+            scale = np.abs(rows).max(axis=tuple(range(1, rows.ndim)), keepdims=True) / 127
+            weight.assign(np.moveaxis(np.round(rows / scale) * scale, 0, longest))
+    expected = model.generate(FILES, beams=2, details=True)
+    assert strings(found["captions"]) == [each.text for each in expected]
+    np.testing.assert_allclose(found["scores"], [each.score for each in expected], rtol=1e-3)
+    images = model.preprocessor.generate_preprocess(pictures(9))
+    np.testing.assert_allclose(features, model.encode(images), atol=1e-4)
+    assert np.isfinite(score["log_probability"]).all()

@@ -1,0 +1,91 @@
+"""`mmfusion caption-dataset`: captions by the million, on Apache Beam."""
+
+import enum
+import json
+import pathlib
+from typing import Annotated
+
+import typer
+
+from keras_mmfusion.cli.export import export_preset
+from keras_mmfusion.cli.quiet_import import import_keras
+
+
+class Format(enum.StrEnum):
+    """What the captions are written as."""
+
+    JSONL = "jsonl"
+    TFRECORDS = "tfrecords"
+
+
+def caption_dataset(
+    context: typer.Context,
+    images: Annotated[
+        str,
+        typer.Option(
+            "--input", help="Pattern of image files or of TFRecords, for Beam's file systems."
+        ),
+    ],
+    out: Annotated[str, typer.Option(help="Folder for the captions.")],
+    model: Annotated[
+        str | None,
+        typer.Option(help="An exported captioner's version, such as served/captioner/1."),
+    ] = None,
+    preset: Annotated[
+        str, typer.Option(help="What is exported to OUT/model, without --model.")
+    ] = "captioner_flickr8k_lite0",
+    beams: Annotated[
+        int, typer.Option(min=1, help="Width of the preset's search; 1 is greedy.")
+    ] = 4,
+    images_per_shard: Annotated[
+        int, typer.Option(min=1, help="Image files that are written together.")
+    ] = 1000,
+    output_format: Annotated[
+        Format, typer.Option("--format", help="What the captions are written as.")
+    ] = Format.JSONL,
+):
+    """Caption a data set of any size, each image once.
+
+    What was killed goes on with the same command. All other flags go to Apache Beam, such as
+    --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
+    """
+    try:
+        import apache_beam  # noqa: F401
+    except ImportError as error:
+        raise ValueError('This needs Apache Beam: pip install "keras-mmfusion[beam]"') from error
+    import_keras()
+    from keras_mmfusion.serving import caption_in_bulk
+
+    written = caption_in_bulk(
+        images,
+        out,
+        model or _exported(preset, out, beams),
+        context.args,
+        images_per_shard,
+        output_format.value,
+    )
+    typer.echo(json.dumps(written))
+
+
+def _exported(preset, out, beams):
+    """The preset as a SavedModel in `out`, from an earlier run if there was one."""
+    from keras_mmfusion.models.saved_model_folder import MANIFEST
+    from keras_mmfusion.zoo.presets import preset_fingerprint
+
+    if "://" in out:
+        raise ValueError(
+            "A preset is exported to a folder of this machine only: give `--model`, a captioner "
+            f"that `mmfusion export captioner` wrote, where every worker finds it. "
+            f"Received: --out {out}"
+        )
+    version = pathlib.Path(out) / "model" / "1"
+    if not version.exists():
+        return export_preset(preset, version.parent, beams)
+    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
+    found = manifest["preset_hash"], manifest["decoding"]["beams"]
+    if found != (preset_fingerprint(preset), beams):
+        raise ValueError(
+            f"{str(version)!r} is of another preset or other beams: choose another `--out`. "
+            f"Received: --preset {preset}, --beams {beams}"
+        )
+    return version

@@ -1,0 +1,71 @@
+"""Weights stored as int8, for graphs that compute in floating point."""
+
+import keras
+import numpy as np
+
+# Below this many values, there is nothing to save.
+SMALLEST = 4096
+
+
+class Int8Weights:
+    """A model's large weights as int8 variables of their own; the model itself stays as it is.
+
+    ```
+    scale = max |weight| / 127            # for each index of the weight's longest axis
+    weight ≈ scale * int8(round(weight / scale))
+    ```
+
+    A graph multiplies them out once a call, before a search's loop, so that it computes as with
+    float weights.
+
+    Args:
+        model: built Keras model, on the TensorFlow backend.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
+    >>> kernel = model.layers[0].kernel
+    >>> weights = Int8Weights(model)
+    >>> restored = weights.applied(lambda: keras.ops.convert_to_numpy(kernel.value))()
+    >>> error = np.abs(restored - kernel.numpy()).max()
+    >>> bool(0 < error <= np.abs(kernel.numpy()).max() / 254 + 1e-6)
+    True
+
+    Reference:
+        Symmetric quantization by channels: Krishnamoorthi, "Quantizing Deep Convolutional
+        Networks for Efficient Inference", 2018, section 2.2.
+    """
+
+    def __init__(self, model):
+        self._quantized = [
+            (weight, *_quantized(weight))
+            for weight in model.weights
+            if np.prod(weight.shape) >= SMALLEST and "float" in weight.dtype
+        ]
+
+    def applied(self, function):
+        """`function` with the model's weights as their int8 variables tell them."""
+        import tensorflow as tf
+
+        def with_int8_weights(*inputs):
+            restored = [
+                (weight, tf.cast(values, weight.dtype) * tf.cast(scale, weight.dtype))
+                for weight, values, scale in self._quantized
+            ]
+            with keras.StatelessScope(state_mapping=restored):
+                return function(*inputs)
+
+        return with_int8_weights
+
+
+def _quantized(weight):
+    import tensorflow as tf
+
+    values = keras.ops.convert_to_numpy(weight.value).astype("float32")
+    longest = int(np.argmax(values.shape))
+    others = tuple(axis for axis in range(values.ndim) if axis != longest)
+    scale = np.max(np.abs(values), axis=others, keepdims=True) / 127
+    scale = np.where(scale > 0, scale, 1).astype("float32")
+    rounded = np.round(values / scale).astype("int8")
+    return tf.Variable(rounded, trainable=False), tf.Variable(scale, trainable=False)

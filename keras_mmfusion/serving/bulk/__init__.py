@@ -1,0 +1,1 @@
+"""Captions by the million: an exported captioner on Apache Beam."""

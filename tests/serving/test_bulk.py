@@ -1,0 +1,213 @@
+"""Captions in bulk: every image once, on one worker, on two, and after a kill."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+tf = pytest.importorskip("tensorflow")
+pytest.importorskip("apache_beam", reason="needs the extra `beam`")
+
+from models.captioning.small_captioners import small_captioner, write_pictures  # noqa: E402
+
+from keras_mmfusion.cli.main import app  # noqa: E402
+from keras_mmfusion.serving import caption_in_bulk  # noqa: E402
+from keras_mmfusion.serving.bulk.shard_images import (  # noqa: E402
+    ShardImage,
+    batches_by_cost,
+    pixels,
+)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder of photos and of what is none; what a model says of them; and the model."""
+    folder = tmp_path_factory.mktemp("bulk")
+    photos = folder / "photos"
+    photos.mkdir()
+    paths, _ = write_pictures(photos, 7)
+    (photos / "empty.png").touch()
+    (photos / "text.png").write_text("no image")
+    model = small_captioner()
+    version = model.export(folder / "model", beams=2)
+    expected = dict(zip(paths, model.generate(paths, beams=2), strict=True))
+    return photos, expected, version
+
+
+def rows(out, kind="captions"):
+    files = sorted(out.glob(f"{kind}-*.jsonl"))
+    return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
+
+
+def captions(out):
+    """Captions by image; fails if an image has two."""
+    found = rows(out)
+    by_image = {row["image"]: row["caption"] for row in found}
+    assert len(by_image) == len(found)
+    return by_image
+
+
+def test_every_image_once(work, tmp_path, monkeypatch):
+    photos, expected, version = work
+    loaded = []
+    load = tf.saved_model.load
+    monkeypatch.setattr(tf.saved_model, "load", lambda path: loaded.append(path) or load(path))
+    out = tmp_path / "out"
+    arguments = (str(photos / "*.png"), out, version)
+    assert caption_in_bulk(*arguments, images_per_shard=2) == {
+        "shards": 5,
+        "captions": 7,
+        "errors": 2,
+    }
+    assert captions(out) == expected
+    assert all(row["score"] < 0 for row in rows(out))
+    assert rows(out, "errors") == [
+        {"image": str(photos / "empty.png"), "error": "empty"},
+        {
+            "image": str(photos / "text.png"),
+            "error": "not a JPEG, PNG, GIF, BMP or WebP without animation",
+        },
+    ]
+    assert len(loaded) == 1  # Not once a shard.
+
+    # Only a shard that is missing is done again, also if there are new images meanwhile.
+    lost = out / "captions-00002-of-00005.jsonl"
+    lost.unlink()
+    (out / ".part-0-captions").touch()  # As a killed worker leaves it.
+    others = {path: path.stat().st_mtime_ns for path in out.glob("captions-*")}
+    write_pictures(photos, 8)
+    try:
+        assert caption_in_bulk(*arguments, images_per_shard=2)["captions"] == 2
+    finally:
+        (photos / "7.png").unlink()
+    assert captions(out) == expected
+    assert {path: path.stat().st_mtime_ns for path in others} == others
+    assert not list(out.glob(".part-*"))
+
+    with pytest.raises(ValueError, match="other settings: images_per_shard"):
+        caption_in_bulk(*arguments, images_per_shard=3)
+    assert captions(out) == expected
+
+
+def example(**features):
+    features = {
+        name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+        for name, value in features.items()
+    }
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def test_records_in_and_out(work, tmp_path):
+    photos, expected, version = work
+    content = (photos / "1.png").read_bytes()
+    whole = str(tmp_path / "a.tfrecord")
+    packed = str(tmp_path / "b.tfrecord.gz")
+    with tf.io.TFRecordWriter(whole) as writer:
+        writer.write(example(**{"image/encoded": content, "image/filename": "grün".encode()}))
+        writer.write(example(image=content))
+        writer.write(b"\xff no example")
+    with tf.io.TFRecordWriter(packed, "GZIP") as writer:
+        writer.write(example(**{"image/encoded": content}))
+    damaged = Path(str(tmp_path / "c.tfrecord"))
+    damaged.write_bytes(Path(whole).read_bytes()[:-5])
+    out = tmp_path / "out"
+    found = caption_in_bulk(str(tmp_path / "*.tfrecord*"), out, version, output_format="tfrecords")
+    assert found == {"shards": 3, "captions": 3, "errors": 4}
+    records = [
+        tf.train.Example.FromString(record).features.feature
+        for path in sorted(map(str, out.glob("captions-*.tfrecord")))
+        for record in tf.data.TFRecordDataset(path).as_numpy_iterator()
+    ]
+    caption = expected[str(photos / "1.png")]
+    assert [each["caption"].bytes_list.value[0].decode() for each in records] == [caption] * 3
+    assert records[0]["image"].bytes_list.value[0].decode() == f"{whole}#0"
+    assert records[0]["filename"].bytes_list.value[0].decode() == "grün"
+    assert records[0]["score"].float_list.value[0] < 0
+    assert records[1]["image"].bytes_list.value[0].decode() == f"{packed}#0"
+    errors = {row["image"]: row["error"] for row in rows(out, "errors")}
+    assert errors[f"{whole}#1"] == errors[f"{damaged}#1"] == "no feature 'image/encoded'"
+    assert errors[f"{whole}#2"] == "not a tf.train.Example"
+    assert errors[f"{damaged}#2"].startswith("unreadable from here on: ")
+
+
+def test_killed_and_started_again(work, tmp_path):
+    photos, expected, version = work
+    many = tmp_path / "many"
+    many.mkdir()
+    for index in range(150):
+        (many / f"{index}.png").write_bytes((photos / f"{index % 7}.png").read_bytes())
+    out = tmp_path / "out"
+    command = ["caption-dataset", "--input", f"{many}/*.png", "--out", str(out)]
+    command += ["--model", str(version), "--images-per-shard", "2"]
+    run = subprocess.Popen([sys.executable, "-m", "keras_mmfusion.cli.main", *command])
+    deadline = time.monotonic() + 300
+    while not list(out.glob("captions-*")):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.001)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    before = {path: path.stat().st_mtime_ns for path in out.glob("captions-*")}
+    assert 0 < len(before) < 75
+    again = CliRunner().invoke(app, command)
+    assert again.exit_code == 0, again.output
+    assert json.loads(again.stdout)["captions"] == 150 - 2 * len(before)
+    assert len(captions(out)) == 150
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+
+
+def test_two_worker_processes(work, tmp_path, monkeypatch):
+    photos, expected, version = work
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    flags = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    found = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
+    assert found == {"shards": 9, "captions": 7, "errors": 2}
+    assert captions(tmp_path) == expected
+
+
+def test_batches_share_a_budget_of_pixels(work):
+    photos, _, _ = work
+    image = ShardImage("a", (photos / "0.png").read_bytes())
+    assert pixels(image.content) == 40 * 36
+    broken = ShardImage("b", b"no image")
+    sizes = [len(batch) for batch in batches_by_cost([image] * 5 + [broken] * 3, 2 * 40 * 36)]
+    assert sizes == [2, 2, 4]
+    assert [len(batch) for batch in batches_by_cost([image] * 5, most_images=4)] == [4, 1]
+    assert [len(batch) for batch in batches_by_cost([image] * 2, most_pixels=1)] == [1, 1]
+
+
+def test_unfit_arguments(work, tmp_path):
+    photos, _, version = work
+    with pytest.raises(ValueError, match=r"No file matches `images`. .*nothing\*"):
+        caption_in_bulk(str(photos / "nothing*"), tmp_path / "out", version)
+    with pytest.raises(ValueError, match="`model` must be the folder of a version"):
+        caption_in_bulk(str(photos / "*"), tmp_path / "out", version.parent)
+    with pytest.raises(ValueError, match="Apache Beam does not know: beam_width"):
+        caption_in_bulk(str(photos / "*"), tmp_path / "out", version, ["--beam_width=3"])
+    with pytest.raises(ValueError, match="`output_format` must be one of 'jsonl', 'tfrecords'"):
+        caption_in_bulk(str(photos / "*"), tmp_path / "out", version, output_format="csv")
+    remote = ["caption-dataset", "--input", str(photos / "*"), "--out", "gs://bucket/out"]
+    command = CliRunner().invoke(app, remote)
+    assert command.exit_code == 2
+    assert "give `--model`" in command.stderr
+
+
+def test_a_preset(work, tmp_path, captioner_preset):
+    photos, _, _ = work
+    command = ["caption-dataset", "--input", str(photos / "?.png"), "--out", str(tmp_path)]
+    command += ["--preset", captioner_preset, "--beams"]
+    first = CliRunner().invoke(app, [*command, "1"])
+    assert first.exit_code == 0, first.output
+    assert len(captions(tmp_path)) == 7
+    again = CliRunner().invoke(app, [*command, "1"])
+    assert json.loads(again.stdout)["captions"] == 0
+    assert not (tmp_path / "model" / "2").exists()
+    other = CliRunner().invoke(app, [*command, "2"])
+    assert other.exit_code == 2
+    assert "other beams" in other.stderr
