@@ -1,11 +1,10 @@
 """The user's own images and captions: a folder, and a table that names its files."""
 
-import csv
-import json
 import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.table_rows import read_table_rows
 
 
 def image_caption_pairs(folder, table, **options):
@@ -40,9 +39,8 @@ def read_image_caption_pairs(folder, table):
     Raises:
         ValueError: if the table is not as described, or names missing files.
     """
-    rows = _read_csv(table) if str(table).lower().endswith(".csv") else _read_json_lines(table)
     captions = {}
-    for line, row in rows:
+    for line, row in read_table_rows(table):
         image, found = row.get("image"), row.get("captions", row.get("caption"))
         found = [found] if isinstance(found, str) else found
         texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
@@ -53,22 +51,3 @@ def read_image_caption_pairs(folder, table):
             )
         captions.setdefault(os.path.join(folder, image), []).extend(found)
     return CaptionPairs(list(captions), list(captions.values()))
-
-
-def _read_csv(table):
-    with open(table, encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        for row in reader:
-            yield reader.line_num, row
-
-
-def _read_json_lines(table):
-    with open(table, encoding="utf-8-sig") as file:
-        for line, text in enumerate(file, start=1):
-            if not text.strip():
-                continue
-            try:
-                row = json.loads(text)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"Line {line} of `table` {table!r} is not JSON: {error}") from None
-            yield line, row if isinstance(row, dict) else {}

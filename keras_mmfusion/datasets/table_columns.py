@@ -1,0 +1,173 @@
+"""Columns of a table whose cells are the values themselves."""
+
+import json
+import math
+
+import numpy as np
+
+
+class Column:
+    """What the cells of a column are, and the tensor that they become.
+
+    Args:
+        name: string. The column's name in the table; that of the modality by default.
+
+    Attributes:
+        blank: what stands in place of a value that is missing.
+        shape: tuple, of a sample's tensor; opens with `None` for tokens of any number.
+    """
+
+    def __init__(self, name=None):
+        self.name = name
+
+    def named(self, modality):
+        """The names of the table's columns that the modality is read from."""
+        return [self.name or modality]
+
+    def read(self, row, modality, folder):
+        """The modality's value in a row of the table.
+
+        Args:
+            row: dict, column -> cell.
+            modality: string.
+            folder: string, that paths are relative to.
+
+        Returns:
+            The value, or `None` if it is missing.
+
+        Raises:
+            ValueError: if the cell is not as it must be.
+        """
+        (name,) = self.named(modality)
+        cell = row.get(name)
+        cell = cell.strip() if isinstance(cell, str) else cell
+        if cell is None or cell == "":
+            return None
+        try:
+            return self.parse(cell, folder)
+        except ValueError as error:
+            raise ValueError(f"column {name!r}: {error}") from error
+
+    def parse(self, cell, folder):
+        """The value of a cell that is not empty."""
+        raise NotImplementedError
+
+    def load(self, value, there):
+        """The tensor of a value, in the pipeline.
+
+        Args:
+            value: tensor.
+            there: bool tensor `()`, `False` where the value is `blank`.
+        """
+        return value
+
+
+class TextColumn(Column):
+    """Texts, which stay text: strings `(batch,)`.
+
+    Args:
+        name: string. The column's name in the table; that of the modality by default.
+    """
+
+    blank, shape = "", ()
+
+    def parse(self, cell, folder):
+        if not isinstance(cell, str):
+            raise ValueError(f"{cell!r} is no text")
+        cell.encode()  # JSON may have half characters, which no tensor of strings can hold.
+        return cell
+
+
+class NumberColumn(Column):
+    """Numbers: float32 `(batch, size)`.
+
+    Args:
+        name: string. The column's name in the table; that of the modality by default.
+        size: int. How many numbers a cell has: a list in JSON lines, separated by spaces in CSV.
+    """
+
+    def __init__(self, name=None, size=1):
+        super().__init__(name)
+        self.shape = (size,)
+        self.blank = np.zeros(size, "float32")
+
+    def parse(self, cell, folder):
+        parts = cell.split() if isinstance(cell, str) else cell
+        parts = parts if isinstance(parts, list) else [parts]
+        try:
+            numbers = [math.nan if isinstance(part, bool) else float(part) for part in parts]
+        except (TypeError, ValueError):
+            numbers = [math.nan]
+        if len(numbers) != self.shape[0] or not all(map(math.isfinite, numbers)):
+            raise ValueError(f"{cell!r} must be {self.shape[0]} finite number(s)")
+        return np.array(numbers, "float32")
+
+
+class CategoryColumn(Column):
+    """Categories as their places in a list: int32 `(batch, 1)`.
+
+    Args:
+        name: string. The column's name in the table; that of the modality by default.
+        classes: sequence of strings, the categories. A cell of JSON that is no string is what JSON
+            writes, such as `3` or `true`.
+    """
+
+    shape, blank = (1,), np.zeros(1, "int32")
+
+    def __init__(self, name=None, classes=()):
+        super().__init__(name)
+        self.classes = tuple(classes)
+        if not self.classes or len(set(self.classes)) < len(self.classes):
+            raise ValueError(
+                f"`classes` must be different strings, at least one. Received: {classes!r}"
+            )
+
+    def parse(self, cell, folder):
+        text = cell if isinstance(cell, str) else json.dumps(cell)
+        if text not in self.classes:
+            raise ValueError(f"{text!r} is none of the classes {', '.join(self.classes)}")
+        return np.array([self.classes.index(text)], "int32")
+
+
+class RecordColumns(Column):
+    """Several columns that are one modality, as `TableEncoder` takes it: float32 `(batch, size)`.
+
+    A cell that is missing is NaN; a row without any of them is without the modality.
+
+    Args:
+        *columns: `NumberColumn` or `CategoryColumn`, each with a name.
+
+    Example:
+
+    >>> from keras_mmfusion.datasets import CategoryColumn, NumberColumn, RecordColumns
+    >>> patient = RecordColumns(NumberColumn("age"), CategoryColumn("sex", classes=("f", "m")))
+    >>> patient.read({"age": "", "sex": "m"}, "patient", folder="")
+    array([nan,  1.], dtype=float32)
+    """
+
+    def __init__(self, *columns):
+        super().__init__()
+        kinds = (NumberColumn, CategoryColumn)
+        if not columns or not all(isinstance(x, kinds) and x.name for x in columns):
+            raise ValueError(
+                "RecordColumns: `columns` must be NumberColumn or CategoryColumn, each with a "
+                f"name. Received: {columns!r}"
+            )
+        self.columns = columns
+        self.shape = (sum(column.shape[0] for column in columns),)
+        self.blank = np.full(self.shape, np.nan, "float32")
+
+    def named(self, modality):
+        return [column.name for column in self.columns]
+
+    def read(self, row, modality, folder):
+        values = [column.read(row, column.name, folder) for column in self.columns]
+        if all(value is None for value in values):
+            return None
+        return np.concatenate(
+            [
+                np.full(column.shape, np.nan) if value is None else value
+                for column, value in zip(self.columns, values, strict=True)
+            ],
+            dtype="float32",
+        )
