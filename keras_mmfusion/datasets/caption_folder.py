@@ -4,7 +4,11 @@ import os
 import pathlib
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
-from keras_mmfusion.datasets.coco_captions import read_coco_captions
+from keras_mmfusion.datasets.coco_annotations import (
+    KARPATHY_SPLITS,
+    karpathy_file,
+    read_coco_captions,
+)
 from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
 
 
@@ -13,8 +17,8 @@ def read_caption_folder(data_dir, split):
 
     Args:
         data_dir: string or path. A folder as `read_flickr8k` or `read_coco_captions` takes it.
-        split: string. A split's name, such as `"dev"` or `"val2017"`; or the path of a file that
-            lists file names of photos, one a line.
+        split: string. A split's name, such as `"dev"`, `"val2017"` or `"train+restval"`; or the
+            path of a file that lists file names of photos, one a line.
 
     Returns:
         `CaptionPairs`, in the order of the split's own list.
@@ -25,22 +29,28 @@ def read_caption_folder(data_dir, split):
     folder = pathlib.Path(data_dir).expanduser()
     if any(folder.glob("Flickr8k.token.txt")) or any(folder.glob("*/Flickr8k.token.txt")):
         return read_flickr8k(str(folder), os.fspath(split))
-    files = sorted(folder.glob("annotations/captions_*.json"))
-    if not files:
+    official = [
+        file.stem.removeprefix("captions_")
+        for file in sorted(folder.glob("annotations/captions_*.json"))
+    ]
+    karpathy = list(KARPATHY_SPLITS) if karpathy_file(folder) else []
+    splits = official + karpathy
+    if not splits:
         raise ValueError(
             "`data_dir` must have the layout of Flickr8k (Flickr8k.token.txt and list files) or "
-            "of MS COCO captions (annotations/captions_<split>.json). Received: "
-            f"data_dir={os.fspath(data_dir)!r}"
+            "of MS COCO captions (annotations/captions_<split>.json, or Karpathy's "
+            f"dataset_coco.json). Received: data_dir={os.fspath(data_dir)!r}"
         )
-    splits = [file.stem.removeprefix("captions_") for file in files]
-    if split in splits:
+    if set(str(split).split("+")) <= set(splits):
         return read_coco_captions(str(folder), split)
     if not os.path.isfile(split):
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, splits))} or the path of a list file. "
             f"Received: split={split!r}"
         )
-    return _listed(pathlib.Path(split), [read_coco_captions(str(folder), name) for name in splits])
+    # Karpathy's splits have the same photos.
+    everything = [read_coco_captions(str(folder), name) for name in official or karpathy]
+    return _listed(pathlib.Path(split), everything)
 
 
 def _listed(list_file, pairs):

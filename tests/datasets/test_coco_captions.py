@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from keras_mmfusion.datasets import read_coco_captions
+from keras_mmfusion.datasets import coco_captions, read_coco_captions
+from keras_mmfusion.datasets.caption_folder import read_caption_folder
 
 
 def write(tmp_path, pairs, folder):
@@ -36,3 +37,79 @@ def test_missing_files(tmp_path, pairs):
     write(tmp_path, pairs, "val2017")
     with pytest.raises(ValueError, match=r"annotations/captions_train2017.json.*cocodataset"):
         read_coco_captions(tmp_path, "train2017")
+
+
+def test_faults_of_the_file(tmp_path, pairs):
+    write(tmp_path, pairs, "val2017")
+    path = tmp_path / "annotations" / "captions_val2017.json"
+    content = json.loads(path.read_text())
+    content["images"].append(dict(content["images"][0]))
+    content["annotations"] += [
+        {"id": 4, "image_id": 7, "caption": "A caf\xe9\nat night"},
+        {"id": 5, "image_id": 99, "caption": "Nothing."},
+    ]
+    path.write_text(json.dumps(content, ensure_ascii=False), encoding="latin1")
+    with pytest.warns(UserWarning, match="Left out 1 captions of images .*: 99"):
+        found = read_coco_captions(tmp_path, "val2017")
+    assert found.captions == [["A cat.", "A café at night"], ["A dog.", "One dog."]]
+    path.write_text(path.read_text(encoding="latin1")[:-20], encoding="latin1")
+    with pytest.raises(ValueError, match="not JSON, or not all of it"):
+        read_coco_captions(tmp_path, "val2017")
+
+
+def write_karpathy(tmp_path, pairs):
+    """`dataset_coco.json` has sentences both as tokens and as they were written."""
+    places = {"test": 0, "train": 1, "restval": 2, "val": 3}
+    images = []
+    for split, place in places.items():
+        folder = "train2014" if split == "train" else "val2014"
+        (tmp_path / folder).mkdir(exist_ok=True)
+        name = f"COCO_{folder}_{place:012}.jpg"
+        shutil.copy(pairs.images[place], tmp_path / folder / name)
+        sentences = [
+            {"tokens": ["a", split], "raw": f"A {split}. ", "imgid": place, "sentid": 9},
+            {"tokens": ["one", split], "raw": f"One {split}", "imgid": place, "sentid": 8},
+        ]
+        images.append(
+            {
+                "filepath": folder,
+                "sentids": [9, 8],
+                "filename": name,
+                "imgid": place,
+                "split": split,
+                "sentences": sentences,
+                "cocoid": place,
+            }
+        )
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images, "dataset": "coco"}))
+
+
+def test_karpathys_splits(tmp_path, pairs):
+    write_karpathy(tmp_path, pairs)
+    test = read_coco_captions(tmp_path, "test")
+    assert test.captions == [["A test.", "One test"]]
+    assert test.images == [str(tmp_path / "val2014" / "COCO_val2014_000000000000.jpg")]
+    both = read_coco_captions(tmp_path, "train+restval")
+    assert [os.path.basename(image)[5:10] for image in both.images] == ["train", "val20"]
+    assert read_caption_folder(tmp_path, "train+restval") == both
+    (tmp_path / "list.txt").write_text("COCO_val2014_000000000003.jpg")
+    assert read_caption_folder(tmp_path, str(tmp_path / "list.txt")).captions[0][0] == "A val."
+    with pytest.raises(ValueError, match="one of 'train', 'restval', 'val', 'test' or"):
+        read_caption_folder(tmp_path, "dev")
+
+
+def test_missing_files_of_karpathys_splits(tmp_path, pairs):
+    with pytest.raises(ValueError, match=r"dataset_coco.json .*caption_datasets.zip"):
+        read_coco_captions(tmp_path, "restval")
+    write_karpathy(tmp_path, pairs)
+    shutil.rmtree(tmp_path / "val2014")
+    with pytest.raises(ValueError, match="the photos in val2014/"):
+        read_coco_captions(tmp_path, "test")
+
+
+def test_dataset(tmp_path, pairs):
+    pytest.importorskip("tensorflow")
+    write_karpathy(tmp_path, pairs)
+    (batch,) = coco_captions(tmp_path, "val", image_size=(8, 8), captions_per_image=3)
+    assert batch["images"].shape == (1, 8, 8, 3)
+    assert batch["captions"].numpy().tolist() == [[b"A val.", b"One val", b""]]
