@@ -24,7 +24,7 @@ def read_cmu_mosei(
         text: string. The file of the words' vectors.
         audio: string. The file of the sound's features.
         video: string. The file of the faces' features.
-        labels: string. The file of the segments and their labels.
+        labels: string. The file of the segments, their sentiment and their emotions.
         words: string. The file of the words themselves; texts are `""` if it is not there.
         video_ids: collection of strings. Which videos to read, such as a fold of
             `read_standard_folds`; all that have labels by default.

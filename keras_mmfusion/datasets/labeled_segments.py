@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_mmfusion.datasets.align_frames import align_to_words, finite_tokens, overlaps
 from keras_mmfusion.datasets.computational_sequence import ComputationalSequence, read_words
-from keras_mmfusion.datasets.sentiment_sequences import SentimentSequences
+from keras_mmfusion.datasets.sentiment_sequences import EMOTIONS, SentimentSequences
 
 
 def read_computational_sequences(files, labels, words=None, video_ids=None, align_to="text"):
@@ -23,7 +23,8 @@ def read_computational_sequences(files, labels, words=None, video_ids=None, alig
 
     Args:
         files: dict, modality -> string or path.
-        labels: string or path. The first feature of a row is its sentiment, from -3 to 3.
+        labels: string or path. The first feature of a row is its sentiment, from -3 to 3; six
+            more, if there are, its emotions, from 0 to 3.
         words: string or path of the words themselves, or `None`. Texts are those without pauses.
         video_ids: collection of strings. Which videos to read; all of `labels` by default.
         align_to: string, the modality whose tokens the others are aligned to; or `None`: each
@@ -35,7 +36,8 @@ def read_computational_sequences(files, labels, words=None, video_ids=None, alig
 
     Raises:
         ValueError: if a file or an entry of it is not as it must be, or a label is no number in
-            [-3, 3]; the message names both. If a video of `video_ids` is in no file.
+            [-3, 3] or an emotion none in [0, 3]; the message names both. If a video of
+            `video_ids` is in no file.
     """
     if align_to is not None and align_to not in files:
         raise ValueError(
@@ -76,7 +78,15 @@ def read_computational_sequences(files, labels, words=None, video_ids=None, alig
         segment_ids=np.array([segment["id"] for segment in segments]),
         video_ids=np.array([segment["video"] for segment in segments]),
         texts=np.array([segment["text"] for segment in segments]),
+        emotions=_emotions(segments),
     )
+
+
+def _emotions(segments):
+    """The emotions of all segments; `None` if some have none."""
+    emotions = [segment["emotions"] for segment in segments]
+    known = all(len(values) == len(EMOTIONS) for values in emotions)
+    return np.array(emotions, "float32") if known else None
 
 
 def _read_video(video, sequences, labels, words, align_to):
@@ -87,7 +97,7 @@ def _read_video(video, sequences, labels, words, align_to):
         if video in sequence
     }
     spoken = read_words(words, video) if words is not None and video in words else None
-    for segment_id, times, label in _read_labels(labels, video):
+    for segment_id, times, label, emotions in _read_labels(labels, video):
         inside = {name: _within(times, row) for name, row in rows.items()}
         tokens = {}
         for name in sequences:
@@ -113,6 +123,7 @@ def _read_video(video, sequences, labels, words, align_to):
             "id": segment_id,
             "video": video,
             "label": label,
+            "emotions": emotions,
             "tokens": tokens,
             "text": text,
         }
@@ -134,7 +145,7 @@ def _read_numbers(sequence, video):
 
 
 def _read_labels(labels, video):
-    """The name, times and sentiment of each segment of a video."""
+    """The name, times, sentiment and emotions of each segment of a video."""
     for number, intervals, features in labels.read_segments(video):
         for row, (times, values) in enumerate(zip(intervals, features, strict=True)):
             segment_id = f"{video}[{row if number < 0 else number}]"
@@ -143,4 +154,10 @@ def _read_labels(labels, video):
                     f"Segment {segment_id!r} of {labels.path!r} must have a sentiment from -3 to "
                     f"3. Received: {values[0]!r}"
                 )
-            yield segment_id, times, float(values[0])
+            emotions = values[1:]
+            if len(emotions) == len(EMOTIONS) and not ((emotions >= 0) & (emotions <= 3)).all():
+                raise ValueError(
+                    f"Segment {segment_id!r} of {labels.path!r} must have emotions from 0 to 3. "
+                    f"Received: {emotions.tolist()}"
+                )
+            yield segment_id, times, float(values[0]), emotions

@@ -2,6 +2,8 @@ import dataclasses
 
 import numpy as np
 
+EMOTIONS = ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
+
 
 @dataclasses.dataclass(frozen=True)
 class SentimentSequences:
@@ -16,6 +18,8 @@ class SentimentSequences:
         segment_ids: string array `(segments,)`.
         video_ids: string array `(segments,)`.
         texts: string array `(segments,)`: what was said, `""` where it is not known.
+        emotions: float32 array `(segments, 6)`: how much happiness, sadness, anger, surprise,
+            disgust and fear there is, from 0 to 3, as CMU-MOSEI has them; `None` if not known.
 
     Raises:
         ValueError: if lengths do not fit.
@@ -47,6 +51,7 @@ class SentimentSequences:
     segment_ids: np.ndarray
     video_ids: np.ndarray
     texts: np.ndarray
+    emotions: np.ndarray = None
 
     def __post_init__(self):
         for name, values in self.tokens.items():
@@ -74,6 +79,13 @@ class SentimentSequences:
     def two_classes(self):
         """Int array, 1 where the label is not negative: Has0; of `without_neutral()`, Non0."""
         return (self.labels >= 0).astype("int64")
+
+    @property
+    def present_emotions(self):
+        """Int array `(segments, 6)`, 1 for each of `EMOTIONS` that is there at all."""
+        if self.emotions is None:
+            raise ValueError("The emotions of these segments are not known.")
+        return (self.emotions > 0).astype("int64")
 
     @property
     def complete(self):
@@ -117,4 +129,5 @@ class SentimentSequences:
             segment_ids=self.segment_ids[kept],
             video_ids=self.video_ids[kept],
             texts=self.texts[kept],
+            emotions=None if self.emotions is None else self.emotions[kept],
         )

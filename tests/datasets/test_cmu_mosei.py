@@ -43,6 +43,9 @@ def test_segments_and_their_labels(folder):
     assert data.seven_classes.tolist() == [1, 6, 3]
     assert data.two_classes.tolist() == [0, 1, 1]
     assert data.without_neutral().two_classes.tolist() == [0, 1]
+    assert data.emotions.tolist() == [[0, 0, 1, 0, 0, 0], [2, 0, 0, 0, 0, 0], [0] * 6]
+    assert data.present_emotions.sum(axis=1).tolist() == [1, 1, 0]
+    assert data.take(data.labels > 0).emotions.tolist() == [[2, 0, 0, 0, 0, 0]]
     # Words at a segment's edge belong to it; pauses are no words.
     assert data.texts.tolist() == ["so naïve größer", "bad really good", "so naïve größer"]
     assert data.complete.tolist() == [True, True, False]
@@ -122,6 +125,8 @@ def test_cmu_mosi_has_other_names(tmp_path):
     data = read_cmu_mosi_sequences(tmp_path)
     np.testing.assert_allclose(data.labels, [-1.5, 8 / 3, 0], rtol=1e-6)
     assert data.texts[0] == "so naïve größer"
+    with pytest.raises(ValueError, match="emotions of these segments are not known"):
+        _ = data.present_emotions
 
 
 @pytest.mark.parametrize("read", [read_cmu_mosei, read_cmu_mosi_sequences])
@@ -140,6 +145,12 @@ def test_a_folder_without_the_files(tmp_path, read):
             "b",
             np.full((2, 7), 3.1),
             r"Segment 'b\[0\]' .* from -3 to 3. Received: .*3\.1",
+        ),
+        (
+            "labels",
+            "b",
+            np.array([[1.0, 0, 0, 4, 0, 0, 0]] * 2),
+            r"Segment 'b\[0\]' of .*Labels.* must have emotions from 0 to 3",
         ),
         (
             "text",
