@@ -1,18 +1,21 @@
 """A stand-in for TensorFlow Serving: the official gRPC stubs and the published REST surface.
 
-It loads a model folder with TensorFlow alone and answers as the server's documents say. It is no
-measure of the server's speed, and of its settings it knows none.
+It loads a model folder with TensorFlow alone and answers as the server's documents say. Of the
+server's settings it knows batching; how fast the server itself is, it does not tell.
 """
 
 import base64
 import concurrent.futures
 import contextlib
 import json
+import queue
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import grpc
+import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
@@ -23,11 +26,67 @@ class Refused(Exception):
         self.code = code
 
 
+class Batcher:
+    """Requests of a function that arrive together share a pass, as `batching.config` says it."""
+
+    def __init__(self, most_rows=32, wait=0.005, threads=2):
+        self.most_rows, self.wait = most_rows, wait
+        self.requests = queue.SimpleQueue()
+        for _ in range(threads):
+            threading.Thread(target=self.work, daemon=True).start()
+
+    def __call__(self, function, inputs):
+        result = concurrent.futures.Future()
+        self.requests.put((function, inputs, result))
+        return result.result()
+
+    def work(self):
+        held = None  # What was taken from the queue and did not fit.
+        while True:
+            batch = [held or self.requests.get()]
+            held = None
+            function = batch[0][0]
+            rows = count_rows(batch[0][1])
+            deadline = time.monotonic() + self.wait
+            while rows < self.most_rows:
+                try:
+                    request = self.requests.get(timeout=max(deadline - time.monotonic(), 0))
+                except queue.Empty:
+                    break
+                rows += count_rows(request[1])
+                if request[0] is not function or rows > self.most_rows:
+                    held = request
+                    break
+                batch.append(request)
+            self.answer(function, batch)
+
+    def answer(self, function, batch):
+        try:
+            names = batch[0][1]
+            together = {n: np.concatenate([each[1][n] for each in batch]) for n in names}
+            outputs = function(**{name: tf.constant(value) for name, value in together.items()})
+            outputs = {name: value.numpy() for name, value in outputs.items()}
+        except Exception as error:
+            for _, _, result in batch:
+                result.set_exception(error)
+            return
+        start = 0
+        for _, inputs, result in batch:
+            end = start + count_rows(inputs)
+            result.set_result({name: value[start:end] for name, value in outputs.items()})
+            start = end
+
+
+def count_rows(inputs):
+    return len(next(iter(inputs.values())))
+
+
 class Model:
     """The versions of one model folder; `labels` gives some of them names."""
 
-    def __init__(self, name, folder, labels=None):
+    def __init__(self, name, folder, labels=None, batcher=None):
         self.name = name
+        self.batcher = batcher
         self.versions = {
             int(path.name): tf.saved_model.load(path)
             for path in Path(folder).iterdir()
@@ -62,6 +121,9 @@ class Model:
             )
         try:
             inputs = {name: tf.constant(value, specs[name].dtype) for name, value in inputs.items()}
+            if self.batcher is not None:
+                inputs = {name: value.numpy() for name, value in inputs.items()}
+                return self.batcher(function, inputs)
             return {name: value.numpy() for name, value in function(**inputs).items()}
         except (TypeError, ValueError, tf.errors.OpError) as error:
             raise Refused("INVALID_ARGUMENT", str(error)) from error
@@ -168,9 +230,9 @@ def encoded(name, value):
 
 
 @contextlib.contextmanager
-def serving(model):
+def serving(model, threads=4):
     """Serves a `Model` on free ports of this machine; yields the addresses of gRPC and REST."""
-    grpc_server = grpc.server(concurrent.futures.ThreadPoolExecutor(4))
+    grpc_server = grpc.server(concurrent.futures.ThreadPoolExecutor(threads))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(model), grpc_server)
     port = grpc_server.add_insecure_port("127.0.0.1:0")
     grpc_server.start()

@@ -1,5 +1,8 @@
 """The clients against a server of the official stubs and the published REST surface."""
 
+import concurrent.futures
+import time
+
 import numpy as np
 import pytest
 
@@ -9,7 +12,7 @@ from keras_mmfusion.serving import GrpcClient, RestClient, ServingError
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_serving", reason="needs the extra `serving`")
 
-from conformance_server import Model, serving  # noqa: E402
+from conformance_server import Batcher, Model, serving  # noqa: E402
 
 
 def endpoints(factor):
@@ -121,6 +124,26 @@ def test_deadline(connect, model):
     with pytest.raises(ServingError) as raised:
         client.predict({"x": [1.0]}, "multiply")
     assert raised.value.code == "DEADLINE_EXCEEDED"
+
+
+def test_requests_that_arrive_together_share_a_pass(model):
+    batcher = Batcher(most_rows=4, wait=2.0, threads=1)
+    asked = []
+
+    def double(x):
+        asked.append(x.shape[0])
+        return {"y": 2 * x}
+
+    # The first waits for others until there are four rows; three more find no place in it.
+    counts = [1, 2, 1, 3]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        futures = []
+        for row, count in enumerate(counts):
+            futures.append(pool.submit(batcher, double, {"x": np.full(count, row, "float32")}))
+            time.sleep(0.05)
+        found = [future.result(timeout=30)["y"].tolist() for future in futures]
+    assert found == [[0], [2, 2], [4], [6, 6, 6]]
+    assert asked == [4, 3]
 
 
 def test_no_server(connect):

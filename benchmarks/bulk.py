@@ -1,0 +1,102 @@
+"""How many photos a second one worker of `mmfusion caption-dataset` captions, and what a billion
+of them come to.
+
+    python benchmarks/bulk.py --price 0.40
+
+`--price`, dollars that a worker's machine costs an hour, is an assumption of yours, as are the
+days that the work may take. Two runs over JPEGs of 500 by 375 pixels, of which the second has
+`--images` more, in processes of their own: the rate is that of the images more, so that imports,
+loading the model and planning its graph, which a worker does once, are not in it. They are the
+`start_seconds`. Writes `benchmarks/results/bulk.json`.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from synthetic_photos import write_photos
+from write_results import write_results
+
+from keras_mmfusion.cli.run_protocol import machine
+
+FEW = 32
+BILLION = 10**9
+
+
+def run(folder, photos, model):
+    """Seconds of the command for as many of the photos, and what it says."""
+    listed = folder / f"photos-{photos}"
+    listed.mkdir(parents=True)
+    write_photos(listed, photos)
+    command = [sys.executable, "-m", "keras_mmfusion.cli.main", "caption-dataset"]
+    command += ["--input", f"{listed}/*.jpg", "--out", str(folder / f"out-{photos}")]
+    command += ["--model", str(model), "--images-per-shard", "100"]
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    seconds = time.perf_counter() - start
+    written = json.loads(done.stdout.splitlines()[-1])
+    assert written["captions"] == photos, written
+    return seconds
+
+
+def arithmetic(images_per_second, price, days):
+    """What a billion images take, as a dict."""
+    hours = BILLION / images_per_second / 3600
+    return {
+        "worker_hours": hours,
+        "days": days,
+        "workers": hours / (days * 24),
+        "dollars_per_worker_hour": price,
+        "dollars": hours * price,
+        "dollars_per_million": hours * price / 1000,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    results = pathlib.Path(__file__).parent / "results" / "bulk.json"
+    parser.add_argument("--json", type=pathlib.Path, default=results)
+    parser.add_argument("--preset", default="captioner_flickr8k_lite0")
+    parser.add_argument("--beams", type=int, nargs="*", default=[1, 4])
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--price", type=float, required=True, help="dollars a worker's hour")
+    parser.add_argument("--days", type=float, default=7, help="that a billion images may take")
+    options = parser.parse_args()
+    report = {"machine": machine(), "images": options.images, "size": [500, 375], "runs": []}
+    with tempfile.TemporaryDirectory() as name:
+        for beams in options.beams:
+            folder = pathlib.Path(name, str(beams))
+            command = [sys.executable, "-m", "keras_mmfusion.cli.main", "export", "captioner"]
+            command += [
+                "--preset",
+                options.preset,
+                "--beams",
+                str(beams),
+                "--out",
+                folder / "model",
+            ]
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+            few = run(folder, FEW, folder / "model" / "1")
+            many = run(folder, FEW + options.images, folder / "model" / "1")
+            rate = options.images / (many - few)
+            report["runs"].append(
+                {
+                    "preset": options.preset,
+                    "beams": beams,
+                    "images_per_second_of_a_worker": rate,
+                    "cores_of_a_worker": os.cpu_count(),
+                    "start_seconds": few - FEW / rate,
+                    "billion": arithmetic(rate, options.price, options.days),
+                }
+            )
+            print(report["runs"][-1])
+            write_results(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""A captioner exported in each dtype: size on disk, seconds a photo, scores on Flickr8k.
+
+    python benchmarks/exported_dtypes.py --data DATA --limit 200
+
+Takes the dev split's first `--limit` photos, all of them without it. Every SavedModel is asked
+for 32 files at a time, and one by one for the first 32; the first call, which plans the graph, is
+timed apart. What is in `benchmarks/results/exported_dtypes.json` already is not repeated.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import tempfile
+import time
+
+import numpy as np
+import tensorflow as tf
+from write_results import write_results
+
+from keras_mmfusion.cli.export import Dtype, export_preset
+from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion.metrics.caption_scores import coco_caption_scores
+
+BATCH = 32
+
+
+def ask(signature, files):
+    found = signature(image_bytes=tf.constant(np.array(files, dtype=object)))
+    return [caption.decode() for caption in found["captions"].numpy()]
+
+
+def seconds(function, *arguments):
+    start = time.perf_counter()
+    result = function(*arguments)
+    return time.perf_counter() - start, result
+
+
+def measure(version, pairs):
+    """What one exported model comes to, as a dict."""
+    sizes = [path.stat().st_size for path in version.rglob("*") if path.is_file()]
+    loading, loaded = seconds(tf.saved_model.load, version)
+    signature = loaded.signatures["serving_default"]
+    files = [pathlib.Path(path).read_bytes() for path in pairs.images]
+    first, _ = seconds(ask, signature, files[:BATCH])
+    ask(signature, files[:1])
+    single = [seconds(ask, signature, [file])[0] for file in files[:BATCH]]
+    captions, batches = [], []
+    for start in range(0, len(files), BATCH):
+        batch = files[start : start + BATCH]
+        time_taken, found = seconds(ask, signature, batch)
+        captions += found
+        batches.append(time_taken / len(batch))
+    references = [[text for text in texts if text.strip()] for texts in pairs.captions]
+    scores = coco_caption_scores(
+        dict(enumerate(references)), dict(enumerate(captions)), ("bleu", "cider")
+    )
+    return {
+        "megabytes": round(sum(sizes) / 2**20, 1),
+        "load_seconds": round(loading, 2),
+        "first_call_seconds": round(first, 2),
+        "seconds_per_photo_in_batches_of_32": statistics.median(batches),
+        "seconds_per_photo_alone": statistics.median(single),
+        "bleu_4": scores["bleu_4"],
+        "cider": scores["cider"],
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    results = pathlib.Path(__file__).parent / "results" / "exported_dtypes.json"
+    parser.add_argument("--json", type=pathlib.Path, default=results)
+    parser.add_argument("--data", required=True, help="folder of Flickr8k")
+    parser.add_argument("--limit", type=int, help="only the first photos of dev")
+    parser.add_argument("--preset", default="captioner_flickr8k_lite0")
+    parser.add_argument("--beams", type=int, default=4)
+    parser.add_argument("--dtypes", nargs="*", type=Dtype, default=list(Dtype))
+    options = parser.parse_args()
+    pairs = read_flickr8k(options.data, "dev")
+    pairs = pairs if options.limit is None else pairs.take(options.limit)
+    protocol = {
+        "preset": options.preset,
+        "beams": options.beams,
+        "data": "flickr8k",
+        "split": "dev",
+        "images": len(pairs),
+        "seeds": [],  # A search draws nothing.
+        "machine": machine(),
+        "versions": versions(),
+    }
+    report = {"protocol": protocol, "dtypes": {}}
+    if options.json.exists():
+        found = json.loads(options.json.read_text("utf-8"))
+        report = found if found["protocol"] == protocol else report
+    for dtype in options.dtypes:
+        if dtype.value in report["dtypes"]:
+            continue
+        with tempfile.TemporaryDirectory() as folder:
+            version = export_preset(options.preset, folder, options.beams, dtype=dtype)
+            report["dtypes"][dtype.value] = measure(version, pairs)
+        print(dtype.value, report["dtypes"][dtype.value])
+        write_results(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

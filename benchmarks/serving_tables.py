@@ -1,0 +1,150 @@
+"""Fills the tables of docs/ on serving from the results of the benchmarks.
+
+    python benchmarks/serving_tables.py           # write
+    python benchmarks/serving_tables.py --check   # exit status 1 if a table is not what it would be
+
+A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`: `billion` is what
+`benchmarks/bulk.py` wrote, `exported_dtypes` and `load` what the benchmarks of those names did
+(`load`: `serving.py`).
+"""
+
+import argparse
+import json
+import pathlib
+import re
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PAGES = ("serving.md", "bulk.md")
+
+
+def billion_table(report):
+    """What a billion images come to, line by line, for each search."""
+    runs = report["runs"]
+    per_second = [run["images_per_second_of_a_worker"] for run in runs]
+    billions = [run["billion"] for run in runs]
+    price, days = billions[0]["dollars_per_worker_hour"], billions[0]["days"]
+    rows = {
+        "images a second of a worker, measured": [f"{rate:.1f}" for rate in per_second],
+        "worker hours = 10⁹ / rate / 3600": [f"{each['worker_hours']:,.0f}" for each in billions],
+        f"workers for {days:g} days = worker hours / ({days:g} × 24)": [
+            f"{each['workers']:,.0f}" for each in billions
+        ],
+        f"dollars, if a worker's hour costs ${price:.2f}": [
+            f"{each['dollars']:,.0f}" for each in billions
+        ],
+        "dollars a million": [f"{each['dollars_per_million']:.2f}" for each in billions],
+        "seconds until a worker's first caption, measured": [
+            f"{run['start_seconds']:.0f}" for run in runs
+        ],
+    }
+    heads = ["", *(f"{run['beams']} beams" if run["beams"] > 1 else "greedy" for run in runs)]
+    machine, (width, height) = report["machine"], report["size"]
+    facts = (
+        f"`{runs[0]['preset']}`, {report['images']:,} JPEGs of {width} by {height} pixels, a "
+        f"worker of {runs[0]['cores_of_a_worker']} CPU cores ({machine['cpu']}). The price is an "
+        "assumption."
+    )
+    return _table(heads, [[name, *cells] for name, cells in rows.items()], facts)
+
+
+def exported_dtypes_table(report):
+    """Size, speed and score of a captioner exported in each dtype."""
+    heads = ["Dtype", "MB", "Milliseconds a photo, of 32", "Alone", "BLEU-4", "CIDEr-D"]
+    rows = [
+        [
+            dtype,
+            f"{run['megabytes']:.1f}",
+            f"{1000 * run['seconds_per_photo_in_batches_of_32']:.0f}",
+            f"{1000 * run['seconds_per_photo_alone']:.0f}",
+            f"{run['bleu_4']:.3f}",
+            f"{run['cider']:.3f}",
+        ]
+        for dtype, run in report["dtypes"].items()
+    ]
+    protocol = report["protocol"]
+    facts = (
+        f"`{protocol['preset']}`, {protocol['beams']} beams, the first {protocol['images']:,} "
+        f"images of Flickr8k's {protocol['split']} split, {_machine(protocol)}."
+    )
+    return _table(heads, rows, facts)
+
+
+def load_table(report):
+    """An exported captioner under load, and beside `generate`."""
+    heads = ["Clients", "Captions a second", "Median, ms", "90 %", "99 %"]
+    under, beside = report["under_load"], report["beside_generate"]
+    rows = [
+        [
+            str(each["clients"]),
+            f"{each['captions_per_second']:.1f}",
+            *(f"{each[f'p{percent}_milliseconds']:.0f}" for percent in (50, 90, 99)),
+        ]
+        for each in under["clients"]
+    ]
+    memory, rates = under["memory"], beside["captions_per_second"]
+    facts = (
+        f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, {_machine(report)}, "
+        f"clients and server on one machine. Loaded in {under['load_seconds']:.1f} s, first answer "
+        f"after {under['first_answer_seconds']:.1f} s more. The server took at most "
+        f"{memory['peak_megabytes']:,.0f} MB, and in {memory['minutes']:g} minutes with "
+        f"{memory['clients']} clients grew by {memory['growth']:.1%}. In one process, in turn: "
+        f"the SavedModel {rates['exported']:.1f} captions a second, `generate` "
+        f"{rates['generate']:.1f}, a ratio of {beside['exported_over_generate']:.2f}."
+    )
+    return _table(heads, rows, facts)
+
+
+TABLES = {
+    "billion": (billion_table, "bulk.json", "bulk.py"),
+    "exported_dtypes": (exported_dtypes_table, "exported_dtypes.json", "exported_dtypes.py"),
+    "load": (load_table, "serving.json", "serving.py"),
+}
+BLOCK = re.compile(rf"(<!-- ({'|'.join(TABLES)}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
+
+
+def _machine(protocol):
+    machine = protocol["machine"]
+    return f"{machine['cores']} CPU cores ({machine['cpu']})"
+
+
+def _table(heads, rows, facts):
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts, ""])
+
+
+def filled(text, results=RESULTS):
+    """A page's text, with what belongs there in every table's place."""
+
+    def fill(match):
+        table, file, command = TABLES[match[2]]
+        path = results / file
+        if path.exists():
+            content = table(json.loads(path.read_text(encoding="utf-8")))
+        else:
+            content = f"Not measured yet: `python benchmarks/{command}` does.\n"
+        return match[1] + content + match[3]
+
+    return BLOCK.sub(fill, text)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
+    parser.add_argument("--check", action="store_true", help="change nothing, compare")
+    check = parser.parse_args().check
+    stale = []
+    for name in PAGES:
+        path = ROOT / "docs" / name
+        old = path.read_text(encoding="utf-8")
+        new = filled(old)
+        if new != old:
+            stale.append(name)
+            print(name)
+            if not check:
+                path.write_text(new, encoding="utf-8")
+    sys.exit(bool(check and stale))
+
+
+if __name__ == "__main__":
+    main()
