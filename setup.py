@@ -7,12 +7,15 @@ HERE = Path(__file__).resolve().parent
 INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
     "beam": ["apache-beam>=2.77"],
+    "edge": ["ai-edge-litert>=2.3", "onnxruntime>=1.32", "tf2onnx>=1.17"],
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "gnn": ["tensorflow-gnn>=1.0.3", "tf-keras>=2.21"],
     "hub": ["huggingface-hub>=2.4"],
     "serving": ["tensorflow-serving-api>=2.21"],
     "tensorboard": ["tensorboardX>=2.6.5"],
+    # etils, of tensorflow-datasets, imports importlib_resources without asking for it.
+    "tfds": ["importlib-resources>=7.1", "tensorflow-datasets>=4.9.10"],
     "torch": ["torch>=2.13"],
     "jax": ["jax>=0.10.2"],
     "docs": ["mkdocs>=1.6.1,<2", "mkdocs-material>=9.8.1", "mkdocstrings[python]>=1.0.8"],
@@ -29,11 +32,14 @@ EXTRAS = {
     ],
     "test": [
         "apache-beam>=2.77",
+        "dill>=0.4.1",  # Of TFDS's testing module.
+        "importlib-resources>=7.1",
         "matplotlib>=3.11.2",
         "nltk>=3.10.4",
         "pytest>=9.2",
         "pytest-xdist>=3.8",
         "ruff>=0.17.6",
+        "tensorflow-datasets>=4.9.10",
         "tensorflow-serving-api>=2.21",
         "tensorboardX>=2.6.5",
     ],

@@ -1,4 +1,4 @@
-"""`mmfusion export`: presets as SavedModels, for TensorFlow Serving."""
+"""`mmfusion export`: presets as SavedModels, for TensorFlow Serving, or for devices."""
 
 import enum
 import pathlib
@@ -8,7 +8,7 @@ import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
 
-app = typer.Typer(no_args_is_help=True, help="Write presets as SavedModels.")
+app = typer.Typer(no_args_is_help=True, help="Write presets to be served.")
 
 
 class Dtype(enum.StrEnum):
@@ -20,9 +20,16 @@ class Dtype(enum.StrEnum):
     INT8 = "int8"
 
 
+class EdgeFormat(enum.StrEnum):
+    """What a device runs."""
+
+    LITERT = "litert"
+    ONNX = "onnx"
+
+
 @app.callback()
 def export():
-    """Write presets as SavedModels, for TensorFlow Serving."""
+    """Write presets as SavedModels, for TensorFlow Serving, or for devices."""
 
 
 @app.command()
@@ -47,6 +54,30 @@ def captioner(
     Prints the folder of the version: the first is `1`, and none is ever overwritten.
     """
     typer.echo(export_preset(preset, out, beams, length_penalty, dtype))
+
+
+@app.command()
+def edge(
+    out: Annotated[pathlib.Path, typer.Option(help="Folder to make.")],
+    preset: Annotated[
+        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
+    ] = "captioner_flickr8k_lite0",
+    edge_format: Annotated[
+        EdgeFormat, typer.Option("--format", help="LiteRT's .tflite files, or ONNX.")
+    ] = EdgeFormat.LITERT,
+):
+    """Write a captioner's image encoder and a step of its decoder, for devices.
+
+    Prints the folder.
+    """
+    from keras_mmfusion.zoo.presets import resolve_preset
+
+    resolve_preset(preset)  # A mistyped preset is told before TensorFlow is imported.
+    import_keras()
+    from keras_mmfusion.models import export_edge_captioner
+    from keras_mmfusion.zoo import captioner as load_captioner
+
+    typer.echo(export_edge_captioner(load_captioner(preset), out, edge_format.value))
 
 
 def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):

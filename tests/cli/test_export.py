@@ -30,3 +30,18 @@ def test_an_unknown_preset(tmp_path):
     assert command.exit_code == 2
     assert "Unknown preset 'captioner_flickr8k_lite9'" in command.stderr
     assert not (tmp_path / "served").exists()
+
+
+def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
+    asked = []
+
+    def write(model, folder, edge_format):  # tests/models/captioning/test_edge_export.py does it.
+        asked.append((type(model).__name__, folder, edge_format))
+        return folder
+
+    monkeypatch.setattr("keras_mmfusion.models.captioning.edge_export.export_edge_captioner", write)
+    arguments = ["--preset", captioner_preset, "--out", str(tmp_path / "edge"), "--format", "onnx"]
+    command = CliRunner().invoke(app, ["export", "edge", *arguments])
+    assert command.exit_code == 0, command.output
+    assert command.stdout == f"{tmp_path / 'edge'}\n"
+    assert asked == [("TransformerCaptioner", tmp_path / "edge", "onnx")]
