@@ -63,6 +63,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "region_dataset": "image_regions",
         "sequence_dataset": "sequence_pipeline",
         "split_interactions": "interactions",
+        "tfds_caption_dataset": "tfds_captions",
         "write_graph_tensors": "graph_tensor",
         "write_item_features": "item_features",
     },

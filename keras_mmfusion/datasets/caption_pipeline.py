@@ -56,6 +56,14 @@ def caption_dataset(
         dataset = dataset.cache()
     if shuffle and cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
+    return caption_batches(dataset, batch_size, seed, augment)
+
+
+def caption_batches(dataset, batch_size, seed, augment):
+    """Batches of pairs, each augmented at random if that is asked for; see `caption_dataset`."""
+    import tensorflow as tf
+
+    parallel = tf.data.AUTOTUNE
     if augment:
         seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
         dataset = tf.data.Dataset.zip(dataset, seeds).map(_augment, parallel)
