@@ -1,3 +1,4 @@
+import keras
 from keras import ops
 
 
@@ -6,14 +7,17 @@ def apply_to_rows(layer, x):
 
     TensorFlow multiplies a matrix in one op, a tensor of more dims in a dozen, mostly small ones
     that find out its shape: in decoding, where tokens come one at a time, they took most of it.
+    The other backends do so themselves.
 
     Args:
-        layer: function of rows `(rows, dim)`, such as a `Dense` layer.
+        layer: function of the last dim alone, such as a `Dense` layer.
         x: tensor `(batch, tokens, dim)`.
 
     Returns:
         Tensor `(batch, tokens, new_dim)`.
     """
+    if keras.config.backend() != "tensorflow":
+        return layer(x)
     # With `-1` for the one dim that is not known statically.
     shape = (-1, x.shape[1]) if x.shape[1] is not None else (ops.shape(x)[0], -1)
     rows = layer(ops.reshape(x, (-1, x.shape[-1])))

@@ -162,8 +162,9 @@ class CrossModalAttention(keras.layers.Layer):
             Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
         """
         mask = _all_of(value_mask, key_mask)
-        keys = apply_to_rows(self.key_dense, zero_masked(value if key is None else key, mask))
-        values = apply_to_rows(self.value_dense, zero_masked(value, mask))
+        value = zero_masked(value, mask)
+        keys = apply_to_rows(self.key_dense, value if key is None else zero_masked(key, mask))
+        values = apply_to_rows(self.value_dense, value)
         return self._split_heads(keys), self._split_heads(values)
 
     def attend(

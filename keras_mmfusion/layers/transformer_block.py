@@ -132,7 +132,8 @@ class TransformerBlock(keras.layers.Layer):
         return x + self._branch(apply_to_rows(self._mlp, self.mlp_norm(x)), "mlp_gate", training)
 
     def _branch(self, update, gate, training):
-        update = self.dropout_layer(update, training=training)
+        if self.dropout:
+            update = self.dropout_layer(update, training=training)
         if not self.gated:
             return update
         return ops.cast(ops.tanh(getattr(self, gate)), update.dtype) * update

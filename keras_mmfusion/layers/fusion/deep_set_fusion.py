@@ -59,33 +59,29 @@ class DeepSetFusion(TokenFusionRule):
         self.set_output = self.dense_each("set_output", sets, size)
 
     def combine(self, values, present):
-        elements = [
-            apply_to_rows(output, apply_to_rows(hidden, value))
-            for hidden, output, value in zip(
-                self.element_hidden, self.element_output, values, strict=True
-            )
+        parts = zip(self.element_hidden, self.element_output, values, present, strict=True)
+        sums = [
+            _masked_sum(apply_to_rows(output, apply_to_rows(hidden, value)), here)
+            for hidden, output, value, here in parts
         ]
         if self.per_modality:
-            some = [ops.any(mask, axis=1, keepdims=True) for mask in present]
+            some = [ops.any(here, axis=1, keepdims=True) for here in present]
             mask = ops.concatenate(some, axis=1)
         else:
-            elements, present = [ops.concatenate(each, axis=1) for each in (elements, present)]
-            elements, present = [elements], [present]
+            sums = [sum(sums)]
             mask = ops.ones((ops.shape(values[0])[0], 1), "bool")
+        if self.average:
+            parts = zip(sums, self._counts(present), strict=True)
+            sums = [total / ops.maximum(count, 1.0) for total, count in parts]
         sets = [
-            output(hidden(self._sum(element, here)))
-            for hidden, output, element, here in zip(
-                self.set_hidden, self.set_output, elements, present, strict=True
-            )
+            output(hidden(ops.cast(total, self.compute_dtype)))
+            for hidden, output, total in zip(self.set_hidden, self.set_output, sums, strict=True)
         ]
         return ops.stack(sets, axis=1), mask
 
-    def _sum(self, elements, mask):
-        weights = ops.expand_dims(ops.cast(mask, "float32"), -1)
-        total = ops.sum(weights * ops.cast(elements, "float32"), axis=1)
-        if self.average:
-            total = total / ops.maximum(ops.sum(weights, axis=1), 1.0)
-        return ops.cast(total, self.compute_dtype)
+    def _counts(self, present):
+        counts = [ops.sum(ops.cast(here, "float32"), axis=1, keepdims=True) for here in present]
+        return counts if self.per_modality else [sum(counts)]
 
     def count_tokens(self, counts):
         return len(counts) if self.per_modality else 1
@@ -96,3 +92,9 @@ class DeepSetFusion(TokenFusionRule):
             "per_modality": self.per_modality,
             "average": self.average,
         }
+
+
+def _masked_sum(elements, mask):
+    """Float32 sum of the elements that are there, as a product, which is one pass over them."""
+    mask = ops.expand_dims(ops.cast(mask, "float32"), 1)
+    return ops.squeeze(ops.matmul(mask, ops.cast(elements, "float32")), 1)

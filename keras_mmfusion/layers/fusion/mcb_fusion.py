@@ -3,6 +3,8 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, power_normalized
+from keras_mmfusion.layers.fusion.circular_convolution import circular_convolution
+from keras_mmfusion.layers.fusion.count_sketch import count_sketch
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -53,26 +55,17 @@ class MCBFusion(BilinearFusion):
         rng = np.random.default_rng(self.seed)
         self.sketches = []
         for dim in dims.values():
-            sketch = np.zeros((dim, self.output_dim), "float32")
-            sketch[np.arange(dim), rng.integers(self.output_dim, size=dim)] = rng.choice(
-                [-1.0, 1.0], size=dim
-            )
-            self.sketches.append(sketch)
+            places = rng.integers(self.output_dim, size=dim)
+            self.sketches.append((places, rng.choice([-1.0, 1.0], size=dim).astype("float32")))
 
     def combine(self, values, present):
-        product = None
         one = ops.eye(1, self.output_dim)  # of the circular convolution
-        for sketch, value, here in zip(self.sketches, values, present, strict=True):
-            sketched = ops.matmul(ops.cast(value, "float32"), sketch)
-            spectrum = ops.rfft(ops.where(here > 0, sketched, one))
-            product = spectrum if product is None else _complex_product(product, spectrum)
-        convolved = ops.irfft(product, fft_length=self.output_dim)
+        sketched = []
+        for (places, signs), value, here in zip(self.sketches, values, present, strict=True):
+            sketch = count_sketch(ops.cast(value, "float32"), places, signs, self.output_dim)
+            sketched.append(ops.where(here > 0, sketch, one))
+        convolved = circular_convolution(*sketched)
         return ops.cast(power_normalized(convolved), self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}
-
-
-def _complex_product(one, other):
-    (a, b), (c, d) = one, other
-    return a * c - b * d, a * d + b * c

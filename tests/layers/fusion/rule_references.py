@@ -169,13 +169,22 @@ def block(layer, values, present):
     return dense(layer.output_dense, np.concatenate(pooled, axis=1))
 
 
+def sketch_matrices(layer):
+    """The sketch of each modality as a matrix `(dim, size)`, a row with one sign an entry."""
+    matrices = []
+    for places, signs in layer.sketches:
+        matrices.append(np.zeros((len(places), layer.output_dim)))
+        matrices[-1][np.arange(len(places)), places] = signs
+    return matrices
+
+
 def mcb(layer, values, present):
     """The circular convolution by its sum, not by a Fourier transform."""
     size = layer.output_dim
     one = np.eye(1, size)
     first, second = (
-        np.where(here[:, None] > 0, x @ np.float64(sketch), one)
-        for x, sketch, here in zip(values, layer.sketches, present, strict=True)
+        np.where(here[:, None] > 0, x @ sketch, one)
+        for x, sketch, here in zip(values, sketch_matrices(layer), present, strict=True)
     )
     shifted = [np.roll(second, k, axis=1) * first[:, k : k + 1] for k in range(size)]
     return normalized(sum(shifted))

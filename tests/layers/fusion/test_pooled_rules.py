@@ -4,7 +4,19 @@ import keras
 import numpy as np
 import pytest
 from layer_checks import run_layer_checks, to_numpy
-from rule_references import DIMS, INPUTS, MASK, NAMES, PAIR, RULES, make, masked, only, tensor
+from rule_references import (
+    DIMS,
+    INPUTS,
+    MASK,
+    NAMES,
+    PAIR,
+    RULES,
+    make,
+    masked,
+    only,
+    sketch_matrices,
+    tensor,
+)
 
 from keras_mmfusion.layers.fusion import (
     BlockFusion,
@@ -201,7 +213,7 @@ def test_sketches_keep_inner_products_of_outer_products():
 
     def sketch(layer, inputs):
         layer.build({name: (None, 8) for name in PAIR})
-        first, second = (inputs[n] @ s for n, s in zip(PAIR, layer.sketches, strict=True))
+        first, second = (inputs[n] @ s for n, s in zip(PAIR, sketch_matrices(layer), strict=True))
         return np.fft.irfft(np.fft.rfft(first) * np.fft.rfft(second), 64)
 
     estimates = [(sketch(layer, x) * sketch(layer, y)).sum() for layer in layers]
