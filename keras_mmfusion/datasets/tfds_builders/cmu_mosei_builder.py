@@ -25,7 +25,7 @@ class CmuMosei(FolderBuilder):
     SDK. The folder `manual_dir` is as `read_cmu_mosei` takes it, with `cmu_mosei_std_folds.py`.
 
     Args:
-        data_dir, config, version: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """

@@ -13,7 +13,7 @@ class Flickr8k(FolderBuilder):
     as `read_flickr8k` takes it.
 
     Args:
-        data_dir, config, version: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """

@@ -17,7 +17,7 @@ class VisualGenomeQA(FolderBuilder):
     `manual_dir` is as `read_visual_genome_questions` takes it.
 
     Args:
-        data_dir, config, version: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
