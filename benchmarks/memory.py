@@ -3,26 +3,21 @@
     python benchmarks/memory.py
 
 The default captioner with 4 beams, and as many JPEGs as `--files`, over and over. Writes
-`benchmarks/results/memory.json`. Linux only: reads `/proc/self/statm`.
+`benchmarks/results/memory.json`. Linux only.
 """
 
 import argparse
-import os
 import pathlib
 import sys
 import tempfile
 
+from resident_memory import resident_megabytes
 from synthetic_photos import write_photos
 from write_results import write_results
 
 from keras_mmfusion.zoo import captioner
 
 BATCH_SIZE = 32
-
-
-def resident_megabytes():
-    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def main():

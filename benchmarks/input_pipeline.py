@@ -1,0 +1,176 @@
+"""Times the input pipeline beside a bare loop that decodes the same photos, and tests its promises.
+
+    python benchmarks/input_pipeline.py
+
+Photos of 500 x 375 are drawn; with `KERAS_MMFUSION_TEST_DATA` the photos of its `flickr8k/` are
+read, too. All runs on two CPU cores. Writes to `benchmarks/results/input_pipeline.json`: images
+per second of `caption_dataset`, which reads, decodes, resizes and batches, and of a loop that reads
+and decodes alone; resident memory over an epoch; and whether epochs are the same again, also when
+they are taken up in the middle. Linux only.
+"""
+
+import argparse
+import hashlib
+import os
+import pathlib
+import platform
+import statistics
+import sys
+import tempfile
+
+from peer_process import seconds
+from resident_memory import resident_megabytes
+from synthetic_photos import write_photos
+from write_results import write_results
+
+CORES, BATCH_SIZE, SIZE = 2, 32, (224, 224)
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def decode_in_turn(paths):
+    """One photo after the other."""
+    import tensorflow as tf
+
+    for path in paths:
+        tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+
+
+def decode_in_parallel(paths):
+    """As many photos at a time as there are cores."""
+    import tensorflow as tf
+
+    for _ in tf.data.Dataset.from_tensor_slices(paths).map(
+        lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3), tf.data.AUTOTUNE
+    ):
+        pass
+
+
+def our_batches(paths):
+    """What a captioner is trained on."""
+    for _ in dataset_of(paths):
+        pass
+
+
+def our_sequence(paths):
+    """The same without TensorFlow."""
+    from keras_mmfusion.datasets import CaptionSequence
+
+    for _ in CaptionSequence(pairs_of(paths), BATCH_SIZE, SIZE, workers=CORES):
+        pass
+
+
+def pairs_of(paths):
+    from keras_mmfusion.datasets import CaptionPairs
+
+    return CaptionPairs(list(paths), [["A photo."]] * len(paths))
+
+
+def dataset_of(paths, **options):
+    from keras_mmfusion.datasets import caption_dataset
+
+    return caption_dataset(pairs_of(paths), BATCH_SIZE, SIZE, captions_per_image=1, **options)
+
+
+def time_photos(paths, repeats):
+    """Images per second of each way, medians of runs in turn, and what is the share of ours."""
+    ways = {
+        "bare_loop_in_turn": decode_in_turn,
+        "bare_loop_in_parallel": decode_in_parallel,
+        "caption_dataset": our_batches,
+        "caption_sequence": our_sequence,
+    }
+    rates = {name: [] for name in ways}
+    for turn in range(repeats + 1):
+        for name, way in ways.items():
+            rate = len(paths) / seconds(lambda way=way: way(paths))
+            # The first turn pays for imports, traces and the disk.
+            rates[name] += [rate] if turn else []
+    rates = {name: statistics.median(each) for name, each in rates.items()}
+    return {
+        "images": len(paths),
+        "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
+        "share_of_the_loop_in_parallel": round(
+            rates["caption_dataset"] / rates["bare_loop_in_parallel"], 3
+        ),
+        "share_of_the_loop_in_turn": round(
+            rates["caption_dataset"] / rates["bare_loop_in_turn"], 3
+        ),
+    }
+
+
+def memory_of_an_epoch(paths, images):
+    """Resident megabytes after each tenth of an epoch."""
+    dataset = dataset_of([paths[i % len(paths)] for i in range(images)])
+    tenth, samples = max(1, len(dataset) // 10), []
+    for step, _ in enumerate(dataset, start=1):
+        if step % tenth == 0:
+            samples.append(round(resident_megabytes(), 1))
+    # The first tenth pays for buffers and thread pools.
+    return {
+        "images": images,
+        "resident_megabytes": samples,
+        "growth": round((samples[-1] - samples[0]) / samples[0], 4),
+    }
+
+
+def digests(batches):
+    return [hashlib.sha256(batch["images"].numpy().tobytes()).hexdigest() for batch in batches]
+
+
+def same_epochs(paths):
+    """Whether a seed gives an epoch again, and the rest of one from a checkpoint in its middle."""
+    import tensorflow as tf
+
+    options = {"seed": 1, "augment": True}
+    whole = digests(dataset_of(paths, **options))
+    begun = iter(dataset_of(paths, **options))
+    half = len(whole) // 2
+    first = digests(next(begun) for _ in range(half))
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint = tf.train.Checkpoint(iterator=begun).save(os.path.join(folder, "iterator"))
+        resumed = iter(dataset_of(paths, **options))
+        tf.train.Checkpoint(iterator=resumed).restore(checkpoint)
+        rest = digests(resumed)
+    return {
+        "again_the_same": digests(dataset_of(paths, **options)) == whole,
+        "another_seed_differs": digests(dataset_of(paths, seed=2, augment=True)) != whole,
+        "resumed_rest_the_same": first + rest == whole,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    results = pathlib.Path(__file__).parent / "results" / "input_pipeline.json"
+    parser.add_argument("--json", type=pathlib.Path, default=results)
+    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--memory-images", type=int, default=20_000)
+    options = parser.parse_args()
+    # Before TensorFlow counts the cores.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        photos = {"drawn_500x375": write_photos(folder, options.images)}
+        data = os.environ.get("KERAS_MMFUSION_TEST_DATA")
+        if data:
+            files = sorted(pathlib.Path(data, "flickr8k", "images").glob("*.jpg"))
+            photos["flickr8k"] = [str(path) for path in files[: options.images]]
+        report = {
+            "machine": f"{CORES} CPU cores, {platform.machine()}",
+            "python": platform.python_version(),
+            "tensorflow": tf.__version__,
+            "batch_size": BATCH_SIZE,
+            "image_size": SIZE,
+            "speed": {name: time_photos(paths, options.repeats) for name, paths in photos.items()},
+            "memory": memory_of_an_epoch(photos["drawn_500x375"], options.memory_images),
+            "same_epochs": same_epochs(photos["drawn_500x375"][:200]),
+        }
+    for name, speed in report["speed"].items():
+        share = speed["share_of_the_loop_in_parallel"]
+        print(f"{name}: {share:.2f} of the bare loop's images per second", file=sys.stderr)
+    write_results(options.json, report)
+
+
+if __name__ == "__main__":
+    main()

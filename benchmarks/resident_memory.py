@@ -1,0 +1,9 @@
+"""How much memory this process has, on Linux."""
+
+import os
+import pathlib
+
+
+def resident_megabytes():
+    pages = int(pathlib.Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
