@@ -2,8 +2,9 @@
 
 Needs Java, the pycocoevalcap package and Flickr8k's captions:
 
-    KERAS_MMFUSION_TEST_DATA=data python benchmarks/metrics.py --json results.json
+    KERAS_MMFUSION_TEST_DATA=data python benchmarks/metrics.py
 
+Writes `benchmarks/results/metrics.json`.
 Captions of more images than Flickr8k has are spliced out of its captions: the first half of one and
 the second half of another, so that sentences are as long as real ones and few are the same.
 """
@@ -184,12 +185,13 @@ def time_self_critical_batch(captions, images=6000, batch=160, steps=100):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--json", type=pathlib.Path, help="where the results go")
+    results = pathlib.Path(__file__).parent / "results" / "metrics.json"
+    parser.add_argument("--json", type=pathlib.Path, default=results)
     parser.add_argument("--images", type=int, nargs="*", default=[5000, 40000])
     parser.add_argument("--meteor-images", type=int, nargs="*", default=[5000])
     arguments = parser.parse_args()
     captions = read_captions(os.environ["KERAS_MMFUSION_TEST_DATA"])
-    results = {
+    report = {
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
         "python": platform.python_version(),
         "java_start_up": times(time_java_start()),
@@ -197,9 +199,8 @@ def main():
         "scores": [time_scores(captions, images) for images in arguments.images],
         "meteor": [time_meteor(captions, images) for images in arguments.meteor_images],
     }
-    print(json.dumps(results, indent=2))
-    if arguments.json:
-        write_results(arguments.json, results)
+    print(json.dumps(report, indent=2))
+    write_results(arguments.json, report)
 
 
 if __name__ == "__main__":
