@@ -1,0 +1,165 @@
+"""Which users took which items, and when; and how to split that into training and test."""
+
+import csv
+import dataclasses
+import os
+
+import numpy as np
+
+SPLITS = ("user_time", "global_time", "random")
+
+
+@dataclasses.dataclass(frozen=True)
+class Interactions:
+    """Interactions of users with items, such as ratings, clicks or purchases.
+
+    A user and an item meet once: of several times the last one counts.
+
+    Args:
+        users: string array `(interactions,)`, ids.
+        items: string array `(interactions,)`, ids.
+        timestamps: float64 array `(interactions,)`, seconds or any other number that grows.
+
+    Raises:
+        ValueError: if the lengths differ or a time is not finite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import Interactions
+    >>> taken = Interactions(
+    ...     np.array(["ann", "ann", "bob", "ann"]),
+    ...     np.array(["tea", "milk", "tea", "tea"]),
+    ...     np.array([1.0, 2.0, 3.0, 4.0]),
+    ... )
+    >>> len(taken), taken.timestamps.tolist()
+    (3, [2.0, 3.0, 4.0])
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    timestamps: np.ndarray
+
+    def __post_init__(self):
+        if not len(self.users) == len(self.items) == len(self.timestamps):
+            raise ValueError(
+                "`users`, `items` and `timestamps` must have one length. Received: "
+                f"{len(self.users)}, {len(self.items)} and {len(self.timestamps)}"
+            )
+        times = np.asarray(self.timestamps, "float64")
+        if not np.isfinite(times).all():
+            raise ValueError("`timestamps` must be finite numbers.")
+        users, items = np.asarray(self.users, "str"), np.asarray(self.items, "str")
+        order = np.lexsort((times, items, users))
+        same = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
+        kept = np.sort(np.delete(order, np.flatnonzero(same)))
+        object.__setattr__(self, "users", users[kept])
+        object.__setattr__(self, "items", items[kept])
+        object.__setattr__(self, "timestamps", times[kept])
+
+    def __len__(self):
+        return len(self.users)
+
+    def take(self, rows):
+        """Some of the interactions.
+
+        Args:
+            rows: bool or int array.
+
+        Returns:
+            `Interactions`.
+        """
+        return Interactions(self.users[rows], self.items[rows], self.timestamps[rows])
+
+
+def read_interactions(path, user="user", item="item", timestamp="timestamp"):
+    """Reads a table of interactions: a CSV file with a header, a row for each of them.
+
+    Args:
+        path: string or path.
+        user, item, timestamp: strings. The names of the columns. Others are left unread: what
+            counts is that a user took an item, not how it was rated.
+
+    Returns:
+        `Interactions`.
+
+    Raises:
+        ValueError: if a column is not there, the table has no rows, or a row has no id or no time;
+            the message names the line.
+    """
+    columns = {"user": user, "item": item, "timestamp": timestamp}
+    found = {name: [] for name in columns}
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        missing = [name for name in columns.values() if name not in (rows.fieldnames or ())]
+        if missing:
+            raise ValueError(
+                f"{os.fspath(path)!r} must have the columns {', '.join(columns.values())}; it has "
+                f"no {', '.join(missing)}. Received: {', '.join(rows.fieldnames or ())}"
+            )
+        for row in rows:
+            try:
+                if not row[user] or not row[item]:
+                    raise ValueError("an id is empty")
+                time = float(row[timestamp])
+            except (TypeError, ValueError) as error:
+                raise ValueError(
+                    f"{os.fspath(path)!r}, line {rows.line_num}, must have a user, an item and a "
+                    f"number as its time. Received: {dict(row)}"
+                ) from error
+            found["user"].append(row[user])
+            found["item"].append(row[item])
+            found["timestamp"].append(time)
+    if not found["user"]:
+        raise ValueError(f"{os.fspath(path)!r} has no rows.")
+    return Interactions(*(np.array(found[name]) for name in columns))
+
+
+def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
+    """Splits interactions into what is trained on and what is to be foretold.
+
+    Args:
+        interactions: `Interactions`.
+        how: string. `"user_time"`: each user's latest, one at least, unless the user has only one;
+            `"global_time"`: the latest of all, as in practice; `"random"`: any of them.
+        test_share: float in (0, 1).
+        seed: int, of `"random"`.
+
+    Returns:
+        Two `Interactions`: to train on, and to test on.
+
+    Raises:
+        ValueError: if `how` is none of these, or a part would be empty.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import Interactions, split_interactions
+    >>> users, items = np.array(list("aaaabbbb")), np.array(list("wxyzwxyz"))
+    >>> taken = Interactions(users, items, np.array([1, 2, 3, 4, 8, 7, 6, 5]))
+    >>> train, test = split_interactions(taken, "user_time", test_share=0.25)
+    >>> test.items.tolist()
+    ['z', 'w']
+    """
+    if how not in SPLITS:
+        raise ValueError(f"`how` must be one of {', '.join(SPLITS)}. Received: {how!r}")
+    if not 0 < test_share < 1:
+        raise ValueError(f"`test_share` must be between 0 and 1. Received: {test_share!r}")
+    total = len(interactions)
+    is_test = np.zeros(total, "bool")
+    if how == "random":
+        chosen = np.random.default_rng(seed).permutation(total)[: round(test_share * total)]
+        is_test[chosen] = True
+    else:
+        groups = interactions.users if how == "user_time" else np.zeros(total)
+        # Of one time, the order of the ids decides, so that the order of the rows does not.
+        order = np.lexsort(
+            (interactions.users, interactions.items, interactions.timestamps, groups)
+        )
+        _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+        tested = np.minimum(np.maximum(1, np.round(test_share * counts)), counts - 1)
+        place = np.arange(total) - np.repeat(starts, counts)
+        is_test[order] = place >= np.repeat(counts - tested, counts)
+    if not is_test.any() or is_test.all():
+        raise ValueError(f"`interactions` are too few to split. Received: {total}")
+    return interactions.take(~is_test), interactions.take(is_test)

@@ -1,0 +1,120 @@
+"""What is known of items: an array of features for each modality."""
+
+import dataclasses
+import os
+import pathlib
+
+import numpy as np
+
+ITEMS_FILE = "items.txt"
+
+
+@dataclasses.dataclass(frozen=True)
+class ItemFeatures:
+    """Features of items in several modalities, any of which an item may lack.
+
+    Args:
+        item_ids: string array `(items,)`.
+        features: dict, modality -> float32 array `(items, dim)`. A row of NaN is an item without
+            the modality.
+
+    Raises:
+        ValueError: if an id comes twice, an array does not fit, or a row is NaN or infinite in
+            part.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import ItemFeatures
+    >>> items = ItemFeatures(
+    ...     np.array(["tea", "milk"]),
+    ...     {"photo": np.array([[1.0, 2.0], [np.nan, np.nan]]), "text": np.ones((2, 3))},
+    ... )
+    >>> items.present("photo").tolist()
+    [True, False]
+    """
+
+    item_ids: np.ndarray
+    features: dict
+
+    def __post_init__(self):
+        ids, counts = np.unique(self.item_ids, return_counts=True)
+        if np.any(counts > 1):
+            raise ValueError(f"`item_ids` has ids twice: {', '.join(ids[counts > 1][:20])}")
+        for name, values in self.features.items():
+            if np.ndim(values) != 2 or len(values) != len(self.item_ids):
+                raise ValueError(
+                    f"`features[{name!r}]` must have the shape (items, dim), of "
+                    f"{len(self.item_ids)} items. Received shape: {np.shape(values)}"
+                )
+            lacks = ~self.present(name)
+            broken = np.flatnonzero(~np.isfinite(values).all(axis=1) & ~lacks)
+            if len(broken):
+                raise ValueError(
+                    f"`features[{name!r}]` must be finite, or NaN in the whole row of an item that "
+                    f"has none. Items: {', '.join(self.item_ids[broken[:20]])}"
+                )
+
+    def __len__(self):
+        return len(self.item_ids)
+
+    def present(self, modality):
+        """Bool array `(items,)`, `True` for an item that has the modality."""
+        return ~np.isnan(self.features[modality]).all(axis=1)
+
+    def without(self, modality):
+        """The same items without a modality.
+
+        Args:
+            modality: string.
+
+        Returns:
+            `ItemFeatures`.
+        """
+        if modality not in self.features:
+            raise ValueError(
+                f"`modality` must be one of {', '.join(self.features)}. Received: {modality!r}"
+            )
+        kept = {name: values for name, values in self.features.items() if name != modality}
+        return ItemFeatures(self.item_ids, kept)
+
+
+def read_item_features(folder):
+    """Reads a folder of `items.txt`, an id in each line, and one `<modality>.npy` per modality.
+
+    Args:
+        folder: string or path. Each array is `(items, dim)`, floats, its rows in the order of the
+            ids; an item without the modality has a row of NaN.
+
+    Returns:
+        `ItemFeatures`.
+
+    Raises:
+        ValueError: if a file is missing or does not fit.
+    """
+    folder = pathlib.Path(folder)
+    arrays = sorted(folder.glob("*.npy"))
+    if not (folder / ITEMS_FILE).is_file() or not arrays:
+        raise ValueError(
+            f"{os.fspath(folder)!r} must have {ITEMS_FILE}, an id in each line, and a "
+            "<modality>.npy for each modality, an array (items, dim)."
+        )
+    ids = (folder / ITEMS_FILE).read_text(encoding="utf-8").split("\n")
+    ids = np.array([line.strip() for line in ids if line.strip()])
+    features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
+    return ItemFeatures(ids, {name: values.astype("float32") for name, values in features.items()})
+
+
+def write_item_features(items, folder):
+    """Writes what `read_item_features` reads.
+
+    Args:
+        items: `ItemFeatures`.
+        folder: string or path. It is made where there is none.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, values in items.features.items():
+        np.save(folder / f"{name}.npy", np.asarray(values, "float32"))
+    text = "".join(f"{name}\n" for name in items.item_ids)
+    (folder / ITEMS_FILE).write_text(text, encoding="utf-8")

@@ -1,0 +1,101 @@
+import numpy as np
+import pytest
+
+from keras_mmfusion.datasets import Interactions, read_interactions, split_interactions
+
+RNG = np.random.default_rng(0)
+USERS = np.array([f"u{n}" for n in np.repeat(np.arange(7), np.arange(1, 8) * 4)])
+ITEMS = np.array(
+    [f"i{n}" for n in np.concatenate([RNG.permutation(40)[: (n + 1) * 4] for n in range(7)])]
+)
+TAKEN = Interactions(USERS, ITEMS, RNG.integers(0, 50, len(USERS)).astype("float64"))
+
+
+def pairs(interactions):
+    return set(zip(interactions.users.tolist(), interactions.items.tolist(), strict=True))
+
+
+@pytest.mark.parametrize("how", ["user_time", "global_time", "random"])
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_split_is_a_partition_of_that_share(how, share):
+    train, test = split_interactions(TAKEN, how, share)
+    assert pairs(train) | pairs(test) == pairs(TAKEN)
+    assert not pairs(train) & pairs(test)
+    assert abs(len(test) / len(TAKEN) - share) < 0.03
+
+
+def test_each_users_latest_are_foretold():
+    train, test = split_interactions(TAKEN, "user_time", 0.25)
+    for number in range(7):
+        user = f"u{number}"
+        assert np.sum(test.users == user) == number + 1  # A quarter.
+        latest = train.timestamps[train.users == user].max()
+        assert test.timestamps[test.users == user].min() >= latest
+
+
+def test_the_latest_of_all_are_foretold():
+    train, test = split_interactions(TAKEN, "global_time", 0.25)
+    assert test.timestamps.min() >= train.timestamps.max()
+
+
+def test_a_random_split_depends_on_its_seed_alone():
+    first, again, other = (split_interactions(TAKEN, "random", 0.3, seed)[1] for seed in (0, 0, 1))
+    assert pairs(first) == pairs(again) != pairs(other)
+
+
+@pytest.mark.parametrize("how", ["user_time", "global_time"])
+def test_the_order_of_the_rows_does_not_matter(how):
+    mixed = TAKEN.take(RNG.permutation(len(TAKEN)))
+    for part, other in zip(
+        split_interactions(TAKEN, how), split_interactions(mixed, how), strict=True
+    ):
+        assert pairs(part) == pairs(other)
+
+
+def test_a_user_of_one_interaction_is_trained_on():
+    taken = Interactions(np.array(["a", "b", "b"]), np.array(["x", "x", "y"]), np.arange(3))
+    assert pairs(split_interactions(taken)[1]) == {("b", "y")}
+
+
+def test_what_a_split_refuses():
+    with pytest.raises(ValueError, match="`how` must be one of user_time, global_time, random"):
+        split_interactions(TAKEN, "by_moon")
+    with pytest.raises(ValueError, match="`test_share` must be between 0 and 1"):
+        split_interactions(TAKEN, test_share=1.5)
+    with pytest.raises(ValueError, match="too few to split"):
+        split_interactions(TAKEN.take(np.arange(1)))
+
+
+def test_reading(tmp_path):
+    path = tmp_path / "taken.csv"
+    path.write_text(
+        "\ufeffuser,item,stars,timestamp\n7,a,5,10\n7,b,1,11.5\n07,a,2,9\n7,a,4,12\n", "utf-8"
+    )
+    taken = read_interactions(path)
+    assert taken.users.tolist() == ["7", "07", "7"]
+    assert taken.items.tolist() == ["b", "a", "a"]
+    assert taken.timestamps.tolist() == [11.5, 9, 12]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("user,item\n1,2\n", "it has no timestamp. Received: user, item"),
+        ("user,item,timestamp\n", "has no rows"),
+        ("", "it has no user, item, timestamp"),
+        ("user,item,timestamp\n1,2,3\n1,,3\n", "line 3, must have a user"),
+        ("user,item,timestamp\n1,2,soon\n", "line 2, must have a user"),
+        ("user,item,timestamp\n1\n", "line 2, must have a user"),
+        ("user,item,timestamp\n1,2,nan\n", "`timestamps` must be finite"),
+    ],
+)
+def test_bad_tables(tmp_path, text, message):
+    path = tmp_path / "taken.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_interactions(path)
+
+
+def test_lengths_must_fit():
+    with pytest.raises(ValueError, match="must have one length. Received: 1, 2 and 2"):
+        Interactions(np.array(["a"]), np.array(["x", "y"]), np.arange(2))

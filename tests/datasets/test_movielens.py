@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_mmfusion.datasets import read_movielens
+
+MOVIES = """movieId,title,genres,imdbId,tmdbId,poster,overview
+1,Toy Story (1995),Adventure|Animation,0114709,862,posters/1.jpg,"Toys, alive."
+2,"Misérables, Les (1995-1996)",(no genres listed),0113828,,,
+9,Babylon 5,Sci-Fi,0105946,,,
+"""
+RATINGS = "userId,movieId,rating,timestamp\n1,1,4.0,964982703\n1,9,0.5,964982224\n2,1,3.0,5\n"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "posters").mkdir()
+    Image.new("RGB", (8, 12)).save(tmp_path / "posters" / "1.jpg")
+    (tmp_path / "movies.csv").write_text(MOVIES, encoding="utf-8")
+    (tmp_path / "ratings.csv").write_text(RATINGS)
+    return tmp_path
+
+
+def test_the_layout_with_its_gaps(folder):
+    interactions, movies = read_movielens(folder)
+    assert interactions.users.tolist() == ["1", "1", "2"]
+    assert interactions.items.tolist() == ["1", "9", "1"]
+    assert movies.item_ids.tolist() == ["1", "2", "9"] and len(movies) == 3
+    assert movies.titles == ["Toy Story", "Misérables, Les", "Babylon 5"]
+    assert movies.years == [1995, 1995, None]
+    assert movies.genres == [("Adventure", "Animation"), (), ("Sci-Fi",)]
+    assert movies.overviews == ["Toys, alive.", "", ""]
+    assert movies.posters == [folder / "posters" / "1.jpg", None, None]
+
+
+def test_plain_movielens_has_neither_posters_nor_plots(folder):
+    lines = MOVIES.replace(',posters/1.jpg,"Toys, alive."', ",,").splitlines()
+    plain = "\n".join([lines[0].replace(",poster,overview", ""), *(x[:-2] for x in lines[1:])])
+    (folder / "movies.csv").write_text(plain, encoding="utf-8")
+    movies = read_movielens(folder)[1]
+    assert movies.posters == [None] * 3 and movies.overviews == [""] * 3
+
+
+def test_what_is_missing_is_named(folder):
+    (folder / "posters" / "1.jpg").unlink()
+    with pytest.raises(ValueError, match="posters that are not there: .*1.jpg"):
+        read_movielens(folder)
+    (folder / "movies.csv").write_text("movieId,title\n1,A\n")
+    with pytest.raises(ValueError, match="has no column genres"):
+        read_movielens(folder)
+    (folder / "ratings.csv").unlink()
+    with pytest.raises(ValueError, match="it has no ratings.csv"):
+        read_movielens(folder)
+
+
+def test_features_of_movies(folder):
+    from models.retrieval.small_embedders import small_embedder
+
+    from keras_mmfusion.encoders import ImageEncoder
+    from keras_mmfusion.models.recommendation import movie_features
+
+    movies = read_movielens(folder)[1]
+    encoder = ImageEncoder("lite0", image_size=32)
+    items = movie_features(movies, encoder, small_embedder())
+    present = {name: items.present(name).tolist() for name in items.features}
+    assert present == {
+        "poster": [True, False, False],
+        "title": [True, True, True],
+        "overview": [True, False, False],
+        "genres": [True, False, True],
+        "year": [True, True, False],
+    }
+    black = np.full((1, 32, 32, 3), -127 / 128, "float32")
+    expected = np.asarray(encoder(black)).mean(axis=1)[0]
+    np.testing.assert_allclose(items.features["poster"][0], expected, rtol=1e-3, atol=1e-4)
+    np.testing.assert_array_equal(items.features["genres"][[0, 2]], [[1, 1, 0], [0, 0, 1]])
