@@ -192,22 +192,3 @@ def test_unfit_arguments(work, tmp_path):
         caption_in_bulk(str(photos / "*"), tmp_path / "out", version, ["--beam_width=3"])
     with pytest.raises(ValueError, match="`output_format` must be one of 'jsonl', 'tfrecords'"):
         caption_in_bulk(str(photos / "*"), tmp_path / "out", version, output_format="csv")
-    remote = ["caption-dataset", "--input", str(photos / "*"), "--out", "gs://bucket/out"]
-    command = CliRunner().invoke(app, remote)
-    assert command.exit_code == 2
-    assert "give `--model`" in command.stderr
-
-
-def test_a_preset(work, tmp_path, captioner_preset):
-    photos, _, _ = work
-    command = ["caption-dataset", "--input", str(photos / "?.png"), "--out", str(tmp_path)]
-    command += ["--preset", captioner_preset, "--beams"]
-    first = CliRunner().invoke(app, [*command, "1"])
-    assert first.exit_code == 0, first.output
-    assert len(captions(tmp_path)) == 7
-    again = CliRunner().invoke(app, [*command, "1"])
-    assert json.loads(again.stdout)["captions"] == 0
-    assert not (tmp_path / "model" / "2").exists()
-    other = CliRunner().invoke(app, [*command, "2"])
-    assert other.exit_code == 2
-    assert "other beams" in other.stderr

@@ -95,6 +95,12 @@ def test_what_is_not_there(connect):
     assert raised.value.code == "INVALID_ARGUMENT"
 
 
+def test_wrong_types(connect):
+    with pytest.raises(ServingError) as raised:
+        connect().predict({"x": ["text"]}, "multiply")
+    assert raised.value.code == "INVALID_ARGUMENT"
+
+
 def test_a_passing_failure_is_retried(connect, model):
     model.failures += ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
     assert connect().predict({"x": [1.0]}, "multiply")["y"].tolist() == [3]

@@ -98,7 +98,7 @@ def test_score_of_a_given_caption(model, signatures):
     assert (others["log_probability"] != found["log_probability"]).any()
 
 
-@pytest.mark.parametrize("count", [0, 1, ROWS, ROWS + 3])
+@pytest.mark.parametrize("count", [0, 1, ROWS, 1000])
 def test_batches_of_any_size(signatures, count):
     alone = call(signatures["serving_default"], image_bytes=FILES)
     files = [FILES[i % len(FILES)] for i in range(count)]
@@ -106,6 +106,12 @@ def test_batches_of_any_size(signatures, count):
     for name in ("captions", "token_ids"):
         expected = [alone[name][i % len(FILES)] for i in range(count)]
         np.testing.assert_array_equal(found[name], np.reshape(expected, found[name].shape))
+
+
+@pytest.mark.parametrize("value", [[1.0], [[b"two axes"]], b"none"])
+def test_inputs_of_another_kind_are_refused(signatures, value):
+    with pytest.raises((TypeError, tf.errors.InvalidArgumentError)):
+        call(signatures["serving_default"], image_bytes=value)
 
 
 @pytest.mark.parametrize("name", ["serving_default", "hypotheses", "attention", "features"])

@@ -1,0 +1,69 @@
+"""What the command makes of its arguments; tests/serving/test_bulk.py runs it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli import caption_dataset
+from keras_mmfusion.cli.main import app
+from keras_mmfusion.zoo.presets import preset_fingerprint
+
+pytest.importorskip("apache_beam", reason="needs the extra `beam`")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The arguments of every call that would caption; exporting writes a manifest alone."""
+    asked = []
+
+    def export_preset(preset, folder, beams):
+        version = folder / "1"
+        version.mkdir(parents=True)
+        manifest = {"preset_hash": preset_fingerprint(preset), "decoding": {"beams": beams}}
+        (version / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+        return version
+
+    def caption_in_bulk(*arguments):
+        asked.append(arguments)
+        return {"shards": 1, "captions": 2, "errors": 0}
+
+    monkeypatch.setattr(caption_dataset, "export_preset", export_preset)
+    monkeypatch.setattr(
+        "keras_mmfusion.serving.bulk.caption_pipeline.caption_in_bulk", caption_in_bulk
+    )
+    return asked
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, ["caption-dataset", "--input", "*.jpg", *map(str, arguments)])
+
+
+def test_flags_that_are_not_ours_go_to_beam(asked):
+    command = run(
+        *("--out", "out", "--model", "served/1", "--format", "tfrecords"),
+        *("--images-per-shard", 5, "--runner", "FlinkRunner", "--flink_master=host:8081"),
+    )
+    assert command.exit_code == 0, command.output
+    assert json.loads(command.stdout) == {"shards": 1, "captions": 2, "errors": 0}
+    beam = ["--runner", "FlinkRunner", "--flink_master=host:8081"]
+    assert asked == [("*.jpg", "out", "served/1", beam, 5, "tfrecords")]
+
+
+def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
+    arguments = ["--out", tmp_path, "--preset", captioner_preset, "--beams"]
+    for _ in range(2):
+        command = run(*arguments, 1)
+        assert command.exit_code == 0, command.output
+    version = tmp_path / "model" / "1"
+    assert asked == [("*.jpg", str(tmp_path), version, [], 1000, "jsonl")] * 2
+    other = run(*arguments, 2)
+    assert other.exit_code == 2
+    assert "other beams" in other.stderr
+
+
+def test_a_preset_for_a_folder_elsewhere(asked):
+    command = run("--out", "gs://bucket/out")
+    assert command.exit_code == 2
+    assert "give `--model`" in command.stderr
+    assert asked == []
