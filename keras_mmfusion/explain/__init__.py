@@ -1,5 +1,13 @@
-"""Why a model said what it said: pictures of where it looked."""
+"""Why a model said what it said: where it looked, and what its predictions rest on."""
 
 from keras_mmfusion._lazy import lazy_exports
 
-__getattr__, __dir__, __all__ = lazy_exports(__name__, {"plot_caption_attention": "attention_maps"})
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "NodeExplanation": "node_explanation",
+        "explain_nodes": "explaining_nodes",
+        "plot_caption_attention": "attention_maps",
+        "plot_node_explanation": "node_pictures",
+    },
+)

@@ -57,7 +57,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     Reference:
         Xu et al., "Show, Attend and Tell", 2015, figures 2 and 3.
     """
-    figure_class, colormap = _matplotlib()
+    new_figure, colormap = figure_class(), _colormap()
     photo = Image.fromarray(read_image(image))
     photo.thumbnail((MAX_SIDE, MAX_SIDE))
     pale = Image.blend(
@@ -71,7 +71,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     columns = min(COLUMNS, len(steps) + 1)
     rows = math.ceil((len(steps) + 1) / columns)
     row_height = CELL_INCHES * photo.height / photo.width + 0.3
-    figure = figure_class(
+    figure = new_figure(
         figsize=(columns * CELL_INCHES, rows * row_height + 0.7), layout="constrained"
     )
     figure.get_layout_engine().set(h_pad=0.03, w_pad=0.04, hspace=0, wspace=0)
@@ -88,15 +88,15 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
         axes.set_title(word, loc="left", fontsize=14, fontweight="bold")
         axes.set_title(f"{math.exp(log_prob):.0%}", loc="right", fontsize=11, color="0.4")
     if path is not None:
-        _save(figure, pathlib.Path(path))
+        save_picture(figure, pathlib.Path(path))
     return figure
 
 
 def check_picture_path(path):
     """Raises what `plot_caption_attention` would raise for its `path`, before any work is done."""
-    figure_class, _ = _matplotlib()
+    new_figure = figure_class()
     path = pathlib.Path(path)
-    formats = figure_class().canvas.get_supported_filetypes()
+    formats = new_figure().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(
             f"`path` must end in the format of a picture: {', '.join(f'.{f}' for f in formats)}. "
@@ -106,16 +106,21 @@ def check_picture_path(path):
         raise ValueError(f"`path` must lie in a folder that is there. Received: {str(path)!r}")
 
 
-def _matplotlib():
-    """The figure class and the colormap. Without pyplot: no display, no state to close."""
+def figure_class():
+    """Matplotlib's class of figures. Without pyplot: no display, no state to close."""
     try:
-        from matplotlib.colors import LinearSegmentedColormap
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError(
-            "Pictures of attention need matplotlib: pip install 'keras-mmfusion[explain]'"
+            "Pictures need matplotlib: pip install 'keras-mmfusion[explain]'"
         ) from error
-    return Figure, LinearSegmentedColormap.from_list("attention", HEAT)
+    return Figure
+
+
+def _colormap():
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("attention", HEAT)
 
 
 def _strength(attention, size, cropped):
@@ -133,7 +138,8 @@ def _strength(attention, size, cropped):
     return np.asarray(whole)
 
 
-def _save(figure, path):
+def save_picture(figure, path):
+    """Writes a figure, whole or not at all."""
     check_picture_path(path)
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:

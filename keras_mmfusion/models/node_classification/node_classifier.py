@@ -21,7 +21,8 @@ class NodeClassifier(keras.Model):
             which is what papers and PyTorch call weight decay.
 
     Call arguments:
-        inputs: dict of tensors, see `node_classifier_inputs`.
+        inputs: dict of tensors, see `node_classifier_inputs`; with an `edge_weight` `(edges,)` too,
+            if edges are to count more or less.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -58,7 +59,8 @@ class NodeClassifier(keras.Model):
 
     def graph_with(self, x, inputs):
         """The dict of the graph whose node features are `x`."""
-        edges = {key: inputs[key] for key in ("edge_index", "source_scale")}
+        keys = ("edge_index", "edge_weight", "source_scale")
+        edges = {key: inputs[key] for key in keys if key in inputs}
         return {"node_features": x, **edges}
 
     def build_layer(self, layer, dim, *shapes):

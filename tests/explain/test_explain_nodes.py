@@ -1,0 +1,127 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion.explain import explain_nodes, plot_node_explanation
+from keras_mmfusion.layers.graph import GATLayer, GCNLayer, GINLayer, GraphFusion, RGCNLayer
+
+NODES, FEATURES, CAUSE = 40, 6, 2
+
+
+@pytest.fixture(scope="module")
+def planted():
+    """A graph whose nodes are of class 1 if an edge comes from a node with the feature `CAUSE`.
+
+    Returns:
+        Tuple of a model that says so, with some noise by all other features, the graph, and a
+        dict: node -> the one neighbor of several that tells.
+    """
+    rng = np.random.default_rng(0)
+    sources, targets = np.nonzero(rng.random((NODES, NODES)) < 0.12)
+    keep = sources != targets
+    edge_index = np.stack([sources[keep], targets[keep]])
+    features = rng.integers(2, size=(NODES, FEATURES)).astype("float32")
+    features[:, CAUSE] = rng.random(NODES) < 0.2
+    graph = {"node_features": features, "edge_index": edge_index}
+    layer = GINLayer(2, activation="linear", use_bias=False, learn_epsilon=False)
+    model = keras.Sequential([layer])
+    model(graph)
+    kernel = rng.normal(scale=0.2, size=(FEATURES, 2))
+    kernel[CAUSE] = [-3, 3]
+    layer.set_weights([kernel, np.eye(2)])
+    tells = {}
+    for node in range(NODES):
+        neighbors = edge_index[0][edge_index[1] == node]
+        of_cause = neighbors[features[neighbors, CAUSE] > 0]
+        if len(of_cause) == 1 and len(neighbors) > 2 and not features[node, CAUSE]:
+            tells[node] = int(of_cause[0])
+    return model, graph, tells
+
+
+def test_the_neighbor_and_the_feature_that_tell_come_first(planted):
+    model, graph, tells = planted
+    nodes = list(tells)[:4]
+    assert len(nodes) == 4
+    for explanation in explain_nodes(model, graph, nodes, steps=50):
+        node = explanation.node
+        assert explanation.predicted_class == 1
+        assert explanation.top_edges(1)[0][:2] == (tells[node], node)
+        assert explanation.top_features(1)[0][0] == CAUSE
+
+
+def test_edges_that_do_not_reach_the_node_score_nothing(planted):
+    model, graph, tells = planted
+    node = next(iter(tells))
+    [explanation] = explain_nodes(model, graph, [node], steps=2)
+    into = graph["edge_index"][1] == node
+    np.testing.assert_array_equal(explanation.edge_scores[~into], 0)
+    assert np.all(explanation.edge_scores[into] > 0)
+
+
+def test_attention_is_that_of_the_layer():
+    graph = {
+        "node_features": np.random.default_rng(0).normal(size=(3, 4)).astype("float32"),
+        "edge_index": np.array([[0, 1, 1, 2], [1, 0, 2, 1]]),
+    }
+    layer = GATLayer(2, num_heads=3, name="attention")
+    [explanation] = explain_nodes(keras.Sequential([layer]), graph, [1], steps=1)
+    _, scores = layer(graph, return_attention_scores=True)
+    found = explanation.attention["attention"]
+    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(scores)[:4], atol=1e-6)
+    assert "call" not in vars(layer)
+
+
+def test_given_edge_weights_count():
+    graph = {
+        "node_features": np.eye(3, dtype="float32"),
+        "edge_index": np.array([[1, 2], [0, 0]]),
+        "edge_weight": np.array([1, 0], "float32"),
+    }
+    [explanation] = explain_nodes(keras.Sequential([GCNLayer(2)]), graph, [0], steps=1)
+    assert explanation.edge_scores[1] == 0 < explanation.edge_scores[0]
+
+
+class Products(keras.Model):
+    """Classes of the entities of a typed graph."""
+
+    def __init__(self):
+        super().__init__()
+        self.fusion = GraphFusion(("image", "text"), [RGCNLayer(4)], combine="sum", dim=4)
+        self.head = keras.layers.Dense(2)
+
+    def call(self, graph, training=None):
+        return self.head(self.fusion(graph, training=training))
+
+
+def test_a_typed_graph_and_its_picture(tmp_path):
+    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+    rng = np.random.default_rng(0)
+    graph = {
+        "node_features": {"image": rng.normal(size=(3, 5)), "text": rng.normal(size=(3, 4))},
+        "edge_index": {
+            ("image", "near", "image"): np.array([[1, 2, 2], [0, 0, 1]]),
+            ("text", "of", "image"): np.array([[0, 1, 1], [0, 0, 1]]),
+        },
+    }
+    [explanation] = explain_nodes(Products(), graph, [0], steps=2)
+    assert explanation.edge_scores["image/near/image"][0] > 0
+    assert explanation.edge_scores["image/near/image"][2] == 0  # It ends at another entity.
+    assert {name: len(x) for name, x in explanation.feature_scores.items()} == {
+        "image": 5,
+        "text": 4,
+    }
+    assert (("text", 0), ("image", 0)) in [edge[:2] for edge in explanation.top_edges()]
+    figure = plot_node_explanation(explanation, tmp_path / "product.png")
+    assert (tmp_path / "product.png").stat().st_size > 1000
+    assert len(figure.axes[0].lines) == len(explanation.top_edges())
+
+
+def test_wrong_arguments_say_what_is_wrong():
+    model = keras.Sequential([GCNLayer(2)])
+    graph = {"node_features": np.eye(3), "edge_index": np.array([[0, 1], [1, 0]])}
+    with pytest.raises(ValueError, match="`nodes` must be in"):
+        explain_nodes(model, graph, [3])
+    with pytest.raises(ValueError, match="'edge_index'"):
+        explain_nodes(model, {"node_features": np.eye(3)}, [0])
+    with pytest.raises(ValueError, match="two classes"):
+        explain_nodes(keras.Sequential([GCNLayer(1)]), graph, [0])
