@@ -158,6 +158,62 @@ def nodes(
     _report(results, {"data": data.resolve().name, "dataset": dataset}, json_file)
 
 
+@app.command()
+def recommender(
+    data: Annotated[
+        pathlib.Path,
+        typer.Option(
+            help="Folder of what to train on: MovieLens' ratings.csv and movies.csv; or "
+            "interactions.csv, items.txt and a <modality>.npy for each modality."
+        ),
+    ],
+    test: Annotated[
+        pathlib.Path, typer.Option(help="CSV file of later interactions, with the same columns.")
+    ],
+    model: Annotated[
+        str, typer.Option(help="popularity, bpr, vbpr, light_gcn or graph_fusion.")
+    ] = "graph_fusion",
+    features: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="Folder for what the encoders make of MovieLens' movies: read if it is there, "
+            "else written, so that they run once."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the dropout.")] = 0,
+    json_file: Annotated[
+        pathlib.Path | None,
+        typer.Option("--json", help="Write metrics, protocol and every user to this file."),
+    ] = None,
+):
+    """Train a recommender, and score how well it foretells what users take next."""
+    from keras_mmfusion.cli.recommender_data import item_features, read_tables
+
+    # What can be wrong with the arguments, before Keras is imported.
+    _check_folder(json_file)
+    tables = read_tables(data, test)
+
+    import_keras()
+    from keras_mmfusion.models.recommendation import evaluate_recommender, train_recommender
+    from keras_mmfusion.models.recommendation.recommender_recipe import describe_recipe, recipe_of
+    from keras_mmfusion.zoo.manifest import sha256_of
+
+    recipe = recipe_of(model)
+    items = item_features(tables, recipe.needs_features, features, _progress("Encoding"))
+    trained = train_recommender(recipe, tables.interactions, items, seed)
+    results = evaluate_recommender(trained, tables.test)
+    protocol = {
+        "model": model,
+        "recipe": describe_recipe(recipe),
+        "modalities": list(trained.feature_dims),
+        "seeds": [seed],
+        "data": data.resolve().name,
+        "test": test.name,
+        "test_sha256": sha256_of(test),
+    }
+    _report(results, protocol, json_file)
+
+
 def _read_pairs(data, split, limit, json_file):
     """The images and captions to score on, once it is sure that the results can be written."""
     from keras_mmfusion.datasets.caption_folder import read_caption_folder

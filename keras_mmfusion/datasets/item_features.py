@@ -111,6 +111,9 @@ def write_item_features(items, folder):
     Args:
         items: `ItemFeatures`.
         folder: string or path. It is made where there is none.
+
+    Returns:
+        The folder's path.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,3 +121,4 @@ def write_item_features(items, folder):
         np.save(folder / f"{name}.npy", np.asarray(values, "float32"))
     text = "".join(f"{name}\n" for name in items.item_ids)
     (folder / ITEMS_FILE).write_text(text, encoding="utf-8")
+    return folder

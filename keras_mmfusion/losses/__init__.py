@@ -5,6 +5,7 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "BPRLoss": "bpr_loss",
         "BarlowTwinsLoss": "barlow_twins_loss",
         "CosineLoss": "cosine_loss",
         "DeepCCALoss": "deep_cca_loss",

@@ -1,0 +1,98 @@
+"""Recommenders on MovieLens with posters and plots: all items, cold items, modality by modality.
+
+    KERAS_BACKEND=torch python benchmarks/recommendation.py --data movielens \\
+        --features movie_features --json benchmarks/results/recommendation.json
+
+Each user's latest 15 % of the ratings are foretold from the rest, and ranked among all movies. The
+recipes were chosen on the rest alone: `--validation` splits it once more, in the same way, and
+scores on that. A model's results replace those that the file has of it, so that models can be run
+one by one.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+
+import keras
+import numpy as np
+from write_results import write_results
+
+from keras_mmfusion.cli.recommender_data import RecommenderTables, item_features
+from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion.datasets import ItemFeatures, read_movielens, split_interactions
+from keras_mmfusion.models.recommendation import evaluate_recommender, train_recommender
+from keras_mmfusion.models.recommendation.recommender_recipe import (
+    RECIPES,
+    describe_recipe,
+    recipe_of,
+)
+
+
+def run(recipe, train, test, items, seeds):
+    """Trains and scores once for each seed; means and standard deviations over the seeds."""
+    scores, seconds = [], []
+    for seed in seeds:
+        keras.backend.clear_session()
+        start = time.perf_counter()
+        model = train_recommender(recipe, train, items, seed)
+        seconds.append(time.perf_counter() - start)
+        found = evaluate_recommender(model, test)
+        scores.append(found["metrics"])
+        print(seed, {name: round(value, 4) for name, value in found["metrics"].items()}, flush=True)
+    return {
+        "metrics": {name: float(np.mean([x[name] for x in scores])) for name in scores[0]},
+        "std": {name: float(np.std([x[name] for x in scores])) for name in scores[0]},
+        "runs": scores,
+        "training_seconds": [round(x, 1) for x in seconds],
+        "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_variables),
+        "recipe": describe_recipe(recipe),
+        "protocol": {
+            **found["protocol"],
+            "split": "each user's latest 15 % are foretold from the rest",
+            "seeds": list(seeds),
+        },
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--data", type=pathlib.Path, required=True, help="MovieLens' folder")
+    parser.add_argument("--features", type=pathlib.Path, help="folder of the encoded movies")
+    parser.add_argument("--models", nargs="*", choices=list(RECIPES), default=list(RECIPES))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--left-out", action="store_true", help="graph fusion without a modality")
+    parser.add_argument("--validation", action="store_true", help="score on training ratings")
+    parser.add_argument("--json", type=pathlib.Path, help="where the results go")
+    arguments = parser.parse_args()
+    interactions, movies = read_movielens(arguments.data)
+    train, test = split_interactions(interactions)
+    if arguments.validation:
+        train, test = split_interactions(train)
+    tables = RecommenderTables(train, test, movies)
+    items = item_features(tables, True, arguments.features, iter)
+    jobs = {name: (recipe_of(name), items) for name in arguments.models}
+    if arguments.left_out:
+        recipe = recipe_of("graph_fusion")
+        for name in items.features:
+            jobs[f"graph_fusion without {name}"] = (recipe, items.without(name))
+        # What its loss does alone: features that tell nothing.
+        nothing = {"nothing": np.zeros((len(items), 1), "float32")}
+        jobs["graph_fusion without features"] = (recipe, ItemFeatures(items.item_ids, nothing))
+    for name, (recipe, known) in jobs.items():
+        print(name)
+        seeds = range(arguments.seeds if recipe.epochs else 1)
+        found = run(recipe, train, test, known, seeds)
+        print(name, found["metrics"], flush=True)
+        if arguments.json:
+            results = {}
+            if arguments.json.is_file():
+                results = json.loads(arguments.json.read_text(encoding="utf-8"))
+            results[name] = found
+            write_results(arguments.json, results)
+
+
+if __name__ == "__main__":
+    main()

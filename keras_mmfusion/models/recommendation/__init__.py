@@ -1,0 +1,21 @@
+"""What to recommend to whom: models of users, items and the items' features."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "BPRRecommender": "bpr_recommender",
+        "GraphFusionRecommender": "graph_fusion_recommender",
+        "LightGCNRecommender": "light_gcn_recommender",
+        "PopularityRecommender": "popularity_recommender",
+        "Recommender": "recommender",
+        "RecommenderRecipe": "recommender_recipe",
+        "TripletSequence": "interaction_batches",
+        "UserSequence": "interaction_batches",
+        "VBPRRecommender": "vbpr_recommender",
+        "evaluate_recommender": "recommender_evaluation",
+        "movie_features": "movie_encoding",
+        "train_recommender": "recommender_recipe",
+    },
+)

@@ -1,0 +1,69 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.graph import GCNLayer
+from keras_mmfusion.models.recommendation.bpr_recommender import BPRRecommender
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class LightGCNRecommender(BPRRecommender):
+    """Matrix factorization, smoothed over the graph of users and items.
+
+    ```
+    E⁰ = [p; q],  Eˡ⁺¹ = D^-½ A D^-½ Eˡ,  E = mean of E⁰ ... Eᴸ
+    s_ui = E_u · E_i
+    ```
+
+    `A` joins each user to the items that the user took. It is trained with `BPRLoss`.
+
+    Args:
+        dim: int. The size of the vectors.
+        num_layers: int. L.
+        **kwargs: passed to `Recommender`.
+
+    Call arguments: see `Recommender`.
+
+    Reference:
+        He et al., "LightGCN: Simplifying and Powering Graph Convolution Network for
+        Recommendation", 2020, equations 3 to 5.
+    """
+
+    def __init__(self, dim=64, num_layers=3, **kwargs):
+        super().__init__(dim, **kwargs)
+        self.num_layers = num_layers
+        self.convolution = GCNLayer(use_bias=False, self_loops=False, name="convolution")
+
+    def build_vectors(self, feature_dims):
+        super().build_vectors(feature_dims)
+        self.build_convolution()
+
+    def build_convolution(self):
+        self.convolution.build({"node_features": (None, self.dim), "edge_index": (2, None)})
+
+    def vectors(self, training=False):
+        return self.smooth(self.user_table, self.warm_only(self.item_table))
+
+    def smooth(self, users, items, edge_mask=None):
+        """The mean over the layers of both tables' vectors.
+
+        Args:
+            users, items: float tensors `(users, dim)` and `(items, dim)`.
+            edge_mask: bool tensor `(interactions,)`, `False` for those to leave out, or `None`.
+        """
+        takers, taken = self.taken[0], self.taken[1] + self.num_users
+        graph = {
+            "edge_index": ops.stack(
+                [ops.concatenate([takers, taken]), ops.concatenate([taken, takers])]
+            )
+        }
+        if edge_mask is not None:
+            graph["edge_mask"] = ops.concatenate([edge_mask, edge_mask])
+        x = total = ops.concatenate([users, items], axis=0)
+        for _ in range(self.num_layers):
+            x = self.convolution({"node_features": x, **graph})
+            total = total + x
+        total = total / (self.num_layers + 1)
+        return total[: self.num_users], total[self.num_users :]
+
+    def get_config(self):
+        return {**super().get_config(), "num_layers": self.num_layers}

@@ -1,0 +1,54 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.models.recommendation.recommender import Recommender
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class VBPRRecommender(Recommender):
+    """Matrix factorization that also looks at the items' features.
+
+    ```
+    s_ui = β_i + γ_u · γ_i + θ_u · (E f_i) + β' · f_i
+    ```
+
+    `f_i` are the item's features of all modalities, one after another, zeros for one that it lacks.
+    It is trained with `BPRLoss`. An item that nobody took has `β_i = 0` and `γ_i = 0`.
+
+    Args:
+        dim: int. The size of `γ` and of `θ`.
+        **kwargs: passed to `Recommender`.
+
+    Call arguments: see `Recommender`.
+
+    Raises:
+        ValueError: if there are no features.
+
+    Reference:
+        He and McAuley, "VBPR: Visual Bayesian Personalized Ranking from Implicit Feedback", 2016,
+        equation 4.
+    """
+
+    def __init__(self, dim=64, **kwargs):
+        super().__init__(**kwargs)
+        self.dim = check_size(self, "dim", dim)
+
+    def build_vectors(self, feature_dims):
+        self.need_features()
+        self.user_table = self.table(self.num_users, 2 * self.dim, "user_table")
+        self.item_table = self.table(self.num_items, self.dim, "item_table")
+        self.item_bias = self.table(self.num_items, 1, "item_bias", initializer="zeros")
+        dim = sum(feature_dims.values())
+        self.projection = self.table(dim, self.dim, "projection")
+        self.feature_bias = self.table(dim, 1, "feature_bias", initializer="zeros")
+
+    def vectors(self, training=False):
+        features = ops.concatenate([self.features[name] for name in self.feature_dims], axis=1)
+        bias = self.warm_only(self.item_bias) + ops.matmul(features, self.feature_bias)
+        projected = ops.matmul(features, self.projection)
+        items = ops.concatenate([self.warm_only(self.item_table), projected, bias], axis=1)
+        return ops.pad(self.user_table, ((0, 0), (0, 1)), constant_values=1.0), items
+
+    def get_config(self):
+        return {**super().get_config(), "dim": self.dim}

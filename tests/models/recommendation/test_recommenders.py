@@ -1,0 +1,235 @@
+import dataclasses
+
+import keras
+import numpy as np
+import pytest
+from layer_checks import to_numpy
+from models.recommendation.planted_tastes import planted, taste_of
+
+from keras_mmfusion.models.recommendation import (
+    BPRRecommender,
+    GraphFusionRecommender,
+    LightGCNRecommender,
+    PopularityRecommender,
+    RecommenderRecipe,
+    VBPRRecommender,
+    train_recommender,
+)
+
+TRAIN, TEST, ITEMS = planted()
+MODELS = {
+    "popularity": lambda: PopularityRecommender(),
+    "bpr": lambda: BPRRecommender(4),
+    "vbpr": lambda: VBPRRecommender(4),
+    "light_gcn": lambda: LightGCNRecommender(4, num_layers=2),
+    "graph_fusion": lambda: GraphFusionRecommender(4, neighbors=3, edge_dropout=0.2, seed=0),
+}
+each_model = pytest.mark.parametrize("name", MODELS)
+RECIPES = {
+    "bpr": RecommenderRecipe(BPRRecommender, epochs=40, weight_decay=1.0),
+    "vbpr": RecommenderRecipe(VBPRRecommender, epochs=30, weight_decay=1.0),
+    "light_gcn": RecommenderRecipe(LightGCNRecommender, epochs=20, weight_decay=1.0),
+    "graph_fusion": RecommenderRecipe(
+        GraphFusionRecommender,
+        "softmax",
+        epochs=30,
+        settings={"dim": 8, "neighbors": 3, "edge_dropout": 0.2},
+    ),
+}
+RECIPES = {
+    name: dataclasses.replace(recipe, batch_size=30, learning_rate=0.05)
+    for name, recipe in RECIPES.items()
+}
+
+
+def adapted(name):
+    keras.utils.set_random_seed(0)
+    model = MODELS[name]()
+    model.adapt(TRAIN, ITEMS)
+    return model
+
+
+def adjacency():
+    """Users by items, 1 where taken."""
+    users, items = sorted(set(TRAIN.users)), ITEMS.item_ids.tolist()
+    matrix = np.zeros((len(users), len(items)))
+    for user, item in zip(TRAIN.users, TRAIN.items, strict=True):
+        matrix[users.index(user), items.index(item)] = 1
+    return matrix
+
+
+def unit(x):
+    return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+
+
+def features(name):
+    x = np.float64(ITEMS.features[name])
+    here = ~np.isnan(x).all(axis=1, keepdims=True)
+    return unit(np.where(here, x - x[here[:, 0]].mean(axis=0), 0))
+
+
+def smooth(users, items, layers):
+    taken = adjacency()
+    scale = np.sqrt(np.outer(taken.sum(axis=1), np.maximum(taken.sum(axis=0), 1)))
+    norm = taken / scale
+    all_users, all_items = [users], [items]
+    for _ in range(layers):
+        users, items = norm @ items, norm.T @ users
+        all_users.append(users)
+        all_items.append(items)
+    return np.mean(all_users, axis=0), np.mean(all_items, axis=0)
+
+
+def expected_scores(name, model):
+    taken = adjacency()
+    if name == "popularity":
+        return np.tile(taken.sum(axis=0), (len(taken), 1))
+    warm = (taken.sum(axis=0) > 0)[:, None]
+    users = np.float64(to_numpy(model.user_table))
+    items = np.float64(to_numpy(model.item_table)) * warm
+    if name == "vbpr":
+        f = np.concatenate([features("photo"), features("text")], axis=1)
+        item_part = items @ users[:, :4].T
+        feature_part = f @ np.float64(to_numpy(model.projection)) @ users[:, 4:].T
+        bias = np.float64(to_numpy(model.item_bias)) * warm
+        bias += f @ np.float64(to_numpy(model.feature_bias))
+        return (item_part + feature_part + bias).T
+    if name == "light_gcn":
+        users, items = smooth(users, items, 2)
+    if name == "graph_fusion":
+        for each in ("photo", "text"):
+            items = items + features(each) @ np.float64(to_numpy(model.projections[each]))
+        f = unit(np.concatenate([features("photo"), features("text")], axis=1))
+        like = f @ f.T
+        np.fill_diagonal(like, -np.inf)
+        nearest = np.argsort(-like, axis=1)[:, :3]
+        users, smoothed = smooth(users, items, 2)
+        return unit(users) @ unit(smoothed + items[nearest].mean(axis=1)).T / 0.1
+    return users @ items.T
+
+
+@each_model
+def test_scores_are_the_formula(name):
+    model = adapted(name)
+    for weight in model.trainable_variables:  # Biases too.
+        weight.assign(np.random.default_rng(0).normal(size=weight.shape))
+    scores = model.scores(model.user_ids, exclude_taken=False)
+    np.testing.assert_allclose(scores, expected_scores(name, model), rtol=1e-4, atol=1e-4)
+
+
+@each_model
+def test_candidates_have_the_scores_that_they_have_among_all(name):
+    model = adapted(name)
+    users, items = np.array([3, 7], "int32"), np.array([[0, 35, 2], [4, 4, 9]], "int32")
+    every = to_numpy(model({"users": users}))
+    some = to_numpy(model({"users": users, "items": items}))
+    np.testing.assert_allclose(some, np.take_along_axis(every, items, axis=1), rtol=1e-5, atol=1e-6)
+
+
+@each_model
+def test_recommend_leaves_out_what_was_taken(name):
+    model = adapted(name)
+    items, scores = model.recommend(["u3", "u3", "u1"], k=40)
+    taken = set(TRAIN.items[TRAIN.users == "u3"])
+    left = [item for item in items[0] if item]
+    assert set(left) == set(ITEMS.item_ids) - taken and len(left) == len(set(left))
+    assert np.all(np.diff(scores[0][: len(left)]) <= 0)
+    assert np.all(items[0][len(left) :] == "") and np.all(scores[0][len(left) :] == -np.inf)
+    np.testing.assert_array_equal(items[0], items[1])
+    assert set(model.recommend(["u3"], k=40, exclude_taken=False)[0][0]) >= taken
+    assert model.recommend(["u3"], k=2, candidates=["i35", "i0"])[0].shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_training_finds_the_planted_tastes(name):
+    model = train_recommender(RECIPES[name], TRAIN, ITEMS)
+    warm = [item for item in ITEMS.item_ids if item in set(TRAIN.items)]
+    best, _ = model.recommend(model.user_ids, k=3, candidates=warm)
+    right = np.mean(taste_of(best.ravel()) == np.repeat(taste_of(model.user_ids), 3))
+    assert right > 0.9
+    cold = ITEMS.item_ids[-6:]
+    best, _ = model.recommend(model.user_ids, k=2, candidates=cold)
+    right = np.mean(taste_of(best.ravel()) == np.repeat(taste_of(model.user_ids), 2))
+    if name in ("vbpr", "graph_fusion"):
+        assert right > 0.9
+    else:  # Without features all cold items are alike.
+        assert right == pytest.approx(1 / 3)
+
+
+def test_a_training_depends_on_its_seed_alone():
+    first, again, other = (
+        train_recommender(RECIPES["light_gcn"], TRAIN, ITEMS, seed).scores(["u0"], False)
+        for seed in (0, 0, 1)
+    )
+    np.testing.assert_allclose(first, again, rtol=1e-4)
+    assert not np.allclose(first, other, rtol=1e-2)
+
+
+@each_model
+def test_a_preset_gives_the_same_scores(name, tmp_path):
+    from keras_mmfusion.zoo import recommender
+
+    model = adapted(name)
+    model.save_to_preset(tmp_path / "preset")
+    loaded = recommender(tmp_path / "preset")
+    assert type(loaded) is type(model)
+    np.testing.assert_allclose(loaded.scores(["u0", "u9"]), model.scores(["u0", "u9"]), rtol=1e-6)
+
+
+@each_model
+def test_a_keras_file_gives_the_same_scores(name, tmp_path):
+    model = adapted(name)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.scores(["u0", "u9"]), model.scores(["u0", "u9"]), rtol=1e-6)
+
+
+@each_model
+def test_exported_models_recommend_the_same(name, tmp_path):
+    tf = pytest.importorskip("tensorflow")
+    model = adapted(name)
+    folder = model.export(tmp_path / "served", k=4)
+    users = np.array([9, 0, 9], "int32")
+    found = tf.saved_model.load(folder).signatures["serving_default"](users=tf.constant(users))
+    _, scores = model.recommend(model.user_ids[users], k=4)
+    np.testing.assert_allclose(found["scores"], scores, rtol=1e-5, atol=1e-6)
+    all_scores = model.scores(model.user_ids[users])
+    of_items = np.take_along_axis(all_scores, np.asarray(found["items"]), axis=1)
+    np.testing.assert_allclose(of_items, scores, rtol=1e-5, atol=1e-6)
+
+
+def test_metrics_in_evaluate():
+    from keras_mmfusion.metrics import NDCGAtK, RecallAtK
+    from keras_mmfusion.models.recommendation import UserSequence
+
+    model = adapted("popularity")
+    loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(loss=loss, metrics=[RecallAtK(36), NDCGAtK(5)])
+    found = model.evaluate(UserSequence(model, batch_size=7), verbose=0, return_dict=True)
+    assert found["recall_at_36"] == pytest.approx(1)
+    assert 0 < found["ndcg_at_5"] < 1
+
+
+def test_what_adapt_refuses():
+    model = adapted("bpr")
+    with pytest.raises(ValueError, match="`adapt` must come first, and once"):
+        model.adapt(TRAIN, ITEMS)
+    with pytest.raises(ValueError, match="`items` lacks 1 items of the interactions: i1"):
+        keep = ITEMS.item_ids != "i1"
+        features = {name: x[keep] for name, x in ITEMS.features.items()}
+        BPRRecommender(4).adapt(TRAIN, type(ITEMS)(ITEMS.item_ids[keep], features))
+    for model in (VBPRRecommender(4), GraphFusionRecommender(4)):
+        with pytest.raises(ValueError, match="looks at the items' features: pass `items`"):
+            model.adapt(TRAIN)
+
+
+def test_what_recommend_refuses():
+    model = adapted("bpr")
+    with pytest.raises(ValueError, match=r"Received: \['u99'\]"):
+        model.recommend(["u1", "u99"])
+    with pytest.raises(ValueError, match="not known: \\['i99'\\]"):
+        model.recommend(["u1"], candidates=["i1", "i99"])
+    with pytest.raises(ValueError, match="`k` must be a positive integer"):
+        model.recommend(["u1"], k=0)
+    with pytest.raises(ValueError, match="call `adapt` first"):
+        BPRRecommender(4)({"users": np.array([0])})
