@@ -34,6 +34,7 @@ from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel, RetrievalPreprocessor
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.retrieval import canonical_projections
 from keras_mmfusion.zoo import image_encoder
 
 SEQUENCE_LENGTH = 32
@@ -81,29 +82,40 @@ def read_parts(arguments):
     return images, texts, preprocessor, splits
 
 
-def embeddings(model, modality, batches):
-    """Vectors of unit length, by the modality's projector, of batches `(tokens, mask)`."""
+def embeddings(model, modality, split, batch_size=250):
+    """What the modality's projector makes of a split."""
     projector = model.projectors[modality]
     run = compiled_function(model, lambda tokens, mask: projector(tokens, mask=mask))
-    vectors = np.concatenate([keras.ops.convert_to_numpy(run(*batch)) for batch in batches])
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    def batches():
+        rows = split.images if modality == "image" else len(split.text_mask)
+        for start in range(0, rows, batch_size):
+            some = slice(start, start + batch_size)
+            if modality == "image":
+                tokens = split.image_tokens[some].astype("float32")
+                yield tokens, np.ones(tokens.shape[:2], "bool")
+            else:
+                inputs = split.text_inputs(some)
+                yield inputs["text_tokens"], inputs["text_mask"]
+
+    return np.concatenate([keras.ops.convert_to_numpy(run(*batch)) for batch in batches()])
 
 
-def scores_of(model, split, batch_size=250):
-    """The scores of a split: each image among all captions, and the other way."""
+def scores_of(model, split, train_split=None):
+    """The scores of a split: each image among all captions, and the other way.
 
-    def images():
-        for start in range(0, split.images, batch_size):
-            tokens = split.image_tokens[start : start + batch_size].astype("float32")
-            yield tokens, np.ones(tokens.shape[:2], "bool")
-
-    def texts():
-        for start in range(0, len(split.text_mask), batch_size):
-            inputs = split.text_inputs(slice(start, start + batch_size))
-            yield inputs["text_tokens"], inputs["text_mask"]
-
-    similarities = embeddings(model, "image", images()) @ embeddings(model, "text", texts()).T
-    return retrieval_scores(similarities, np.repeat(np.arange(split.images), CAPTIONS))
+    With a training split, of a model whose loss is blind to linear maps, its canonical directions
+    are found on that first.
+    """
+    images, texts = (embeddings(model, name, split) for name in ("image", "text"))
+    if train_split is not None:
+        of_images, of_texts = canonical_projections(
+            np.repeat(embeddings(model, "image", train_split), CAPTIONS, axis=0),
+            embeddings(model, "text", train_split),
+        )
+        images, texts = of_images(images), of_texts(texts)
+    images, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (images, texts))
+    return retrieval_scores(images @ texts.T, np.repeat(np.arange(split.images), CAPTIONS))
 
 
 def train(model, split, settings, epochs, seed):
@@ -136,7 +148,8 @@ def run(name, parts, arguments):
     start = time.perf_counter()
     losses_of_epochs = train(model, splits["train"], settings, arguments.epochs, arguments.seed)
     seconds = time.perf_counter() - start
-    scores = scores_of(model, splits["dev"])
+    blind = name == "DeepCCALoss"
+    scores = scores_of(model, splits["dev"], splits["train"] if blind else None)
     print(name, {key: round(value, 3) for key, value in scores.items()}, flush=True)
     trained_parameters = sum(np.prod(w.shape) for w in model.trainable_variables)
     save_published(ContrastiveModel(*model_parts, preprocessor), arguments.work / name)

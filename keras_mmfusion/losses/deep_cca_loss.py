@@ -19,7 +19,9 @@ class DeepCCALoss(PairLoss):
     give the same singular values, with gradients that stay finite.
 
     The batch must be much larger than the number of dims; of as many dims as samples, all
-    correlations are 1.
+    correlations are 1. The loss does not change under linear maps of either side, so cosines mean
+    nothing until the canonical directions are found: see
+    `keras_mmfusion.models.retrieval.canonical_projections`.
 
     Args:
         regularization: float, the `r` above.

@@ -7,5 +7,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ContrastiveModel": "contrastive_model",
         "RetrievalPreprocessor": "retrieval_preprocessor",
+        "canonical_projections": "canonical_correlations",
     },
 )
