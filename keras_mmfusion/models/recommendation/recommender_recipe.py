@@ -30,7 +30,7 @@ class RecommenderRecipe:
     model: type[Recommender]
     loss: str = "bpr"
     epochs: int = 0
-    batch_size: int = 2048
+    batch_size: int = 4096
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     settings: dict = dataclasses.field(default_factory=dict)
@@ -45,10 +45,10 @@ class RecommenderRecipe:
 # ratings that are trained on, each user's latest 15 % were foretold from the rest.
 RECIPES = {
     "popularity": RecommenderRecipe(PopularityRecommender),
-    "bpr": RecommenderRecipe(BPRRecommender, epochs=20),
-    "vbpr": RecommenderRecipe(VBPRRecommender, epochs=20),
+    "bpr": RecommenderRecipe(BPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=0.3),
+    "vbpr": RecommenderRecipe(VBPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=0.3),
     "light_gcn": RecommenderRecipe(
-        LightGCNRecommender, epochs=20, batch_size=4096, learning_rate=1e-2, weight_decay=0.03
+        LightGCNRecommender, epochs=20, learning_rate=1e-2, weight_decay=0.03
     ),
     "graph_fusion": RecommenderRecipe(
         GraphFusionRecommender,
