@@ -100,6 +100,7 @@ def _draw_graph(axes, edges, centres, node_groups, names):
             textcoords="offset points",
             ha="center",
             fontsize=8,
+            bbox={"color": "white", "alpha": 0.6, "pad": 0.5},
         )
     if any(groups.values()):
         axes.legend(loc="lower left", fontsize=8, frameon=False, markerscale=0.6)
