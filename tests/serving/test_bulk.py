@@ -116,9 +116,10 @@ def test_records_in_and_out(work, tmp_path):
         writer.write(example(**{"image/encoded": content}))
     damaged = Path(str(tmp_path / "c.tfrecord"))
     damaged.write_bytes(Path(whole).read_bytes()[:-5])
+    (tmp_path / "d.tfrecord.gz").write_bytes(Path(packed).read_bytes()[:20] + b"no gzip")
     out = tmp_path / "out"
     found = caption_in_bulk(str(tmp_path / "*.tfrecord*"), out, version, output_format="tfrecords")
-    assert found == {"shards": 3, "captions": 3, "errors": 4}
+    assert found == {"shards": 4, "captions": 3, "errors": 5}
     records = [
         tf.train.Example.FromString(record).features.feature
         for path in sorted(map(str, out.glob("captions-*.tfrecord")))
@@ -133,7 +134,8 @@ def test_records_in_and_out(work, tmp_path):
     errors = {row["image"]: row["error"] for row in rows(out, "errors")}
     assert errors[f"{whole}#1"] == errors[f"{damaged}#1"] == "no feature 'image/encoded'"
     assert errors[f"{whole}#2"] == "not a tf.train.Example"
-    assert errors[f"{damaged}#2"].startswith("unreadable from here on: ")
+    for unreadable in (f"{damaged}#2", f"{tmp_path}/d.tfrecord.gz#0"):
+        assert errors[unreadable].startswith("unreadable from here on: ")
 
 
 def test_killed_and_started_again(work, tmp_path):

@@ -6,6 +6,7 @@ import io
 import os
 import shutil
 import tempfile
+import zlib
 
 from PIL import Image
 
@@ -13,6 +14,7 @@ from keras_mmfusion.datasets.read_image import MAX_PIXELS
 from keras_mmfusion.serving.bulk.shard_plan import is_tfrecords
 
 MOST_IMAGES = 32  # What an exported captioner works on at once.
+UNREADABLE = (OSError, EOFError, zlib.error)
 IMAGE_FEATURE, NAME_FEATURE = "image/encoded", "image/filename"
 
 
@@ -48,7 +50,7 @@ def _file(path):
     try:
         with FileSystems.open(path) as file:
             return ShardImage(path, file.read())
-    except OSError as error:
+    except UNREADABLE as error:
         return ShardImage(path, error=f"unreadable: {error}")
 
 
@@ -60,7 +62,7 @@ def _records(path):
         with _on_this_machine(path) as local:
             for number, record in enumerate(tf.data.TFRecordDataset(local).as_numpy_iterator()):
                 yield _record(f"{path}#{number}", record)
-    except (OSError, tf.errors.OpError) as error:
+    except (*UNREADABLE, tf.errors.OpError) as error:
         # The records after a damaged one cannot be found.
         message = str(error).splitlines()[0]
         yield ShardImage(f"{path}#{number + 1}", error=f"unreadable from here on: {message}")
