@@ -61,7 +61,7 @@ def exported_dtypes_table(report):
             f"{run['bleu_4']:.3f}",
             f"{run['cider']:.3f}",
         ]
-        for dtype, run in report["dtypes"].items()
+        for dtype, run in sorted(report["dtypes"].items(), key=lambda each: -each[1]["megabytes"])
     ]
     protocol = report["protocol"]
     facts = (
