@@ -23,6 +23,7 @@ PARTS = {
         "layers/graph",
         "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
         "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
+        "models/recommendation/test_recommenders.py",
     ],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",

@@ -11,8 +11,9 @@ training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Be
 `<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
 photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
-`sentiment` are the scores of the presets of opinions in videos, and `fusion_mosi` and
-`missing_modalities` what `benchmarks/fusion_mosi.py` wrote.
+`sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
+`missing_modalities` what `benchmarks/fusion_mosi.py` wrote, and `recommendation` what
+`benchmarks/recommendation.py` did.
 """
 
 import argparse
@@ -26,7 +27,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
-TABLES = "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities"
+RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
+TABLES = (
+    "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
+    "recommendation"
+)
 BLOCK = re.compile(rf"(<!-- ({TABLES}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 RECALLS = [
     f"{direction}_recall_at_{k}"
@@ -262,6 +267,45 @@ def missing_modalities_table(path):
     return "\n".join([*lines, ""])
 
 
+def recommendation_table(path):
+    """Writes what recommenders came to, over all items and over cold ones, as a Markdown table.
+
+    Args:
+        path: path of the JSON file that `benchmarks/recommendation.py` wrote.
+
+    Returns:
+        A string.
+    """
+    report = json.loads(path.read_text(encoding="utf-8"))
+    names = [
+        f"{prefix}{score}@{k}"
+        for prefix in ("", "cold_")
+        for score in ("recall", "ndcg")
+        for k in (10, 20)
+    ]
+    heads = [name.replace("cold_", "cold ").replace("ndcg", "NDCG") for name in names]
+    lines = [f"| Model | {' | '.join(heads)} |", "|---|" + "---:|" * len(names)]
+    for model, found in report.items():
+        cells = []
+        for name in names:
+            spread = f" ± {found['std'][name]:.4f}" if len(found["runs"]) > 1 else ""
+            cells.append(f"{found['metrics'][name]:.4f}{spread}")
+        lines.append(f"| {model.replace('_', ' ')} | {' | '.join(cells)} |")
+    found = next(iter(report.values()))
+    protocol = found["protocol"]
+    seeds = max((each["protocol"]["seeds"] for each in report.values()), key=len)
+    facts = (
+        f"MovieLens latest-small: {protocol['split']}; {protocol['trained_on']:,} interactions to "
+        f"train on, {protocol['tested_on']:,} to foretell, of {protocol['users']} users; full "
+        f"sort of {protocol['items']:,} movies. Cold: the {protocol['cold_items']:,} movies that "
+        f"nobody took in training, ranked among themselves, for the "
+        f"{protocol['users_with_cold_items']} users who took some. Mean and standard deviation "
+        f"over the seeds {', '.join(map(str, seeds))}; Keras {found['versions']['keras']} on "
+        f"{found['versions']['backend']}."
+    )
+    return "\n".join([*lines, "", facts, ""])
+
+
 def filled(path, results):
     """The text of a page, with what belongs there in every table's place.
 
@@ -278,6 +322,7 @@ def filled(path, results):
         "sentiment": lambda: sentiment_table(ROOT / "zoo"),
         "fusion_mosi": lambda: fusion_mosi_table(FUSION_MOSI),
         "missing_modalities": lambda: missing_modalities_table(FUSION_MOSI),
+        "recommendation": lambda: recommendation_table(RECOMMENDATION),
     }
 
     def fill(match):

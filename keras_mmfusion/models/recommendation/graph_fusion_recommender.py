@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.neighbor_edges import connect_neighbors
+from keras_mmfusion.layers.graph.segment_ops import segment_sum
 from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNRecommender
 
 
@@ -107,8 +108,9 @@ class GraphFusionRecommender(LightGCNRecommender):
 
     def _kept_edges(self):
         users, items = self.taken[0], self.taken[1]
+        ones = ops.ones_like(users, "float32")
         degrees = [
-            ops.cast(ops.take(ops.bincount(ends, minlength=size), ends), "float32")
+            ops.take(segment_sum(ones, ends, size), ends)
             for ends, size in ((users, self.num_users), (items, self.num_items))
         ]
         share = ops.rsqrt(degrees[0] * degrees[1])

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.graph.segment_ops import segment_sum
 from keras_mmfusion.models.recommendation.recommender import Recommender
 
 
@@ -27,6 +28,6 @@ class PopularityRecommender(Recommender):
     """
 
     def vectors(self, training=False):
-        counts = ops.bincount(self.taken[1], minlength=self.num_items)
-        items = ops.reshape(ops.cast(counts, "float32"), (self.num_items, 1))
-        return ops.ones((self.num_users, 1)), items
+        taken = self.taken[1]
+        ones = ops.ones((*taken.shape, 1), "float32")
+        return ops.ones((self.num_users, 1)), segment_sum(ones, taken, self.num_items)
