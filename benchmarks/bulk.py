@@ -83,6 +83,11 @@ def main():
             subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
             few = run(folder, FEW, folder / "model" / "1")
             many = run(folder, FEW + options.images, folder / "model" / "1")
+            if many <= few:
+                raise RuntimeError(
+                    f"{FEW + options.images} photos took {many:.0f} s, {FEW} took {few:.0f} s: "
+                    "measure on an idle machine, with more --images."
+                )
             rate = options.images / (many - few)
             report["runs"].append(
                 {
