@@ -14,6 +14,7 @@ import pathlib
 import keras
 import numpy as np
 
+from keras_mmfusion.explain import explain_nodes, plot_node_explanation
 from keras_mmfusion.layers.graph import (
     GraphFusion,
     HGTLayer,
@@ -21,16 +22,17 @@ from keras_mmfusion.layers.graph import (
     connect_neighbors,
     connect_pairs,
 )
+from keras_mmfusion.models.tensor_export import export_tensors
 
-PRODUCTS, CLASSES, LABELED = 200, 4, 40
+PRODUCTS, CLASSES, LABELED = 200, 4, 60
 
 
 def make_files(folder):
     """Products whose photo tells half of the class, and whose text the other half."""
     rng = np.random.default_rng(0)
     classes = rng.integers(CLASSES, size=PRODUCTS)
-    image = rng.normal(size=(PRODUCTS, 16)) + 2.0 * np.eye(2, 16)[classes % 2]
-    text = rng.normal(size=(PRODUCTS, 12)) + 2.0 * np.eye(2, 12)[classes // 2]
+    image = rng.normal(size=(PRODUCTS, 16)) + 3.0 * np.eye(2, 16)[classes % 2]
+    text = rng.normal(size=(PRODUCTS, 12)) + 3.0 * np.eye(2, 12)[classes // 2]
     text[rng.random(PRODUCTS) < 0.2] = np.nan
     pairs = rng.integers(PRODUCTS, size=(4000, 2))
     alike = classes[pairs[:, 0]] == classes[pairs[:, 1]]
@@ -102,7 +104,7 @@ def with_string_keys(graph):
 def train(graph, labels, nodes, steps):
     model = ProductClassifier(int(labels.max()) + 1)
     model.compile(
-        keras.optimizers.Adam(0.01),
+        keras.optimizers.AdamW(0.01, weight_decay=5.0),  # Few labels: hold the weights down.
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
         jit_compile=False,
     )
@@ -128,22 +130,18 @@ def export(model, graph, folder):
     """A SavedModel of the nodes' features; the edges are part of it."""
     import tensorflow as tf
 
-    class Serving(tf.Module):
-        def __init__(self):
-            super().__init__()
-            self.variables_of_model = [weight.value for weight in model.weights]
+    features, mask = graph["node_features"], graph["node_mask"]["text"]
+    inputs = {**features, "has_text": mask}
 
-        @tf.function(autograph=False)
-        def __call__(self, image, text, has_text):
-            features, mask = {"image": image, "text": text}, {"text": has_text}
-            return model({**graph, "node_features": features, "node_mask": mask})
+    def logits(given):
+        given = dict(given)
+        masks = {"text": given.pop("has_text")}
+        return model({**graph, "node_features": given, "node_mask": masks})
 
-    served = Serving()
-    inputs = [*graph["node_features"].values(), graph["node_mask"]["text"]]
-    specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in inputs]
-    signature = served.__call__.get_concrete_function(*specs)
-    tf.saved_model.save(served, str(folder), signatures=signature)
-    return tf.saved_model.load(str(folder))(*map(tf.constant, inputs)).numpy()
+    specs = {name: tf.TensorSpec((None, *x.shape[1:]), x.dtype) for name, x in inputs.items()}
+    path = export_tensors(model, {"serving_default": logits}, specs, folder)
+    served = tf.saved_model.load(path).signatures["serving_default"]
+    return served(**{name: tf.constant(x) for name, x in inputs.items()})["outputs"].numpy()
 
 
 def main():
@@ -162,11 +160,19 @@ def main():
     known, rest = order[:LABELED], order[LABELED:]
 
     inputs = with_string_keys(graph.as_dict())
-    model = train(inputs, labels, known, steps=20 if args.short else 150)
+    model = train(inputs, labels, known, steps=20 if args.short else 40)
     print(f"accuracy on the other products: {accuracy(model, inputs, labels, rest):.2f}")
     for modality in ("image", "text"):
         score = accuracy(model, without(inputs, modality), labels, rest)
         print(f"  without {modality}: {score:.2f}")
+
+    # One without a text: others must tell what its text would.
+    product = int(next(p for p in rest if not graph.node_mask["text"][p]))
+    [why] = explain_nodes(model, inputs, [product], steps=50 if args.short else 200)
+    print(f"product {product} is of class {why.predicted_class}, as these edges say:")
+    for source, target, score in why.top_edges(3):
+        print(f"  {source} -> {target}: {score:.2f}")
+    plot_node_explanation(why, args.folder / "why.png")
 
     logits = keras.ops.convert_to_numpy(model(inputs))
     model.save(args.folder / "model.keras")

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.graph.typed_graph_layer import with_string_keys
+from keras_mmfusion.layers.zero_masked import zero_masked
 
 ONE = ""  # The relation, and the modality, of a graph that has only one.
 
@@ -43,8 +44,13 @@ class MaskedGraph:
             columns = ops.convert_to_numpy(self.inputs["feature_index"])[1]
             self.feature_counts = {ONE: int(columns.max(initial=-1)) + 1}
         elif "node_features" in self.inputs:
-            shapes = self._by_name(self.inputs["node_features"])
-            self.feature_counts = {name: x.shape[-1] for name, x in shapes.items()}
+            features = self._by_name(self.inputs["node_features"])
+            self.feature_counts = {name: x.shape[-1] for name, x in features.items()}
+            # What stands in a masked node, such as NaN, would be in the slopes of its features.
+            masks = self.inputs.get("node_mask")
+            masks = {} if masks is None else self._by_name(masks)
+            features = {name: zero_masked(x, masks.get(name)) for name, x in features.items()}
+            self.inputs["node_features"] = features if self.typed else features[ONE]
         else:
             raise ValueError(
                 "`graph` must have 'node_features', or the 'feature_index' and 'feature_values' of "

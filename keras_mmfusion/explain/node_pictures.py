@@ -96,7 +96,7 @@ def _draw_graph(axes, edges, centres, node_groups, names):
         axes.annotate(
             names.get(node, text),
             place,
-            (0, 11),
+            (0, 15 if node in centres else 11),
             textcoords="offset points",
             ha="center",
             fontsize=8,

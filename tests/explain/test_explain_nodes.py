@@ -116,6 +116,21 @@ def test_a_typed_graph_and_its_picture(tmp_path):
     assert len(figure.axes[0].lines) == len(explanation.top_edges())
 
 
+def test_what_stands_in_a_missing_node_changes_nothing():
+    graph = {
+        "node_features": np.random.default_rng(0).normal(size=(4, 3)).astype("float32"),
+        "edge_index": np.array([[1, 2, 3], [0, 0, 0]]),
+        "node_mask": np.array([True, True, True, False]),
+    }
+    model = keras.Sequential([GCNLayer(2)])
+    [expected] = explain_nodes(model, graph, [0], steps=3)
+    graph["node_features"][3] = np.nan
+    [found] = explain_nodes(model, graph, [0], steps=3)
+    assert found.edge_scores[0] > 0 and found.edge_scores[2] == 0
+    np.testing.assert_allclose(found.edge_scores, expected.edge_scores, rtol=1e-6)
+    np.testing.assert_allclose(found.feature_scores, expected.feature_scores, rtol=1e-6)
+
+
 def test_wrong_arguments_say_what_is_wrong():
     model = keras.Sequential([GCNLayer(2)])
     graph = {"node_features": np.eye(3), "edge_index": np.array([[0, 1], [1, 0]])}
