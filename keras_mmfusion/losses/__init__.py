@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "DeepCCALoss": "deep_cca_loss",
         "HardTripletLoss": "hard_triplet_loss",
         "InfoNCELoss": "info_nce_loss",
+        "MultinomialLoss": "multinomial_loss",
         "PairLoss": "pair_loss",
         "RankingLoss": "ranking_loss",
         "SelfCriticalLoss": "self_critical_loss",

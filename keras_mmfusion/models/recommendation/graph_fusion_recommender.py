@@ -23,8 +23,8 @@ class GraphFusionRecommender(LightGCNRecommender):
     modalities one after another, and never changes. In training the graph of users and items is
     thinned: an interaction stays with a probability in proportion to `1 / √(degree_u degree_i)`,
     since one with what everybody takes says little. An item that nobody took has `q_i = 0`: its
-    features and the items like it speak for it. Train it with
-    `CategoricalCrossentropy(from_logits=True)` on `UserSequence`: a softmax over all items.
+    features and the items like it speak for it. Train it with `MultinomialLoss` on
+    `UserSequence`: a softmax over all items.
 
     Args:
         dim: int. The size of the vectors.

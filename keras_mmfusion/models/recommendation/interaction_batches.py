@@ -73,7 +73,7 @@ class UserSequence(keras.utils.PyDataset):
 
     Returns:
         `sequence[index]` is a tuple of a dict, `"users"`, int32 `(batch,)`, and of what
-        `CategoricalCrossentropy`, `RecallAtK` and `NDCGAtK` take, float32 `(batch, items)`, 1 for
+        `MultinomialLoss`, `RecallAtK` and `NDCGAtK` take, float32 `(batch, items)`, 1 for
         an item that the user took.
     """
 

@@ -5,6 +5,7 @@ import dataclasses
 import keras
 
 from keras_mmfusion.losses.bpr_loss import BPRLoss
+from keras_mmfusion.losses.multinomial_loss import MultinomialLoss
 from keras_mmfusion.models.recommendation.bpr_recommender import BPRRecommender
 from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender
 from keras_mmfusion.models.recommendation.interaction_batches import TripletSequence, UserSequence
@@ -119,7 +120,7 @@ def train_recommender(recipe, interactions, items=None, seed=0, callbacks=()):
     if recipe.loss == "bpr":
         loss, batches = BPRLoss(), TripletSequence(model, recipe.batch_size, seed)
     else:
-        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        loss = MultinomialLoss()
         batches = UserSequence(model, recipe.batch_size, seed)
     model.compile(
         keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
