@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.alignment.alignment import unit_length
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.neighbor_edges import connect_neighbors
 from keras_mmfusion.layers.graph.segment_ops import segment_sum
@@ -102,8 +103,8 @@ class GraphFusionRecommender(LightGCNRecommender):
         )
         users, smooth = self.smooth(self.user_table, items, edge_mask)
         return (
-            ops.normalize(users, axis=1) / self.temperature,
-            ops.normalize(smooth + like.sum(items), axis=1),
+            unit_length(users) / self.temperature,
+            unit_length(smooth + like.sum(items)),
         )
 
     def _kept_edges(self):

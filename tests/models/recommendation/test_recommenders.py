@@ -157,6 +157,16 @@ def test_training_finds_the_planted_tastes(name):
         assert right == pytest.approx(1 / 3)
 
 
+def test_items_of_which_nothing_is_known_do_not_break_a_training():
+    features = {name: x.copy() for name, x in ITEMS.features.items()}
+    for values in features.values():
+        values[-2:] = np.nan  # Cold, and without any modality.
+    items = type(ITEMS)(ITEMS.item_ids, features)
+    recipe = dataclasses.replace(RECIPES["graph_fusion"], epochs=2)
+    scores = train_recommender(recipe, TRAIN, items).scores(["u0"], exclude_taken=False)
+    assert np.isfinite(scores).all() and np.all(scores[0, -2:] == 0)
+
+
 def test_a_training_depends_on_its_seed_alone():
     first, again, other = (
         train_recommender(RECIPES["light_gcn"], TRAIN, ITEMS, seed).scores(["u0"], False)
