@@ -1,7 +1,8 @@
 """Recommenders on MovieLens with posters and plots: all items, cold items, modality by modality.
 
     KERAS_BACKEND=torch python benchmarks/recommendation.py --data movielens \\
-        --features movie_features --json benchmarks/results/recommendation.json
+        --features movie_features --json benchmarks/results/recommendation.json \\
+        --left-out genres overview poster title year all
 
 Each user's latest 15 % of the ratings are foretold from the rest, and ranked among all movies. The
 recipes were chosen on the rest alone: `--validation` splits it once more, in the same way, and
@@ -63,7 +64,12 @@ def main():
     parser.add_argument("--features", type=pathlib.Path, help="folder of the encoded movies")
     parser.add_argument("--models", nargs="*", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--left-out", action="store_true", help="graph fusion without a modality")
+    parser.add_argument(
+        "--left-out",
+        nargs="*",
+        default=[],
+        help="modalities that graph fusion does without, or all",
+    )
     parser.add_argument("--validation", action="store_true", help="score on training ratings")
     parser.add_argument("--json", type=pathlib.Path, help="where the results go")
     arguments = parser.parse_args()
@@ -74,13 +80,11 @@ def main():
     tables = RecommenderTables(train, test, movies)
     items = item_features(tables, True, arguments.features, iter)
     jobs = {name: (recipe_of(name), items) for name in arguments.models}
-    if arguments.left_out:
-        recipe = recipe_of("graph_fusion")
-        for name in items.features:
-            jobs[f"graph_fusion without {name}"] = (recipe, items.without(name))
-        # What its loss does alone: features that tell nothing.
-        nothing = {"nothing": np.zeros((len(items), 1), "float32")}
-        jobs["graph_fusion without features"] = (recipe, ItemFeatures(items.item_ids, nothing))
+    for name in arguments.left_out:
+        # Without all of them: what the loss does alone, with a feature that tells nothing.
+        nothing = ItemFeatures(items.item_ids, {"nothing": np.zeros((len(items), 1), "float32")})
+        kept = nothing if name == "all" else items.without(name)
+        jobs[f"graph_fusion without {name}"] = (recipe_of("graph_fusion"), kept)
     for name, (recipe, known) in jobs.items():
         print(name)
         seeds = range(arguments.seeds if recipe.epochs else 1)
