@@ -12,7 +12,7 @@ class NodeExplanation:
     Of a plain graph, `edge_index`, `edge_scores` and `feature_scores` are arrays; of a typed graph
     each is a dict, by relation `"source/relation/target"` or by modality.
 
-    Attributes:
+    Args:
         node: int. The node, or the entity, that the output's row is of.
         predicted_class: int.
         probability: float, of the predicted class.

