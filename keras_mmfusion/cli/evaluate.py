@@ -199,7 +199,7 @@ def recommender(
     from keras_mmfusion.zoo.manifest import sha256_of
 
     recipe = recipe_of(model)
-    items = item_features(tables, recipe.needs_features, features, _progress("Encoding"))
+    items = item_features(tables, recipe.model.uses_features, features, _progress("Encoding"))
     trained = train_recommender(recipe, tables.interactions, items, seed)
     results = evaluate_recommender(trained, tables.test)
     protocol = {

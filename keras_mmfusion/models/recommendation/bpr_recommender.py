@@ -29,7 +29,7 @@ class BPRRecommender(Recommender):
         super().__init__(**kwargs)
         self.dim = check_size(self, "dim", dim)
 
-    def build_vectors(self, feature_dims):
+    def build_vectors(self):
         self.user_table = self.table(self.num_users, self.dim, "user_table")
         self.item_table = self.table(self.num_items, self.dim, "item_table")
 

@@ -46,6 +46,8 @@ class GraphFusionRecommender(LightGCNRecommender):
         Multimodal Recommendation" (FREEDOM), 2023, sections 3.1 and 3.2.
     """
 
+    uses_features = True
+
     def __init__(
         self,
         dim=64,
@@ -63,12 +65,11 @@ class GraphFusionRecommender(LightGCNRecommender):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def build_vectors(self, feature_dims):
-        self.need_features()
-        super().build_vectors(feature_dims)
+    def build_vectors(self):
+        super().build_vectors()
         self.projections = {
             name: self.table(dim, self.dim, f"{name}_projection")
-            for name, dim in feature_dims.items()
+            for name, dim in self.feature_dims.items()
         }
         shape = (self.num_items * self.neighbors,)
         self.neighbor_index = self.constant(shape, "int32", "neighbor_index")

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph import GCNLayer
+from keras_mmfusion.layers.graph import GCNLayer, normalize_graph
 from keras_mmfusion.models.recommendation.bpr_recommender import BPRRecommender
 
 
@@ -33,11 +33,8 @@ class LightGCNRecommender(BPRRecommender):
         self.num_layers = num_layers
         self.convolution = GCNLayer(use_bias=False, self_loops=False, name="convolution")
 
-    def build_vectors(self, feature_dims):
-        super().build_vectors(feature_dims)
-        self.build_convolution()
-
-    def build_convolution(self):
+    def build_vectors(self):
+        super().build_vectors()
         self.convolution.build({"node_features": (None, self.dim), "edge_index": (2, None)})
 
     def vectors(self, training=False):
@@ -51,16 +48,18 @@ class LightGCNRecommender(BPRRecommender):
             edge_mask: bool tensor `(interactions,)`, `False` for those to leave out, or `None`.
         """
         takers, taken = self.taken[0], self.taken[1] + self.num_users
+        x = total = ops.concatenate([users, items], axis=0)
         graph = {
+            "node_features": x,
             "edge_index": ops.stack(
                 [ops.concatenate([takers, taken]), ops.concatenate([taken, takers])]
-            )
+            ),
         }
         if edge_mask is not None:
             graph["edge_mask"] = ops.concatenate([edge_mask, edge_mask])
-        x = total = ops.concatenate([users, items], axis=0)
+        graph = normalize_graph(graph, self_loops=False)  # Once for all layers.
         for _ in range(self.num_layers):
-            x = self.convolution({"node_features": x, **graph})
+            x = self.convolution({**graph, "node_features": x})
             total = total + x
         total = total / (self.num_layers + 1)
         return total[: self.num_users], total[self.num_users :]

@@ -21,8 +21,8 @@ class Recommender(PresetModel, keras.Model):
     items' features. Items that nobody took yet, *cold* ones, may be among them; a model that looks
     at features can recommend them too. All of it is saved with the model.
 
-    A recommender of your own implements `build_vectors(feature_dims)`, which makes the weights,
-    and `vectors(training)`.
+    A recommender of your own implements `build_vectors()`, which makes the weights, and
+    `vectors(training)`; one that looks at the items' features says so by `uses_features = True`.
 
     Args:
         **kwargs: passed to `keras.Model`.
@@ -37,7 +37,7 @@ class Recommender(PresetModel, keras.Model):
 
     Attributes:
         user_ids, item_ids: string arrays.
-        feature_dims: dict, modality -> dim of the features.
+        feature_dims: dict, modality -> dim of the features; empty if the model does not use them.
 
     Example:
 
@@ -56,6 +56,8 @@ class Recommender(PresetModel, keras.Model):
     [['milk'], ['tea']]
     """
 
+    uses_features = False
+
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.user_ids = self.item_ids = None
@@ -71,12 +73,17 @@ class Recommender(PresetModel, keras.Model):
                 interactions, without features.
 
         Raises:
-            ValueError: if an item of the interactions is not among `items`, or the model is built.
+            ValueError: if an item of the interactions is not among `items`, the model uses features
+                and there are none, or the model is built.
         """
         if self.built:
             raise ValueError(f"{type(self).__name__}: `adapt` must come first, and once.")
         item_ids = np.unique(interactions.items) if items is None else items.item_ids
-        features = {} if items is None else items.features
+        features = items.features if self.uses_features and items is not None else {}
+        if self.uses_features and not features:
+            raise ValueError(
+                f"{type(self).__name__} looks at the items' features: pass `items` to `adapt`."
+            )
         lost = np.setdiff1d(interactions.items, item_ids)
         if len(lost):
             raise ValueError(
@@ -107,7 +114,7 @@ class Recommender(PresetModel, keras.Model):
             name: self.constant((len(item_ids), dim), "float32", f"{name}_features")
             for name, dim in feature_dims.items()
         }
-        self.build_vectors(self.feature_dims)
+        self.build_vectors()
         self.built = True
 
     def constant(self, shape, dtype, name):
@@ -121,19 +128,12 @@ class Recommender(PresetModel, keras.Model):
         initializer = initializer or keras.initializers.RandomNormal(stddev=0.1)
         return self.add_weight(shape=(rows, dim), initializer=initializer, name=name)
 
-    def need_features(self):
-        """Raises a `ValueError` if there are no features."""
-        if not self.feature_dims:
-            raise ValueError(
-                f"{type(self).__name__} looks at the items' features: pass `items` to `adapt`."
-            )
-
     def warm_only(self, table):
         """Items' vectors, with zeros for an item that nobody took, whose vector learned nothing."""
         return table * ops.expand_dims(self.warm, 1)
 
-    def build_vectors(self, feature_dims):
-        """Makes the weights, for features of these sizes."""
+    def build_vectors(self):
+        """Makes the weights, for features of `feature_dims`."""
 
     def vectors(self, training=False):
         """The vectors of all users and all items: `(users, dim)` and `(items, dim)`."""
@@ -227,14 +227,13 @@ class Recommender(PresetModel, keras.Model):
     def _scores(self, users, exclude_taken):
         if self._score_function is None:
             self._score_function = compiled_function(self, lambda users: self({"users": users}))
-        scores = self._score_function(users.astype("int32"))
-        scores = np.array(ops.convert_to_numpy(scores), "float32")
+        users, rows = np.unique(users, return_inverse=True)
+        scores = np.array(ops.convert_to_numpy(self._score_function(users)), "float32")
         if exclude_taken:
             taken_users, taken_items = ops.convert_to_numpy(self.taken)
-            # The row of each user in `users`, who may stand there twice.
-            for row, user in enumerate(users):
-                scores[row, taken_items[taken_users == user]] = -np.inf
-        return scores
+            here = np.isin(taken_users, users)
+            scores[np.searchsorted(users, taken_users[here]), taken_items[here]] = -np.inf
+        return scores[rows]
 
     def export(self, folder, k=20, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.

@@ -36,11 +36,6 @@ class RecommenderRecipe:
     weight_decay: float = 0.0
     settings: dict = dataclasses.field(default_factory=dict)
 
-    @property
-    def needs_features(self):
-        """Whether the model looks at the items' features."""
-        return self.model in (VBPRRecommender, GraphFusionRecommender)
-
 
 # By the names of the command. Epochs and rates were chosen on MovieLens latest-small: of the
 # ratings that are trained on, each user's latest 15 % were foretold from the rest.

@@ -30,16 +30,17 @@ class VBPRRecommender(Recommender):
         equation 4.
     """
 
+    uses_features = True
+
     def __init__(self, dim=64, **kwargs):
         super().__init__(**kwargs)
         self.dim = check_size(self, "dim", dim)
 
-    def build_vectors(self, feature_dims):
-        self.need_features()
+    def build_vectors(self):
         self.user_table = self.table(self.num_users, 2 * self.dim, "user_table")
         self.item_table = self.table(self.num_items, self.dim, "item_table")
         self.item_bias = self.table(self.num_items, 1, "item_bias", initializer="zeros")
-        dim = sum(feature_dims.values())
+        dim = sum(self.feature_dims.values())
         self.projection = self.table(dim, self.dim, "projection")
         self.feature_bias = self.table(dim, 1, "feature_bias", initializer="zeros")
 

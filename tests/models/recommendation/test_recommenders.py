@@ -220,6 +220,11 @@ def test_metrics_in_evaluate():
     assert 0 < found["ndcg_at_5"] < 1
 
 
+def test_features_are_kept_by_models_that_use_them_alone():
+    assert adapted("light_gcn").feature_dims == {}
+    assert adapted("vbpr").feature_dims == {"photo": 8, "text": 5}
+
+
 def test_what_adapt_refuses():
     model = adapted("bpr")
     with pytest.raises(ValueError, match="`adapt` must come first, and once"):
