@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import tempfile
 
 import numpy as np
 
@@ -117,8 +118,12 @@ def write_item_features(items, folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, values in items.features.items():
-        np.save(folder / f"{name}.npy", np.asarray(values, "float32"))
-    text = "".join(f"{name}\n" for name in items.item_ids)
-    (folder / ITEMS_FILE).write_text(text, encoding="utf-8")
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as scratch:
+        for name, values in items.features.items():
+            np.save(pathlib.Path(scratch) / f"{name}.npy", np.asarray(values, "float32"))
+        text = "".join(f"{name}\n" for name in items.item_ids)
+        (pathlib.Path(scratch) / ITEMS_FILE).write_text(text, encoding="utf-8")
+        # The ids last: a folder with them is whole.
+        for name in (*(f"{name}.npy" for name in items.features), ITEMS_FILE):
+            os.replace(pathlib.Path(scratch) / name, folder / name)
     return folder
