@@ -94,7 +94,8 @@ def _facts(made):
 
 def _picture_writer(out, count):
     """A function that draws one photo's caption, and returns the path of the picture."""
-    from keras_mmfusion.explain.attention_maps import check_picture_path, plot_caption_attention
+    from keras_mmfusion.explain.attention_maps import plot_caption_attention
+    from keras_mmfusion.explain.picture_files import check_picture_path
 
     try:
         check_picture_path(out)

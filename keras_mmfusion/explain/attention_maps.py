@@ -1,7 +1,6 @@
 """Where a captioner looked, word by word, as a picture."""
 
 import math
-import os
 import pathlib
 import re
 
@@ -9,6 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.explain.picture_files import figure_class, save_picture
 
 COLUMNS = 5
 CELL_INCHES = 2.6
@@ -92,31 +92,6 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     return figure
 
 
-def check_picture_path(path):
-    """Raises what `plot_caption_attention` would raise for its `path`, before any work is done."""
-    new_figure = figure_class()
-    path = pathlib.Path(path)
-    formats = new_figure().canvas.get_supported_filetypes()
-    if path.suffix[1:].lower() not in formats:
-        raise ValueError(
-            f"`path` must end in the format of a picture: {', '.join(f'.{f}' for f in formats)}. "
-            f"Received: {str(path)!r}"
-        )
-    if not path.absolute().parent.is_dir():
-        raise ValueError(f"`path` must lie in a folder that is there. Received: {str(path)!r}")
-
-
-def figure_class():
-    """Matplotlib's class of figures. Without pyplot: no display, no state to close."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install 'keras-mmfusion[explain]'"
-        ) from error
-    return Figure
-
-
 def _colormap():
     from matplotlib.colors import LinearSegmentedColormap
 
@@ -136,14 +111,3 @@ def _strength(attention, size, cropped):
     whole = Image.new("F", size)
     whole.paste(seen, ((size[0] - width) // 2, (size[1] - height) // 2))
     return np.asarray(whole)
-
-
-def save_picture(figure, path):
-    """Writes a figure, whole or not at all."""
-    check_picture_path(path)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        figure.savefig(part, dpi=110, format=path.suffix[1:].lower())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

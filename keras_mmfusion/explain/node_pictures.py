@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from keras_mmfusion.explain.attention_maps import figure_class, save_picture
+from keras_mmfusion.explain.picture_files import figure_class, save_picture
 
 COLOURS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 

@@ -1,0 +1,40 @@
+"""Pictures as files, with matplotlib where it is installed."""
+
+import os
+import pathlib
+
+
+def figure_class():
+    """Matplotlib's class of figures. Without pyplot: no display, no state to close."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError(
+            "Pictures need matplotlib: pip install 'keras-mmfusion[explain]'"
+        ) from error
+    return Figure
+
+
+def check_picture_path(path):
+    """Raises what a plot would raise for its `path`, before any work is done."""
+    new_figure = figure_class()
+    path = pathlib.Path(path)
+    formats = new_figure().canvas.get_supported_filetypes()
+    if path.suffix[1:].lower() not in formats:
+        raise ValueError(
+            f"`path` must end in the format of a picture: {', '.join(f'.{f}' for f in formats)}. "
+            f"Received: {str(path)!r}"
+        )
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"`path` must lie in a folder that is there. Received: {str(path)!r}")
+
+
+def save_picture(figure, path):
+    """Writes a figure, whole or not at all."""
+    check_picture_path(path)
+    part = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        figure.savefig(part, dpi=110, format=path.suffix[1:].lower())
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
