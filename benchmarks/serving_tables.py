@@ -1,22 +1,12 @@
-"""Fills the tables of docs/ on serving from the results of the benchmarks.
+"""The tables of docs/ on serving, from the results of the benchmarks.
 
-    python benchmarks/serving_tables.py           # write
-    python benchmarks/serving_tables.py --check   # exit status 1 if a table is not what it would be
-
-A table stands between `<!-- NAME:begin -->` and `<!-- NAME:end -->`: `billion` is what
-`benchmarks/bulk.py` wrote, `exported_dtypes` and `load` what the benchmarks of those names did
-(`load`: `serving.py`).
+`zoo/update_score_tables.py` puts them where they belong.
 """
 
-import argparse
 import json
 import pathlib
-import re
-import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "benchmarks" / "results"
-PAGES = ("serving.md", "bulk.md")
+RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
 def billion_table(report):
@@ -101,7 +91,6 @@ TABLES = {
     "exported_dtypes": (exported_dtypes_table, "exported_dtypes.json", "exported_dtypes.py"),
     "load": (load_table, "serving.json", "serving.py"),
 }
-BLOCK = re.compile(rf"(<!-- ({'|'.join(TABLES)}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 
 
 def _machine(protocol):
@@ -114,37 +103,10 @@ def _table(heads, rows, facts):
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts, ""])
 
 
-def filled(text, results=RESULTS):
-    """A page's text, with what belongs there in every table's place."""
-
-    def fill(match):
-        table, file, command = TABLES[match[2]]
-        path = results / file
-        if path.exists():
-            content = table(json.loads(path.read_text(encoding="utf-8")))
-        else:
-            content = f"Not measured yet: `python benchmarks/{command}` does.\n"
-        return match[1] + content + match[3]
-
-    return BLOCK.sub(fill, text)
-
-
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--check", action="store_true", help="change nothing, compare")
-    check = parser.parse_args().check
-    stale = []
-    for name in PAGES:
-        path = ROOT / "docs" / name
-        old = path.read_text(encoding="utf-8")
-        new = filled(old)
-        if new != old:
-            stale.append(name)
-            print(name)
-            if not check:
-                path.write_text(new, encoding="utf-8")
-    sys.exit(bool(check and stale))
-
-
-if __name__ == "__main__":
-    main()
+def serving_table(name, results=RESULTS):
+    """The table of this name in Markdown; what to run, as long as nothing was measured."""
+    table, file, command = TABLES[name]
+    path = results / file
+    if not path.exists():
+        return f"Not measured yet: `python benchmarks/{command}` does.\n"
+    return table(json.loads(path.read_text(encoding="utf-8")))

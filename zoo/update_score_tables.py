@@ -12,12 +12,13 @@ training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Be
 photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
 `sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
-`missing_modalities` what `benchmarks/fusion_mosi.py` wrote, and `recommendation` what
-`benchmarks/recommendation.py` did.
+`missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
+`benchmarks/recommendation.py` did, and those of `benchmarks/serving_tables.py` are of serving.
 """
 
 import argparse
 import csv
+import functools
 import json
 import os
 import re
@@ -25,12 +26,16 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+sys.path.append(str(ROOT / "benchmarks"))
+
+import serving_tables  # noqa: E402
+
 RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
 TABLES = (
     "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
-    "recommendation"
+    "recommendation|" + "|".join(serving_tables.TABLES)
 )
 BLOCK = re.compile(rf"(<!-- ({TABLES}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 RECALLS = [
@@ -323,6 +328,10 @@ def filled(path, results):
         "fusion_mosi": lambda: fusion_mosi_table(FUSION_MOSI),
         "missing_modalities": lambda: missing_modalities_table(FUSION_MOSI),
         "recommendation": lambda: recommendation_table(RECOMMENDATION),
+        **{
+            name: functools.partial(serving_tables.serving_table, name)
+            for name in serving_tables.TABLES
+        },
     }
 
     def fill(match):
