@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from keras_mmfusion.datasets.load_image_tensor import stretch
 from keras_mmfusion.datasets.read_image import resize_image
 
 DRAWS = 8
@@ -90,7 +91,7 @@ def augment_tensor(image, captions, draws):
     top = tf.cast(tf.cast(height - crop_height, "float32") * draws[2], "int32")
     left = tf.cast(tf.cast(width - crop_width, "float32") * draws[3], "int32")
     crop = image[top : top + crop_height, left : left + crop_width]
-    pixels = tf.round(tf.image.resize(crop, (height, width), antialias=True))
+    pixels = stretch(crop, (height, width))
 
     matrix, offset = _colour_change(tf.reduce_mean(pixels, (0, 1)), *tf.unstack(draws[4:7]))
     pixels = tf.tensordot(pixels, matrix, 1) + offset
