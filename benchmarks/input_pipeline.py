@@ -2,11 +2,11 @@
 
     python benchmarks/input_pipeline.py
 
-Photos of 500 x 375 are drawn; with `KERAS_MMFUSION_TEST_DATA` the photos of its `flickr8k/` are
-read, too. All runs on two CPU cores. Writes to `benchmarks/results/input_pipeline.json`: images
-per second of `caption_dataset`, which reads, decodes, resizes and batches, and of a loop that reads
-and decodes alone; resident memory over an epoch; and whether epochs are the same again, also when
-they are taken up in the middle. Linux only.
+Photos of 500 x 375 are drawn; with `KERAS_MMFUSION_TEST_DATA` those of its `flickr8k/`, 224 x 224,
+are read, too, as large as they are and larger. All runs on two CPU cores. Writes to
+`benchmarks/results/input_pipeline.json`: images per second of `caption_dataset`, which reads,
+decodes, resizes and batches, and of a loop that reads and decodes alone; resident memory over an
+epoch; and whether epochs are the same again, also when they are taken up in the middle. Linux only.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from resident_memory import resident_megabytes
 from synthetic_photos import write_photos
 from write_results import write_results
 
-CORES, BATCH_SIZE, SIZE = 2, 32, (224, 224)
+CORES, BATCH_SIZE, SIZE, LARGER_SIZE = 2, 32, (224, 224), (260, 260)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def decode_in_turn(paths):
+def decode_in_turn(paths, size):
     """One photo after the other."""
     import tensorflow as tf
 
@@ -35,7 +35,7 @@ def decode_in_turn(paths):
         tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
 
 
-def decode_in_parallel(paths):
+def decode_in_parallel(paths, size):
     """As many photos at a time as there are cores."""
     import tensorflow as tf
 
@@ -45,17 +45,17 @@ def decode_in_parallel(paths):
         pass
 
 
-def our_batches(paths):
+def our_batches(paths, size):
     """What a captioner is trained on."""
-    for _ in dataset_of(paths):
+    for _ in dataset_of(paths, size):
         pass
 
 
-def our_sequence(paths):
+def our_sequence(paths, size):
     """The same without TensorFlow."""
     from keras_mmfusion.datasets import CaptionSequence
 
-    for _ in CaptionSequence(pairs_of(paths), BATCH_SIZE, SIZE, workers=CORES):
+    for _ in CaptionSequence(pairs_of(paths), BATCH_SIZE, size, workers=CORES):
         pass
 
 
@@ -65,13 +65,13 @@ def pairs_of(paths):
     return CaptionPairs(list(paths), [["A photo."]] * len(paths))
 
 
-def dataset_of(paths, **options):
+def dataset_of(paths, size=SIZE, **options):
     from keras_mmfusion.datasets import caption_dataset
 
-    return caption_dataset(pairs_of(paths), BATCH_SIZE, SIZE, captions_per_image=1, **options)
+    return caption_dataset(pairs_of(paths), BATCH_SIZE, size, captions_per_image=1, **options)
 
 
-def time_photos(paths, repeats):
+def time_photos(paths, size, repeats):
     """Images per second of each way, medians of runs in turn, and what is the share of ours."""
     ways = {
         "bare_loop_in_turn": decode_in_turn,
@@ -82,12 +82,13 @@ def time_photos(paths, repeats):
     rates = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
-            rate = len(paths) / seconds(lambda way=way: way(paths))
+            rate = len(paths) / seconds(lambda way=way: way(paths, size))
             # The first turn pays for imports, traces and the disk.
             rates[name] += [rate] if turn else []
     rates = {name: statistics.median(each) for name, each in rates.items()}
     return {
         "images": len(paths),
+        "size": size,
         "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
         "share_of_the_loop_in_parallel": round(
             rates["caption_dataset"] / rates["bare_loop_in_parallel"], 3
@@ -151,20 +152,24 @@ def main():
     import tensorflow as tf
 
     with tempfile.TemporaryDirectory() as folder:
-        photos = {"drawn_500x375": write_photos(folder, options.images)}
+        drawn = write_photos(folder, options.images)
+        photos = {"drawn, 500 x 375": (drawn, SIZE)}
         data = os.environ.get("KERAS_MMFUSION_TEST_DATA")
         if data:
             files = sorted(pathlib.Path(data, "flickr8k", "images").glob("*.jpg"))
-            photos["flickr8k"] = [str(path) for path in files[: options.images]]
+            stored = [str(path) for path in files[: options.images]]
+            photos |= {
+                "Flickr8k's, stored as 224 x 224": (stored, SIZE),
+                "Flickr8k's, to grow": (stored, LARGER_SIZE),
+            }
         report = {
             "machine": f"{CORES} CPU cores, {platform.machine()}",
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "batch_size": BATCH_SIZE,
-            "image_size": SIZE,
-            "speed": {name: time_photos(paths, options.repeats) for name, paths in photos.items()},
-            "memory": memory_of_an_epoch(photos["drawn_500x375"], options.memory_images),
-            "same_epochs": same_epochs(photos["drawn_500x375"][:200]),
+            "speed": {name: time_photos(*of, options.repeats) for name, of in photos.items()},
+            "memory": memory_of_an_epoch(drawn, options.memory_images),
+            "same_epochs": same_epochs(drawn[:200]),
         }
     for name, speed in report["speed"].items():
         share = speed["share_of_the_loop_in_parallel"]

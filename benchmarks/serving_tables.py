@@ -3,10 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-import json
-import pathlib
-
-RESULTS = pathlib.Path(__file__).resolve().parent / "results"
+from result_tables import markdown_table
 
 
 def billion_table(report):
@@ -36,7 +33,7 @@ def billion_table(report):
         f"worker of {runs[0]['cores_of_a_worker']} CPU cores ({machine['cpu']}). The price is an "
         "assumption."
     )
-    return _table(heads, [[name, *cells] for name, cells in rows.items()], facts)
+    return markdown_table(heads, [[name, *cells] for name, cells in rows.items()], facts)
 
 
 def exported_dtypes_table(report):
@@ -58,7 +55,7 @@ def exported_dtypes_table(report):
         f"`{protocol['preset']}`, {protocol['beams']} beams, the first {protocol['images']:,} "
         f"images of Flickr8k's {protocol['split']} split, {_machine(protocol)}."
     )
-    return _table(heads, rows, facts)
+    return markdown_table(heads, rows, facts)
 
 
 def load_table(report):
@@ -83,14 +80,7 @@ def load_table(report):
         f"the SavedModel {rates['exported']:.1f} captions a second, `generate` "
         f"{rates['generate']:.1f}, a ratio of {beside['exported_over_generate']:.2f}."
     )
-    return _table(heads, rows, facts)
-
-
-TABLES = {
-    "billion": (billion_table, "bulk.json", "bulk.py"),
-    "exported_dtypes": (exported_dtypes_table, "exported_dtypes.json", "exported_dtypes.py"),
-    "load": (load_table, "serving.json", "serving.py"),
-}
+    return markdown_table(heads, rows, facts)
 
 
 def _machine(protocol):
@@ -98,15 +88,8 @@ def _machine(protocol):
     return f"{machine['cores']} CPU cores ({machine['cpu']})"
 
 
-def _table(heads, rows, facts):
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts, ""])
-
-
-def serving_table(name, results=RESULTS):
-    """The table of this name in Markdown; what to run, as long as nothing was measured."""
-    table, file, command = TABLES[name]
-    path = results / file
-    if not path.exists():
-        return f"Not measured yet: `python benchmarks/{command}` does.\n"
-    return table(json.loads(path.read_text(encoding="utf-8")))
+TABLES = {
+    "billion": (billion_table, "bulk.json", "bulk.py"),
+    "exported_dtypes": (exported_dtypes_table, "exported_dtypes.json", "exported_dtypes.py"),
+    "load": (load_table, "serving.json", "serving.py"),
+}

@@ -13,7 +13,8 @@ photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
 `sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
 `missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
-`benchmarks/recommendation.py` did, and those of `benchmarks/serving_tables.py` are of serving.
+`benchmarks/recommendation.py` did, and those of
+`benchmarks/serving_tables.py` and `benchmarks/data_tables.py` are of serving and of speed.
 """
 
 import argparse
@@ -28,14 +29,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
+import data_tables  # noqa: E402
 import serving_tables  # noqa: E402
+from result_tables import result_table  # noqa: E402
 
 RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
+RESULT_TABLES = {**data_tables.TABLES, **serving_tables.TABLES}
 TABLES = (
     "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
-    "recommendation|" + "|".join(serving_tables.TABLES)
+    "recommendation|" + "|".join(RESULT_TABLES)
 )
 BLOCK = re.compile(rf"(<!-- ({TABLES}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
 RECALLS = [
@@ -329,8 +333,7 @@ def filled(path, results):
         "missing_modalities": lambda: missing_modalities_table(FUSION_MOSI),
         "recommendation": lambda: recommendation_table(RECOMMENDATION),
         **{
-            name: functools.partial(serving_tables.serving_table, name)
-            for name in serving_tables.TABLES
+            name: functools.partial(result_table, *source) for name, source in RESULT_TABLES.items()
         },
     }
 
@@ -343,7 +346,7 @@ def filled(path, results):
 def pages_and_results(root):
     """Yields every page that has a table's place, with the results that belong there."""
     results = read_results(root / "zoo")
-    for path in [root / "README.md", *sorted((root / "docs").glob("*.md"))]:
+    for path in [root / "README.md", *sorted((root / "docs").rglob("*.md"))]:
         yield path, results
     for path in sorted((root / "zoo").glob("*/README.md")):
         name = path.parent.name

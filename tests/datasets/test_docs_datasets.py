@@ -1,4 +1,4 @@
-"""The examples on the page of the data sets."""
+"""The examples on the pages of the data sets."""
 
 import ast
 import importlib
@@ -12,8 +12,9 @@ import pytest
 from photos import photo
 from PIL import Image
 
-PAGE = Path(__file__).resolve().parents[2] / "docs" / "datasets.md"
-EXAMPLES = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)
+PAGES = sorted((Path(__file__).resolve().parents[2] / "docs" / "datasets").glob("*.md"))
+TEXTS = [page.read_text(encoding="utf-8") for page in PAGES]
+EXAMPLES = re.findall(r"^```python\n(.*?)^```$", "\n".join(TEXTS), re.M | re.S)
 
 
 def imported(tree):
@@ -40,13 +41,14 @@ def test_what_an_example_calls_is_there_and_takes_its_arguments(example):
     assert names or "import tensorflow as tf" in example
 
 
-def test_the_page_has_the_examples():
-    assert len(EXAMPLES) >= 8
+@pytest.mark.parametrize("text", TEXTS, ids=[page.stem for page in PAGES])
+def test_every_page_has_an_example(text):
+    assert "```python\n" in text
 
 
 def test_the_table_of_patients(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
-    rows = re.search(r"^```\n(split,.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S)[1]
+    rows = re.search(r"^```\n(split,.*?)^```$", "\n".join(TEXTS), re.M | re.S)[1]
     (tmp_path / "patients.csv").write_text(rows)
     for name in "1.jpg", "2.jpg":
         Image.fromarray(photo(20, 30)).save(tmp_path / name)

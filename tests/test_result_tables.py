@@ -1,33 +1,33 @@
-"""The tables of the pages on serving are those of the benchmarks' results.
+"""The tables of the pages are those of the benchmarks' results.
 
 That the pages are up to date is tested with `zoo/update_score_tables.py`.
 """
 
-import importlib.util
+import importlib
 import json
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(scope="module")
-def tables():
-    path = ROOT / "benchmarks" / "serving_tables.py"
-    spec = importlib.util.spec_from_file_location("serving_tables", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture(params=["data_tables", "serving_tables"])
+def tables(request, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    return importlib.import_module(request.param).TABLES
 
 
 def test_every_table_has_its_place(tables):
-    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs").glob("*.md"))
-    assert all(f"<!-- {name}:begin -->\n" in pages for name in tables.TABLES)
+    pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    assert all(f"<!-- {name}:begin -->\n" in pages for name in tables)
 
 
-def test_a_table(tables, tmp_path):
-    assert "Not measured yet" in tables.serving_table("billion", tmp_path)
+def test_a_table(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    result_table = importlib.import_module("result_tables").result_table
+    source = importlib.import_module("serving_tables").TABLES["billion"]
+    assert "Not measured yet" in result_table(*source, tmp_path)
     billion = {
         "worker_hours": 27777.8,
         "days": 7,
@@ -46,7 +46,7 @@ def test_a_table(tables, tmp_path):
     }
     report = {"machine": {"cpu": "a CPU"}, "images": 1000, "size": [500, 375], "runs": [run]}
     (tmp_path / "bulk.json").write_text(json.dumps(report), encoding="utf-8")
-    table = tables.serving_table("billion", tmp_path)
+    table = result_table(*source, tmp_path)
     assert "| worker hours = 10⁹ / rate / 3600 | 27,778 |" in table
     assert "| dollars, if a worker's hour costs $0.40 | 11,111 |" in table
     assert table.endswith("The price is an assumption.\n")

@@ -1,0 +1,82 @@
+"""The tables of docs/ on the speed of metrics and of the input pipeline.
+
+`zoo/update_score_tables.py` puts them where they belong.
+"""
+
+from result_tables import markdown_table
+
+SCORES = {"tokens": "tokens", "bleu": "BLEU", "rouge_l": "ROUGE-L", "cider": "CIDEr-D"}
+
+
+def metrics_speed_table(report):
+    """Seconds of each metric, beside pycocoevalcap's."""
+    rows = []
+
+    def add(what, images, theirs, ours):
+        theirs, ours = theirs["seconds"], ours["seconds"]
+        cells = [f"{images:,}", f"{theirs:.3g}", f"{ours:.3g}", f"{theirs / ours:.1f}"]
+        rows.append([what, *cells])
+
+    for run in report["scores"]:
+        theirs, ours = run["pycocoevalcap"], run["keras_mmfusion"]
+        for name, what in SCORES.items():
+            add(what, run["images"], theirs[name], ours[name])
+        sums = [{"seconds": sum(of[name]["seconds"] for name in ours)} for of in (theirs, ours)]
+        add("all four", run["images"], *sums)
+    for run in report["meteor"]:
+        add("METEOR", run["images"], run["jar"], run["keras_mmfusion"])
+    batch = report["self_critical_batch"]
+    add(
+        "CIDEr-D, of a training step",
+        batch["batch"],
+        *map(batch.get, ("pycocoevalcap", "keras_mmfusion")),
+    )
+    facts = (
+        f"Five references an image; {report['machine']}, Python {report['python']}. Java's start "
+        f"({report['java_start_up']['seconds']:.2f} s) is part of its tokenizer's time, and of "
+        f"METEOR's, where both sides load their tables first "
+        f"({report['meteor'][0]['jar_start_up']['seconds']:.1f} and "
+        f"{report['meteor'][0]['keras_mmfusion_start_up']['seconds']:.1f} s). A training step's "
+        "rewards use references that were counted before it."
+    )
+    return markdown_table(
+        ["What", "Images", "pycocoevalcap, s", "ours, s", "times faster"], rows, facts
+    )
+
+
+def input_pipeline_table(report):
+    """Images per second beside a bare loop that decodes and does nothing else."""
+    heads = [
+        "Photos",
+        "to",
+        "bare loop",
+        "in parallel",
+        "`caption_dataset`",
+        "`CaptionSequence`",
+        "share",
+    ]
+    ways = ("bare_loop_in_turn", "bare_loop_in_parallel", "caption_dataset", "caption_sequence")
+    rows = [
+        [
+            name,
+            " x ".join(map(str, run["size"])),
+            *(f"{run['images_per_second'][way]:,.0f}" for way in ways),
+            f"{run['share_of_the_loop_in_parallel']:.2f}",
+        ]
+        for name, run in report["speed"].items()
+    ]
+    memory = report["memory"]
+    facts = (
+        f"Images a second, in batches of {report['batch_size']}. The bare loop reads and decodes, "
+        "one photo after the other or in parallel; share: `caption_dataset`'s of the parallel "
+        f"loop's. {report['machine']}, TensorFlow {report['tensorflow']}. Resident memory "
+        f"over an epoch of {memory['images']:,} images: {memory['resident_megabytes'][0]:,.0f} to "
+        f"{memory['resident_megabytes'][-1]:,.0f} MB."
+    )
+    return markdown_table(heads, rows, facts)
+
+
+TABLES = {
+    "metrics_speed": (metrics_speed_table, "metrics.json", "metrics.py"),
+    "input_pipeline": (input_pipeline_table, "input_pipeline.json", "input_pipeline.py"),
+}
