@@ -19,6 +19,7 @@ import resource
 import subprocess
 import tempfile
 import time
+from unittest import mock
 
 import numpy as np
 from write_results import write_results
@@ -143,7 +144,10 @@ def time_meteor(captions, images):
     results = tokenizer.tokenize({i: [c] for i, c in candidates.items()})
     jar_start, _ = timed(lambda: JarMeteor().compute_score({0: ["a dog"]}, {0: ["a dog"]}))
     jar, (expected, _) = timed(lambda: JarMeteor().compute_score(truth, results))
-    own_start, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, KERAS_HOME=folder):
+        # A machine's first call also keeps the tables in a form that is read fast.
+        own_first, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
+        own_start, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
     single = {i: each[0] for i, each in results.items()}
     own, (score, _) = timed(lambda: Meteor().score(truth, single))
     return {
@@ -152,6 +156,7 @@ def time_meteor(captions, images):
         "jar_start_up": times(jar_start),
         "keras_mmfusion": times(own),
         "keras_mmfusion_start_up": times(own_start),
+        "keras_mmfusion_first_start_up": times(own_first),
         "difference_of_scores": abs(score - expected),
         "times_the_jar": times(own / jar),
     }
@@ -188,7 +193,7 @@ def main():
     results = pathlib.Path(__file__).parent / "results" / "metrics.json"
     parser.add_argument("--json", type=pathlib.Path, default=results)
     parser.add_argument("--images", type=int, nargs="*", default=[5000, 40000])
-    parser.add_argument("--meteor-images", type=int, nargs="*", default=[5000])
+    parser.add_argument("--meteor-images", type=int, nargs="*", default=[5000, 40000])
     arguments = parser.parse_args()
     captions = read_captions(os.environ["KERAS_MMFUSION_TEST_DATA"])
     report = {
