@@ -143,7 +143,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     results = pathlib.Path(__file__).parent / "results" / "input_pipeline.json"
     parser.add_argument("--json", type=pathlib.Path, default=results)
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=1000, help="that are drawn")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory-images", type=int, default=20_000)
     options = parser.parse_args()
@@ -157,7 +157,7 @@ def main():
         data = os.environ.get("KERAS_MMFUSION_TEST_DATA")
         if data:
             files = sorted(pathlib.Path(data, "flickr8k", "images").glob("*.jpg"))
-            stored = [str(path) for path in files[: options.images]]
+            stored = [str(path) for path in files]
             photos |= {
                 "Flickr8k's, stored as 224 x 224": (stored, SIZE),
                 "Flickr8k's, to grow": (stored, LARGER_SIZE),
