@@ -76,11 +76,15 @@ def load_table(report):
         f"clients and server on one machine. Loaded in {under['load_seconds']:.1f} s, first answer "
         f"after {under['first_answer_seconds']:.1f} s more. The server took at most "
         f"{memory['peak_megabytes']:,.0f} MB, and in {memory['minutes']:g} minutes with "
-        f"{memory['clients']} clients grew by {memory['growth']:.1%}. In one process, in turn: "
+        f"{memory['clients']} clients {_grown(memory['growth'])}. In one process, in turn: "
         f"the SavedModel {rates['exported']:.1f} captions a second, `generate` "
         f"{rates['generate']:.1f}, a ratio of {beside['exported_over_generate']:.2f}."
     )
     return markdown_table(heads, rows, facts)
+
+
+def _grown(growth):
+    return f"grew by {growth:.1%}" if growth >= 0.0005 else "did not grow"
 
 
 def _machine(protocol):
