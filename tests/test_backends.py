@@ -24,6 +24,7 @@ PARTS = {
         "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
         "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
         "models/recommendation/test_recommenders.py",
+        "explain/test_explain_nodes.py",
     ],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",
