@@ -14,7 +14,7 @@ photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
 `missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
 `benchmarks/recommendation.py` did, and those of
-`benchmarks/serving_tables.py` and `benchmarks/data_tables.py` are of serving and of speed.
+`serving_tables.py`, `data_tables.py` and `graph_tables.py` in `benchmarks/` what others there did.
 """
 
 import argparse
@@ -30,13 +30,14 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
 import data_tables  # noqa: E402
+import graph_tables  # noqa: E402
 import serving_tables  # noqa: E402
 from result_tables import result_table  # noqa: E402
 
 RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
-RESULT_TABLES = {**data_tables.TABLES, **serving_tables.TABLES}
+RESULT_TABLES = {**data_tables.TABLES, **graph_tables.TABLES, **serving_tables.TABLES}
 TABLES = (
     "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
     "recommendation|" + "|".join(RESULT_TABLES)
