@@ -23,6 +23,7 @@ from keras_mmfusion.serving.bulk.shard_images import (  # noqa: E402
     batches_by_cost,
     pixels,
 )
+from keras_mmfusion.serving.bulk.shard_plan import make_plan, shards_to_do  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,16 @@ def example(**features):
         for name, value in features.items()
     }
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def test_folders_of_any_depth(tmp_path):
+    paths = [tmp_path / "photos" / folder / "1.png" for folder in ("", "a", "a/b")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    plan, _ = make_plan(f"{tmp_path}/photos/**/*.png", str(tmp_path), "model", 10, "jsonl")
+    (shard,) = shards_to_do(plan)
+    assert sorted(shard.files) == sorted(map(str, paths))
 
 
 def test_records_in_and_out(work, tmp_path):

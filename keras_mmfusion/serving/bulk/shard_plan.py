@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import posixpath
+import re
 
 from keras_mmfusion.serving.bulk.written_whole import written_whole
 
@@ -88,7 +89,8 @@ def make_plan(images, out, model, images_per_shard, output_format):
                 f"{out!r}. Choose another folder, or go on with the settings in {path!r}."
             )
         return path, found["shards"]
-    files = sorted({match.path for match in FileSystems.match([images])[0].metadata_list})
+    found = FileSystems.match(_patterns(images))
+    files = sorted({match.path for each in found for match in each.metadata_list})
     if not files:
         raise ValueError(f"No file matches `images`. Received: {images!r}")
     size = 1 if is_tfrecords(images) else images_per_shard
@@ -97,6 +99,15 @@ def make_plan(images, out, model, images_per_shard, output_format):
     with written_whole(path) as file:
         file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
     return path, len(shards)
+
+
+def _patterns(pattern):
+    """What to ask Beam for: its `**/` wants a folder at least, a shell's is content with none."""
+    parts = re.split(r"(?<![^/])\*\*/", pattern)
+    patterns = [parts[0]]
+    for part in parts[1:]:
+        patterns = [start + between + part for start in patterns for between in ("**/", "")]
+    return patterns
 
 
 def shards_to_do(plan):
