@@ -8,6 +8,8 @@ import functools
 import re
 import unicodedata
 
+import numpy as np
+
 # Characters from here on (emoji, historic scripts) separate words.
 FOLD_LIMIT = 0x10000
 
@@ -65,7 +67,14 @@ def standardize(text):
 
 @functools.cache
 def _fold_table():
-    return [fold_character(chr(code)) for code in range(FOLD_LIMIT)]
+    """The different strings that characters turn into, and for each character which it is.
+
+    A graph that held a string for each character would take a second to start.
+    """
+    strings, places = {}, np.empty(FOLD_LIMIT, "int32")
+    for code in range(FOLD_LIMIT):
+        places[code] = strings.setdefault(fold_character(chr(code)), len(strings))
+    return list(strings), places
 
 
 def standardize_tensor(texts):
@@ -74,6 +83,8 @@ def standardize_tensor(texts):
 
     codes = tf.strings.unicode_decode(texts, "UTF-8")
     codes = tf.where(codes < FOLD_LIMIT, codes, ord(" "))
-    texts = tf.strings.reduce_join(tf.gather(tf.constant(_fold_table()), codes), axis=-1)
+    strings, places = _fold_table()
+    folded = tf.gather(tf.constant(strings), tf.gather(tf.constant(places), codes))
+    texts = tf.strings.reduce_join(folded, axis=-1)
     texts = tf.strings.regex_replace(texts, _APOSTROPHE_BEFORE, " ")
     return tf.strings.regex_replace(texts, _APOSTROPHE_AFTER, " ")
