@@ -1,7 +1,7 @@
 """How many photos a second one worker of `mmfusion caption-dataset` captions, and what a billion
 of them come to.
 
-    python benchmarks/bulk.py --price 0.40
+    python benchmarks/bulk.py --price 0.09
 
 `--price`, dollars that a worker's machine costs an hour, is an assumption of yours, as are the
 days that the work may take. Two runs over JPEGs of 500 by 375 pixels, of which the second has

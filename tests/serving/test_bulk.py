@@ -14,6 +14,10 @@ from typer.testing import CliRunner
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("apache_beam", reason="needs the extra `beam`")
 
+from apache_beam.runners.portability.fn_api_runner import fn_runner  # noqa: E402
+from apache_beam.runners.worker.worker_pool_main import (  # noqa: E402
+    BeamFnExternalWorkerPoolServicer,
+)
 from models.captioning.small_captioners import small_captioner, write_pictures  # noqa: E402
 
 from keras_mmfusion.cli.main import app  # noqa: E402
@@ -182,6 +186,35 @@ def test_two_worker_processes(work, tmp_path, monkeypatch):
     found = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
     assert found == {"shards": 9, "captions": 7, "errors": 2}
     assert captions(tmp_path) == expected
+
+
+def test_the_portable_runner_with_two_workers(work, tmp_path, monkeypatch):
+    photos, expected, version = work
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+
+    class TwoWorkers(fn_runner.FnApiRunner):
+        """Beam's own job server has one worker, and no flag for more."""
+
+        def __init__(self, **settings):
+            super().__init__(**settings)
+            self._num_workers = 2
+
+    monkeypatch.setattr(fn_runner, "FnApiRunner", TwoWorkers)
+    started = []
+    start = BeamFnExternalWorkerPoolServicer.StartWorker
+
+    def counted(self, request, context):
+        started.append(request.worker_id)
+        return start(self, request, context)
+
+    monkeypatch.setattr(BeamFnExternalWorkerPoolServicer, "StartWorker", counted)
+    flags = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
+    flags += ["--experiments=use_loopback_process_worker"]
+    found = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
+    assert found == {"shards": 9, "captions": 7, "errors": 2}
+    assert captions(tmp_path) == expected
+    assert len(set(started)) == 2
 
 
 def test_batches_share_a_budget_of_pixels(work):
