@@ -13,23 +13,23 @@ def metrics_speed_table(report):
     rows = []
 
     def add(what, images, theirs, ours):
-        theirs, ours = theirs["seconds"], ours["seconds"]
         cells = [f"{images:,}", f"{theirs:.3g}", f"{ours:.3g}", f"{theirs / ours:.1f}"]
         rows.append([what, *cells])
 
     for run in report["scores"]:
         theirs, ours = run["pycocoevalcap"], run["keras_mmfusion"]
         for name, what in SCORES.items():
-            add(what, run["images"], theirs[name], ours[name])
-        sums = [{"seconds": sum(of[name]["seconds"] for name in ours)} for of in (theirs, ours)]
+            add(what, run["images"], theirs[name]["seconds"], ours[name]["seconds"])
+        sums = [sum(each["seconds"] for each in of.values()) for of in (theirs, ours)]
         add("all four", run["images"], *sums)
     for run in report["meteor"]:
-        add("METEOR", run["images"], run["jar"], run["keras_mmfusion"])
+        add("METEOR", run["images"], run["jar"]["seconds"], run["keras_mmfusion"]["seconds"])
     batch, meteor = report["self_critical_batch"], report["meteor"][0]
     add(
         "CIDEr-D, of a training step",
         batch["batch"],
-        *map(batch.get, ("pycocoevalcap", "keras_mmfusion")),
+        batch["pycocoevalcap"]["seconds"],
+        batch["keras_mmfusion"]["seconds"],
     )
     facts = (
         f"Five references an image; {report['machine']}, Python {report['python']}. Java's start "

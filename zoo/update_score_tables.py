@@ -13,8 +13,8 @@ photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
 `sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
 `missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
-`benchmarks/recommendation.py` did, and those of
-`serving_tables.py`, `data_tables.py` and `graph_tables.py` in `benchmarks/` what others there did.
+`benchmarks/recommendation.py` did. The tables that `serving_tables.py`, `data_tables.py` and
+`graph_tables.py` in `benchmarks/` draw are of the benchmarks that they name.
 """
 
 import argparse
