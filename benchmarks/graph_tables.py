@@ -14,16 +14,18 @@ def graph_captioner_table(report):
     for model in report["models"].values():
         what = "`GraphCaptioner`" if model["graph_layers"] else "`TransformerCaptioner`"
         minutes = sum(model["seconds_of_epochs"]) / 60
-        for search in ("greedy", "4 beams"):
+        for search in report["decoding"]:
             cells = [f"{model[search][score]:.3f}" for score in SCORES]
             rows.append([what, search, *cells, f"{minutes:.0f}"])
     protocol, settings = report["protocol"], report["settings"]
     machine = protocol["machine"]
     facts = (
-        f"{protocol['data']}, {protocol['split']} split, {protocol['images']:,} images; "
+        f"{protocol['data']}, {protocol['split']} split, {protocol['images']:,} images; length "
+        f"penalty {report['decoding']['4 beams']['length_penalty']:g}; "
         f"`{settings['--encoder']}`, frozen, {settings['--epochs']} epochs of cross-entropy on "
-        f"{settings['--views']} versions of each image, {settings['--dtype']}, seed 0; trained "
-        f"beside each other and other work, a core each ({machine['cpu']})."
+        f"{settings['--views']} versions of each image, {settings['--dtype']}, seed "
+        f"{settings['--seed']}, on {report['trained_on']}; {machine['cores']} CPU cores "
+        f"({machine['cpu']})."
     )
     return markdown_table(["Model", "Search", *SCORES.values(), "Minutes"], rows, facts)
 
