@@ -46,6 +46,10 @@ def test_every_page_has_an_example(text):
     assert "```python\n" in text
 
 
+def test_the_pages_have_the_examples():
+    assert len(EXAMPLES) >= 8
+
+
 def test_the_table_of_patients(tmp_path, monkeypatch):
     pytest.importorskip("tensorflow")
     rows = re.search(r"^```\n(split,.*?)^```$", "\n".join(TEXTS), re.M | re.S)[1]
