@@ -4,8 +4,8 @@
         --json benchmarks/results/planetoid.json
 
 Each model is trained `--runs` times from other seeds, or as often as `--minutes` allow, on
-Planetoid's split. Settings are those of the papers; nothing is chosen by the test nodes. A model's
-results replace those that the file has of it, so that models can be run one by one.
+Planetoid's split. Settings are those of the papers; nothing is chosen by the test nodes. Runs that
+the file has of a model are not repeated: the command goes on with the next seed.
 """
 
 import argparse
@@ -38,14 +38,24 @@ def main():
     arguments = parser.parse_args()
     data = read_planetoid(arguments.data, arguments.dataset)
     for name in arguments.models:
-        start = time.perf_counter()
-        found = evaluate_node_classifier(name, data, arguments.runs, 60 * arguments.minutes, show)
-        found["seconds"] = round(time.perf_counter() - start, 1)
-        found["versions"], found["machine"] = versions(), machine()
         results = {}
         if arguments.json.is_file():
             results = json.loads(arguments.json.read_text(encoding="utf-8"))
-        results.setdefault(arguments.dataset, {})[name] = found
+        models = results.setdefault(arguments.dataset, {})
+        before = models.get(name, {"runs": [], "parts": []})
+        if len(before["runs"]) >= arguments.runs:
+            continue
+        start = time.perf_counter()
+        found = evaluate_node_classifier(
+            name, data, arguments.runs, 60 * arguments.minutes, show, before["runs"]
+        )
+        part = {
+            "runs": len(found["runs"]) - len(before["runs"]),
+            "seconds": round(time.perf_counter() - start, 1),
+            "versions": versions(),
+            "machine": machine(),
+        }
+        models[name] = {**found, "parts": [*before["parts"], part]}
         write_results(arguments.json, results)
         print(name, found["metrics"])
 

@@ -10,7 +10,7 @@ from keras_mmfusion.models.node_classification.node_recipe import RECIPES
 from keras_mmfusion.models.node_classification.node_training import train_node_classifier
 
 
-def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter):
+def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter, earlier=()):
     """Trains a node classifier by its paper's recipe, from the seeds 0, 1, 2, ...
 
     Args:
@@ -19,6 +19,8 @@ def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter):
         runs: int. Number of trainings.
         time_limit: float or `None`. Begin no other run after so many seconds.
         progress: function of an iterator of the runs, which may show where it stands.
+        earlier: list of dicts, the `runs` of an evaluation that had less time: those seeds are not
+            trained again, and count like the others.
 
     Returns:
         A dict of dicts: `metrics` (mean and standard deviation of the test accuracy, and the mean
@@ -26,14 +28,21 @@ def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter):
         each scored).
 
     Raises:
-        ValueError: if there is no recipe of the name.
+        ValueError: if there is no recipe of the name, or no run is left to do.
     """
     if name not in RECIPES:
         raise ValueError(f"`name` must be one of {', '.join(RECIPES)}. Received: {name!r}")
+    if len(earlier) >= runs:
+        raise ValueError(
+            f"`runs` must be more than those of `earlier`. Received: {runs} and {len(earlier)}"
+        )
     recipe = RECIPES[name]
     end = float("inf") if time_limit is None else time.monotonic() + time_limit
-    seeds = itertools.takewhile(lambda seed: seed == 0 or time.monotonic() < end, range(runs))
-    scores = []
+    first = len(earlier)
+    seeds = itertools.takewhile(
+        lambda seed: seed == first or time.monotonic() < end, range(first, runs)
+    )
+    scores = list(earlier)
     for model, score in progress(train_node_classifier(recipe, data, seeds)):
         settings = {key: value for key, value in model.get_config().items() if key not in _KERAS}
         scores.append(score)

@@ -175,7 +175,13 @@ def test_an_evaluation(monkeypatch):
     assert results["protocol"]["seeds"] == [0, 1, 2]
     assert results["protocol"]["settings"]["hidden_dim"] == 16
     assert results["protocol"]["recipe"] == {"learning_rate": 0.01, "epochs": 3, "patience": None}
-    assert len(evaluate_node_classifier("gcn", DATA, runs=3, time_limit=0)["runs"]) == 1
+    part = evaluate_node_classifier("gcn", DATA, runs=3, time_limit=0)
+    assert len(part["runs"]) == 1
+    whole = evaluate_node_classifier("gcn", DATA, runs=3, earlier=part["runs"])
+    assert whole["runs"] == results["runs"] and whole["metrics"] == results["metrics"]
+    assert whole["protocol"]["seeds"] == [0, 1, 2]
+    with pytest.raises(ValueError, match="`runs` must be more than those of `earlier`"):
+        evaluate_node_classifier("gcn", DATA, runs=1, earlier=part["runs"])
     with pytest.raises(ValueError, match="`name` must be one of gcn, gat, appnp, gcn2"):
         evaluate_node_classifier("mlp", DATA, runs=1)
 
