@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -98,7 +99,7 @@ class CrossModalAttention(keras.layers.Layer):
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
 
     def _projection(self, units, name):
-        return keras.layers.Dense(
+        return Dense(
             units,
             use_bias=self.use_bias,
             kernel_initializer=self.kernel_initializer.clone(),

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -56,9 +57,7 @@ class ModalityProjection(keras.layers.Layer):
     def build(self, values_shape):
         self.projections, self.norms, self.placeholder_tokens = [], [], []
         for name, shape in zip(self.modalities, values_shape, strict=True):
-            projection = keras.layers.Dense(
-                self.dim, dtype=self.dtype_policy, name=f"{name}_projection"
-            )
+            projection = Dense(self.dim, dtype=self.dtype_policy, name=f"{name}_projection")
             projection.build((None, shape[-1]))
             norm = keras.layers.LayerNormalization(
                 epsilon=1e-5, dtype=self.dtype_policy, name=f"{name}_norm"

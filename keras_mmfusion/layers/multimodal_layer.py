@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
@@ -138,9 +139,7 @@ class MultimodalLayer(keras.layers.Layer):
         """A built `Dense` layer for each modality of `dims`, in their order."""
         layers = []
         for name, dim in dims.items():
-            dense = keras.layers.Dense(
-                units, dtype=self.dtype_policy, name=f"{name}_{suffix}", **settings
-            )
+            dense = Dense(units, dtype=self.dtype_policy, name=f"{name}_{suffix}", **settings)
             dense.build((None, dim))
             layers.append(dense)
         return layers

@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -76,13 +77,11 @@ class SharedSpaceProjector(keras.layers.Layer):
         policy = self.dtype_policy
         self.token_norm = keras.layers.LayerNormalization(dtype=policy, name="token_norm")
         self.output_norm = keras.layers.LayerNormalization(dtype=policy, name="output_norm")
-        self.score_dense = keras.layers.Dense(
+        self.score_dense = Dense(
             num_heads, use_bias=False, kernel_initializer="zeros", dtype=policy, name="score"
         )
-        self.hidden_dense = keras.layers.Dense(
-            hidden_dim, activation="gelu", dtype=policy, name="hidden"
-        )
-        self.output_dense = keras.layers.Dense(output_dim, dtype=policy, name="output")
+        self.hidden_dense = Dense(hidden_dim, activation="gelu", dtype=policy, name="hidden")
+        self.output_dense = Dense(output_dim, dtype=policy, name="output")
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
         self.supports_masking = True  # The mask says what is there; the output has none.
 

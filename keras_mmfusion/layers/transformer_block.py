@@ -4,6 +4,7 @@ from keras import ops
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
+from keras_mmfusion.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -99,7 +100,7 @@ class TransformerBlock(keras.layers.Layer):
         return norm
 
     def _dense(self, name, dim, units, **settings):
-        dense = keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **settings)
+        dense = Dense(units, dtype=self.dtype_policy, name=name, **settings)
         dense.build((None, dim))
         return dense
 

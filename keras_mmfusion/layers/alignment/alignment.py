@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.alignment.arguments import check_count, real_tokens
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -47,9 +48,7 @@ class Alignment(keras.layers.Layer):
             self.value_dense = self.projection("value")
 
     def projection(self, name):
-        return keras.layers.Dense(
-            self.projection_dim, use_bias=False, dtype=self.dtype_policy, name=name
-        )
+        return Dense(self.projection_dim, use_bias=False, dtype=self.dtype_policy, name=name)
 
     def build(self, query_shape, value_shape):
         self.check_tokens(query_shape, value_shape)

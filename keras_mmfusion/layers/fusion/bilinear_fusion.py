@@ -1,6 +1,6 @@
-import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 
@@ -30,7 +30,7 @@ class BilinearFusion(FusionRule):
         ]
 
     def output_layer(self, dim):
-        dense = keras.layers.Dense(self.output_dim, dtype=self.dtype_policy, name="output")
+        dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
         dense.build((None, dim))
         return dense
 

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 
@@ -43,9 +44,7 @@ class ConcatFusion(FusionRule):
     def build_rule(self, dims):
         self.total = sum(dims.values())
         if self.output_dim is not None:
-            self.output_dense = keras.layers.Dense(
-                self.output_dim, dtype=self.dtype_policy, name="output"
-            )
+            self.output_dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
             self.output_dense.build((None, self.total))
 
     def combine(self, values, present):

@@ -3,6 +3,7 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 
@@ -47,9 +48,7 @@ class TensorFusion(FusionRule):
 
     def build_rule(self, dims):
         if self.output_dim is not None:
-            self.output_dense = keras.layers.Dense(
-                self.output_dim, dtype=self.dtype_policy, name="output"
-            )
+            self.output_dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
             self.output_dense.build((None, math.prod(dim + 1 for dim in dims.values())))
 
     def combine(self, values, present):

@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.graph.graph_layer import GraphLayer
 
 
@@ -29,7 +30,7 @@ class GraphConvolution(GraphLayer):
 
     def kernel(self, input_dim, units, name, **settings):
         """A built `Dense` layer, without a bias unless `settings` has one."""
-        layer = keras.layers.Dense(
+        layer = Dense(
             units,
             dtype=self.dtype_policy,
             name=name,

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.graph.graph_reader import (
     check_dtypes,
     check_shapes,
@@ -90,7 +91,7 @@ class GraphLayer(keras.layers.Layer):
 
     def dense(self, units, input_dim, name, **settings):
         """A built `Dense` layer of this layer's dtype."""
-        layer = keras.layers.Dense(units, dtype=self.dtype_policy, name=name, **settings)
+        layer = Dense(units, dtype=self.dtype_policy, name=name, **settings)
         layer.build((None, input_dim))
         return layer
 

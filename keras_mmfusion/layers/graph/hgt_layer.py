@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.graph.graph_layer import each_node
 from keras_mmfusion.layers.graph.typed_graph_layer import TypedGraphLayer
 
@@ -101,7 +102,7 @@ class HGTLayer(TypedGraphLayer):
             )
 
     def _dense(self, input_dim, name):
-        layer = keras.layers.Dense(
+        layer = Dense(
             self.units,
             kernel_initializer=self.kernel_initializer.clone(),
             dtype=self.dtype_policy,

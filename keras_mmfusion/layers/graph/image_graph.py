@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.graph.gcn_layer import GCNLayer
 from keras_mmfusion.layers.graph.gcn_normalization import normalize_graph
 from keras_mmfusion.layers.graph.similar_nodes import similar_nodes
@@ -72,7 +73,7 @@ class ImageGraph(keras.layers.Layer):
             raise ValueError(f"ImageGraph: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = dropout
         policy = self.dtype_policy
-        self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
+        self.projection = Dense(dim, dtype=policy, name="projection")
         self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy)
         self.norms = [self._norm(f"norm_{i}") for i in range(num_layers)]
         self.convolutions = [

@@ -3,6 +3,8 @@ import functools
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class JumpingKnowledge(keras.layers.Layer):
@@ -78,7 +80,7 @@ class JumpingKnowledge(keras.layers.Layer):
             keras.layers.LSTM(units, return_sequences=True, unroll=True, **settings), **settings
         )
         self.lstm.build((None, layers, dim))
-        self.score_dense = keras.layers.Dense(1, name="score", **settings)
+        self.score_dense = Dense(1, name="score", **settings)
         self.score_dense.build((None, layers, 2 * units))
 
     def call(self, inputs):

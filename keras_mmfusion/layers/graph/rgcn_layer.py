@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.graph.graph_layer import each_node
 from keras_mmfusion.layers.graph.typed_graph_layer import TypedGraphLayer
 
@@ -76,7 +77,7 @@ class RGCNLayer(TypedGraphLayer):
     def build_layer(self, dims):
         self.self_denses = {}
         for node_type in self.node_types:
-            self.self_denses[node_type] = keras.layers.Dense(
+            self.self_denses[node_type] = Dense(
                 self.units,
                 use_bias=self.use_bias,
                 kernel_initializer=self.kernel_initializer.clone(),

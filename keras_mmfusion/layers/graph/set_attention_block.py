@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dense import Dense
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SetAttentionBlock(keras.layers.Layer):
@@ -20,11 +22,11 @@ class SetAttentionBlock(keras.layers.Layer):
         self.units = units
         self.num_heads = num_heads
         settings = {"dtype": self.dtype_policy}
-        self.query_dense = keras.layers.Dense(units, name="query", **settings)
-        self.key_dense = keras.layers.Dense(units, name="key", **settings)
-        self.value_dense = keras.layers.Dense(units, name="value", **settings)
-        self.output_dense = keras.layers.Dense(units, name="output", **settings)
-        self.hidden_dense = keras.layers.Dense(units, activation="relu", name="hidden", **settings)
+        self.query_dense = Dense(units, name="query", **settings)
+        self.key_dense = Dense(units, name="key", **settings)
+        self.value_dense = Dense(units, name="value", **settings)
+        self.output_dense = Dense(units, name="output", **settings)
+        self.hidden_dense = Dense(units, activation="relu", name="hidden", **settings)
         self.attention_norm = keras.layers.LayerNormalization(name="attention_norm", **settings)
         self.output_norm = keras.layers.LayerNormalization(name="output_norm", **settings)
 

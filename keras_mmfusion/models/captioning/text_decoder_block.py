@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
+from keras_mmfusion.layers.dense import Dense
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -60,10 +61,10 @@ class TextDecoderBlock(keras.layers.Layer):
                 "cross", tokens_shape, (None, None, encoder_tokens_shape[-1])
             )
         self.mlp_norm = self._norm("mlp_norm", tokens_shape)
-        self.mlp_hidden = keras.layers.Dense(
+        self.mlp_hidden = Dense(
             self.mlp_dim, activation="gelu", dtype=self.dtype_policy, name="mlp_hidden"
         )
-        self.mlp_output = keras.layers.Dense(dim, dtype=self.dtype_policy, name="mlp_output")
+        self.mlp_output = Dense(dim, dtype=self.dtype_policy, name="mlp_output")
         self.mlp_hidden.build(tokens_shape)
         self.mlp_output.build((None, None, self.mlp_dim))
 

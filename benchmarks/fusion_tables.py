@@ -1,0 +1,70 @@
+"""The tables of docs/fusion.md on the speed of the layers.
+
+`zoo/update_score_tables.py` puts them where they belong.
+"""
+
+from result_tables import markdown_table
+
+PASSES = ("forward", "forward_and_backward")
+PEERS = {
+    "times_plain_torch": "`nn.MultiheadAttention`",
+    "times_keras": "`keras.layers.MultiHeadAttention`, on PyTorch",
+    "times_keras_on_tensorflow_xla": "the same on TensorFlow, with XLA",
+}
+
+
+def cross_attention_speed_table(report):
+    """Seconds of `CrossModalAttention` over those of its peers, and its memory."""
+    rows = []
+    for cell in report["cross_attention"].values():
+        what = f"{cell['batch']} times {cell['query_tokens']} tokens over {cell['key_tokens']:,}"
+        for peer, name in PEERS.items():
+            rows.append([what, name, *(f"{cell[kind][peer]:.2f}" for kind in PASSES)])
+    memory = report["memory_of_cross_attention"]["megabytes"]
+    facts = f"{_facts(report)} Over "
+    facts += f"{_listed(f'{int(keys):,}' for keys in memory)} keys it takes "
+    facts += f"{_listed(f'{megabytes:.0f}' for megabytes in memory.values())} MB."
+    return markdown_table(["`CrossModalAttention`", "beside", "forward", "both"], rows, facts)
+
+
+def fusion_speed_table(report):
+    """Seconds of each rule over those of its twin in plain PyTorch."""
+    rows = [
+        [f"`{name}`", *(f"{rule[kind]['times_plain_torch']:.2f}" for kind in PASSES)]
+        for name, rule in report["rules"].items()
+    ]
+    slower = [
+        f"`{name}`"
+        for name, rule in report["rules"].items()
+        if rule["forward_and_backward"]["times_plain_torch"] > 1.2
+    ]
+    within = len(rows) - len(slower)
+    facts = f"{_facts(report)} In training {within} of the {len(rows)} rules are within 1.2 times "
+    facts += f"of PyTorch{'; not so: ' + ', '.join(slower) if slower else ''}. The largest tensor "
+    facts += f"of the tensor fusion has {report['tensor_fusion']['largest']:,} numbers, its "
+    facts += f"formula's {report['tensor_fusion']['of_the_formula']:,}."
+    return markdown_table(["Rule", "forward", "both"], rows, facts)
+
+
+def _facts(report):
+    versions, machine = report["versions"], report["machine"]
+    return (
+        f"Medians of {report['repeats']} turns on {machine['cores']} CPU cores "
+        f"({machine['cpu']}); Keras {versions['keras']}, PyTorch {versions['torch']}, TensorFlow "
+        f"{versions['tensorflow']}."
+    )
+
+
+def _listed(words):
+    *most, last = words
+    return f"{', '.join(most)} and {last}"
+
+
+TABLES = {
+    "cross_attention_speed": (
+        cross_attention_speed_table,
+        "fusion_layers.json",
+        "fusion_layers.py",
+    ),
+    "fusion_speed": (fusion_speed_table, "fusion_layers.json", "fusion_layers.py"),
+}
