@@ -41,9 +41,12 @@ def captioner(
         int, typer.Option(help="Epochs of cross-entropy with the encoder's last blocks.")
     ] = 0,
     fine_tune_blocks: Annotated[
-        int, typer.Option(help="Blocks of the encoder that the later stages train.")
+        int, typer.Option(help="Blocks of the encoder that the second stage trains.")
     ] = 4,
     self_critical_epochs: Annotated[int, typer.Option(help="Epochs of CIDEr reward.")] = 0,
+    self_critical_blocks: Annotated[
+        int, typer.Option(help="Blocks of the encoder that the CIDEr reward trains; 0 for none.")
+    ] = 0,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 32,
     views: Annotated[int, typer.Option(help="Versions of a training image.")] = 3,
     dtype: Annotated[str, typer.Option(help="Dtype policy, e.g. mixed_bfloat16.")] = "float32",
@@ -69,6 +72,7 @@ def captioner(
         fine_tune_epochs=fine_tune_epochs,
         fine_tune_blocks=fine_tune_blocks,
         self_critical_epochs=self_critical_epochs,
+        self_critical_blocks=self_critical_blocks,
         batch_size=batch_size,
         views=views,
         dtype=dtype,

@@ -11,7 +11,11 @@ from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.captioner_training import BEST, CaptionerTraining
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
-from keras_mmfusion.models.captioning.feature_cache import FeatureSequence, write_feature_cache
+from keras_mmfusion.models.captioning.feature_cache import (
+    FeatureSequence,
+    encode_feature_cache,
+    write_feature_cache,
+)
 from keras_mmfusion.models.captioning.feature_scores import score_features
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
@@ -28,10 +32,12 @@ class CaptionerRecipe:
 
     1. Cross-entropy: the decoder alone.
     2. Fine-tuning: cross-entropy, with the last blocks of the encoder.
-    3. Self-critical: decoder and last blocks, by the CIDEr-D of the captions that it draws.
+    3. Self-critical: by the CIDEr-D of the captions that it draws; the decoder alone, or with the
+       last blocks.
 
     Each stage starts from the best epoch, on dev, of the one before; one with 0 epochs is left
-    out. The encoder's lower part is never trained: what it makes of the images is computed once.
+    out. The encoder's lower part is never trained: what it makes of the images is computed once,
+    and what the second stage's encoder makes of them once more, for as far as the third leaves it.
 
     Attributes:
         dim, num_layers, num_heads, dropout: of the `TextDecoder`.
@@ -44,8 +50,10 @@ class CaptionerRecipe:
         epochs: int. Epochs of the first stage: AdamW with warm-up and cosine decay.
         learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of cross-entropy.
         fine_tune_epochs, fine_tune_learning_rate: of the second stage.
-        fine_tune_blocks: int. Blocks of the encoder that the second and the third stage train.
+        fine_tune_blocks: int. Blocks of the encoder that the second stage trains.
         self_critical_epochs, self_critical_learning_rate: of the third stage.
+        self_critical_blocks: int, at most `fine_tune_blocks`. Blocks of the encoder that it trains;
+            0 for the decoder alone.
         samples: int. Captions drawn of each image in it.
         dtype: string. The dtype policy in training.
         seed: int.
@@ -71,9 +79,17 @@ class CaptionerRecipe:
     fine_tune_blocks: int = 4
     self_critical_epochs: int = 0
     self_critical_learning_rate: float = 1e-4
+    self_critical_blocks: int = 0
     samples: int = 5
     dtype: str = "float32"
     seed: int = 0
+
+    def __post_init__(self):
+        if not 0 <= self.self_critical_blocks <= self.fine_tune_blocks:
+            raise ValueError(
+                "`self_critical_blocks` must be from 0 to `fine_tune_blocks`. Received: "
+                f"{self.self_critical_blocks}, with fine_tune_blocks={self.fine_tune_blocks}"
+            )
 
     def cache_features(self, image_encoder, train, dev, folder):
         """What the encoder's lower part makes of all images: folders of train and of dev."""
@@ -149,10 +165,11 @@ class CaptionerRecipe:
         """Third stage, from an earlier one's preset. Returns whether it is done."""
         keras.utils.set_random_seed(self.seed + 2)
         captioner = ImageCaptioningModel.from_preset(preset)
-        captioner.image_encoder.trainable = True
-        model = self._on_features(captioner)
+        captioner.image_encoder.trainable = self.self_critical_blocks > 0
+        train, dev = self._encode_further(captioner.image_encoder, caches, folder)
+        model = self._on_features(captioner, self.self_critical_blocks)
         sequence = SelfCriticalSequence(
-            FeatureSequence(caches[0], model.preprocessor, self.batch_size, seed=self.seed + 2),
+            FeatureSequence(train, model.preprocessor, self.batch_size, seed=self.seed + 2),
             model,
             model.preprocessor.special_tokens(),
             samples=self.samples,
@@ -166,18 +183,29 @@ class CaptionerRecipe:
             loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
             weighted_metrics=[],
         )
-        return self._run(
-            captioner, model, sequence, caches[1], folder, self.self_critical_epochs, **run
-        )
+        return self._run(captioner, model, sequence, dev, folder, self.self_critical_epochs, **run)
 
-    def _on_features(self, captioner):
+    def _encode_further(self, image_encoder, caches, folder):
+        """Feature maps of those blocks too that the second stage trains and the third does not."""
+        if self.self_critical_blocks == self.fine_tune_blocks:
+            return caches
+        start, _ = image_encoder.split(self.fine_tune_blocks)
+        end, _ = image_encoder.split(self.self_critical_blocks)
+        between = keras.Model(start.output, end.output)
+        name = f"features_below_last_{self.self_critical_blocks}_blocks"
+        return [
+            encode_feature_cache(between, cache, pathlib.Path(folder) / name / split)
+            for split, cache in zip(("train", "dev"), caches, strict=True)
+        ]
+
+    def _on_features(self, captioner, blocks):
         """A captioner of cached feature maps: the encoder's upper part and the same decoder."""
         set_dtype_policy(captioner, self.dtype)
-        _, upper = captioner.image_encoder.split(self.fine_tune_blocks)
+        _, upper = captioner.image_encoder.split(blocks)
         return captioner.with_image_encoder(upper)
 
     def _run_cross_entropy(self, captioner, caches, folder, epochs, learning_rate, **run):
-        model = self._on_features(captioner)
+        model = self._on_features(captioner, self.fine_tune_blocks)
         sequence = FeatureSequence(caches[0], model.preprocessor, self.batch_size, seed=self.seed)
         steps = epochs * len(sequence)
         warmup = min(self.warmup_steps, steps // 4)

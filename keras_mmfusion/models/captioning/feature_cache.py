@@ -32,32 +32,75 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
     Returns:
         The folder, a `pathlib.Path`.
     """
-    folder = pathlib.Path(folder)
+    sequences = [
+        CaptionSequence(
+            pairs, batch_size, image_size, shuffle=False, seed=seed, augment=view > 0, epoch=view
+        )
+        for view in range(views)
+    ]
+    captions = []
+
+    def batches():
+        for sequence in sequences:
+            captions.append([])
+            for batch in sequence:
+                captions[-1].extend(batch["captions"].tolist())
+                yield (batch["images"].astype("float32") - 127.0) / 128.0
+
+    return _write(encoder, batches(), (views, len(pairs)), pathlib.Path(folder), captions)
+
+
+def encode_feature_cache(encoder, cache, folder, batch_size=32):
+    """Takes the maps of a cache further, through more of the encoder, and writes what it gives.
+
+    Args:
+        encoder: model of the cache's feature maps.
+        cache: string or path, from `write_feature_cache`.
+        folder: string or path, where the new cache goes, as for `write_feature_cache`.
+        batch_size: int.
+
+    Returns:
+        The folder, a `pathlib.Path`.
+    """
+    cache = pathlib.Path(cache)
+    maps = np.load(cache / FEATURES_FILE, mmap_mode="r")
+    captions = json.loads((cache / CAPTIONS_FILE).read_text("utf-8"))
+
+    def batches():
+        for view in maps:
+            for start in range(0, len(view), batch_size):
+                yield view[start : start + batch_size].astype("float32")
+
+    return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions)
+
+
+def _write(encoder, batches, views_and_images, folder, captions):
+    """Writes maps and captions, each file whole or not at all, unless they are there already.
+
+    Args:
+        encoder: model.
+        batches: iterator of arrays, the encoder's inputs: view by view, image by image.
+        views_and_images: tuple of two ints.
+        folder: `pathlib.Path`.
+        captions: list by view, of lists by image, complete once `batches` is through.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     captions_path, features_path = folder / CAPTIONS_FILE, folder / FEATURES_FILE
-    shape = (views, len(pairs), *encoder.output_shape[1:])
+    shape = (*views_and_images, *encoder.output_shape[1:])
     finished = captions_path.exists() and features_path.exists()
     if finished and np.load(features_path, mmap_mode="r").shape == shape:
         return folder
     encode = compiled_function(encoder, lambda x: encoder(x, training=False))
     scratch = folder / f".{FEATURES_FILE}.{os.getpid()}"
     features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
-    captions = []
-    progress = keras.utils.Progbar(views * len(pairs), unit_name="image")
-    for view in range(views):
-        sequence = CaptionSequence(
-            pairs, batch_size, image_size, shuffle=False, seed=seed, augment=view > 0, epoch=view
-        )
-        view_captions = []
-        for batch in sequence:
-            images = (batch["images"].astype("float32") - 127.0) / 128.0
-            start = len(view_captions)
-            batch_features = keras.ops.cast(encode(images), "float32")
-            end = start + len(images)
-            features[view, start:end] = keras.ops.convert_to_numpy(batch_features)
-            view_captions += batch["captions"].tolist()
-            progress.update(view * len(pairs) + len(view_captions))
-        captions.append(view_captions)
+    rows = features.reshape(-1, *shape[2:])
+    progress = keras.utils.Progbar(len(rows), unit_name="image")
+    start = 0
+    for batch in batches:
+        end = start + len(batch)
+        rows[start:end] = keras.ops.convert_to_numpy(keras.ops.cast(encode(batch), "float32"))
+        progress.update(end)
+        start = end
     features.flush()
     os.replace(scratch, features_path)
     scratch_captions = folder / f".{CAPTIONS_FILE}.{os.getpid()}"

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 
 import h5py
 import keras
@@ -12,7 +13,13 @@ from keras_mmfusion.losses import SelfCriticalLoss
 from keras_mmfusion.models import ImageCaptioningModel
 from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
 from keras_mmfusion.models.captioning.captioner_training import BEST, CHECKPOINT, CaptionerTraining
-from keras_mmfusion.models.captioning.feature_cache import FeatureSequence, write_feature_cache
+from keras_mmfusion.models.captioning.feature_cache import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    FeatureSequence,
+    encode_feature_cache,
+    write_feature_cache,
+)
 from keras_mmfusion.models.captioning.feature_scores import score_features
 from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
 
@@ -275,7 +282,11 @@ def test_a_recipe_from_images_to_preset(tmp_path):
 def test_each_stage_trains_its_part(tmp_path):
     pairs = CaptionPairs(*write_pictures(tmp_path))
     recipe = small_recipe(
-        fine_tune_epochs=1, fine_tune_blocks=2, fine_tune_learning_rate=0.01, self_critical_epochs=1
+        fine_tune_epochs=1,
+        fine_tune_blocks=2,
+        fine_tune_learning_rate=0.01,
+        self_critical_epochs=1,
+        self_critical_blocks=1,
     )
     work = tmp_path / "preset.training"
     assert train_captioner(recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset")
@@ -289,14 +300,43 @@ def test_each_stage_trains_its_part(tmp_path):
     def changed(one, other):
         return {name for name in one if (one[name] != other[name]).any()}
 
-    first, second, third = map(weights, ("cross_entropy", "fine_tuning", "self_critical"))
+    caches = recipe.cache_features(lite_encoder(), pairs, pairs.take(3), work / "features")
+    alone = dataclasses.replace(recipe, self_critical_blocks=0)
+    assert alone.train_self_critical(work / "fine_tuning" / BEST, caches, work / "alone")
+    stages = ("cross_entropy", "fine_tuning", "self_critical", "alone")
+    first, second, third, of_decoder = map(weights, stages)
     encoder = {w.path: to_numpy(w) for w in lite_encoder().weights}
-    upper = {w.path for w in lite_encoder().split(2)[1].weights}
+    upper, last = (
+        {w.path for w in lite_encoder().split(blocks)[1].weights if "normalization" not in w.path}
+        for blocks in (2, 1)
+    )
     tuned = {name for name in changed(first, second) if name in encoder}
     assert not changed(encoder, {name: first[name] for name in encoder})
-    # Batch normalization stays frozen.
-    assert tuned == {name for name in upper if "normalization" not in name}
+    assert tuned == upper  # Batch normalization stays frozen.
     assert any("block_0/mlp_hidden" in name for name in changed(first, second))
-    rewarded = changed(second, third)
-    assert any("block_0/mlp_hidden" in name for name in rewarded)
-    assert rewarded & encoder.keys() == tuned
+    for rewarded, blocks in ((changed(second, third), last), (changed(second, of_decoder), set())):
+        assert any("block_0/mlp_hidden" in name for name in rewarded)
+        assert rewarded & encoder.keys() == blocks
+
+
+def test_maps_are_taken_further(tmp_path):
+    pairs = CaptionPairs(*write_pictures(tmp_path))
+    encoder = lite_encoder()
+    (start, _), (end, _) = encoder.split(2), encoder.split(0)
+    cache = write_feature_cache(start, pairs, tmp_path / "start", SIZE, views=2)
+    between = keras.Model(start.output, end.output)
+    further = encode_feature_cache(between, cache, tmp_path / "further", batch_size=4)
+    at_once = write_feature_cache(end, pairs, tmp_path / "end", SIZE, views=2)
+    found, expected = (np.load(folder / FEATURES_FILE) for folder in (further, at_once))
+    assert found.shape == expected.shape and found.dtype == "float16"
+    np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(expected).max())
+    for one, other in ((cache, further), (cache, at_once)):
+        assert (one / CAPTIONS_FILE).read_text() == (other / CAPTIONS_FILE).read_text()
+    written = (further / FEATURES_FILE).stat().st_mtime_ns
+    encode_feature_cache(between, cache, further)  # Nothing is done twice.
+    assert (further / FEATURES_FILE).stat().st_mtime_ns == written
+
+
+def test_the_reward_trains_no_block_that_was_not_tuned():
+    with pytest.raises(ValueError, match="`self_critical_blocks` must be from 0 to `fine_tune_bl"):
+        small_recipe(fine_tune_blocks=2, self_critical_blocks=3)
