@@ -118,12 +118,11 @@ def scores_of(model, split, train_split=None):
     return retrieval_scores(images @ texts.T, np.repeat(np.arange(split.images), CAPTIONS))
 
 
-def train(model, split, settings, epochs, seed):
-    """Trains a model on a split's tokens, and returns the loss of each epoch."""
-    sequence = RetrievalSequence(split, settings["batch_size"], settings["image_tokens"], seed)
+def fit(model, sequence, learning_rate, epochs):
+    """Trains a model on a sequence, and returns the loss of each epoch."""
     steps = epochs * len(sequence)
     schedule = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, warmup_target=settings["learning_rate"], warmup_steps=steps // 10
+        0.0, steps, warmup_target=learning_rate, warmup_steps=steps // 10
     )
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=0.05, clipnorm=1.0))
     new_epoch = keras.callbacks.LambdaCallback(
@@ -146,7 +145,10 @@ def run(name, parts, arguments):
     model_parts = ({"image": images, "text": texts}, getattr(losses, name)(), projectors)
     model = ContrastiveModel(*model_parts)
     start = time.perf_counter()
-    losses_of_epochs = train(model, splits["train"], settings, arguments.epochs, arguments.seed)
+    sequence = RetrievalSequence(
+        splits["train"], settings["batch_size"], settings["image_tokens"], arguments.seed
+    )
+    losses_of_epochs = fit(model, sequence, settings["learning_rate"], arguments.epochs)
     seconds = time.perf_counter() - start
     blind = name == "DeepCCALoss"
     scores = scores_of(model, splits["dev"], splits["train"] if blind else None)

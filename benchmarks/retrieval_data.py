@@ -1,11 +1,16 @@
-"""Flickr8k as a retrieval model trains on it: tokens of images and captions, encoded once."""
+"""Flickr8k as a retrieval model trains on it: what is frozen in the encoders, run once."""
 
+import json
 import os
 
 import keras
 import numpy as np
 
-from keras_mmfusion.models.captioning.feature_cache import FEATURES_FILE, write_feature_cache
+from keras_mmfusion.models.captioning.feature_cache import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    write_feature_cache,
+)
 from keras_mmfusion.models.compiled_function import compiled_function
 
 CAPTIONS = 5
@@ -99,3 +104,47 @@ class RetrievalSequence(keras.utils.PyDataset):
         tokens = self.split.image_tokens[images[:, None], cells].astype("float32")
         texts = self.split.text_inputs(images * CAPTIONS + captions)
         return ({"image_tokens": tokens, **texts},)
+
+
+class ViewSequence(keras.utils.PyDataset):
+    """Batches of pairs: each epoch every image once, in one version, with one of its captions.
+
+    All draws depend on the seed and the epoch alone. What does not fill a batch is left out.
+
+    Args:
+        folder: path, from `write_feature_cache`: maps of the images, and their captions.
+        preprocessor: `RetrievalPreprocessor`.
+        batch_size: int.
+        seed: int.
+    """
+
+    def __init__(self, folder, preprocessor, batch_size, seed=0):
+        super().__init__()
+        self.maps = np.load(folder / FEATURES_FILE, mmap_mode="r")
+        captions = json.loads((folder / CAPTIONS_FILE).read_text("utf-8"))
+        flat = [text for view in captions for texts in view for text in texts]
+        shape = (*self.maps.shape[:2], CAPTIONS, -1)
+        self.packed = {
+            name: ids.reshape(shape) for name, ids in preprocessor({"text": flat})["text"].items()
+        }
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = 0
+
+    def __len__(self):
+        return self.maps.shape[1] // self.batch_size
+
+    def __getitem__(self, index):
+        draw = np.random.default_rng([self.seed, self.epoch])
+        order = draw.permutation(self.maps.shape[1])
+        views = draw.integers(len(self.maps), size=len(order))
+        numbers = draw.integers(CAPTIONS, size=len(order))
+        images = order[index * self.batch_size : (index + 1) * self.batch_size]
+        maps = self.maps[views[images], images].astype("float32")
+        return ({"image": maps, "text": self.texts(views[images], images, numbers[images])},)
+
+    def texts(self, *places):
+        """The token ids and the mask of captions, no longer than the longest of them."""
+        found = {name: ids[places] for name, ids in self.packed.items()}
+        length = int(found["padding_mask"].sum(axis=-1).max())
+        return {name: ids[..., :length] for name, ids in found.items()}

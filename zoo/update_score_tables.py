@@ -10,11 +10,12 @@ scores of its own preset, every other page those of all presets. `results*.json`
 training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Between
 `<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
 photos and sentences, and between `<!-- retrieval_losses:begin -->` and
-`<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` wrote of each loss. In the same way
+`<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` and `retrieval_fine_tuning.py`
+wrote of each loss. In the same way
 `sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
 `missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
-`benchmarks/recommendation.py` did. The tables that `serving_tables.py`, `data_tables.py` and
-`graph_tables.py` in `benchmarks/` draw are of the benchmarks that they name.
+`benchmarks/recommendation.py` did. `data_tables.py`, `fusion_tables.py`, `graph_tables.py` and
+`serving_tables.py` in `benchmarks/` draw tables of the benchmarks that they name.
 """
 
 import argparse
@@ -30,14 +31,23 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
 import data_tables  # noqa: E402
+import fusion_tables  # noqa: E402
 import graph_tables  # noqa: E402
 import serving_tables  # noqa: E402
 from result_tables import result_table  # noqa: E402
 
-RETRIEVAL_LOSSES = ROOT / "benchmarks" / "results" / "retrieval.json"
+RETRIEVAL_LOSSES = {
+    "frozen": ROOT / "benchmarks" / "results" / "retrieval.json",
+    "fine-tuned": ROOT / "benchmarks" / "results" / "retrieval_fine_tuning.json",
+}
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
-RESULT_TABLES = {**data_tables.TABLES, **graph_tables.TABLES, **serving_tables.TABLES}
+RESULT_TABLES = {
+    **data_tables.TABLES,
+    **fusion_tables.TABLES,
+    **graph_tables.TABLES,
+    **serving_tables.TABLES,
+}
 TABLES = (
     "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
     "recommendation|" + "|".join(RESULT_TABLES)
@@ -178,32 +188,36 @@ def retrieval_table(zoo):
     return "\n".join([*lines, "", *protocols, ""])
 
 
-def retrieval_losses_table(path):
-    """Writes what a benchmark of the losses of retrieval came to as a Markdown table.
+def retrieval_losses_table(paths):
+    """Writes what benchmarks of the losses of retrieval came to as a Markdown table.
 
     Args:
-        path: path of the JSON file that `benchmarks/retrieval.py` wrote.
+        paths: dict, how the encoders were trained -> path of the JSON file of that benchmark.
 
     Returns:
         A string.
     """
-    report = json.loads(path.read_text(encoding="utf-8"))
     lines = [
-        f"| Loss | {RETRIEVAL_HEADS} | Seconds |",
-        "|---|" + "---:|" * (len(RECALLS) + 1),
+        f"| Loss | Encoders | {RETRIEVAL_HEADS} | Seconds |",
+        "|---|---|" + "---:|" * (len(RECALLS) + 1),
     ]
-    for run in report["runs"]:
-        cells = [f"`{run['loss']}`", *[_number(run["metrics"][name]) for name in RECALLS]]
-        lines.append("| " + " | ".join([*cells, f"{run['seconds']:,}"]) + " |")
-    protocol = report["protocol"]
-    seeds, versions = protocol["seeds"], protocol["versions"]
-    facts = (
-        f"{protocol['data']}, trained on {protocol['trained_on']}, {protocol['split']} split; "
-        f"encoders {protocol['encoders']}; seed {', '.join(map(str, seeds))}; "
-        f"{protocol['machine']['cores']} CPU cores ({protocol['machine']['cpu']}), shared with "
-        f"other work; Keras {versions['keras']} on {versions['backend']}."
-    )
-    return "\n".join([*lines, "", facts, ""])
+    facts = []
+    for encoders, path in paths.items():
+        report = json.loads(path.read_text(encoding="utf-8"))
+        for run in report["runs"]:
+            cells = [f"`{run['loss']}`", encoders]
+            cells += [_number(run["metrics"][name]) for name in RECALLS]
+            lines.append("| " + " | ".join([*cells, f"{run['seconds']:,}"]) + " |")
+        protocol = report["protocol"]
+        seeds, versions = protocol["seeds"], protocol["versions"]
+        facts.append(
+            f"{encoders[0].upper()}{encoders[1:]}: {protocol['data']}, trained on "
+            f"{protocol['trained_on']}, {protocol['split']} split; encoders "
+            f"{protocol['encoders']}; seed {', '.join(map(str, seeds))}; "
+            f"{protocol['machine']['cores']} CPU cores ({protocol['machine']['cpu']}), shared "
+            f"with other work; Keras {versions['keras']} on {versions['backend']}."
+        )
+    return "\n".join([*lines, "", *facts, ""])
 
 
 def sentiment_table(zoo):

@@ -100,8 +100,10 @@ def test_the_scores_of_retrieval(tables, tmp_path):
     protocol["machine"] = {"cores": 2, "cpu": "A"}
     path = tmp_path / "benchmark.json"
     path.write_text(json.dumps({"runs": runs, "protocol": protocol}))
-    table = tables.retrieval_losses_table(path)
-    assert f"| `InfoNCELoss` | {row} 1,234 |\n" in table and "seed 0;" in table
+    table = tables.retrieval_losses_table({"frozen": path, "fine-tuned": path})
+    for encoders in ("frozen", "fine-tuned"):
+        assert f"| `InfoNCELoss` | {encoders} | {row} 1,234 |\n" in table
+    assert "seed 0;" in table and "\nFine-tuned: flickr8k, trained on train" in table
 
 
 def test_the_scores_of_opinions(tables, tmp_path):
