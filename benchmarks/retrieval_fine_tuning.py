@@ -119,8 +119,8 @@ def main():
                 "split": "dev",
                 "chosen_on_dev": "nothing",
                 "seeds": [arguments.seed],
-                "encoders": f"the text encoder and the image encoder's last {BLOCKS} blocks "
-                f"fine-tuned, on {VIEWS} versions of each image",
+                "encoders": f"fine-tuned, of the images' the last {BLOCKS} blocks, on {VIEWS} "
+                "versions of each image",
                 "versions": versions(),
                 "machine": machine(),
             },
