@@ -12,7 +12,9 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(params=["data_tables", "fusion_tables", "graph_tables", "serving_tables"])
+@pytest.fixture(
+    params=["captioning_tables", "data_tables", "fusion_tables", "graph_tables", "serving_tables"]
+)
 def tables(request, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     return importlib.import_module(request.param).TABLES

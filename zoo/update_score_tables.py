@@ -11,11 +11,11 @@ training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Be
 `<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
 photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 `<!-- retrieval_losses:end -->` what `benchmarks/retrieval.py` and `retrieval_fine_tuning.py`
-wrote of each loss. In the same way
-`sentiment` are the scores of the presets of opinions in videos, `fusion_mosi` and
-`missing_modalities` what `benchmarks/fusion_mosi.py` wrote, `recommendation` what
-`benchmarks/recommendation.py` did. `data_tables.py`, `fusion_tables.py`, `graph_tables.py` and
-`serving_tables.py` in `benchmarks/` draw tables of the benchmarks that they name.
+wrote of each loss. In the same way `sentiment` are the scores of the presets of opinions in
+videos, `fusion_mosi` and `missing_modalities` what `benchmarks/fusion_mosi.py` wrote,
+`recommendation` what `benchmarks/recommendation.py` did. `captioning_tables.py`, `data_tables.py`,
+`fusion_tables.py`, `graph_tables.py` and `serving_tables.py` in `benchmarks/` draw tables of the
+benchmarks that they name.
 """
 
 import argparse
@@ -30,6 +30,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.append(str(ROOT / "benchmarks"))
 
+import captioning_tables  # noqa: E402
 import data_tables  # noqa: E402
 import fusion_tables  # noqa: E402
 import graph_tables  # noqa: E402
@@ -43,6 +44,7 @@ RETRIEVAL_LOSSES = {
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
 RESULT_TABLES = {
+    **captioning_tables.TABLES,
     **data_tables.TABLES,
     **fusion_tables.TABLES,
     **graph_tables.TABLES,

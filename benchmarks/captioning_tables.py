@@ -1,0 +1,75 @@
+"""The tables of docs/captioning.md on speed and memory.
+
+`zoo/update_score_tables.py` puts them where they belong.
+"""
+
+from result_tables import markdown_table
+
+PEERS = {
+    "without_caches": "without caches",
+    "keras_example": "as Keras's example",
+    "keras_hub_sampler": "KerasHub's sampler",
+    "transformers": "transformers, PyTorch",
+}
+
+
+def captioning_speed_table(report):
+    """Captions per second in every cell, and how often those of each peer."""
+    generation, rows = report["generation"], []
+    for cell in generation["cells"]:
+        for start, what in (("from_images", "images"), ("from_image_tokens", "encoded images")):
+            found = cell[start]
+            factors = found["times_faster_than"]
+            cells = [f"{found['captions_per_second']['ours']:.1f}"]
+            cells += [f"{factors[peer]:.2f}" if peer in factors else "" for peer in PEERS]
+            rows.append([what, str(cell["batch_size"]), str(cell["beams"]), *cells])
+    versions = generation["versions"]
+    facts = (
+        f"{_machine(report)}; {report['search']['tokens']} tokens, all of which every search "
+        f"writes; the same captions with caches as without. Keras {versions['keras']} on "
+        f"TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
+        f"{versions['transformers']} on PyTorch {versions['torch']}."
+    )
+    heads = ["From", "Batch", "Beams", "Captions a second", *PEERS.values()]
+    return markdown_table(heads, rows, facts)
+
+
+def captioning_training_table(report):
+    """Training steps beside plain PyTorch, and what the parts of a step from files take."""
+    training, batch = report["training"], report["training_batch"]
+    rows = []
+    for dtype in ("float32", "mixed_bfloat16"):
+        rates = training[dtype]["samples_per_second"]
+        factor = training[dtype]["times_faster_than_plain_torch"]
+        rows.append([f"`{dtype}`", *(f"{rate:.1f}" for rate in rates.values()), f"{factor:.2f}"])
+    parts, command = training["seconds_of_a_batch"], report["command"]
+    facts = (
+        f"Images a second, each with {batch['captions_each']} captions of {batch['tokens']} "
+        f"tokens, {batch['images']} in a batch; Keras {training['versions']['keras']} on PyTorch "
+        f"{training['versions']['torch']}; {_machine(report)}. Of a float32 batch from JPEGs the "
+        f"input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
+        f"{parts['encoder']:.2f} s, the decoder's step {parts['decoder_training_step']:.2f} s. "
+        f"A cold `mmfusion caption` takes {command['seconds']['caption']:.1f} s, "
+        f"{command['times_the_import']:.1f} times the import of TensorFlow and KerasHub."
+    )
+    return markdown_table(["Decoder in", "ours", "plain PyTorch", "times faster"], rows, facts)
+
+
+def captioning_memory_table(report):
+    """Resident memory while photos are captioned."""
+    step = report["images"] // len(report["resident_megabytes"])
+    heads = ["Images", *(f"{step * n:,}" for n in range(1, len(report["resident_megabytes"]) + 1))]
+    row = ["MB", *(f"{megabytes:,.0f}" for megabytes in report["resident_megabytes"])]
+    facts = "The default captioner with 4 beams, from JPEGs, TensorFlow included."
+    return markdown_table(heads, [row], facts)
+
+
+def _machine(report):
+    return f"{report['machine']['cores']} CPU cores ({report['machine']['cpu']})"
+
+
+TABLES = {
+    "captioning_speed": (captioning_speed_table, "captioning.json", "captioning.py"),
+    "captioning_training": (captioning_training_table, "captioning.json", "captioning.py"),
+    "captioning_memory": (captioning_memory_table, "memory.json", "memory.py"),
+}
