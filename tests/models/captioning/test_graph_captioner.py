@@ -102,7 +102,7 @@ def test_a_recipe_trains_it_on_feature_maps():
     assert type(captioner) is GraphCaptioner and captioner.image_graph.grid == (2, 3)
     assert captioner.image_graph.num_layers == 1
     lower, _ = captioner.image_encoder.split(recipe.fine_tune_blocks)
-    on_features = recipe._on_features(captioner)
+    on_features = recipe._on_features(captioner, recipe.fine_tune_blocks)
     assert on_features.image_graph is captioner.image_graph
     images = np.random.default_rng(0).uniform(-1, 1, (2, 64, 96, 3)).astype("float32")
     found = on_features(lower(images), CAPTIONS[:2])
