@@ -27,7 +27,7 @@ def test_what_keras_gives(shape, settings):
     assert ours(keras.KerasTensor((None, 3))).shape == (None, 4)
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
 def test_dtypes(policy):
     ours, theirs = pair(dtype=policy)
     for x in (RNG.normal(size=(2, 3)).astype("float32"), RNG.normal(size=(2, 3))):
