@@ -30,13 +30,14 @@ class Dense(keras.layers.Dense):
         )
 
     def call(self, inputs, training=None):
-        if not _PYTORCH or self.bias is None:
+        if not _PYTORCH:
             return super().call(inputs, training)
         import torch
 
-        kernel, bias = (ops.convert_to_tensor(weight) for weight in (self.kernel, self.bias))
-        outputs = torch.nn.functional.linear(inputs, kernel.T, bias)
-        return self.activation(outputs)
+        # By hand: the scope in which Keras casts a layer's weights is a part of its call.
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
+        return self.activation(torch.nn.functional.linear(inputs, kernel.T, bias))
 
     def quantize(self, mode=None, type_check=True, config=None):
         # Keras checks the type because a subclass may have a formula of its own. This one has not.

@@ -28,9 +28,11 @@ def test_what_keras_gives(shape, settings):
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
-def test_dtypes(policy):
-    ours, theirs = pair(dtype=policy)
-    for x in (RNG.normal(size=(2, 3)).astype("float32"), RNG.normal(size=(2, 3))):
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_dtypes(policy, use_bias):
+    ours, theirs = pair(dtype=policy, use_bias=use_bias)
+    floats = RNG.normal(size=(2, 3)).astype("float32")
+    for x in (floats, keras.ops.cast(floats, ours.compute_dtype)):
         found, expected = ours(x), theirs(x)
         assert keras.backend.standardize_dtype(found.dtype) == ours.compute_dtype
         found, expected = (
