@@ -1,7 +1,9 @@
 import keras
 from keras import ops
 
-_PYTORCH = keras.config.backend() == "torch"
+PYTORCH = keras.config.backend() == "torch"
+if PYTORCH:
+    import torch
 
 
 class Dense(keras.layers.Dense):
@@ -13,14 +15,12 @@ class Dense(keras.layers.Dense):
     """
 
     def __call__(self, inputs, *args, **kwargs):
-        if _PYTORCH and self._is_plain(inputs):
+        if PYTORCH and self._is_plain(inputs):
             return self.call(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
     def _is_plain(self, inputs):
         """Whether the call has nothing to do but the formula."""
-        import torch
-
         return (
             isinstance(inputs, torch.Tensor)
             and self.built
@@ -30,10 +30,8 @@ class Dense(keras.layers.Dense):
         )
 
     def call(self, inputs, training=None):
-        if not _PYTORCH:
+        if not PYTORCH:
             return super().call(inputs, training)
-        import torch
-
         # By hand: the scope in which Keras casts a layer's weights is a part of its call.
         kernel = ops.cast(self.kernel, self.compute_dtype)
         bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
