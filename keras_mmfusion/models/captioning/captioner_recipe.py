@@ -1,6 +1,7 @@
 """A captioner from an image encoder and a data set, in up to three stages."""
 
 import dataclasses
+import hashlib
 import pathlib
 
 import keras
@@ -192,7 +193,8 @@ class CaptionerRecipe:
         start, _ = image_encoder.split(self.fine_tune_blocks)
         end, _ = image_encoder.split(self.self_critical_blocks)
         between = keras.Model(start.output, end.output)
-        name = f"features_below_last_{self.self_critical_blocks}_blocks"
+        # Of another encoder, after more epochs of the second stage, they are others.
+        name = f"features_{_fingerprint(between)}"
         return [
             encode_feature_cache(between, cache, pathlib.Path(folder) / name / split)
             for split, cache in zip(("train", "dev"), caches, strict=True)
@@ -240,6 +242,14 @@ class CaptionerRecipe:
             tensorboard=tensorboard,
         )
         return training.run(epochs, stop_after)
+
+
+def _fingerprint(model):
+    """A short name of a model's weights, the same for the same numbers."""
+    digest = hashlib.sha256()
+    for weight in model.weights:
+        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
+    return digest.hexdigest()[:12]
 
 
 def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=None, **run):

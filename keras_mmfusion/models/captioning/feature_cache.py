@@ -32,18 +32,13 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
     Returns:
         The folder, a `pathlib.Path`.
     """
-    sequences = [
-        CaptionSequence(
-            pairs, batch_size, image_size, shuffle=False, seed=seed, augment=view > 0, epoch=view
-        )
-        for view in range(views)
-    ]
+    settings = {"batch_size": batch_size, "image_size": image_size, "shuffle": False, "seed": seed}
     captions = []
 
     def batches():
-        for sequence in sequences:
+        for view in range(views):
             captions.append([])
-            for batch in sequence:
+            for batch in CaptionSequence(pairs, augment=view > 0, epoch=view, **settings):
                 captions[-1].extend(batch["captions"].tolist())
                 yield (batch["images"].astype("float32") - 127.0) / 128.0
 

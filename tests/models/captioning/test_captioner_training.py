@@ -337,6 +337,21 @@ def test_maps_are_taken_further(tmp_path):
     assert (further / FEATURES_FILE).stat().st_mtime_ns == written
 
 
+def test_maps_of_another_encoder_are_others(tmp_path):
+    pairs = CaptionPairs(*write_pictures(tmp_path))
+    recipe, encoder = small_recipe(fine_tune_blocks=2, self_critical_blocks=1), lite_encoder()
+    caches = recipe.cache_features(encoder, pairs, pairs.take(3), tmp_path / "features")
+    first = recipe._encode_further(encoder, caches, tmp_path)
+    assert recipe._encode_further(lite_encoder(), caches, tmp_path) == first
+    weight = encoder.split(2)[1].trainable_weights[0]
+    weight.assign(2 * weight)
+    second = recipe._encode_further(encoder, caches, tmp_path)
+    one, other = (np.load(folders[0] / FEATURES_FILE) for folders in (first, second))
+    assert np.abs(one - other).max() > 1e-3
+    same = dataclasses.replace(recipe, self_critical_blocks=2)
+    assert same._encode_further(encoder, caches, tmp_path) == caches
+
+
 def test_the_reward_trains_no_block_that_was_not_tuned():
     with pytest.raises(ValueError, match="`self_critical_blocks` must be from 0 to `fine_tune_bl"):
         small_recipe(fine_tune_blocks=2, self_critical_blocks=3)
