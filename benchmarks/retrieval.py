@@ -175,6 +175,39 @@ def save_published(model, folder):
         store_as_float16(weights)
 
 
+def complete_report(path, names, run, seed, encoders, chosen_on_dev):
+    """Runs the losses that a report has no run of, and writes it after each.
+
+    Args:
+        path: path of the JSON file.
+        names: sequence of strings, the losses.
+        run: function of a loss's name that trains with it and returns what came of it.
+        seed: int, the one of the runs.
+        encoders, chosen_on_dev: strings for the protocol.
+    """
+    runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+    for name in names:
+        if name in [each["loss"] for each in runs]:
+            continue
+        runs.append(run(name))
+        report = {
+            "runs": sorted(runs, key=lambda each: list(LOSSES).index(each["loss"])),
+            "protocol": {
+                "data": "flickr8k",
+                "trained_on": "train",
+                "split": "dev",
+                "chosen_on_dev": chosen_on_dev,
+                "seeds": [seed],
+                "encoders": encoders,
+                "image_encoder": "efficientnet_lite2_imagenet",
+                "text_encoder": "all-MiniLM-L6-v2",
+                "versions": versions(),
+                "machine": machine(),
+            },
+        }
+        write_results(path, report)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", required=True, help="Flickr8k's folder")
@@ -185,30 +218,15 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
-    runs = []
-    if arguments.json.exists():
-        runs = json.loads(arguments.json.read_text("utf-8"))["runs"]
     parts = read_parts(arguments)
-    for name in arguments.losses:
-        if name in [each["loss"] for each in runs]:
-            continue
-        runs.append(run(name, parts, arguments))
-        report = {
-            "runs": sorted(runs, key=lambda each: list(LOSSES).index(each["loss"])),
-            "protocol": {
-                "data": "flickr8k",
-                "trained_on": "train",
-                "split": "dev",
-                "chosen_on_dev": "no epoch; the settings, common to all losses, by InfoNCE's",
-                "seeds": [arguments.seed],
-                "encoders": "frozen",
-                "image_encoder": "efficientnet_lite2_imagenet",
-                "text_encoder": "all-MiniLM-L6-v2",
-                "versions": versions(),
-                "machine": machine(),
-            },
-        }
-        write_results(arguments.json, report)
+    complete_report(
+        arguments.json,
+        arguments.losses,
+        lambda name: run(name, parts, arguments),
+        arguments.seed,
+        encoders="frozen",
+        chosen_on_dev="no epoch; the settings, common to all losses, by InfoNCE's",
+    )
 
 
 if __name__ == "__main__":
