@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import markdown_table
+from result_tables import cores, markdown_table
 
 PEERS = {
     "without_caches": "without caches",
@@ -25,8 +25,8 @@ def captioning_speed_table(report):
             rows.append([what, str(cell["batch_size"]), str(cell["beams"]), *cells])
     versions = generation["versions"]
     facts = (
-        f"{_machine(report)}; {report['search']['tokens']} tokens, all of which every search "
-        f"writes; the same captions with caches as without. Keras {versions['keras']} on "
+        f"{cores(report['machine'])}; {report['search']['tokens']} tokens, all of which every "
+        f"search writes; the same captions with caches as without. Keras {versions['keras']} on "
         f"TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
         f"{versions['transformers']} on PyTorch {versions['torch']}."
     )
@@ -46,8 +46,8 @@ def captioning_training_table(report):
     facts = (
         f"Images a second, each with {batch['captions_each']} captions of {batch['tokens']} "
         f"tokens, {batch['images']} in a batch; Keras {training['versions']['keras']} on PyTorch "
-        f"{training['versions']['torch']}; {_machine(report)}. Of a float32 batch from JPEGs the "
-        f"input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
+        f"{training['versions']['torch']}; {cores(report['machine'])}. Of a float32 batch from "
+        f"JPEGs the input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
         f"{parts['encoder']:.2f} s, the decoder's step {parts['decoder_training_step']:.2f} s. "
         f"A cold `mmfusion caption` takes {command['seconds']['caption']:.1f} s, "
         f"{command['times_the_import']:.1f} times the import of TensorFlow and KerasHub."
@@ -57,15 +57,15 @@ def captioning_training_table(report):
 
 def captioning_memory_table(report):
     """Resident memory while photos are captioned."""
-    step = report["images"] // len(report["resident_megabytes"])
-    heads = ["Images", *(f"{step * n:,}" for n in range(1, len(report["resident_megabytes"]) + 1))]
-    row = ["MB", *(f"{megabytes:,.0f}" for megabytes in report["resident_megabytes"])]
-    facts = "The default captioner with 4 beams, from JPEGs, TensorFlow included."
+    samples, versions = report["resident_megabytes"], report["versions"]
+    step = report["images"] // len(samples)
+    heads = ["Images", *(f"{step * (n + 1):,}" for n in range(len(samples)))]
+    row = ["MB", *(f"{megabytes:,.0f}" for megabytes in samples)]
+    facts = (
+        "The default captioner with 4 beams, from JPEGs, TensorFlow included; Keras "
+        f"{versions['keras']} on TensorFlow {versions['tensorflow']}; {cores(report['machine'])}."
+    )
     return markdown_table(heads, [row], facts)
-
-
-def _machine(report):
-    return f"{report['machine']['cores']} CPU cores ({report['machine']['cpu']})"
 
 
 TABLES = {

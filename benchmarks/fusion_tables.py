@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import markdown_table
+from result_tables import cores, markdown_table
 
 PASSES = ("forward", "forward_and_backward")
 PEERS = {
@@ -47,11 +47,10 @@ def fusion_speed_table(report):
 
 
 def _facts(report):
-    versions, machine = report["versions"], report["machine"]
+    versions = report["versions"]
     return (
-        f"Medians of {report['repeats']} turns on {machine['cores']} CPU cores "
-        f"({machine['cpu']}); Keras {versions['keras']}, PyTorch {versions['torch']}, TensorFlow "
-        f"{versions['tensorflow']}."
+        f"Medians of {report['repeats']} turns on {cores(report['machine'])}; Keras "
+        f"{versions['keras']}, PyTorch {versions['torch']}, TensorFlow {versions['tensorflow']}."
     )
 
 

@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import markdown_table
+from result_tables import cores, markdown_table
 
 SCORES = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "meteor": "METEOR", "cider": "CIDEr-D"}
 PAPERS = {
@@ -16,7 +16,7 @@ PAPERS = {
 
 def planetoid_table(report):
     """Accuracy of each classifier of nodes on Cora, beside its paper's."""
-    rows, facts = [], set()
+    rows, places = [], set()
     models = report["cora"]
     for name in sorted(models, key=list(PAPERS).index):
         metrics = models[name]["metrics"]
@@ -24,9 +24,12 @@ def planetoid_table(report):
         runs = str(len(models[name]["runs"]))
         rows.append([f"`{name}`", runs, f"{mean:.2f} ± {spread:.2f}", PAPERS[name]])
         for part in models[name]["parts"]:
-            facts.add(f"{part['machine']['cpu']}, Keras {part['versions']['keras']} on JAX")
+            versions = part["versions"]
+            where = f"Keras {versions['keras']} on {versions['backend']}, {cores(part['machine'])}"
+            places.add(where)
     heads = ["Model", "Runs", "Test accuracy, mean ± standard deviation", "The paper's"]
-    return markdown_table(heads, rows, "; ".join(sorted(facts)) + ".")
+    facts = f"Seeds from 0 on; {'; '.join(sorted(places))}."
+    return markdown_table(heads, rows, facts)
 
 
 def graph_captioner_table(report):
@@ -39,14 +42,12 @@ def graph_captioner_table(report):
             cells = [f"{model[search][score]:.3f}" for score in SCORES]
             rows.append([what, search, *cells, f"{minutes:.0f}"])
     protocol, settings = report["protocol"], report["settings"]
-    machine = protocol["machine"]
     facts = (
         f"{protocol['data']}, {protocol['split']} split, {protocol['images']:,} images; length "
         f"penalty {report['decoding']['4 beams']['length_penalty']:g}; "
         f"`{settings['--encoder']}`, frozen, {settings['--epochs']} epochs of cross-entropy on "
         f"{settings['--views']} versions of each image, {settings['--dtype']}, seed "
-        f"{settings['--seed']}, on {report['trained_on']}; {machine['cores']} CPU cores "
-        f"({machine['cpu']})."
+        f"{settings['--seed']}, on {report['trained_on']}; {cores(protocol['machine'])}."
     )
     return markdown_table(["Model", "Search", *SCORES.values(), "Minutes"], rows, facts)
 

@@ -15,6 +15,7 @@ from resident_memory import resident_megabytes
 from synthetic_photos import write_photos
 from write_results import write_results
 
+from keras_mmfusion.cli.run_protocol import machine, versions
 from keras_mmfusion.zoo import captioner
 
 BATCH_SIZE = 32
@@ -40,7 +41,13 @@ def main():
             print(f"{start + share} images: {samples[-1]} MB", file=sys.stderr)
     # The first share pays for compilation, buffers and thread pools.
     growth = (samples[-1] - samples[0]) / samples[0]
-    report = {"images": options.images, "resident_megabytes": samples, "growth": growth}
+    report = {
+        "images": options.images,
+        "resident_megabytes": samples,
+        "growth": growth,
+        "versions": versions(),
+        "machine": machine(),
+    }
     write_results(options.json, report)
 
 

@@ -12,6 +12,11 @@ def markdown_table(heads, rows, facts):
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts, ""])
 
 
+def cores(machine):
+    """What a table ran on."""
+    return f"{machine['cores']} CPU cores ({machine['cpu']})"
+
+
 def result_table(table, file, command, results=RESULTS):
     """What `table` makes of a file of results; what to run, as long as nothing was measured."""
     path = results / file

@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import markdown_table
+from result_tables import cores, markdown_table
 
 
 def billion_table(report):
@@ -53,7 +53,7 @@ def exported_dtypes_table(report):
     protocol = report["protocol"]
     facts = (
         f"`{protocol['preset']}`, {protocol['beams']} beams, the first {protocol['images']:,} "
-        f"images of Flickr8k's {protocol['split']} split, {_machine(protocol)}."
+        f"images of Flickr8k's {protocol['split']} split, {cores(protocol['machine'])}."
     )
     return markdown_table(heads, rows, facts)
 
@@ -72,8 +72,8 @@ def load_table(report):
     ]
     memory, rates = under["memory"], beside["captions_per_second"]
     facts = (
-        f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, {_machine(report)}, "
-        f"clients and server on one machine. Loaded in {under['load_seconds']:.1f} s, first answer "
+        f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, "
+        f"{cores(report['machine'])}, clients and server on one machine. Loaded in {under['load_seconds']:.1f} s, first answer "
         f"after {under['first_answer_seconds']:.1f} s more. The server took at most "
         f"{memory['peak_megabytes']:,.0f} MB, and in {memory['minutes']:g} minutes with "
         f"{memory['clients']} clients {_grown(memory['growth'])}. In one process, in turn: "
@@ -85,11 +85,6 @@ def load_table(report):
 
 def _grown(growth):
     return f"grew by {growth:.1%}" if growth >= 0.0005 else "did not grow"
-
-
-def _machine(protocol):
-    machine = protocol["machine"]
-    return f"{machine['cores']} CPU cores ({machine['cpu']})"
 
 
 TABLES = {
