@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Makes the weights of captioner_flickr8k_lite2 again. DATA is the Flickr8k folder, RUNS has room
-# for 2 GB of feature maps and checkpoints. On 2 CPU cores without a GPU TensorFlow encodes fastest
+# for 3 GB of feature maps and checkpoints. On 2 CPU cores without a GPU TensorFlow encodes fastest
 # and PyTorch trains fastest; on a GPU machine one backend does both. Every step can be stopped and
-# run again.
+# run again. The published weights are of the package at commit 0ec96ee.
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=captioner_flickr8k_lite2
