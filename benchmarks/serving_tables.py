@@ -73,8 +73,9 @@ def load_table(report):
     memory, rates = under["memory"], beside["captions_per_second"]
     facts = (
         f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, "
-        f"{cores(report['machine'])}, clients and server on one machine. Loaded in {under['load_seconds']:.1f} s, first answer "
-        f"after {under['first_answer_seconds']:.1f} s more. The server took at most "
+        f"{cores(report['machine'])}, clients and server on one machine. Loaded in "
+        f"{under['load_seconds']:.1f} s, first answer after "
+        f"{under['first_answer_seconds']:.1f} s more. The server took at most "
         f"{memory['peak_megabytes']:,.0f} MB, and in {memory['minutes']:g} minutes with "
         f"{memory['clients']} clients {_grown(memory['growth'])}. In one process, in turn: "
         f"the SavedModel {rates['exported']:.1f} captions a second, `generate` "
