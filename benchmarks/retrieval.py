@@ -185,13 +185,17 @@ def complete_report(path, names, run, seed, encoders, chosen_on_dev):
         seed: int, the one of the runs.
         encoders, chosen_on_dev: strings for the protocol.
     """
-    runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+
+    def runs():
+        # Read anew each time: another process may work on other losses.
+        return json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+
     for name in names:
-        if name in [each["loss"] for each in runs]:
+        if name in [each["loss"] for each in runs()]:
             continue
-        runs.append(run(name))
+        result = run(name)
         report = {
-            "runs": sorted(runs, key=lambda each: list(LOSSES).index(each["loss"])),
+            "runs": sorted([*runs(), result], key=lambda each: list(LOSSES).index(each["loss"])),
             "protocol": {
                 "data": "flickr8k",
                 "trained_on": "train",
