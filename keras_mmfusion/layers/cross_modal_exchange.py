@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.present import joined_mask
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
@@ -27,7 +28,8 @@ class CrossModalExchange(keras.layers.Layer):
 
     Call arguments:
         values: list of float tensors `(batch, tokens, dim)`, finite also where they are masked.
-        present: list of bool tensors `(batch, tokens)`, `True` for a real token.
+        present: list of bool tensors `(batch, tokens)`, `True` for a real token, or `None` where
+            all are.
 
     Output shape:
         A list of the shapes of `values`; rows of masked tokens are of no use.
@@ -77,8 +79,8 @@ class CrossModalExchange(keras.layers.Layer):
             for block, x, mask in zip(self.self_blocks, values, present, strict=True)
         ]
         for m, block in enumerate(self.cross_blocks):
-            others = ops.concatenate([*values[:m], *values[m + 1 :]], axis=1)
-            mask = ops.concatenate([*present[:m], *present[m + 1 :]], axis=1)
+            others = ops.concatenate(_without(values, m), axis=1)
+            mask = joined_mask(_without(values, m), _without(present, m))
             exchanged[m] = block(exchanged[m], others, context_mask=mask)
         return exchanged
 
@@ -92,3 +94,7 @@ class CrossModalExchange(keras.layers.Layer):
             "num_heads": self.num_heads,
             "dropout": self.dropout,
         }
+
+
+def _without(items, place):
+    return [*items[:place], *items[place + 1 :]]

@@ -10,6 +10,7 @@ from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
 from keras_mmfusion.layers.masked_mean import masked_mean
 from keras_mmfusion.layers.modality_projection import ModalityProjection
 from keras_mmfusion.layers.multimodal_layer import MultimodalLayer
+from keras_mmfusion.layers.present import whole_mask
 
 STRATEGIES = ("early", "late", "hybrid")
 
@@ -232,11 +233,11 @@ class FusionBlock(MultimodalLayer):
     def call(self, inputs, mask=None, return_mask=False, return_shares=False, training=None):
         if return_mask and self.output_kind == "pooled":
             raise ValueError("FusionBlock: `return_mask` needs output='tokens'; vectors have none.")
-        values, present = self.projection(*self.gather(inputs, mask), training=training)
+        values, present = self.projection(*self.read(inputs, mask), training=training)
         tokens, tokens_mask = self._fuse(values, present)
         results = [tokens if self.output_kind == "tokens" else masked_mean(tokens, tokens_mask)]
         if return_mask:
-            results.append(tokens_mask)
+            results.append(whole_mask(tokens, tokens_mask))
         if return_shares:
             results.append(self._shares(values, present))
         return tuple(results) if len(results) > 1 else results[0]
@@ -253,7 +254,7 @@ class FusionBlock(MultimodalLayer):
         """
         if self.num_outputs is None:
             raise ValueError("FusionBlock: there are decisions only with `num_outputs`.")
-        values, present = self.projection(*self.gather(inputs, mask))
+        values, present = self.projection(*self.read(inputs, mask))
         decisions = self._decisions(self._exchange(values, present), present)
         return dict(zip(self.modalities, decisions, strict=True))
 
@@ -263,12 +264,11 @@ class FusionBlock(MultimodalLayer):
         return values
 
     def _fuse(self, values, present):
-        """The fused tokens and their mask; of a rule for vectors, one token, which is real."""
+        """The fused tokens and their mask or `None`; of a rule for vectors, one token."""
         inputs, mask = self._rule_inputs(self._exchange(values, present), present)
         if isinstance(self.rule, TokenFusionRule):
             return self.rule(inputs, mask=mask, return_mask=True)
-        fused = ops.expand_dims(self.rule(inputs, mask=mask), 1)
-        return fused, ops.ones(ops.shape(fused)[:2], "bool")
+        return ops.expand_dims(self.rule(inputs, mask=mask), 1), None
 
     def _rule_inputs(self, values, present):
         """What the rule is called with: decisions, means or tokens, and their masks."""
@@ -278,7 +278,7 @@ class FusionBlock(MultimodalLayer):
                 if self.num_outputs is None
                 else self._decisions(values, present)
             )
-            present = [ops.any(here, axis=1) for here in present]
+            present = [None if here is None else ops.any(here, axis=1) for here in present]
         return (
             dict(zip(self.modalities, values, strict=True)),
             dict(zip(self.modalities, present, strict=True)),
@@ -298,6 +298,7 @@ class FusionBlock(MultimodalLayer):
             # A rule that was given may have the modalities in another order.
             order = [self.rule.modalities.index(name) for name in self.modalities]
             return ops.take(shares, order, axis=1)
+        present = [whole_mask(*each) for each in zip(values, present, strict=True)]
         return leave_one_out(
             lambda mask: masked_mean(*self._fuse(values, list(mask.values()))),
             dict(zip(self.modalities, present, strict=True)),

@@ -26,12 +26,12 @@ class ModalityProjection(keras.layers.Layer):
         values: list of float tensors `(batch, tokens, dim)`, or `(batch, dim)`, one token; finite
             also where they are masked.
         present: list of bool tensors of these shapes without the last dim, `True` for a real
-            token.
+            token, or `None` where all are.
         training: bool. Whether dropout is active.
 
     Output shape:
         Tuple of two lists: tokens `(batch, tokens, dim)`, and bool `(batch, tokens)`, `True` for
-        a real token, placeholders included.
+        a real token, placeholders included; `None` where it was.
 
     Example:
 
@@ -75,10 +75,11 @@ class ModalityProjection(keras.layers.Layer):
         tokens, masks = [], []
         for m, (value, mask) in enumerate(zip(values, present, strict=True)):
             if len(value.shape) == 2:
-                value, mask = ops.expand_dims(value, 1), ops.expand_dims(mask, 1)
+                value = ops.expand_dims(value, 1)
+                mask = None if mask is None else ops.expand_dims(mask, 1)
             token = self.norms[m](apply_to_rows(self.projections[m], value))
             token = self.dropout_layer(token, training=training)
-            if self.placeholders:
+            if self.placeholders and mask is not None:
                 token, mask = _or_placeholder(token, mask, self.placeholder_tokens[m])
             tokens.append(token)
             masks.append(mask)

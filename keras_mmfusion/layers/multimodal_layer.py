@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.present import whole_mask
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
@@ -50,6 +51,11 @@ class MultimodalLayer(keras.layers.Layer):
         return dims
 
     def gather(self, inputs, mask=None):
+        """As `read`, with ones in place of `None`."""
+        values, present = self.read(inputs, mask)
+        return values, [whole_mask(*each) for each in zip(values, present, strict=True)]
+
+    def read(self, inputs, mask=None):
         """The modalities in their order, zeros where they are missing.
 
         Args:
@@ -59,8 +65,9 @@ class MultimodalLayer(keras.layers.Layer):
                 `(batch,)`; without an entry, the one that Keras keeps with the tensor.
 
         Returns:
-            Two lists: the tensors, and for each a bool tensor that is `True` for what is there.
-            Of a modality that the batch is without, there is one vector of zeros a sample.
+            Two lists: the tensors, and for each a bool tensor that is `True` for what is there,
+            `None` where nothing is missing. Of a modality that the batch is without, there is one
+            vector of zeros a sample.
         """
         self._check_names("inputs", inputs)
         mask = mask or {}
@@ -85,9 +92,7 @@ class MultimodalLayer(keras.layers.Layer):
             if here is None:  # With a mask of another modality given, Keras does not look here.
                 here = getattr(value, "_keras_mask", None)
             value = ops.cast(value, self.compute_dtype)
-            if here is None:
-                here = ops.ones(ops.shape(value)[:-1], "bool")
-            else:
+            if here is not None:
                 here = self._spread(name, ops.cast(here, "bool"), value)
                 value = zero_masked(value, here)
             values.append(value)

@@ -142,6 +142,19 @@ def test_a_vector_is_one_token(strategy):
     np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
 
 
+@pytest.mark.parametrize("combine", ["weighted_sum", "union"])
+@each_strategy
+def test_no_mask_is_a_mask_of_ones(strategy, combine):
+    if combine == "union" and "num_outputs" in STRATEGIES[strategy]:
+        pytest.skip("Decisions are vectors.")
+    layer = make(strategy, combine=combine, placeholders=True)
+    ones = {name: np.ones(x.shape[:2], "bool") for name, x in INPUTS.items()}
+    expected = layer(INPUTS, mask=ones, return_shares=True)
+    for mask in (None, {"text": ones["text"]}):
+        for found, one in zip(layer(INPUTS, mask=mask, return_shares=True), expected, strict=True):
+            np.testing.assert_allclose(to_numpy(found), to_numpy(one), atol=1e-5)
+
+
 @pytest.mark.parametrize("placeholders", [False, True])
 @each_strategy
 def test_ways_to_be_without_a_modality(strategy, placeholders):

@@ -2,6 +2,7 @@ from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+from keras_mmfusion.layers.present import ones_if_missing
 
 
 class BilinearFusion(FusionRule):
@@ -25,7 +26,7 @@ class BilinearFusion(FusionRule):
     def factors(self, projections, values, present):
         """The two projections, ones where a modality is missing."""
         return [
-            ops.where(here > 0, project(value), ops.ones_like(here))
+            ones_if_missing(project(value), here)
             for project, value, here in zip(projections, values, present, strict=True)
         ]
 
@@ -38,9 +39,10 @@ class BilinearFusion(FusionRule):
 def power_normalized(x):
     """`x` with `sign(x) √|x|` for each entry, then of length 1; in float32, in `x`'s dtype.
 
-    The root's slope is bounded near zero, where it has none, by a constant under the root.
+    The root's slope is bounded near zero, where it has none, by a constant under the root. The
+    squares of the roots, whose sum is the length's, are `|x|`.
     """
     x32 = ops.cast(x, "float32")
-    rooted = ops.sign(x32) * ops.sqrt(ops.abs(x32) + 1e-10)
-    length = ops.sqrt(ops.sum(ops.square(rooted), axis=-1, keepdims=True) + 1e-12)
-    return ops.cast(rooted / length, x.dtype)
+    sizes = ops.abs(x32)
+    length = ops.sqrt(ops.sum(sizes, axis=-1, keepdims=True) + 1e-12)
+    return ops.cast(ops.sign(x32) * ops.sqrt(sizes + 1e-10) / length, x.dtype)

@@ -5,6 +5,7 @@ from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
     power_normalized,
 )
+from keras_mmfusion.layers.present import ones_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -79,8 +80,8 @@ class BlockFusion(BilinearFusion):
             kernel, bias = (ops.cast(weight, self.compute_dtype) for weight in core)
             hidden = ops.reshape(project(value), (-1, self.chunks, size))
             factor = ops.einsum("bcs,cst->bct", hidden, kernel) + bias
-            here = ops.expand_dims(here, 1)
-            factors.append(ops.where(here > 0, factor, ops.ones_like(here)))
+            here = None if here is None else ops.expand_dims(here, 1)
+            factors.append(ones_if_missing(factor, here))
         product = ops.reshape(ops.multiply(*factors), (-1, self.chunks, self.rank, size))
         pooled = power_normalized(ops.sum(product, axis=2))
         return self.output_dense(ops.reshape(pooled, (-1, self.hidden_dim)))

@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.present import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -57,21 +58,25 @@ class BottleneckFusion(TransformerFusion):
         batch_size = ops.shape(values[0])[0]
         tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
         shared = ops.repeat(ops.cast(self.bottlenecks, self.compute_dtype), batch_size, axis=0)
-        always = ops.ones((batch_size, self.num_bottlenecks), "bool")
-        here = [ops.cast(ops.any(mask, axis=1), "float32")[:, None, None] for mask in present]
+        masks = [
+            joined_mask([x, shared], [mask, None]) for x, mask in zip(values, present, strict=True)
+        ]
+        here = [
+            1.0 if mask is None else ops.cast(ops.any(mask, axis=1), "float32")[:, None, None]
+            for mask in present
+        ]
         count = sum(here)
         for blocks in self.blocks:
             total = 0.0
             for m, block in enumerate(blocks):
-                mask = ops.concatenate([present[m], always], axis=1)
-                both = block(ops.concatenate([tokens[m], shared], axis=1), mask=mask)
+                both = block(ops.concatenate([tokens[m], shared], axis=1), mask=masks[m])
                 tokens[m] = both[:, : -self.num_bottlenecks]
                 update = both[:, -self.num_bottlenecks :]
                 total = total + here[m] * ops.cast(update, "float32")
             mean = ops.cast(total / ops.maximum(count, 1.0), self.compute_dtype)
             shared = ops.where(count > 0, mean, shared)
         fused = self.output_norm(ops.concatenate([*tokens, shared], axis=1))
-        return fused, ops.concatenate([*present, always], axis=1)
+        return fused, joined_mask([*values, shared], [*present, None])
 
     def count_tokens(self, counts):
         return None if None in counts else sum(counts) + self.num_bottlenecks

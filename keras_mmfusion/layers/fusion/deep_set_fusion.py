@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
+from keras_mmfusion.layers.present import joined_mask, whole_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -65,13 +66,14 @@ class DeepSetFusion(TokenFusionRule):
             for hidden, output, value, here in parts
         ]
         if self.per_modality:
-            some = [ops.any(here, axis=1, keepdims=True) for here in present]
-            mask = ops.concatenate(some, axis=1)
+            some = [
+                None if here is None else ops.any(here, axis=1, keepdims=True) for here in present
+            ]
+            mask = joined_mask([x[:, :1] for x in values], some)
         else:
-            sums = [sum(sums)]
-            mask = ops.ones((ops.shape(values[0])[0], 1), "bool")
+            sums, mask = [sum(sums)], None
         if self.average:
-            parts = zip(sums, self._counts(present), strict=True)
+            parts = zip(sums, self._counts(values, present), strict=True)
             sums = [total / ops.maximum(count, 1.0) for total, count in parts]
         sets = [
             output(hidden(ops.cast(total, self.compute_dtype)))
@@ -79,8 +81,9 @@ class DeepSetFusion(TokenFusionRule):
         ]
         return ops.stack(sets, axis=1), mask
 
-    def _counts(self, present):
-        counts = [ops.sum(ops.cast(here, "float32"), axis=1, keepdims=True) for here in present]
+    def _counts(self, values, present):
+        masks = [whole_mask(*each) for each in zip(values, present, strict=True)]
+        counts = [ops.sum(ops.cast(here, "float32"), axis=1, keepdims=True) for here in masks]
         return counts if self.per_modality else [sum(counts)]
 
     def count_tokens(self, counts):
@@ -96,5 +99,7 @@ class DeepSetFusion(TokenFusionRule):
 
 def _masked_sum(elements, mask):
     """Float32 sum of the elements that are there, as a product, which is one pass over them."""
+    if mask is None:
+        return ops.sum(ops.cast(elements, "float32"), axis=1)
     mask = ops.expand_dims(ops.cast(mask, "float32"), 1)
     return ops.squeeze(ops.matmul(mask, ops.cast(elements, "float32")), 1)

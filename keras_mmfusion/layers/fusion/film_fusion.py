@@ -1,6 +1,7 @@
 import keras
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
+from keras_mmfusion.layers.present import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -47,6 +48,6 @@ class FiLMFusion(BilinearFusion):
     def combine(self, values, present):
         features, condition = values
         has_features, has_condition = present
-        hidden = has_features * self.projection(features)
+        hidden = zeros_if_missing(self.projection(features), has_features)
         scale, shift = self.scale(condition), self.shift(condition)
-        return hidden + has_condition * (scale * hidden + shift)
+        return hidden + zeros_if_missing(scale * hidden + shift, has_condition)

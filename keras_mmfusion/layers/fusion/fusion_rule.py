@@ -42,7 +42,8 @@ class FusionRule(MultimodalLayer):
         Args:
             values: list of tensors `(batch, dim)` in the order of the modalities, zeros where a
                 modality is missing.
-            present: list of tensors `(batch, 1)`: 1, or 0 where it is missing.
+            present: list of tensors `(batch, 1)`: 1, or 0 where it is missing. `None` for one
+                that no sample is without.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `combine`.")
 
@@ -50,8 +51,11 @@ class FusionRule(MultimodalLayer):
         return self.combine(*self._unpack(inputs, mask))
 
     def _unpack(self, inputs, mask):
-        values, present = self.gather(inputs, mask)
-        return values, [ops.cast(ops.expand_dims(h, -1), self.compute_dtype) for h in present]
+        values, present = self.read(inputs, mask)
+        return values, [
+            None if here is None else ops.cast(ops.expand_dims(here, -1), self.compute_dtype)
+            for here in present
+        ]
 
     def shares(self, inputs, mask=None):
         """How much each modality has to do with the output, for each sample.

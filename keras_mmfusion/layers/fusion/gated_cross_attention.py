@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.present import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -75,7 +76,7 @@ class GatedCrossAttention(TransformerFusion):
             [apply_to_rows(p, z) for p, z in zip(self.context_projections, others, strict=True)],
             axis=1,
         )
-        mask = ops.concatenate(present[1:], axis=1)
+        mask = joined_mask(others, present[1:])
         for block in self.blocks:
             x = block(x, context, context_mask=mask)
         return x, present[0]

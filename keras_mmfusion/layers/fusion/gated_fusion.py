@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
+from keras_mmfusion.layers.present import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -70,4 +71,4 @@ class GatedFusion(FusionRule):
         gates = [gate(joined) for gate in self.gates]
         if len(values) == 2:
             gates.append(1 - gates[0])
-        return [here * gate for gate, here in zip(gates, present, strict=True)]
+        return [zeros_if_missing(*each) for each in zip(gates, present, strict=True)]

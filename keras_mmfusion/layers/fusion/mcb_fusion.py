@@ -63,7 +63,7 @@ class MCBFusion(BilinearFusion):
         sketched = []
         for (places, signs), value, here in zip(self.sketches, values, present, strict=True):
             sketch = count_sketch(ops.cast(value, "float32"), places, signs, self.output_dim)
-            sketched.append(ops.where(here > 0, sketch, one))
+            sketched.append(sketch if here is None else ops.where(here > 0, sketch, one))
         convolved = circular_convolution(*sketched)
         return ops.cast(power_normalized(convolved), self.compute_dtype)
 

@@ -64,10 +64,11 @@ class MFBFusion(BilinearFusion):
 
     def call(self, inputs, mask=None, training=None):
         values, present = self._unpack(inputs, mask)
-        product, pooled = 1.0, []
+        product, pooled = None, []
         for projections in self.blocks:
             expanded = ops.multiply(*self.factors(projections, values, present))
-            product = product * self.dropout_layer(expanded, training=training)
+            expanded = self.dropout_layer(expanded, training=training)
+            product = expanded if product is None else product * expanded
             neighbours = ops.reshape(product, (-1, self.output_dim, self.factor_count))
             pooled.append(power_normalized(ops.sum(neighbours, axis=-1)))
         return ops.concatenate(pooled, axis=-1)

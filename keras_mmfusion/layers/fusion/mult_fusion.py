@@ -4,6 +4,7 @@ from keras import ops
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_transformer import CrossModalTransformer
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.present import joined_mask
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 
 
@@ -92,4 +93,4 @@ class MulTFusion(TransformerFusion):
             ]
             joined = self.selfs[m](ops.concatenate(read, axis=-1), mask=present[m])
             fused.append(apply_to_rows(self.outputs[m], joined))
-        return ops.concatenate(fused, axis=1), ops.concatenate(present, axis=1)
+        return ops.concatenate(fused, axis=1), joined_mask(values, present)

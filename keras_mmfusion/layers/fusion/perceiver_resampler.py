@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.present import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -59,12 +60,11 @@ class PerceiverResampler(TransformerFusion):
         batch_size = ops.shape(values[0])[0]
         tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
         latents = ops.repeat(ops.cast(self.latents, self.compute_dtype), batch_size, axis=0)
-        always = ops.ones((batch_size, self.num_latents), "bool")
-        mask = ops.concatenate([*present, always], axis=1)
+        mask = joined_mask([*values, latents], [*present, None])
         for block in self.blocks:
             context = ops.concatenate([*tokens, latents], axis=1)
             latents = block(latents, context, context_mask=mask)
-        return self.output_norm(latents), always
+        return self.output_norm(latents), None
 
     def count_tokens(self, counts):
         return self.num_latents

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
+from keras_mmfusion.layers.present import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -76,8 +77,10 @@ class ProductOfExperts(FusionRule):
 
     def _precisions(self, values, present):
         return [
-            ops.cast(here, "float32")
-            * ops.exp(-ops.clip(ops.cast(log_variance(value), "float32"), -10.0, 10.0))
+            zeros_if_missing(
+                ops.exp(-ops.clip(ops.cast(log_variance(value), "float32"), -10.0, 10.0)),
+                None if here is None else ops.cast(here, "float32"),
+            )
             for log_variance, value, here in zip(self.log_variances, values, present, strict=True)
         ]
 

@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
+from keras_mmfusion.layers.present import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -65,13 +66,13 @@ class QFormer(TransformerFusion):
     def combine(self, values, present):
         batch_size = ops.shape(values[0])[0]
         tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
-        context, mask = ops.concatenate(tokens, axis=1), ops.concatenate(present, axis=1)
+        context, mask = ops.concatenate(tokens, axis=1), joined_mask(values, present)
         queries = ops.repeat(ops.cast(self.queries, self.compute_dtype), batch_size, axis=0)
         for own, *cross in self.blocks:
             queries = own(queries)
             for block in cross:
                 queries = block(queries, context, context_mask=mask)
-        return self.output_norm(queries), ops.ones((batch_size, self.num_queries), "bool")
+        return self.output_norm(queries), None
 
     def count_tokens(self, counts):
         return self.num_queries

@@ -1,6 +1,7 @@
 import keras
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
+from keras_mmfusion.layers.present import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -51,9 +52,9 @@ class SumFusion(FusionRule):
         return [project(value) for project, value in zip(self.projections, values, strict=True)]
 
     def combine(self, values, present):
-        return sum(
-            here * hidden for hidden, here in zip(self.project(values), present, strict=True)
-        )
+        parts = zip(self.project(values), present, strict=True)
+        first, *others = [zeros_if_missing(*each) for each in parts]
+        return sum(others, start=first)
 
     def compute_output_shape(self, inputs_shape):
         batch_size, dim = inputs_shape[self.modalities[0]]

@@ -52,9 +52,10 @@ class TensorFusion(FusionRule):
             self.output_dense.build((None, math.prod(dim + 1 for dim in dims.values())))
 
     def combine(self, values, present):
-        product = ops.ones_like(present[0])
-        for value, here in zip(values, present, strict=True):
-            factor = ops.concatenate([value, ops.ones_like(here)], axis=-1)
+        one = ops.ones_like(values[0][:, :1])
+        product = one
+        for value in values:
+            factor = ops.concatenate([value, one], axis=-1)
             size = product.shape[-1] * factor.shape[-1]
             product = ops.expand_dims(product, -1) * ops.expand_dims(factor, 1)
             product = ops.reshape(product, (-1, size))

@@ -2,6 +2,7 @@ import keras
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
 from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.layers.present import whole_mask
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -44,10 +45,12 @@ class TokenFusionRule(FusionRule):
         Args:
             values: list of tensors `(batch, tokens, dim)` in the order of the modalities, zeros
                 where a token is missing.
-            present: list of bool tensors `(batch, tokens)`.
+            present: list of bool tensors `(batch, tokens)`; `None` for a modality of which no
+                token is missing.
 
         Returns:
-            Tuple of tokens `(batch, output_tokens, output_dim)` and their mask.
+            Tuple of tokens `(batch, output_tokens, output_dim)` and their mask, `None` where all
+            are real.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `combine`.")
 
@@ -56,9 +59,9 @@ class TokenFusionRule(FusionRule):
         return None if None in counts else sum(counts)
 
     def call(self, inputs, mask=None, return_mask=False):
-        tokens, mask = self.combine(*self.gather(inputs, mask))
+        tokens, mask = self.combine(*self.read(inputs, mask))
         tokens = zero_masked(tokens, mask)
-        return (tokens, mask) if return_mask else tokens
+        return (tokens, whole_mask(tokens, mask)) if return_mask else tokens
 
     def shares(self, inputs, mask=None):
         """How much each modality has to do with the mean of the output's tokens.

@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
+from keras_mmfusion.layers.present import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -47,4 +48,4 @@ class UnionFusion(TokenFusionRule):
 
     def combine(self, values, present):
         tokens = [apply_to_rows(*each) for each in zip(self.projections, values, strict=True)]
-        return ops.concatenate(tokens, axis=1), ops.concatenate(present, axis=1)
+        return ops.concatenate(tokens, axis=1), joined_mask(values, present)

@@ -60,9 +60,9 @@ class WeightedSumFusion(SumFusion):
             self.score = self.add_weight((len(dims),), initializer="zeros", name="score")
 
     def call(self, inputs, mask=None, return_weights=False):
-        values, present = self._unpack(inputs, mask)
+        values, present = self.gather(inputs, mask)
         hidden = ops.stack(self.project(values), axis=1)
-        here = ops.concatenate(present, axis=-1) > 0
+        here = ops.stack(present, axis=-1)
         weights = self._weights(hidden, here)
         fused = ops.sum(ops.expand_dims(ops.cast(weights, hidden.dtype), -1) * hidden, axis=1)
         return (fused, weights) if return_weights else fused

@@ -14,6 +14,7 @@ from keras_mmfusion.layers.graph.typed_graph_layer import (
     with_string_keys,
 )
 from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.layers.present import whole_mask
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -175,7 +176,7 @@ class GraphFusion(FusionBlock):
         tokens, tokens_mask = fuse(present)
         results = [tokens if self.output_kind == "tokens" else masked_mean(tokens, tokens_mask)]
         if return_mask:
-            results.append(tokens_mask)
+            results.append(whole_mask(tokens, tokens_mask))
         if return_shares:
             present = dict(zip(self.modalities, present, strict=True))
             results.append(

@@ -68,6 +68,16 @@ def test_every_check_of_a_rule(rule, tmp_path):
 
 
 @each_rule
+def test_no_mask_is_a_mask_of_ones(rule):
+    layer = make(rule)
+    inputs, _ = only(layer.modalities, INPUTS, MASK)
+    ones = {name: np.ones(len(x), "bool") for name, x in inputs.items()}
+    expected = to_numpy(layer(inputs, mask=ones))
+    for mask in (None, {"text": ones["text"]}):
+        np.testing.assert_allclose(to_numpy(layer(inputs, mask=mask)), expected, atol=1e-6)
+
+
+@each_rule
 def test_an_absent_modality_is_one_that_every_sample_is_without(rule):
     layer = make(rule)
     inputs, mask = only(layer.modalities, INPUTS, MASK)

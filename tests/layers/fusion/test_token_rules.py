@@ -15,6 +15,7 @@ from keras_mmfusion.layers.fusion import (
     QFormer,
     TokenFusionRule,
 )
+from keras_mmfusion.layers.present import joined_mask
 
 each_rule = pytest.mark.parametrize("rule", RULES)
 # A softmax does not change with a bias that all keys share.
@@ -84,6 +85,17 @@ def test_symbolic_masks_and_shapes(rule):
     assert tokens.shape[1] in (None, found.shape[1]) and mask.shape[1] == tokens.shape[1]
     assert layer.compute_output_shape({n: x.shape for n, x in INPUTS.items()}) == found.shape
     assert found_mask.shape == found.shape[:2] and found_mask.all()
+
+
+@each_rule
+def test_no_mask_is_a_mask_of_ones(rule):
+    layer = make(rule, num_layers=1)
+    ones = {name: np.ones(x.shape[:2], "bool") for name, x in INPUTS.items()}
+    expected, expected_mask = fuse(layer, mask=ones)
+    for mask in (None, {"text": ones["text"]}):
+        tokens, tokens_mask = fuse(layer, mask=mask)
+        np.testing.assert_allclose(tokens, expected, atol=1e-5)
+        np.testing.assert_array_equal(tokens_mask, expected_mask)
 
 
 @each_rule
@@ -216,7 +228,7 @@ def test_a_mask_of_samples_is_one_of_all_their_tokens():
 def test_a_rule_of_ones_own():
     class Joined(TokenFusionRule):
         def combine(self, values, present):
-            return keras.ops.concatenate(values, 1), keras.ops.concatenate(present, 1)
+            return keras.ops.concatenate(values, 1), joined_mask(values, present)
 
     layer = Joined(("a", "b"), output_dim=2)
     inputs = {"a": np.ones((1, 2, 2)), "b": np.ones((1, 1, 2))}
