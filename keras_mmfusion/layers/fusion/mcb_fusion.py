@@ -59,11 +59,13 @@ class MCBFusion(BilinearFusion):
             self.sketches.append((places, rng.choice([-1.0, 1.0], size=dim).astype("float32")))
 
     def combine(self, values, present):
-        one = ops.eye(1, self.output_dim)  # of the circular convolution
         sketched = []
         for (places, signs), value, here in zip(self.sketches, values, present, strict=True):
             sketch = count_sketch(ops.cast(value, "float32"), places, signs, self.output_dim)
-            sketched.append(sketch if here is None else ops.where(here > 0, sketch, one))
+            if here is not None:
+                one = ops.eye(1, self.output_dim)  # of the circular convolution
+                sketch = ops.where(here > 0, sketch, one)
+            sketched.append(sketch)
         convolved = circular_convolution(*sketched)
         return ops.cast(power_normalized(convolved), self.compute_dtype)
 

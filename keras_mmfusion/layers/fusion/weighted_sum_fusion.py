@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
+from keras_mmfusion.layers.present import whole_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -60,21 +61,29 @@ class WeightedSumFusion(SumFusion):
             self.score = self.add_weight((len(dims),), initializer="zeros", name="score")
 
     def call(self, inputs, mask=None, return_weights=False):
-        values, present = self.gather(inputs, mask)
+        values, present = self.read(inputs, mask)
         hidden = ops.stack(self.project(values), axis=1)
-        here = ops.stack(present, axis=-1)
+        here = None
+        if any(each is not None for each in present):
+            masks = [whole_mask(*each) for each in zip(values, present, strict=True)]
+            here = ops.stack(masks, axis=-1)
         weights = self._weights(hidden, here)
         fused = ops.sum(ops.expand_dims(ops.cast(weights, hidden.dtype), -1) * hidden, axis=1)
-        return (fused, weights) if return_weights else fused
+        if not return_weights:
+            return fused
+        return fused, ops.broadcast_to(weights, ops.shape(hidden)[:2])
 
     def shares(self, inputs, mask=None):
         """The weights `α`, float32 `(batch, modalities)`, see `FusionRule.shares`."""
         return self.call(inputs, mask, return_weights=True)[1]
 
     def _weights(self, hidden, here):
+        """`α`, of shape `(modalities,)` where it is the same for all samples."""
         scores = ops.cast(self.score, "float32")
         if self.per_sample:
             scores = ops.squeeze(ops.matmul(ops.tanh(ops.cast(hidden, "float32")), scores), -1)
+        if here is None:
+            return ops.softmax(scores, axis=-1)
         scores = ops.where(here, scores, -1e9)
         return ops.where(here, ops.softmax(scores, axis=-1), 0.0)
 
