@@ -91,7 +91,7 @@ def keras_hub_search(beams):
                 decoder.embedding(ids, start_index=newest),
                 cache,
                 slot_mask=ops.reshape(times <= newest, (1, 1, LENGTH)),
-                write_mask=ops.reshape(ops.equal(times, newest), (1, LENGTH, 1, 1, 1)),
+                write_mask=ops.reshape(ops.equal(times, newest), (1, 1, LENGTH, 1, 1)),
                 context=context,
             )
             return ops.squeeze(logits, 1), None, cache

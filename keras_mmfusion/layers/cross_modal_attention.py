@@ -226,13 +226,30 @@ class CrossModalAttention(keras.layers.Layer):
         row_mask = None if query_mask is None else ops.expand_dims(query_mask, 1)
         return output, zero_masked(scores, row_mask)
 
+    def attend_step(self, query, keys, values, attention_mask=None):
+        """`attend` for few queries at a time, again and again: the step of a decoder.
+
+        As plain products over keys and values with their heads first, which are laid out once, so
+        that no step transposes them.
+
+        Args:
+            query: float tensor `(batch, query_tokens, query_dim)`.
+            keys, values: float tensors `(batch, num_heads, value_tokens, head_dim)`, such as
+                `heads_first` of what `project_key_value` gives.
+            attention_mask: bool tensor `(batch or 1, query_tokens or 1, value_tokens)`, of which
+                each query must have a key.
+
+        Returns:
+            Tensor `(batch, query_tokens, output_dim)`.
+        """
+        queries = heads_first(self._split_heads(apply_to_rows(self.query_dense, query)))
+        products = ops.matmul(queries * self.head_dim**-0.5, ops.swapaxes(keys, 2, 3))
+        weights = ops.cast(_masked_softmax(products, attention_mask), self.compute_dtype)
+        attended = heads_first(ops.matmul(weights, values))
+        return apply_to_rows(self.output_dense, self._merge_heads(attended))
+
     def _scores(self, queries, keys, mask):
-        scores = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
-        scores = ops.cast(scores, "float32")
-        if mask is None:
-            return ops.softmax(scores, axis=-1)
-        scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
-        return ops.softmax(scores, axis=-1)
+        return _masked_softmax(ops.einsum("bqhd,bkhd->bhqk", queries, keys), mask)
 
     def _split_heads(self, x):
         return ops.reshape(x, (*_batch_and_tokens(x), self.num_heads, self.head_dim))
@@ -261,6 +278,19 @@ class CrossModalAttention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def heads_first(x):
+    """`(batch, tokens, heads, head_dim)` as `(batch, heads, tokens, head_dim)`, or back."""
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def _masked_softmax(products, mask):
+    """Float32 weights `(batch, heads, queries, keys)`, for a mask of that without the heads."""
+    scores = ops.cast(products, "float32")
+    if mask is not None:
+        scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
+    return ops.softmax(scores, axis=-1)
 
 
 def _all_of(*masks):

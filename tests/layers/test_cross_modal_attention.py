@@ -4,6 +4,7 @@ import pytest
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion import CrossModalAttention
+from keras_mmfusion.layers.cross_modal_attention import heads_first
 
 RNG = np.random.default_rng(0)
 TEXT = RNG.normal(size=(3, 4, 6)).astype("float32")
@@ -112,6 +113,18 @@ def test_projected_keys_and_values_can_be_kept():
     ]
     found = np.concatenate([to_numpy(step) for step in steps], axis=1)
     np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_a_step_over_heads_laid_out_first_is_the_same():
+    layer = CrossModalAttention(num_heads=2, head_dim=3)
+    layer(TEXT, IMAGE)
+    random_biases(layer)
+    keys, values = layer.project_key_value(IMAGE)
+    some = IMAGE_MASK[:, None] | (np.arange(IMAGE.shape[1]) == 0)  # Each query has a key.
+    for mask in (None, some):
+        found = layer.attend_step(TEXT, heads_first(keys), heads_first(values), mask)
+        expected = layer.attend(TEXT, keys, values, attention_mask=mask)
+        np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
 
 
 def test_implicit_masks_are_taken():

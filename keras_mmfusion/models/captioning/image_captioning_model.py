@@ -189,7 +189,7 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
             slot_mask = ops.reshape(
                 ops.logical_and(descends, written), (-1, hypotheses, length * hypotheses)
             )
-            write_mask = ops.reshape(ops.equal(times, index), (1, length, 1, 1, 1))
+            write_mask = ops.reshape(ops.equal(times, index), (1, 1, length, 1, 1))
             return decoder.step(attend(x), cache, slot_mask, write_mask, context)
 
         return step, cache

@@ -5,6 +5,7 @@ import keras_hub
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cross_modal_attention import heads_first
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
 
 
@@ -156,33 +157,35 @@ class TextDecoder(keras.layers.Layer):
 
     def empty_cache(self, batch_size, length, hypotheses):
         """Zeros for `step`: per block, keys and values of `length` tokens to come."""
-        shape = (batch_size, length, hypotheses, self.num_heads, self.dim // self.num_heads)
+        shape = (batch_size, self.num_heads, length, hypotheses, self.dim // self.num_heads)
         return [
             tuple(ops.zeros(shape, dtype=self.compute_dtype) for _ in range(2)) for _ in self.blocks
         ]
 
-    def project_context(self, encoder_tokens, encoder_mask=None):
-        """The cross-attention keys and values of every block, computed once for an image."""
-        return [block.project_context(encoder_tokens, encoder_mask) for block in self.blocks]
+    def project_context(self, encoder_tokens):
+        """The cross-attention keys and values of every block for `step`, once for an image."""
+        if not self.cross_attention:
+            return [None] * self.num_layers
+        return [
+            tuple(heads_first(x) for x in block.project_context(encoder_tokens))
+            for block in self.blocks
+        ]
 
-    def step(self, x, cache, slot_mask, write_mask, context=None, encoder_mask=None):
+    def step(self, x, cache, slot_mask, write_mask, context):
         """Logits of the token after `x`, one token for each hypothesis, with cached attention.
 
         Args:
             x: float tensor `(batch, hypotheses, dim)`: embeddings of the newest tokens.
             cache: from `empty_cache` or the last step.
-            slot_mask, write_mask, encoder_mask: see `TextDecoderBlock.step`.
+            slot_mask, write_mask: see `TextDecoderBlock.step`.
             context: from `project_context`.
 
         Returns:
             Logits `(batch, hypotheses, vocabulary_size)` and the new cache.
         """
-        context = context or [None] * self.num_layers
         new_cache = []
         for block, block_cache, block_context in zip(self.blocks, cache, context, strict=True):
-            x, block_cache = block.step(
-                x, block_cache, block_context, encoder_mask, slot_mask, write_mask
-            )
+            x, block_cache = block.step(x, block_cache, block_context, slot_mask, write_mask)
             new_cache.append(block_cache)
         return apply_to_rows(self.logits, x), new_cache
 

@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
-from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
+from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention, heads_first
 from keras_mmfusion.layers.dense import Dense
 
 
@@ -133,33 +133,33 @@ class TextDecoderBlock(keras.layers.Layer):
         x = x + self._mlp(x, training)
         return (x, scores) if return_attention_scores else x
 
-    def step(self, x, cache, context, encoder_mask, slot_mask, write_mask):
+    def step(self, x, cache, context, slot_mask, write_mask):
         """One token further for every hypothesis of every row.
 
         Args:
             x: float tensor `(batch, hypotheses, dim)`, the newest token of each hypothesis.
-            cache: two tensors `(batch, length, hypotheses, heads, head_dim)`, the keys and values
+            cache: two tensors `(batch, heads, length, hypotheses, head_dim)`, the keys and values
                 written so far: row `(time, slot)` belongs to whichever hypotheses descend from it.
-            context: from `project_context`.
-            encoder_mask: as for the call.
+            context: keys and values of the encoder's tokens, with their heads first; `None`
+                without cross-attention.
             slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: which cache rows
                 each hypothesis descends from, the new one included.
-            write_mask: bool tensor `(1, length, 1, 1, 1)`, True at the time to write.
+            write_mask: bool tensor `(1, 1, length, 1, 1)`, True at the time to write.
 
         Returns:
             `x` after the block, and the cache with the new row written.
         """
         normed = self.self_norm(x)
+        new_rows = [heads_first(row) for row in self.self_attention.project_key_value(normed)]
         cache = tuple(
-            ops.where(write_mask, ops.expand_dims(new, 1), old)
-            for new, old in zip(self.self_attention.project_key_value(normed), cache, strict=True)
+            ops.where(write_mask, ops.expand_dims(new, 2), old)
+            for new, old in zip(new_rows, cache, strict=True)
         )
-        keys, values = (ops.reshape(c, (-1, c.shape[1] * c.shape[2], *c.shape[3:])) for c in cache)
-        x = x + self.self_attention.attend(normed, keys, values, attention_mask=slot_mask)
+        heads, length, hypotheses, head_dim = cache[0].shape[1:]
+        rows = (ops.reshape(c, (-1, heads, length * hypotheses, head_dim)) for c in cache)
+        x = x + self.self_attention.attend_step(normed, *rows, attention_mask=slot_mask)
         if self.cross_attention:
-            x = x + self.cross_attention_layer.attend(
-                self.cross_norm(x), *context, attention_mask=_key_mask(encoder_mask)
-            )
+            x = x + self.cross_attention_layer.attend_step(self.cross_norm(x), *context)
         return x + apply_to_rows(self._mlp, x), cache
 
     def _mlp(self, x, training=None):

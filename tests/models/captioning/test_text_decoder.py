@@ -100,7 +100,7 @@ def test_steps_with_a_cache_equal_the_whole():
             x,
             cache,
             np.broadcast_to(times <= time, (2, 1, 5)),
-            (times == time).reshape(1, 5, 1, 1, 1),
+            (times == time).reshape(1, 1, 5, 1, 1),
             context,
         )
         np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, time], atol=1e-5)
