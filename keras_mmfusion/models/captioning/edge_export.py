@@ -124,10 +124,9 @@ def _networks(model):
 
 
 def _cache_shape(model):
-    decoder = model.text_decoder
-    heads = decoder.num_heads
-    length = model.preprocessor.sequence_length
-    return (2 * decoder.num_layers, 1, length, 1, heads, decoder.dim // heads)
+    decoder, length = model.text_decoder, model.preprocessor.sequence_length
+    cache = keras.tree.flatten(decoder.empty_cache(1, length, 1))
+    return (len(cache), *cache[0].shape)
 
 
 def _write_litert(function, specs, path):

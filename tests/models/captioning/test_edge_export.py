@@ -35,7 +35,7 @@ def caption(folder, network, suffix, image):
     step = network(folder / f"decoder_step.{suffix}")
     image_tokens = encoder(images=image[np.newaxis])["image_tokens"]
     cache = np.zeros(facts["cache_shape"], "float32")
-    tokens = np.zeros((1, cache.shape[2]), "int32")
+    tokens = np.zeros((1, cache.shape[3]), "int32")
     tokens[0, 0] = facts["start"]
     words = []
     for index in range(tokens.shape[1]):
