@@ -95,6 +95,8 @@ class MultimodalLayer(keras.layers.Layer):
             if here is not None:
                 here = self._spread(name, ops.cast(here, "bool"), value)
                 value = zero_masked(value, here)
+            elif value.shape[1] in (0, None):  # Without a token it is missing, too.
+                here = whole_mask(value)
             values.append(value)
             present.append(here)
         return values, present

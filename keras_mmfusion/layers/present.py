@@ -6,7 +6,7 @@ The `None` is worth having: a mask of ones costs as many passes over the data as
 from keras import ops
 
 
-def whole_mask(x, here):
+def whole_mask(x, here=None):
     """The mask, ones in place of `None`.
 
     Args:

@@ -168,6 +168,7 @@ def test_ways_to_be_without_a_modality(strategy, placeholders):
         (rest, None),
         ({**rest, "text": None}, None),
         ({**rest, "text": nan}, {"text": np.zeros(4, "bool")}),
+        ({**rest, "text": INPUTS["text"][:, :0]}, None),
     ):
         np.testing.assert_allclose(to_numpy(layer(inputs, mask=mask)), expected, atol=1e-5)
 
