@@ -2,6 +2,7 @@ import keras
 import keras_hub
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -87,7 +88,7 @@ class TextEncoder(keras_hub.models.Backbone):
             vocabulary_size, max_sequence_length, hidden_dim, dtype=dtype, name="embedding"
         )(token_ids)
         norm = keras.layers.LayerNormalization(epsilon=1e-12, dtype=dtype, name="embedding_norm")
-        x = keras.layers.Dropout(dropout, dtype=dtype, name="embedding_dropout")(norm(x))
+        x = Dropout(dropout, dtype=dtype, name="embedding_dropout")(norm(x))
         for index in range(num_layers):
             x = keras_hub.layers.TransformerEncoder(
                 intermediate_dim,

@@ -5,6 +5,7 @@ from keras import ops
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 from keras_mmfusion.layers.zero_masked import zero_masked
@@ -98,7 +99,7 @@ class TokenEncoder(keras.layers.Layer):
                 dtype=policy,
                 name="embedding",
             )
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=policy, name="dropout")
         self.blocks = [
             TransformerBlock(num_heads, self.mlp_dim, dropout, dtype=policy, name=f"block_{index}")
             for index in range(num_layers)

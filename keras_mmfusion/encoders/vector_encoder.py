@@ -2,6 +2,7 @@ import keras
 
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -54,7 +55,7 @@ class VectorEncoder(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.standardization = Standardization(dtype=policy, name="standardization")
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=policy, name="dropout")
         self.hidden = [
             keras.layers.Dense(units, activation="gelu", dtype=policy, name=f"hidden_{index}")
             for index, units in enumerate(self.hidden_dims)

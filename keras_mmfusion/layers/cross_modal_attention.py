@@ -5,6 +5,7 @@ from keras import ops
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -96,7 +97,7 @@ class CrossModalAttention(keras.layers.Layer):
         self.key_dense = self._projection(num_heads * head_dim, "key")
         self.value_dense = self._projection(num_heads * head_dim, "value")
         self.output_dense = None
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def _projection(self, units, name):
         return Dense(

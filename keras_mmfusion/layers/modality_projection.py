@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -52,7 +53,7 @@ class ModalityProjection(keras.layers.Layer):
         self.dropout = dropout
         self.placeholders = bool(placeholders)
         self.supports_masking = True  # The masks are arguments and results.
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, values_shape):
         self.projections, self.norms, self.placeholder_tokens = [], [], []

@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -82,7 +83,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         )
         self.hidden_dense = Dense(hidden_dim, activation="gelu", dtype=policy, name="hidden")
         self.output_dense = Dense(output_dim, dtype=policy, name="output")
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy, name="dropout")
+        self.dropout_layer = Dropout(dropout, dtype=policy, name="dropout")
         self.supports_masking = True  # The mask says what is there; the output has none.
 
     def build(self, inputs_shape):

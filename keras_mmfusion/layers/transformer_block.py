@@ -5,6 +5,7 @@ from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -67,7 +68,7 @@ class TransformerBlock(keras.layers.Layer):
         self.dropout = dropout
         self.gated = bool(gated)
         self.supports_masking = True
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, x_shape, context_shape=None):
         dim = x_shape[-1]

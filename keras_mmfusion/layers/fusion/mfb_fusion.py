@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
     power_normalized,
@@ -56,7 +57,7 @@ class MFBFusion(BilinearFusion):
         if not 0 <= dropout < 1:
             raise ValueError(f"MFBFusion: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = dropout
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build_rule(self, dims):
         units = self.output_dim * self.factor_count

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.graph_convolution import GraphConvolution
 from keras_mmfusion.layers.graph.graph_layer import each_node
 from keras_mmfusion.layers.graph.graph_reader import shapes_of
@@ -102,7 +103,7 @@ class GATLayer(GraphConvolution):
         self.self_loops = self_loops
         self.negative_slope = negative_slope
         self.seed = seed
-        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build_layer(self, source_dim, target_dim):
         units = self.num_heads * self.head_dim

@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.gcn_layer import GCNLayer
 from keras_mmfusion.layers.graph.gcn_normalization import normalize_graph
 from keras_mmfusion.layers.graph.similar_nodes import similar_nodes
@@ -74,7 +75,7 @@ class ImageGraph(keras.layers.Layer):
         self.dropout = dropout
         policy = self.dtype_policy
         self.projection = Dense(dim, dtype=policy, name="projection")
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=policy)
+        self.dropout_layer = Dropout(dropout, dtype=policy)
         self.norms = [self._norm(f"norm_{i}") for i in range(num_layers)]
         self.convolutions = [
             GCNLayer(dim, activation="gelu", dtype=policy, name=f"convolution_{i}")

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 
 
@@ -68,7 +69,7 @@ class SparseDense(keras.layers.Layer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
         self.seed = seed
-        self.dropout_layer = keras.layers.Dropout(dropout, seed=seed, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, seed=seed, dtype=self.dtype_policy)
 
     def build(self, index_shape=None, values_shape=None):
         self.kernel = self.add_weight(

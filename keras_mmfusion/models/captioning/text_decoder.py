@@ -6,6 +6,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_attention import heads_first
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
 
 
@@ -92,7 +93,7 @@ class TextDecoder(keras.layers.Layer):
             dtype=self.dtype_policy,
             name="embedding",
         )
-        self.embedding_dropout = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.embedding_dropout = Dropout(dropout, dtype=self.dtype_policy)
         self.blocks = [
             TextDecoderBlock(
                 num_heads,

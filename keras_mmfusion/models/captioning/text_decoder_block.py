@@ -4,6 +4,7 @@ from keras import ops
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention, heads_first
 from keras_mmfusion.layers.dense import Dense
+from keras_mmfusion.layers.dropout import Dropout
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -45,7 +46,7 @@ class TextDecoderBlock(keras.layers.Layer):
         self.mlp_dim = mlp_dim
         self.dropout = dropout
         self.cross_attention = cross_attention
-        self.dropout_layer = keras.layers.Dropout(dropout, dtype=self.dtype_policy)
+        self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, x_shape, encoder_tokens_shape=None):
         if self.cross_attention and encoder_tokens_shape is None:

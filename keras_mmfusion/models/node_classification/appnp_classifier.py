@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph import EdgeDropout, GCN2Layer
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
 
@@ -47,7 +48,7 @@ class APPNPClassifier(NodeClassifier):
         self.alpha = alpha
         self.num_steps = num_steps
         self.input_layer = self.first_kernel(hidden_dim, activation="relu", use_bias=False)
-        self.dropout_layer = keras.layers.Dropout(dropout)
+        self.dropout_layer = Dropout(dropout)
         self.output_layer = keras.layers.Dense(num_classes, use_bias=False, name="output")
         self.edge_dropout = EdgeDropout(dropout)
         self.step = GCN2Layer(alpha, beta=0.0, name="step")

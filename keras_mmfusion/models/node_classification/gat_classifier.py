@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph import GATLayer
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
 
@@ -46,7 +47,7 @@ class GATClassifier(NodeClassifier):
         self.hidden_layer = GATLayer(
             head_dim, num_heads, activation="elu", project=False, name="hidden", **settings
         )
-        self.dropout_layer = keras.layers.Dropout(dropout)
+        self.dropout_layer = Dropout(dropout)
         self.output_layer = GATLayer(
             num_classes, output_heads, concatenate=False, name="output", **settings
         )

@@ -2,6 +2,7 @@ import math
 
 import keras
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph import GCN2Layer
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
 
@@ -54,7 +55,7 @@ class GCN2Classifier(NodeClassifier):
         self.theta = theta
         self.convolution_decay = convolution_decay
         self.input_layer = self.first_kernel(hidden_dim, activation="relu")
-        self.dropout_layer = keras.layers.Dropout(dropout)
+        self.dropout_layer = Dropout(dropout)
         self.convolutions = [
             GCN2Layer(
                 alpha,

@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph import GCNLayer
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
 
@@ -31,7 +32,7 @@ class GCNClassifier(NodeClassifier):
         self.hidden_dim = hidden_dim
         self.input_layer = self.first_kernel(hidden_dim, use_bias=False)
         self.hidden_layer = GCNLayer(activation="relu", name="hidden")
-        self.dropout_layer = keras.layers.Dropout(dropout)
+        self.dropout_layer = Dropout(dropout)
         self.output_layer = GCNLayer(num_classes, name="output")
 
     def build(self, input_shape=None):
