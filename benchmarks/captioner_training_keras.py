@@ -54,7 +54,7 @@ def captioner(dtype):
     model = TransformerCaptioner(encoder, decoder)
     model.compile(
         optimizer=keras.optimizers.AdamW(
-            LEARNING_RATE, weight_decay=WEIGHT_DECAY, clipnorm=1.0, beta_2=0.98
+            LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, beta_2=0.98
         ),
         loss=SmoothedCrossEntropy(LABEL_SMOOTHING),
         weighted_metrics=[],  # The peer computes no accuracy either.

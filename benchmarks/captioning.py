@@ -171,9 +171,17 @@ def main():
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--preset", help="of the timed command; by default the command's own")
     parser.add_argument("--peers-python", help="a Python with the peers' requirements")
-    parser.add_argument("--parts", nargs="+", default=["generation", "training", "command"])
+    parser.add_argument(
+        "--parts",
+        nargs="+",
+        default=["generation", "training", "command"],
+        help="those to time; the others stay as the file has them",
+    )
     options = parser.parse_args()
+    path = pathlib.Path(options.json)
+    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
     results = {
+        **earlier,
         "script": "benchmarks/captioning.py",
         "machine": machine(),
         "search": {"tokens": LENGTH, "every_token_written": True},
@@ -188,7 +196,7 @@ def main():
     }
     for name in options.parts:
         results[name] = parts[name]()
-    write_results(options.json, results)
+    write_results(path, results)
 
 
 if __name__ == "__main__":
