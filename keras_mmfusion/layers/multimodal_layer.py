@@ -82,12 +82,13 @@ class MultimodalLayer(keras.layers.Layer):
         values, present = [], []
         for name in self.modalities:
             value = inputs.get(name)
-            if value is None:
+            if value is not None:
+                self._check_value(name, value)
+            if value is None or value.shape[1] == 0:  # Without a token it is missing, too.
                 shape = (batch_size,) if self.input_ranks[-1] == 2 else (batch_size, 1)
                 values.append(ops.zeros((*shape, self.dims[name]), self.compute_dtype))
                 present.append(ops.zeros(shape, "bool"))
                 continue
-            self._check_value(name, value)
             here = mask.get(name)
             if here is None:  # With a mask of another modality given, Keras does not look here.
                 here = getattr(value, "_keras_mask", None)
@@ -95,7 +96,7 @@ class MultimodalLayer(keras.layers.Layer):
             if here is not None:
                 here = self._spread(name, ops.cast(here, "bool"), value)
                 value = zero_masked(value, here)
-            elif value.shape[1] in (0, None):  # Without a token it is missing, too.
+            elif value.shape[1] is None:  # It may turn out to be without a token.
                 here = whole_mask(value)
             values.append(value)
             present.append(here)
