@@ -289,6 +289,8 @@ def heads_first(x):
 def _masked_softmax(products, mask):
     """Float32 weights `(batch, heads, queries, keys)`, for a mask of that without the heads."""
     scores = ops.cast(products, "float32")
+    if scores.shape[-1] == 1:  # Of which Keras warns.
+        return ops.ones_like(scores)
     if mask is not None:
         scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
     return ops.softmax(scores, axis=-1)
