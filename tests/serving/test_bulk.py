@@ -192,6 +192,8 @@ def test_the_portable_runner_with_two_workers(work, tmp_path, monkeypatch):
     photos, expected, version = work
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
+    # Beam starts its workers as `python`, which is not everywhere the one that runs this.
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
     class TwoWorkers(fn_runner.FnApiRunner):
         """Beam's own job server has one worker, and no flag for more."""
