@@ -25,7 +25,7 @@ class Dropout(keras.layers.Dropout):
 
     def _is_plain(self, inputs):
         on_cpu = PYTORCH and isinstance(inputs, torch.Tensor) and inputs.device.type == "cpu"
-        return on_cpu and self.rate < 1 and self.noise_shape is None
+        return on_cpu and round(self.rate * 2**16) < 2**16 and self.noise_shape is None
 
 
 def _random_int16(shape, seed_generator):

@@ -12,7 +12,7 @@ def draw(layer, x=ONES, training=True):
     return to_numpy(layer(keras.ops.convert_to_tensor(x), training=training))
 
 
-@pytest.mark.parametrize("rate", [0.1, 0.5, 0.999])
+@pytest.mark.parametrize("rate", [0.1, 0.5, 0.999, 1 - 2**-20])
 def test_the_rate_is_dropped_and_the_rest_keeps_the_mean(rate):
     found = draw(Dropout(rate, seed=1))
     kept = found != 0
