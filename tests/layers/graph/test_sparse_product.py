@@ -1,0 +1,69 @@
+import keras
+import numpy as np
+import pytest
+
+if keras.config.backend() != "torch":
+    pytest.skip("The sparse product is PyTorch's.", allow_module_level=True)
+
+import torch
+
+from keras_mmfusion.layers.graph.sparse_product import multiplies_sparse, sparse_product
+
+ROWS, COLUMNS = 5, 4
+# Edge 0 stands there twice; row 3 has none; they are in no order.
+INDEX = torch.tensor([[4, 0, 4, 2, 1, 0], [3, 1, 3, 0, 2, 2]])
+VALUES = torch.tensor([0.5, 2.0, 1.5, -1.0, 3.0, 0.0])
+
+
+def matrix(values):
+    dense = torch.zeros(ROWS, COLUMNS, dtype=torch.float64)
+    return dense.index_put(tuple(INDEX), values.double(), accumulate=True)
+
+
+def product(x, values=VALUES, index=INDEX):
+    return sparse_product(tuple(index), values, (ROWS, COLUMNS), x)
+
+
+@pytest.mark.parametrize("values", [VALUES, None], ids=["values", "ones"])
+@pytest.mark.parametrize("ids", [torch.int32, torch.int64])
+def test_it_is_the_product_with_the_matrix(values, ids):
+    x = torch.randn(COLUMNS, 3)
+    expected = matrix(torch.ones(6) if values is None else values) @ x.double()
+    found = product(x, values, INDEX.to(ids))
+    assert found.dtype == torch.float32
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+def test_first_and_second_derivatives_are_those_of_finite_differences():
+    x = torch.randn(COLUMNS, 3, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda x: product(x) ** 2, x)
+    assert torch.autograd.gradgradcheck(lambda x: product(x) ** 2, x)
+
+
+def test_without_edges_there_are_zeros():
+    x = torch.randn(COLUMNS, 3, requires_grad=True)
+    found = product(x, VALUES[:0], INDEX[:, :0])
+    np.testing.assert_array_equal(found.detach(), np.zeros((ROWS, 3)))
+    found.sum().backward()
+    np.testing.assert_array_equal(x.grad, np.zeros((COLUMNS, 3)))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_sums_of_16_bit_numbers_lose_no_row(dtype):
+    edges = 4096  # In 16 bits, a sum of ones stands still at 256 or at 2,048.
+    index = (torch.zeros(edges, dtype=torch.int64), torch.zeros(edges, dtype=torch.int64))
+    x = torch.ones(1, 2, dtype=dtype, requires_grad=True)
+    found = sparse_product(index, None, (1, 1), x)
+    assert found.dtype == dtype
+    assert found.tolist() == [[edges, edges]]
+    found.sum().backward()
+    assert x.grad.tolist() == [[edges, edges]]
+
+
+def test_what_it_takes():
+    assert multiplies_sparse(torch.ones(2, 3), None)
+    assert multiplies_sparse(torch.ones(2, 3), torch.ones(4))
+    assert not multiplies_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True))
+    assert not multiplies_sparse(torch.ones(2, 3, dtype=torch.int32), None)
+    assert not multiplies_sparse(torch.ones(2, 3, 4), torch.ones(4, 3))
+    assert not multiplies_sparse(torch.ones(2, 3, device="meta"), None)
