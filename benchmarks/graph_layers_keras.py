@@ -5,10 +5,11 @@ import os
 import sys
 
 import keras
+import numpy as np
 from graph_data import CLASSES, HIDDEN, LEARNING_RATE, read_graph
 from peer_process import seconds, serve
 
-from keras_mmfusion.layers.graph import GCNLayer, normalize_graph
+from keras_mmfusion.layers.graph import GCNLayer, SparseDense, normalize_graph
 
 
 class GCN(keras.Model):
@@ -21,22 +22,50 @@ class GCN(keras.Model):
         return self.output_layer({**graph, "node_features": self.hidden_layer(graph)})
 
 
+class EntriesGCN(keras.Model):
+    """The same, of features whose entries are given: the kernel stands before the layer."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.kernel_layer = SparseDense(HIDDEN, num_features, use_bias=False)
+        self.hidden_layer = GCNLayer(activation="relu")
+        self.output_layer = GCNLayer(CLASSES)
+
+    def call(self, inputs):
+        graph = {key: inputs[key] for key in ("edge_index", "source_scale")}
+        nodes = keras.ops.shape(graph["source_scale"])[0]
+        x = self.kernel_layer(inputs["index"], inputs["values"], num_rows=nodes)
+        x = self.hidden_layer({**graph, "node_features": x})
+        return self.output_layer({**graph, "node_features": x})
+
+
 @functools.cache
-def training(path):
-    data = {key: keras.ops.convert_to_tensor(value) for key, value in read_graph(path).items()}
-    graph = normalize_graph({"node_features": data["features"], "edge_index": data["edge_index"]})
+def training(path, entries=False):
+    data = read_graph(path)
+    features = data["features"]
+    graph = normalize_graph({"node_features": features, "edge_index": data["edge_index"]})
     keras.utils.set_random_seed(0)
-    model = GCN()
+    if entries:
+        places = features.nonzero()
+        graph["index"], graph["values"] = np.stack(places).astype("int32"), features[places]
+        del graph["node_features"]
+        model = EntriesGCN(features.shape[1])
+    else:
+        model = GCN()
+    graph, labels, share = (
+        keras.tree.map_structure(keras.ops.convert_to_tensor, x)
+        for x in (graph, data["labels"], data["share"])
+    )
     model.compile(
         keras.optimizers.Adam(LEARNING_RATE),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
         jit_compile=keras.config.backend() == "jax",
     )
-    return lambda: model.train_on_batch(graph, data["labels"], data["share"])
+    return lambda: model.train_on_batch(graph, labels, share)
 
 
-def time_step(path):
-    return seconds(training(path))
+def time_step(steps, **graph):
+    return seconds(training(**graph), steps)
 
 
 if __name__ == "__main__":

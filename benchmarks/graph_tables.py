@@ -1,4 +1,4 @@
-"""The tables of docs/graphs.md on Cora and on graphs of images.
+"""The tables of docs/graphs.md on speed, on Cora and on graphs of images.
 
 `zoo/update_score_tables.py` puts them where they belong.
 """
@@ -12,6 +12,41 @@ PAPERS = {
     "appnp": "83.3, as the paper of GCNII has it",
     "gcn2": "85.5 ± 0.5",
 }
+GRAPHS = {
+    "cora": "Cora",
+    "cora_entries": "Cora, features as entries",
+    "arxiv_size": "{nodes:,} nodes, {edges:,} edges, {dim} features",
+}
+
+
+def speed_table(report):
+    """Seconds of a GCN's training step beside other libraries'."""
+    versions = report["versions"]
+    names = {
+        "ours_on_jax": "this library, on JAX",
+        "ours_on_torch": "this library, on PyTorch",
+        "ours_on_tensorflow": "this library, on TensorFlow",
+        "torch_geometric": f"PyTorch Geometric {versions['torch_geometric']}",
+        "tensorflow_gnn": f"TF-GNN {versions['tensorflow_gnn']}, GCNConv",
+        "spektral": f"Spektral {versions['spektral']}",
+    }
+    seconds = [report["graphs"][graph]["seconds"] for graph in GRAPHS]
+    rows = [[what, *(_time(each.get(name)) for each in seconds)] for name, what in names.items()]
+    graphs = [what.format(**report["arxiv_size"]) for what in GRAPHS.values()]
+    machine, model = report["machine"], report["model"]
+    facts = (
+        f"A training step of {model['layers']} layers with {model['hidden']} hidden units on the "
+        f"whole graph, {model['optimizer']}; medians of turns, on Cora of "
+        f"{report['steps_a_turn']['cora']} steps each; Keras {versions['ours'][0]['keras']}, "
+        f"{cores(machine)}."
+    )
+    return markdown_table(["Library", *graphs], rows, facts)
+
+
+def _time(seconds):
+    if seconds is None:
+        return "not possible"
+    return f"{seconds:.2f} s" if seconds > 0.5 else f"{1000 * seconds:.1f} ms"
 
 
 def planetoid_table(report):
@@ -53,6 +88,7 @@ def graph_captioner_table(report):
 
 
 TABLES = {
+    "graph_layers": (speed_table, "graph_layers.json", "graph_layers.py --planetoid DATA"),
     "planetoid": (planetoid_table, "planetoid.json", "planetoid.py"),
     "graph_captioner": (graph_captioner_table, "graph_captioner.json", "graph_captioner.py"),
 }

@@ -60,8 +60,9 @@ def _write(answers, value):
     answers.flush()
 
 
-def seconds(function):
-    """Wall-clock seconds of a call."""
+def seconds(function, calls=1):
+    """Wall-clock seconds of a call, the mean of some in a row."""
     begin = time.perf_counter()
-    function()
-    return time.perf_counter() - begin
+    for _ in range(calls):
+        function()
+    return (time.perf_counter() - begin) / calls
