@@ -6,8 +6,8 @@
 
 Goes on from the presets that `benchmarks/retrieval.py`, with frozen encoders, left in `--work`:
 the projectors, the whole text encoder and the last blocks of the image encoder are trained, with
-one setting for all losses, which was not tuned. (Not so deep CCA, whose batches are too large.) The
-image encoder's lower part is frozen; what it makes of six versions of each image is computed once,
+settings common to all losses but where `SETTINGS` says so, which were not tuned. The image
+encoder's lower part is frozen; what it makes of six versions of each image is computed once,
 as `mmfusion train captioner --features-only --views 6` does. Reports dev like `retrieval.py`; the
 last epoch counts. Each run leaves a preset folder in `--work`. A run that is in the JSON file
 already is not repeated.
@@ -26,24 +26,51 @@ from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.retrieval import canonical_projections
 from keras_mmfusion.zoo import image_encoder
 
 VIEWS = 6
 BLOCKS = 4
-SETTINGS = {"batch_size": 250, "learning_rate": 1e-4}
-FINE_TUNED = [name for name in LOSSES if name != "DeepCCALoss"]
+COMMON = {"batch_size": 250, "learning_rate": 1e-4}
+# The canonical correlations of a batch mean nothing unless it is much larger than the space has
+# dims, 64; of more than 500 images the blocks' gradient does not fit a small machine's memory.
+SETTINGS = {"DeepCCALoss": {"batch_size": 500}}
 
 
-def scores_of(model, split):
-    """The scores of a split's images and captions as they were written."""
-    images = model.embed("image", split.maps[0])
-    texts = {name: ids.reshape(-1, ids.shape[-1]) for name, ids in split.texts(0).items()}
-    texts = model.embed("text", texts, batch_size=100)
+def embeddings(model, split):
+    """Of a split's images and captions as they were written: two arrays, not of unit length."""
+    texts = [ids.reshape(-1, ids.shape[-1]) for ids in split.texts(0).values()]
+    names = list(split.packed)
+    of_images = compiled_function(model, lambda maps: model.embeddings({"image": maps})["image"])
+    of_texts = compiled_function(
+        model, lambda *ids: model.embeddings({"text": dict(zip(names, ids, strict=True))})["text"]
+    )
+    return in_batches(of_images, split.maps[0]), in_batches(of_texts, *texts)
+
+
+def in_batches(function, *arrays, batch_size=100):
+    starts = range(0, len(arrays[0]), batch_size)
+    found = (function(*(x[start : start + batch_size] for x in arrays)) for start in starts)
+    return np.concatenate([keras.ops.convert_to_numpy(x) for x in found])
+
+
+def scores_of(model, split, train_split=None):
+    """The scores of a split; for `train_split` see `retrieval.py`."""
+    images, texts = embeddings(model, split)
+    if train_split is not None:
+        train_images, train_texts = embeddings(model, train_split)
+        of_images, of_texts = canonical_projections(
+            np.repeat(train_images, CAPTIONS, axis=0), train_texts
+        )
+        images, texts = of_images(images), of_texts(texts)
+    images, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (images, texts))
     return retrieval_scores(images @ texts.T, np.repeat(np.arange(len(images)), CAPTIONS))
 
 
 def run(name, folders, arguments):
     """Goes on with one loss's frozen run, saves the preset, and returns what came of it."""
+    settings = {**COMMON, **SETTINGS.get(name, {})}
     keras.utils.set_random_seed(arguments.seed)
     whole = ContrastiveModel.from_preset(arguments.work / name)
     _, upper = whole.image_encoder.split(BLOCKS)
@@ -51,19 +78,20 @@ def run(name, folders, arguments):
         {"image": upper, "text": whole.text_encoder}, whole.pair_loss, whole.projectors
     )
     train, dev = (
-        ViewSequence(folder, whole.preprocessor, SETTINGS["batch_size"], arguments.seed)
+        ViewSequence(folder, whole.preprocessor, settings["batch_size"], arguments.seed)
         for folder in folders
     )
-    before = scores_of(model, dev)
+    parts = (dev, train) if name == "DeepCCALoss" else (dev,)
+    before = scores_of(model, *parts)
     start = time.perf_counter()
-    losses = fit(model, train, SETTINGS["learning_rate"], arguments.epochs)
+    losses = fit(model, train, settings["learning_rate"], arguments.epochs)
     seconds = time.perf_counter() - start
-    scores = scores_of(model, dev)
+    scores = scores_of(model, *parts)
     print(name, {key: round(value, 3) for key, value in scores.items()}, flush=True)
     save_published(whole, arguments.work / f"{name}_fine_tuned")
     return {
         "loss": name,
-        **SETTINGS,
+        **settings,
         "epochs": arguments.epochs,
         "trained_parameters": int(sum(np.prod(w.shape) for w in model.trainable_variables)),
         "seconds": round(seconds),
@@ -78,7 +106,7 @@ def main():
     parser.add_argument("--data", required=True, help="Flickr8k's folder")
     parser.add_argument("--work", type=pathlib.Path, required=True, help="presets of retrieval.py")
     parser.add_argument("--maps", required=True, help="room for 1.2 GB of feature maps")
-    parser.add_argument("--losses", nargs="*", choices=FINE_TUNED, default=FINE_TUNED)
+    parser.add_argument("--losses", nargs="*", choices=LOSSES, default=list(LOSSES))
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=pathlib.Path, required=True)
