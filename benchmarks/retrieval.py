@@ -101,21 +101,30 @@ def embeddings(model, modality, split, batch_size=250):
     return np.concatenate([keras.ops.convert_to_numpy(run(*batch)) for batch in batches()])
 
 
-def scores_of(model, split, train_split=None):
+def scores_of(embed, split, train_split=None):
     """The scores of a split: each image among all captions, and the other way.
 
     With a training split, of a model whose loss is blind to linear maps, its canonical directions
     are found on that first.
+
+    Args:
+        embed: function of a split that gives the embeddings of its images and of its captions.
+        split, train_split: what `embed` takes.
     """
-    images, texts = (embeddings(model, name, split) for name in ("image", "text"))
+    images, texts = embed(split)
     if train_split is not None:
+        train_images, train_texts = embed(train_split)
         of_images, of_texts = canonical_projections(
-            np.repeat(embeddings(model, "image", train_split), CAPTIONS, axis=0),
-            embeddings(model, "text", train_split),
+            np.repeat(train_images, CAPTIONS, axis=0), train_texts
         )
         images, texts = of_images(images), of_texts(texts)
     images, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (images, texts))
-    return retrieval_scores(images @ texts.T, np.repeat(np.arange(split.images), CAPTIONS))
+    return retrieval_scores(images @ texts.T, np.repeat(np.arange(len(images)), CAPTIONS))
+
+
+def is_blind(name):
+    """Whether a loss is blind to linear maps of either side; see `scores_of`."""
+    return name == "DeepCCALoss"
 
 
 def fit(model, sequence, learning_rate, epochs):
@@ -150,8 +159,11 @@ def run(name, parts, arguments):
     )
     losses_of_epochs = fit(model, sequence, settings["learning_rate"], arguments.epochs)
     seconds = time.perf_counter() - start
-    blind = name == "DeepCCALoss"
-    scores = scores_of(model, splits["dev"], splits["train"] if blind else None)
+    scores = scores_of(
+        lambda split: [embeddings(model, modality, split) for modality in ("image", "text")],
+        splits["dev"],
+        splits["train"] if is_blind(name) else None,
+    )
     print(name, {key: round(value, 3) for key, value in scores.items()}, flush=True)
     trained_parameters = sum(np.prod(w.shape) for w in model.trainable_variables)
     save_published(ContrastiveModel(*model_parts, preprocessor), arguments.work / name)

@@ -14,20 +14,19 @@ already is not repeated.
 """
 
 import argparse
+import functools
 import pathlib
 import time
 
 import keras
 import numpy as np
-from retrieval import LOSSES, complete_report, fit, save_published
-from retrieval_data import CAPTIONS, ViewSequence
+from retrieval import LOSSES, complete_report, fit, is_blind, save_published, scores_of
+from retrieval_data import ViewSequence
 
 from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
-from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.retrieval import canonical_projections
 from keras_mmfusion.zoo import image_encoder
 
 VIEWS = 6
@@ -55,19 +54,6 @@ def in_batches(function, *arrays, batch_size=100):
     return np.concatenate([keras.ops.convert_to_numpy(x) for x in found])
 
 
-def scores_of(model, split, train_split=None):
-    """The scores of a split; for `train_split` see `retrieval.py`."""
-    images, texts = embeddings(model, split)
-    if train_split is not None:
-        train_images, train_texts = embeddings(model, train_split)
-        of_images, of_texts = canonical_projections(
-            np.repeat(train_images, CAPTIONS, axis=0), train_texts
-        )
-        images, texts = of_images(images), of_texts(texts)
-    images, texts = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in (images, texts))
-    return retrieval_scores(images @ texts.T, np.repeat(np.arange(len(images)), CAPTIONS))
-
-
 def run(name, folders, arguments):
     """Goes on with one loss's frozen run, saves the preset, and returns what came of it."""
     settings = {**COMMON, **SETTINGS.get(name, {})}
@@ -81,12 +67,14 @@ def run(name, folders, arguments):
         ViewSequence(folder, whole.preprocessor, settings["batch_size"], arguments.seed)
         for folder in folders
     )
-    parts = (dev, train) if name == "DeepCCALoss" else (dev,)
-    before = scores_of(model, *parts)
+    score = functools.partial(
+        scores_of, functools.partial(embeddings, model), dev, train if is_blind(name) else None
+    )
+    before = score()
     start = time.perf_counter()
     losses = fit(model, train, settings["learning_rate"], arguments.epochs)
     seconds = time.perf_counter() - start
-    scores = scores_of(model, *parts)
+    scores = score()
     print(name, {key: round(value, 3) for key, value in scores.items()}, flush=True)
     save_published(whole, arguments.work / f"{name}_fine_tuned")
     return {
