@@ -47,6 +47,9 @@ def captioner(
     self_critical_blocks: Annotated[
         int, typer.Option(help="Blocks of the encoder that the CIDEr reward trains; 0 for none.")
     ] = 0,
+    self_critical_average: Annotated[
+        float, typer.Option(help="Momentum of the average of its weights; 0 for none.")
+    ] = 0.0,
     batch_size: Annotated[int, typer.Option(help="Images of a batch.")] = 32,
     views: Annotated[int, typer.Option(help="Versions of a training image.")] = 3,
     dtype: Annotated[str, typer.Option(help="Dtype policy, e.g. mixed_bfloat16.")] = "float32",
@@ -73,6 +76,7 @@ def captioner(
         fine_tune_blocks=fine_tune_blocks,
         self_critical_epochs=self_critical_epochs,
         self_critical_blocks=self_critical_blocks,
+        self_critical_average=self_critical_average,
         batch_size=batch_size,
         views=views,
         dtype=dtype,

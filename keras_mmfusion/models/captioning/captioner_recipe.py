@@ -55,6 +55,8 @@ class CaptionerRecipe:
         self_critical_epochs, self_critical_learning_rate: of the third stage.
         self_critical_blocks: int, at most `fine_tune_blocks`. Blocks of the encoder that it trains;
             0 for the decoder alone.
+        self_critical_average: float in [0, 1). Momentum, a step, of a moving average of the
+            weights in it: the average is what dev scores and what is kept. 0 for none.
         samples: int. Captions drawn of each image in it.
         dtype: string. The dtype policy in training.
         seed: int.
@@ -81,6 +83,7 @@ class CaptionerRecipe:
     self_critical_epochs: int = 0
     self_critical_learning_rate: float = 1e-4
     self_critical_blocks: int = 0
+    self_critical_average: float = 0.0
     samples: int = 5
     dtype: str = "float32"
     seed: int = 0
@@ -90,6 +93,10 @@ class CaptionerRecipe:
             raise ValueError(
                 "`self_critical_blocks` must be from 0 to `fine_tune_blocks`. Received: "
                 f"{self.self_critical_blocks}, with fine_tune_blocks={self.fine_tune_blocks}"
+            )
+        if not 0 <= self.self_critical_average < 1:
+            raise ValueError(
+                f"`self_critical_average` must be in [0, 1). Received: {self.self_critical_average}"
             )
 
     def cache_features(self, image_encoder, train, dev, folder):
@@ -179,8 +186,15 @@ class CaptionerRecipe:
         schedule = keras.optimizers.schedules.CosineDecay(
             self.self_critical_learning_rate, self.self_critical_epochs * len(sequence), alpha=0.1
         )
+        average = self.self_critical_average
         model.compile(
-            optimizer=keras.optimizers.AdamW(schedule, weight_decay=0.0, clipnorm=self.clipnorm),
+            optimizer=keras.optimizers.AdamW(
+                schedule,
+                weight_decay=0.0,
+                clipnorm=self.clipnorm,
+                use_ema=average > 0,
+                ema_momentum=average,
+            ),
             loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
             weighted_metrics=[],
         )

@@ -1,5 +1,6 @@
 """The training loop of captioners: resumable at any step, stoppable at any time."""
 
+import contextlib
 import os
 import pathlib
 import time
@@ -20,6 +21,9 @@ class CaptionerTraining:
     line an epoch, and `best`, the preset of the epoch with the best dev score. Where a run stands
     is the optimizer's step count, so a run that starts again on the same folder continues with
     the very next batch and ends as one that was never stopped.
+
+    With an optimizer that keeps a moving average of the weights (`use_ema=True`), the average is
+    what dev scores and what `best` holds; training goes on from the weights themselves.
 
     Args:
         model: compiled `ImageCaptioningModel`.
@@ -87,8 +91,9 @@ class CaptionerTraining:
                     saved = now
                 if out_of_time:
                     return False
-            scores = {name: float(value) for name, value in self.evaluate().items()}
-            self._log(epoch, {**logs, "seconds": time.monotonic() - epoch_begin}, scores)
+            with self._averaged_weights():
+                scores = {name: float(value) for name, value in self.evaluate().items()}
+                self._log(epoch, {**logs, "seconds": time.monotonic() - epoch_begin}, scores)
             self._save()
             saved = time.monotonic()
         return True
@@ -100,6 +105,22 @@ class CaptionerTraining:
                 seed, _ = keras.ops.convert_to_numpy(variable)
                 # Far enough apart for the draws of one step, near enough for uint32.
                 variable.assign(np.array([seed, step * 1024 % 2**32], "uint32"))
+
+    @contextlib.contextmanager
+    def _averaged_weights(self):
+        """Within it the model has the moving average of its weights, where there is one."""
+        optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
+        if not optimizer.use_ema:
+            yield
+            return
+        variables = self.model.trainable_variables
+        weights = [keras.ops.convert_to_numpy(variable) for variable in variables]
+        optimizer.finalize_variable_values(variables)
+        try:
+            yield
+        finally:
+            for variable, weight in zip(variables, weights, strict=True):
+                variable.assign(weight)
 
     def _sequence_at(self, epoch):
         while self.sequence.epoch < epoch:

@@ -46,11 +46,12 @@ def cache(tmp_path_factory):
     return write_feature_cache(small_encoder(), pairs, folder / "features", SIZE, views=2)
 
 
-def make_training(cache, folder, evaluate=None, **settings):
+def make_training(cache, folder, evaluate=None, average=None, **settings):
     model = small_captioner(image_encoder=upper_encoder(), dropout=0.3)
     model.image_encoder.trainable = False
     schedule = keras.optimizers.schedules.CosineDecay(0.01, 20)
-    model.compile(keras.optimizers.AdamW(schedule, clipnorm=1.0), **FAST)
+    averaging = {} if average is None else {"use_ema": True, "ema_momentum": average}
+    model.compile(keras.optimizers.AdamW(schedule, clipnorm=1.0, **averaging), **FAST)
     sequence = FeatureSequence(cache, model.preprocessor, batch_size=4)
     evaluate = evaluate or (lambda: {"cider": score(model)})
     return CaptionerTraining(model, sequence, folder, evaluate, **settings)
@@ -153,6 +154,47 @@ def test_the_best_epoch_is_kept(cache, tmp_path):
     assert not [name for name in sizes if "optimizer" in name]
     encoder_size = training.model.image_encoder.count_params()
     assert sum(sizes.values()) == training.model.count_params() - encoder_size
+
+
+def test_dev_and_the_best_epoch_see_the_average_and_training_does_not(
+    uninterrupted, cache, tmp_path
+):
+    momentum, at_step, seen = 0.7, [], []
+
+    def evaluate():
+        seen.append(training.model.get_weights())
+        return {"cider": len(seen)}
+
+    training = make_training(cache, tmp_path, evaluate, average=momentum)
+    train_on_batch = training.model.train_on_batch
+
+    def train_and_record(*batch, **kwargs):
+        logs = train_on_batch(*batch, **kwargs)
+        at_step.append(training.model.get_weights())
+        return logs
+
+    training.model.train_on_batch = train_and_record
+    assert training.run(EPOCHS)
+    assert_equal_weights(training.model, uninterrupted.model)
+
+    average = at_step[0]
+    for weights in at_step[1:]:
+        pairs = zip(average, weights, strict=True)
+        average = [momentum * mean + (1 - momentum) * weight for mean, weight in pairs]
+    best = ImageCaptioningModel.from_preset(tmp_path / BEST).get_weights()
+    for found in (seen[-1], best):
+        for one, other in zip(found, average, strict=True):
+            np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_the_average_survives_a_kill(cache, tmp_path):
+    def run(folder, **settings):
+        training = make_training(cache, folder, average=0.7)
+        while not training.run(EPOCHS, **settings):
+            training = make_training(cache, folder, average=0.7)
+        return ImageCaptioningModel.from_preset(folder / BEST)
+
+    assert_equal_weights(run(tmp_path / "sliced", stop_after=0), run(tmp_path / "whole"))
 
 
 def test_events_for_tensorboard(cache, tmp_path):
@@ -287,6 +329,7 @@ def test_each_stage_trains_its_part(tmp_path):
         fine_tune_learning_rate=0.01,
         self_critical_epochs=1,
         self_critical_blocks=1,
+        self_critical_average=0.5,
     )
     work = tmp_path / "preset.training"
     assert train_captioner(recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset")
@@ -350,6 +393,11 @@ def test_maps_of_another_encoder_are_others(tmp_path):
     assert np.abs(one - other).max() > 1e-3
     same = dataclasses.replace(recipe, self_critical_blocks=2)
     assert same._encode_further(encoder, caches, tmp_path) == caches
+
+
+def test_an_average_of_momentum_1_would_never_move():
+    with pytest.raises(ValueError, match=r"`self_critical_average` must be in \[0, 1\).*1.0"):
+        small_recipe(self_critical_average=1.0)
 
 
 def test_the_reward_trains_no_block_that_was_not_tuned():
