@@ -9,7 +9,7 @@ import numpy as np
 from graph_data import CLASSES, HIDDEN, LEARNING_RATE, read_graph
 from peer_process import seconds, serve
 
-from keras_mmfusion.layers.graph import GCNLayer, SparseDense, normalize_graph
+from keras_mmfusion.layers.graph import GCNLayer, SparseDense, normalize_graph, order_edges
 
 
 class GCN(keras.Model):
@@ -32,9 +32,11 @@ class EntriesGCN(keras.Model):
         self.output_layer = GCNLayer(CLASSES)
 
     def call(self, inputs):
-        graph = {key: inputs[key] for key in ("edge_index", "source_scale")}
+        graph = {key: inputs[key] for key in ("edge_index", "edge_order", "source_scale")}
         nodes = keras.ops.shape(graph["source_scale"])[0]
-        x = self.kernel_layer(inputs["index"], inputs["values"], num_rows=nodes)
+        x = self.kernel_layer(
+            inputs["index"], inputs["values"], num_rows=nodes, order=inputs["order"]
+        )
         x = self.hidden_layer({**graph, "node_features": x})
         return self.output_layer({**graph, "node_features": x})
 
@@ -48,6 +50,7 @@ def training(path, entries=False):
     if entries:
         places = features.nonzero()
         graph["index"], graph["values"] = np.stack(places).astype("int32"), features[places]
+        graph["order"] = order_edges(graph["index"])
         del graph["node_features"]
         model = EntriesGCN(features.shape[1])
     else:

@@ -35,6 +35,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "connect_pairs": "pair_edges",
         "connect_plan": "plan_edges",
         "connect_times": "time_edges",
+        "order_edges": "edge_order",
         "normalize_graph": "gcn_normalization",
     },
 )

@@ -20,16 +20,19 @@ class EdgeList:
         num_sources: int or scalar tensor; `None` where `source` is.
         num_targets: int or scalar tensor.
         weight: float tensor `(edges,)`, or `None` for ones.
+        order: int tensor `(2, edges)`, which sorts `source` and `target`, of `order_edges`; or
+            `None` where that is not known.
     """
 
     node_axis = 0
 
-    def __init__(self, source, target, num_sources, num_targets, weight=None):
+    def __init__(self, source, target, num_sources, num_targets, weight=None, order=None):
         self.source = source
         self.target = target
         self.num_sources = num_sources
         self.num_targets = num_targets
         self.weight = weight
+        self.order = order
 
     @classmethod
     def side_by_side(cls, parts):
@@ -87,9 +90,10 @@ class EdgeList:
             coefficient: values of the edges. Defaults to their weights.
         """
         coefficient = self.weight if coefficient is None else coefficient
-        if self.source is not None and multiplies_sparse(x, coefficient):
-            index = (self.target, self.source)
-            return sparse_product(index, coefficient, (self.num_targets, self.num_sources), x)
+        if self.source is not None and multiplies_sparse(x, coefficient, self.order):
+            index, shape = (self.target, self.source), (self.num_targets, self.num_sources)
+            order = (None, None) if self.order is None else (self.order[1], self.order[0])
+            return sparse_product(index, coefficient, shape, x, order)
         messages = self.from_sources(x)
         if coefficient is not None:
             messages = messages * ops.expand_dims(ops.cast(coefficient, x.dtype), -1)

@@ -2,6 +2,8 @@
 
 from keras import ops
 
+from keras_mmfusion.layers.graph.concrete import is_concrete
+from keras_mmfusion.layers.graph.edge_order import order_edges
 from keras_mmfusion.layers.graph.graph_reader import (
     check_dtypes,
     check_shapes,
@@ -22,7 +24,8 @@ def normalize_graph(graph, self_loops=True, improved=False):
 
     Returns:
         A new dict: the graph with `source_scale` `(nodes,)` (and `target_scale` if it is
-        bipartite), the diagonal of `D̃^-½`, in float32.
+        bipartite), the diagonal of `D̃^-½`, in float32; and, outside of compiled functions, with
+        the `edge_order` of a list of edges.
 
     Example:
 
@@ -37,12 +40,19 @@ def normalize_graph(graph, self_loops=True, improved=False):
     >>> tuple(GCNLayer(4)(graph).shape)
     (3, 4)
     """
-    graph = {key: ops.convert_to_tensor(value) for key, value in graph.items() if value is not None}
+    graph = {
+        key: ops.convert_to_tensor(value)
+        for key, value in without_scales(graph).items()
+        if value is not None and key != "edge_order"
+    }
     check_shapes("normalize_graph", shapes_of(graph))
     check_dtypes("normalize_graph", graph)
-    read = read_graph("normalize_graph", without_scales(graph))
+    read = read_graph("normalize_graph", graph)
     source_scale, target_scale = node_scales(read, loop_weight(self_loops, improved))
     scaled = {**graph, "source_scale": source_scale}
+    index = graph.get("edge_index")
+    if index is not None and is_concrete(index):
+        scaled["edge_order"] = order_edges(index)
     return {**scaled, "target_scale": target_scale} if read.bipartite else scaled
 
 

@@ -24,6 +24,8 @@ class GraphLayer(keras.layers.Layer):
       gets the message. An edge that stands there twice counts twice.
     - `edge_weight`: float tensor `(edges,)`, optional. How often the edge counts; 0 is no edge.
     - `edge_mask`: bool tensor `(edges,)`, optional. `False` for padding.
+    - `edge_order`: int tensor `(2, edges)`, optional, of `order_edges` or `normalize_graph`: sums
+      over edges are quicker with it. A graph with an `edge_mask` does without.
     - `node_mask`: bool tensor `(nodes,)`, optional. A masked node sends nothing, gets zeros, and
       whatever stands in its place, NaN included, changes nothing.
     - `graph_index`: int tensor `(nodes,)`, optional: which graph of several a node is of. Only

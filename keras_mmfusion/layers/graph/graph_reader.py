@@ -5,12 +5,13 @@ from keras import ops
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.dense_edges import DenseEdges
 from keras_mmfusion.layers.graph.edge_list import EdgeList
+from keras_mmfusion.layers.graph.segment_ops import gather
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 NODE_KEYS = ("node_features", "target_features", "node_mask", "target_mask")
 LIST_KEYS = ("edge_index", "edge_weight", "edge_mask", "graph_index", "graph_mask")
-SCALE_KEYS = ("source_scale", "target_scale")  # What `normalize_graph` adds.
-KEYS = (*NODE_KEYS, *LIST_KEYS, "adjacency", *SCALE_KEYS)
+ADDED_KEYS = ("source_scale", "target_scale", "edge_order")  # By `normalize_graph`.
+KEYS = (*NODE_KEYS, *LIST_KEYS, "adjacency", *ADDED_KEYS)
 
 
 class ReadGraph:
@@ -80,12 +81,16 @@ def _edge_list(name, graph, sources, targets, source_mask, target_mask):
     num_sources, num_targets = ops.shape(sources)[0], ops.shape(targets)[0]
     source, target = edge_index[0], edge_index[1]
     keep = graph.get("edge_mask")
+    order, wrong_order = graph.get("edge_order"), None
     if keep is not None:
+        order = None  # Of what stands in masked places, too.
         keep = ops.cast(keep, "bool")
         # Whatever stands in a masked place, it is an index of something.
         source, target = (ops.where(keep, index, 0) for index in (source, target))
     source, wrong_source = in_range(name, "edge_index[0]", source, num_sources)
     target, wrong_target = in_range(name, "edge_index[1]", target, num_targets)
+    if order is not None:
+        order, wrong_order = _in_order(name, order, source, target)
     for mask, index in ((source_mask, source), (target_mask, target)):
         if mask is not None:
             ends = ops.take(ops.cast(mask, "bool"), index, axis=0)
@@ -93,8 +98,9 @@ def _edge_list(name, graph, sources, targets, source_mask, target_mask):
     if keep is not None:
         weight = ops.ones_like(target, "float32") if weight is None else weight
         weight = ops.where(keep, weight, ops.zeros_like(weight))
-    edges = EdgeList(source, target, num_sources, num_targets, weight)
-    faults = [fault for fault in (wrong_source, wrong_target) if fault is not None]
+    edges = EdgeList(source, target, num_sources, num_targets, weight, order)
+    faults = (wrong_source, wrong_target, wrong_order)
+    faults = [fault for fault in faults if fault is not None]
     return edges, sum(faults) if faults else None
 
 
@@ -123,6 +129,29 @@ def in_range(name, what, index, size):
     right = ops.logical_and(index >= 0, index < ops.cast(size, index.dtype))
     fault = ops.where(ops.all(right), 0.0, float("nan"))
     return ops.where(right, index, ops.zeros_like(index)), fault
+
+
+def _in_order(name, order, source, target):
+    """Checks that an `edge_order` is of these edges.
+
+    Returns and raises: as `in_range`, the order in place of the index.
+    """
+    order, wrong = in_range(name, "edge_order", order, ops.shape(source)[0])
+    right = True
+    for places, ends in ((order[0], source), (order[1], target)):
+        ends = gather(ends, places)
+        equal = ops.logical_and(ends[1:] == ends[:-1], places[1:] > places[:-1])
+        # Each edge comes after the one before, so that none comes twice.
+        right = ops.logical_and(right, ops.all(ops.logical_or(ends[1:] > ends[:-1], equal)))
+    if not is_concrete(right):
+        fault = ops.where(right, 0.0, float("nan"))
+        return order, fault if wrong is None else fault + wrong
+    if not right:
+        raise ValueError(
+            f"{name}: 'edge_order' must sort the edges by source and by target, as `order_edges` "
+            "and `normalize_graph` do. It does not sort these: make it anew where edges change."
+        )
+    return order, None
 
 
 def shapes_of(graph):
@@ -160,7 +189,7 @@ def check_shapes(name, shapes):
             f"{name}: a graph has 'node_features' and either 'edge_index' or 'adjacency'; without "
             f"edges, an 'edge_index' of shape (2, 0). Received: {', '.join(sorted(shapes))}"
         )
-    wrong = [key for key in LIST_KEYS if dense and key in shapes]
+    wrong = [key for key in (*LIST_KEYS, "edge_order") if dense and key in shapes]
     if wrong:
         raise ValueError(
             f"{name}: {wrong[0]!r} belongs to an 'edge_index'. With an 'adjacency', its numbers "
@@ -168,7 +197,8 @@ def check_shapes(name, shapes):
         )
     for key, shape in shapes.items():
         rank = _RANKS[key][dense]
-        if len(shape) != rank or (key == "edge_index" and shape[0] not in (None, 2)):
+        pair = key in ("edge_index", "edge_order")
+        if len(shape) != rank or (pair and shape[0] not in (None, 2)):
             form = "(batch, nodes, dim) and (batch, nodes, nodes)" if dense else "(2, edges)"
             raise ValueError(
                 f"{name}: {key!r} must have {rank} axes in a graph with {form}. "
@@ -185,6 +215,7 @@ _RANKS = {
     "source_scale": (1, 2),
     "target_scale": (1, 2),
     "edge_index": (2, 2),
+    "edge_order": (2, 2),
     "edge_weight": (1, 1),
     "edge_mask": (1, 1),
     "graph_index": (1, 1),
@@ -208,7 +239,9 @@ def _check_sizes(name, shapes, dense):
                 f"messages go to. Received shape: {tuple(shapes['adjacency'])}"
             )
     else:
-        expected.update(dict.fromkeys(("edge_weight", "edge_mask"), shapes["edge_index"][1]))
+        expected.update(
+            dict.fromkeys(("edge_weight", "edge_mask", "edge_order"), shapes["edge_index"][1])
+        )
     for key, size in expected.items():
         if key in shapes and None not in (size, shapes[key][-1]) and shapes[key][-1] != size:
             raise ValueError(
@@ -223,7 +256,7 @@ def check_dtypes(name, graph):
     Raises:
         ValueError: if they are not.
     """
-    for key in ("edge_index", "graph_index"):
+    for key in ("edge_index", "edge_order", "graph_index"):
         dtype = str(getattr(graph.get(key), "dtype", "int"))
         if "int" not in dtype:
             raise ValueError(

@@ -43,6 +43,7 @@ def apply_in_parts(layer, graph, edges_per_part=500_000):
     True
     """
     graph = {key: value for key, value in graph.items() if value is not None}
+    graph.pop("edge_order", None)  # Parts have edges of their own.
     unknown = sorted(set(graph) - {*_NODE_KEYS, "edge_index", "edge_weight", "edge_mask"})
     if unknown:
         raise ValueError(

@@ -22,7 +22,7 @@ class NodeClassifier(keras.Model):
 
     Call arguments:
         inputs: dict of tensors, see `node_classifier_inputs`; with an `edge_weight` `(edges,)` too,
-            if edges are to count more or less.
+            if edges are to count more or less. Both orders can be left out.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -55,11 +55,12 @@ class NodeClassifier(keras.Model):
         """`layer`, from `first_kernel`, of the features."""
         rows = ops.shape(inputs["source_scale"])[0]
         index, values = inputs["feature_index"], inputs["feature_values"]
-        return layer(index, values, num_rows=rows, training=training)
+        order = inputs.get("feature_order")
+        return layer(index, values, num_rows=rows, order=order, training=training)
 
     def graph_with(self, x, inputs):
         """The dict of the graph whose node features are `x`."""
-        keys = ("edge_index", "edge_weight", "source_scale")
+        keys = ("edge_index", "edge_weight", "edge_order", "source_scale")
         edges = {key: inputs[key] for key in keys if key in inputs}
         return {"node_features": x, **edges}
 
@@ -71,8 +72,8 @@ class NodeClassifier(keras.Model):
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes the tensors of `node_classifier_inputs`, of a graph of any size, and
-        returns `outputs`, the logits.
+        `serving_default` takes the tensors of `node_classifier_inputs` without the orders, of a
+        graph of any size, and returns `outputs`, the logits.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.

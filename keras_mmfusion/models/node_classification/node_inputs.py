@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_mmfusion.layers.graph import normalize_graph
+from keras_mmfusion.layers.graph import normalize_graph, order_edges
 
 
 def node_classifier_inputs(data):
@@ -17,15 +17,20 @@ def node_classifier_inputs(data):
 
     Returns:
         A dict of arrays: `feature_index` `(2, entries)`, `feature_values` `(entries,)`,
-        `edge_index` `(2, edges)` and `source_scale` `(nodes,)`, of `normalize_graph`.
+        `edge_index` `(2, edges)` and `source_scale` `(nodes,)`, of `normalize_graph`; and, for
+        speed, `feature_order` and `edge_order`, `order_edges` of both indices.
     """
     totals = np.abs(data.node_features).sum(axis=1, keepdims=True)
     features = data.node_features / np.where(totals == 0, 1, totals)
     rows, columns = np.nonzero(features)
-    scale = normalize_graph(data.graph)["source_scale"]
+    graph = normalize_graph(data.graph)
+    feature_index = np.stack([rows, columns]).astype("int32")
+    to_numpy = keras.ops.convert_to_numpy
     return {
-        "feature_index": np.stack([rows, columns]).astype("int32"),
+        "feature_index": feature_index,
         "feature_values": features[rows, columns].astype("float32"),
         "edge_index": data.edge_index,
-        "source_scale": keras.ops.convert_to_numpy(scale),
+        "source_scale": to_numpy(graph["source_scale"]),
+        "feature_order": to_numpy(order_edges(feature_index)),
+        "edge_order": to_numpy(graph["edge_order"]),
     }

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 if keras.config.backend() != "torch":
-    pytest.skip("The sparse product is PyTorch's.", allow_module_level=True)
+    pytest.skip("Sums over edges in any order are PyTorch's.", allow_module_level=True)
 
 import torch
 
+from keras_mmfusion.layers.graph import order_edges
 from keras_mmfusion.layers.graph.sparse_product import multiplies_sparse, sparse_product
 
 ROWS, COLUMNS = 5, 4
@@ -40,6 +41,17 @@ def test_first_and_second_derivatives_are_those_of_finite_differences():
     assert torch.autograd.gradgradcheck(lambda x: product(x) ** 2, x)
 
 
+def test_a_given_order_saves_the_sorting_and_changes_nothing(monkeypatch):
+    x = torch.randn(COLUMNS, 3, dtype=torch.float64, requires_grad=True)
+    expected = product(x)
+    (slope,) = torch.autograd.grad((expected**2).sum(), x)
+    monkeypatch.setattr(torch, "sort", None)
+    order = tuple(order_edges(INDEX))
+    found = sparse_product(tuple(INDEX), VALUES, (ROWS, COLUMNS), x, order)
+    np.testing.assert_array_equal(found.detach(), expected.detach())
+    np.testing.assert_array_equal(torch.autograd.grad((found**2).sum(), x)[0], slope)
+
+
 def test_without_edges_there_are_zeros():
     x = torch.randn(COLUMNS, 3, requires_grad=True)
     found = product(x, VALUES[:0], INDEX[:, :0])
@@ -61,9 +73,9 @@ def test_sums_of_16_bit_numbers_lose_no_row(dtype):
 
 
 def test_what_it_takes():
-    assert multiplies_sparse(torch.ones(2, 3), None)
-    assert multiplies_sparse(torch.ones(2, 3), torch.ones(4))
-    assert not multiplies_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True))
-    assert not multiplies_sparse(torch.ones(2, 3, dtype=torch.int32), None)
-    assert not multiplies_sparse(torch.ones(2, 3, 4), torch.ones(4, 3))
-    assert not multiplies_sparse(torch.ones(2, 3, device="meta"), None)
+    assert multiplies_sparse(torch.ones(2, 3), None, None)
+    assert multiplies_sparse(torch.ones(2, 3), torch.ones(4), None)
+    assert not multiplies_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True), None)
+    assert not multiplies_sparse(torch.ones(2, 3, dtype=torch.int32), None, None)
+    assert not multiplies_sparse(torch.ones(2, 3, 4), torch.ones(4, 3), None)
+    assert not multiplies_sparse(torch.ones(2, 3, device="meta"), None, None)
