@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "evaluate_node_classifier": "node_evaluation",
         "node_classifier_inputs": "node_inputs",
         "train_node_classifier": "node_training",
+        "with_orders": "node_inputs",
     },
 )

@@ -22,7 +22,7 @@ class NodeClassifier(keras.Model):
 
     Call arguments:
         inputs: dict of tensors, see `node_classifier_inputs`; with an `edge_weight` `(edges,)` too,
-            if edges are to count more or less. Both orders can be left out.
+            if edges are to count more or less; and, for many steps, `with_orders`.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -72,8 +72,8 @@ class NodeClassifier(keras.Model):
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes the tensors of `node_classifier_inputs` without the orders, of a
-        graph of any size, and returns `outputs`, the logits.
+        `serving_default` takes the tensors of `node_classifier_inputs`, of a graph of any size, and
+        returns `outputs`, the logits.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.

@@ -17,20 +17,28 @@ def node_classifier_inputs(data):
 
     Returns:
         A dict of arrays: `feature_index` `(2, entries)`, `feature_values` `(entries,)`,
-        `edge_index` `(2, edges)` and `source_scale` `(nodes,)`, of `normalize_graph`; and, for
-        speed, `feature_order` and `edge_order`, `order_edges` of both indices.
+        `edge_index` `(2, edges)` and `source_scale` `(nodes,)`, of `normalize_graph`.
     """
     totals = np.abs(data.node_features).sum(axis=1, keepdims=True)
     features = data.node_features / np.where(totals == 0, 1, totals)
     rows, columns = np.nonzero(features)
-    graph = normalize_graph(data.graph)
-    feature_index = np.stack([rows, columns]).astype("int32")
-    to_numpy = keras.ops.convert_to_numpy
+    scale = normalize_graph(data.graph)["source_scale"]
     return {
-        "feature_index": feature_index,
+        "feature_index": np.stack([rows, columns]).astype("int32"),
         "feature_values": features[rows, columns].astype("float32"),
         "edge_index": data.edge_index,
-        "source_scale": to_numpy(graph["source_scale"]),
-        "feature_order": to_numpy(order_edges(feature_index)),
-        "edge_order": to_numpy(graph["edge_order"]),
+        "source_scale": keras.ops.convert_to_numpy(scale),
     }
+
+
+def with_orders(inputs):
+    """The inputs of a `NodeClassifier` with the orders of their edges and entries, for many steps.
+
+    Args:
+        inputs: dict, of `node_classifier_inputs`.
+
+    Returns:
+        A new dict, with `feature_order` and `edge_order`, see `order_edges`.
+    """
+    orders = {name: order_edges(inputs[f"{name}_index"]) for name in ("feature", "edge")}
+    return {**inputs, **{f"{name}_order": order for name, order in orders.items()}}

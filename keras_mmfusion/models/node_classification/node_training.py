@@ -3,7 +3,10 @@
 import keras
 import numpy as np
 
-from keras_mmfusion.models.node_classification.node_inputs import node_classifier_inputs
+from keras_mmfusion.models.node_classification.node_inputs import (
+    node_classifier_inputs,
+    with_orders,
+)
 
 
 def train_node_classifier(recipe, data, seeds):
@@ -42,7 +45,7 @@ def train_node_classifier(recipe, data, seeds):
     ...     print(sorted(scores))
     ['epochs', 'seed', 'test_accuracy', 'validation_accuracy']
     """
-    inputs = node_classifier_inputs(data)
+    inputs = with_orders(node_classifier_inputs(data))
     training = _Training(recipe, data, inputs)
     for seed in seeds:
         yield training.model, training.run(seed)

@@ -14,6 +14,7 @@ from keras_mmfusion.models.node_classification import (
     evaluate_node_classifier,
     node_classifier_inputs,
     train_node_classifier,
+    with_orders,
 )
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
 
@@ -199,3 +200,10 @@ def test_an_exported_classifier_takes_any_graph(name, tmp_path):
     other = node_classifier_inputs(communities(nodes=60, seed=1))
     found = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in other.items()})
     np.testing.assert_allclose(found["outputs"], to_numpy(model(other)), atol=1e-5)
+
+
+@each_classifier
+def test_orders_change_nothing(name):
+    model = CLASSIFIERS[name]()
+    expected = to_numpy(model(INPUTS))
+    np.testing.assert_allclose(to_numpy(model(with_orders(INPUTS))), expected, atol=1e-5)
