@@ -4,8 +4,8 @@ from keras import ops
 def order_edges(index):
     """Sorts the edges of a fixed graph once, by either end, for any number of layers and steps.
 
-    `normalize_graph` puts it into the graph. With it, sums over edges are quicker on the CPU: twice
-    or more on JAX, and PyTorch need not sort in each of them.
+    `normalize_graph` puts it into the graph. With it, sums over edges are products with a sparse
+    matrix on JAX's CPU, and PyTorch need not sort in each of them.
 
     Args:
         index: int tensor `(2, edges)`, an `edge_index`, or rows and columns of entries.
