@@ -32,7 +32,8 @@ class EntriesGCN(keras.Model):
         self.output_layer = GCNLayer(CLASSES)
 
     def call(self, inputs):
-        graph = {key: inputs[key] for key in ("edge_index", "edge_order", "source_scale")}
+        keys = ("edge_index", "edge_order", "source_scale")
+        graph = {key: inputs[key] for key in keys if key in inputs}
         nodes = keras.ops.shape(graph["source_scale"])[0]
         x = self.kernel_layer(
             inputs["index"], inputs["values"], num_rows=nodes, order=inputs["order"]

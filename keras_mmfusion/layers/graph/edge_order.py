@@ -5,7 +5,7 @@ def order_edges(index):
     """Sorts the edges of a fixed graph once, by either end, for any number of layers and steps.
 
     `normalize_graph` puts it into the graph. With it, sums over edges are products with a sparse
-    matrix on JAX's CPU, and PyTorch need not sort in each of them.
+    matrix on JAX's CPU, and PyTorch need not sort in each of them; TensorFlow makes no use of it.
 
     Args:
         index: int tensor `(2, edges)`, an `edge_index`, or rows and columns of entries.

@@ -10,6 +10,7 @@ from keras_mmfusion.layers.graph.graph_reader import (
     read_graph,
     shapes_of,
 )
+from keras_mmfusion.layers.graph.sparse_product import uses_order
 
 
 def normalize_graph(graph, self_loops=True, improved=False):
@@ -25,7 +26,7 @@ def normalize_graph(graph, self_loops=True, improved=False):
     Returns:
         A new dict: the graph with `source_scale` `(nodes,)` (and `target_scale` if it is
         bipartite), the diagonal of `D̃^-½`, in float32; and, outside of compiled functions, with
-        the `edge_order` of a list of edges.
+        the `edge_order` of a list of edges without a mask, on the backends that use it.
 
     Example:
 
@@ -51,7 +52,7 @@ def normalize_graph(graph, self_loops=True, improved=False):
     source_scale, target_scale = node_scales(read, loop_weight(self_loops, improved))
     scaled = {**graph, "source_scale": source_scale}
     index = graph.get("edge_index")
-    if index is not None and is_concrete(index):
+    if index is not None and "edge_mask" not in graph and uses_order() and is_concrete(index):
         scaled["edge_order"] = order_edges(index)
     return {**scaled, "target_scale": target_scale} if read.bipartite else scaled
 

@@ -6,6 +6,7 @@ from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.dense_edges import DenseEdges
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.segment_ops import gather
+from keras_mmfusion.layers.graph.sparse_product import uses_order
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 NODE_KEYS = ("node_features", "target_features", "node_mask", "target_mask")
@@ -81,16 +82,15 @@ def _edge_list(name, graph, sources, targets, source_mask, target_mask):
     num_sources, num_targets = ops.shape(sources)[0], ops.shape(targets)[0]
     source, target = edge_index[0], edge_index[1]
     keep = graph.get("edge_mask")
-    order, wrong_order = graph.get("edge_order"), None
     if keep is not None:
-        order = None  # Of what stands in masked places, too.
         keep = ops.cast(keep, "bool")
         # Whatever stands in a masked place, it is an index of something.
         source, target = (ops.where(keep, index, 0) for index in (source, target))
     source, wrong_source = in_range(name, "edge_index[0]", source, num_sources)
     target, wrong_target = in_range(name, "edge_index[1]", target, num_targets)
-    if order is not None:
-        order, wrong_order = _in_order(name, order, source, target)
+    order = wrong_order = None
+    if keep is None and uses_order() and graph.get("edge_order") is not None:
+        order, wrong_order = _in_order(name, graph["edge_order"], source, target)
     for mask, index in ((source_mask, source), (target_mask, target)):
         if mask is not None:
             ends = ops.take(ops.cast(mask, "bool"), index, axis=0)

@@ -6,24 +6,30 @@ from keras import ops
 BACKEND = keras.config.backend()
 
 
+def uses_order():
+    """Whether sums over edges make use of a known order: on PyTorch, and on JAX's CPU."""
+    if BACKEND == "jax":
+        import jax
+
+        return jax.default_backend() == "cpu"
+    return BACKEND == "torch"
+
+
 def multiplies_sparse(x, values, order):
     """Whether `sparse_product` takes these.
 
     On PyTorch those with one fixed number an edge: the gradient of a learned number needs the
-    messages. On JAX those whose order is known, on the CPU: sorting there would take longer than
-    the messages. Tensors without values, by which Keras finds out shapes, have no sparse product.
+    messages. On JAX those whose order is known: sorting there would take longer than the messages.
+    Tensors without values, by which Keras finds out shapes, have no sparse product.
     """
-    if len(x.shape) != 2 or not (values is None or len(values.shape) == 1):
+    one_number = values is None or len(values.shape) == 1
+    is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
+    if not (uses_order() and is_float and len(x.shape) == 2 and one_number):
         return False
-    if BACKEND == "torch":
-        learned = values is not None and values.requires_grad
-        return x.device.type != "meta" and x.is_floating_point() and not learned
     if BACKEND == "jax":
-        import jax
-
-        wide = keras.backend.standardize_dtype(x.dtype) in ("float32", "float16", "bfloat16")
-        return order is not None and wide and jax.default_backend() == "cpu"
-    return False
+        return order is not None
+    learned = values is not None and values.requires_grad
+    return x.device.type != "meta" and not learned
 
 
 def sparse_product(index, values, shape, x, order=(None, None)):

@@ -1,23 +1,17 @@
 import csv
-import dataclasses
 
 import h5py
 import keras
 import numpy as np
 import pytest
-from small_captioners import SIZE, pictures, small_captioner, small_encoder, write_pictures
+from small_captioners import SIZE, small_captioner, small_encoder, write_pictures
 
-from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.losses import SelfCriticalLoss
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
 from keras_mmfusion.models.captioning.captioner_training import BEST, CHECKPOINT, CaptionerTraining
 from keras_mmfusion.models.captioning.feature_cache import (
-    CAPTIONS_FILE,
-    FEATURES_FILE,
     FeatureSequence,
-    encode_feature_cache,
     write_feature_cache,
 )
 from keras_mmfusion.models.captioning.feature_scores import score_features
@@ -284,122 +278,3 @@ def test_self_critical_training_raises_the_reward(cache):
         rewards.append(sequence.mean_reward)
         sequence.on_epoch_end()
     assert np.mean(rewards[-5:]) > 1.5 * np.mean(rewards[:5])
-
-
-def small_recipe(**settings):
-    return CaptionerRecipe(
-        dim=8,
-        num_layers=1,
-        num_heads=2,
-        sequence_length=8,
-        min_count=1,
-        views=2,
-        batch_size=6,
-        epochs=2,
-        samples=2,
-        **settings,
-    )
-
-
-def lite_encoder():
-    keras.utils.set_random_seed(0)
-    return ImageEncoder(image_size=SIZE)
-
-
-def test_a_recipe_from_images_to_preset(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
-    recipe = small_recipe(fine_tune_epochs=1, self_critical_epochs=1, dtype="mixed_bfloat16")
-    slices = 1
-    while not train_captioner(
-        recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset", stop_after=0
-    ):
-        slices += 1
-        assert slices < 12
-    assert slices == 5  # Of two batches an epoch, it can stop after the first.
-    model = ImageCaptioningModel.from_preset(tmp_path / "preset")
-    assert model.compute_dtype == "float32"
-    assert all(model.generate(pictures()))
-
-
-def test_each_stage_trains_its_part(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
-    recipe = small_recipe(
-        fine_tune_epochs=1,
-        fine_tune_blocks=2,
-        fine_tune_learning_rate=0.01,
-        self_critical_epochs=1,
-        self_critical_blocks=1,
-        self_critical_average=0.5,
-    )
-    work = tmp_path / "preset.training"
-    assert train_captioner(recipe, lite_encoder(), pairs, pairs.take(3), tmp_path / "preset")
-
-    to_numpy = keras.ops.convert_to_numpy
-
-    def weights(stage):
-        model = ImageCaptioningModel.from_preset(work / stage / BEST)
-        return {w.path: to_numpy(w) for w in model.weights}
-
-    def changed(one, other):
-        return {name for name in one if (one[name] != other[name]).any()}
-
-    caches = recipe.cache_features(lite_encoder(), pairs, pairs.take(3), work / "features")
-    alone = dataclasses.replace(recipe, self_critical_blocks=0)
-    assert alone.train_self_critical(work / "fine_tuning" / BEST, caches, work / "alone")
-    stages = ("cross_entropy", "fine_tuning", "self_critical", "alone")
-    first, second, third, of_decoder = map(weights, stages)
-    encoder = {w.path: to_numpy(w) for w in lite_encoder().weights}
-    upper, last = (
-        {w.path for w in lite_encoder().split(blocks)[1].weights if "normalization" not in w.path}
-        for blocks in (2, 1)
-    )
-    tuned = {name for name in changed(first, second) if name in encoder}
-    assert not changed(encoder, {name: first[name] for name in encoder})
-    assert tuned == upper  # Batch normalization stays frozen.
-    assert any("block_0/mlp_hidden" in name for name in changed(first, second))
-    for rewarded, blocks in ((changed(second, third), last), (changed(second, of_decoder), set())):
-        assert any("block_0/mlp_hidden" in name for name in rewarded)
-        assert rewarded & encoder.keys() == blocks
-
-
-def test_maps_are_taken_further(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
-    encoder = lite_encoder()
-    (start, _), (end, _) = encoder.split(2), encoder.split(0)
-    cache = write_feature_cache(start, pairs, tmp_path / "start", SIZE, views=2)
-    between = keras.Model(start.output, end.output)
-    further = encode_feature_cache(between, cache, tmp_path / "further", batch_size=4)
-    at_once = write_feature_cache(end, pairs, tmp_path / "end", SIZE, views=2)
-    found, expected = (np.load(folder / FEATURES_FILE) for folder in (further, at_once))
-    assert found.shape == expected.shape and found.dtype == "float16"
-    np.testing.assert_allclose(found, expected, atol=2e-3 * np.abs(expected).max())
-    for one, other in ((cache, further), (cache, at_once)):
-        assert (one / CAPTIONS_FILE).read_text() == (other / CAPTIONS_FILE).read_text()
-    written = (further / FEATURES_FILE).stat().st_mtime_ns
-    encode_feature_cache(between, cache, further)  # Nothing is done twice.
-    assert (further / FEATURES_FILE).stat().st_mtime_ns == written
-
-
-def test_maps_of_another_encoder_are_others(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
-    recipe, encoder = small_recipe(fine_tune_blocks=2, self_critical_blocks=1), lite_encoder()
-    caches = recipe.cache_features(encoder, pairs, pairs.take(3), tmp_path / "features")
-    first = recipe._encode_further(encoder, caches, tmp_path)
-    assert recipe._encode_further(lite_encoder(), caches, tmp_path) == first
-    weight = encoder.split(2)[1].trainable_weights[0]
-    weight.assign(2 * weight)
-    second = recipe._encode_further(encoder, caches, tmp_path)
-    one, other = (np.load(folders[0] / FEATURES_FILE) for folders in (first, second))
-    assert np.abs(one - other).max() > 1e-3
-    same = dataclasses.replace(recipe, self_critical_blocks=2)
-    assert same._encode_further(encoder, caches, tmp_path) == caches
-
-
-def test_an_average_of_momentum_1_would_never_move():
-    with pytest.raises(ValueError, match=r"`self_critical_average` must be in \[0, 1\).*1.0"):
-        small_recipe(self_critical_average=1.0)
-
-
-def test_the_reward_trains_no_block_that_was_not_tuned():
-    with pytest.raises(ValueError, match="`self_critical_blocks` must be from 0 to `fine_tune_bl"):
-        small_recipe(fine_tune_blocks=2, self_critical_blocks=3)
