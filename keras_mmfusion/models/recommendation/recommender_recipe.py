@@ -53,6 +53,7 @@ RECIPES = {
         batch_size=610,
         learning_rate=1e-2,
         weight_decay=1.0,
+        settings={"dim": 256},
     ),
 }
 

@@ -105,7 +105,8 @@ def expected_scores(name, model):
         np.fill_diagonal(like, -np.inf)
         nearest = np.argsort(-like, axis=1)[:, :3]
         users, smoothed = smooth(users, items, 2)
-        return unit(users) @ unit(smoothed + items[nearest].mean(axis=1)).T / 0.1
+        cosine = unit(users) @ unit(smoothed + items[nearest].mean(axis=1)).T
+        return cosine / 0.1 + 0.5 * np.log1p(taken.sum(axis=0))
     return users @ items.T
 
 
@@ -155,6 +156,18 @@ def test_training_finds_the_planted_tastes(name):
         assert right > 0.85
     else:  # Without features all cold items are alike.
         assert right == pytest.approx(1 / 3)
+
+
+def test_popularity_weighs_as_told():
+    scores = {}
+    for weight in (0.0, 2.0):
+        keras.utils.set_random_seed(0)
+        model = GraphFusionRecommender(4, neighbors=3, popularity_weight=weight)
+        model.adapt(TRAIN, ITEMS)
+        scores[weight] = model.scores(model.user_ids, exclude_taken=False)
+    assert np.abs(scores[0.0]).max() <= 10 + 1e-4  # The cosine alone, over 0.1.
+    added = np.tile(2 * np.log1p(adjacency().sum(axis=0)), (len(scores[0.0]), 1))
+    np.testing.assert_allclose(scores[2.0] - scores[0.0], added, atol=1e-4)
 
 
 def test_items_of_which_nothing_is_known_do_not_break_a_training():
