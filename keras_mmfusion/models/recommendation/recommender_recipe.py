@@ -37,14 +37,18 @@ class RecommenderRecipe:
     settings: dict = dataclasses.field(default_factory=dict)
 
 
-# By the names of the command. Epochs and rates were chosen on MovieLens latest-small: of the
+# By the names of the command. Sizes, epochs and rates were chosen on MovieLens latest-small: of the
 # ratings that are trained on, each user's latest 15 % were foretold from the rest.
 RECIPES = {
     "popularity": RecommenderRecipe(PopularityRecommender),
-    "bpr": RecommenderRecipe(BPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=0.3),
-    "vbpr": RecommenderRecipe(VBPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=0.3),
+    "bpr": RecommenderRecipe(
+        BPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=0.6, settings={"dim": 256}
+    ),
+    "vbpr": RecommenderRecipe(
+        VBPRRecommender, epochs=20, learning_rate=5e-3, weight_decay=1.0, settings={"dim": 256}
+    ),
     "light_gcn": RecommenderRecipe(
-        LightGCNRecommender, epochs=20, learning_rate=1e-2, weight_decay=0.03
+        LightGCNRecommender, epochs=20, learning_rate=1e-2, weight_decay=0.1, settings={"dim": 256}
     ),
     "graph_fusion": RecommenderRecipe(
         GraphFusionRecommender,
