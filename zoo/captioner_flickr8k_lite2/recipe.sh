@@ -2,14 +2,15 @@
 # Makes the weights of captioner_flickr8k_lite2 again. DATA is the Flickr8k folder, RUNS has room
 # for 3 GB of feature maps and checkpoints. On 2 CPU cores without a GPU TensorFlow encodes fastest
 # and PyTorch trains fastest; on a GPU machine one backend does both. Every step can be stopped and
-# run again. The published weights are of the package at commit 0ec96ee.
+# run again. The published weights were trained with the package as it was from commit f9fb25f on,
+# the third stage with that of fb50e32; it was stopped by hand in its fifteenth epoch.
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=captioner_flickr8k_lite2
 preset=zoo/$name
 train=(mmfusion train captioner --data "$DATA" --out "$RUNS/lite2" --features "$RUNS/features-lite2"
-    --encoder efficientnet_lite2_imagenet --views 3 --layers 3 --epochs 5 --fine-tune-epochs 2
-    --self-critical-epochs 6)
+    --encoder efficientnet_lite2_imagenet --views 6 --layers 3 --epochs 5 --fine-tune-epochs 2
+    --self-critical-epochs 16 --self-critical-average 0.995)
 
 KERAS_BACKEND=tensorflow "${train[@]}" --features-only
 KERAS_BACKEND=torch "${train[@]}"
