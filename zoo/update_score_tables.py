@@ -35,7 +35,7 @@ import data_tables  # noqa: E402
 import fusion_tables  # noqa: E402
 import graph_tables  # noqa: E402
 import serving_tables  # noqa: E402
-from result_tables import result_table  # noqa: E402
+from result_tables import cores, result_table  # noqa: E402
 
 RETRIEVAL_LOSSES = {
     "frozen": ROOT / "benchmarks" / "results" / "retrieval.json",
@@ -320,6 +320,7 @@ def recommendation_table(path):
     found = next(iter(report.values()))
     protocol = found["protocol"]
     seeds = max((each["protocol"]["seeds"] for each in report.values()), key=len)
+    machines = sorted({cores(each["machine"]) for each in report.values()})
     facts = (
         f"MovieLens latest-small: {protocol['split']}; {protocol['trained_on']:,} interactions to "
         f"train on, {protocol['tested_on']:,} to foretell, of {protocol['users']} users; full "
@@ -327,7 +328,7 @@ def recommendation_table(path):
         f"nobody took in training, ranked among themselves, for the "
         f"{protocol['users_with_cold_items']} users who took some. Mean and standard deviation "
         f"over the seeds {', '.join(map(str, seeds))}; Keras {found['versions']['keras']} on "
-        f"{found['versions']['backend']}."
+        f"{found['versions']['backend']}; {'; '.join(machines)}."
     )
     return "\n".join([*lines, "", facts, ""])
 
