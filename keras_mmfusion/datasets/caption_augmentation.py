@@ -10,7 +10,7 @@ import re
 
 import numpy as np
 
-from keras_mmfusion.datasets.load_image_tensor import stretch
+from keras_mmfusion.datasets.image_resizing import stretch
 from keras_mmfusion.datasets.read_image import resize_image
 
 DRAWS = 8

@@ -2,6 +2,7 @@
 
 import os
 
+from keras_mmfusion.datasets.image_resizing import resize_image_tensor
 from keras_mmfusion.datasets.read_image import read_image
 
 
@@ -27,28 +28,6 @@ def load_image_tensor(path, image_size):
     )
     image.set_shape((None, None, 3))
     return resize_image_tensor(image, image_size)
-
-
-def resize_image_tensor(image, image_size):
-    """Stretches an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
-    import tensorflow as tf
-
-    # An image that has the size stays as it is, which takes half of the time.
-    fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
-    image = tf.cond(fits, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
-    return tf.ensure_shape(image, (*image_size, 3))
-
-
-def stretch(image, image_size):
-    """Resizes with antialiasing to whole numbers, float32 `(*image_size, 3)`."""
-    import tensorflow as tf
-
-    def resized(antialias):
-        return tf.round(tf.image.resize(image, image_size, antialias=antialias))
-
-    # Where nothing shrinks, antialiasing changes nothing but the time, which is four times as long.
-    grows = tf.reduce_all(tf.less_equal(tf.shape(image)[:2], image_size))
-    return tf.cond(grows, lambda: resized(False), lambda: resized(True))
 
 
 def _is_plain_jpeg(content):

@@ -1,7 +1,7 @@
 """Captions that TensorFlow Datasets loads, as batches of raw images and captions."""
 
 from keras_mmfusion.datasets.caption_pipeline import caption_batches
-from keras_mmfusion.datasets.load_image_tensor import resize_image_tensor
+from keras_mmfusion.datasets.image_resizing import resize_image_tensor
 
 SHUFFLED = 2048
 
