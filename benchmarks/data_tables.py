@@ -77,8 +77,8 @@ def input_pipeline_table(report):
         f"Images a second, the best of some epochs, in batches of {report['batch_size']}. The bare "
         "loop reads and decodes, one photo after the other or in parallel; plain tf.data decodes, "
         "shrinks by `tf.image.resize(antialias=True)` and batches; share: "
-        f"`caption_dataset`'s of the parallel loop's. {report['machine']}, TensorFlow {report['tensorflow']}. Resident memory "
-        f"over an epoch of {memory['images']:,} images: {memory['resident_megabytes'][0]:,.0f} to "
+        f"`caption_dataset`'s of the parallel loop's. {report['machine']}, TensorFlow "
+        f"{report['tensorflow']}. Resident memory over an epoch of {memory['images']:,} images: {memory['resident_megabytes'][0]:,.0f} to "
         f"{memory['resident_megabytes'][-1]:,.0f} MB."
     )
     return markdown_table(heads, rows, facts)
