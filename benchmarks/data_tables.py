@@ -73,13 +73,14 @@ def input_pipeline_table(report):
         for name, run in report["speed"].items()
     ]
     memory = report["memory"]
+    megabytes = memory["resident_megabytes"]
     facts = (
         f"Images a second, the best of some epochs, in batches of {report['batch_size']}. The bare "
         "loop reads and decodes, one photo after the other or in parallel; plain tf.data decodes, "
-        "shrinks by `tf.image.resize(antialias=True)` and batches; share: "
-        f"`caption_dataset`'s of the parallel loop's. {report['machine']}, TensorFlow "
-        f"{report['tensorflow']}. Resident memory over an epoch of {memory['images']:,} images: {memory['resident_megabytes'][0]:,.0f} to "
-        f"{memory['resident_megabytes'][-1]:,.0f} MB."
+        "shrinks by `tf.image.resize(antialias=True)` and batches; share: `caption_dataset`'s of "
+        f"the parallel loop's. {report['machine']}, TensorFlow {report['tensorflow']}. Resident "
+        f"memory over an epoch of {memory['images']:,} images: {megabytes[0]:,.0f} to "
+        f"{megabytes[-1]:,.0f} MB."
     )
     return markdown_table(heads, rows, facts)
 
