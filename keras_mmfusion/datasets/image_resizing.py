@@ -35,7 +35,7 @@ def stretch(image, image_size):
 
 
 def shrink(image, image_size):
-    """Resizes bilinearly with antialiasing, some two or three times as fast as `tf.image.resize`.
+    """Resizes bilinearly with antialiasing, in less time than `tf.image.resize`.
 
     A pixel is a mean of those around its place in the image, with weights that fall off linearly
     (Pillow's `BILINEAR`); first along the height, then along the width. A row's weights are 0 but
