@@ -1,8 +1,25 @@
+import os
 import sys
 
 import pytest
 
 CAPTIONING_MODEL = "keras_mmfusion.models.captioning.image_captioning_model"
+
+
+def pytest_collection_modifyitems(items):
+    """Deals the tests that take minutes to all workers of pytest-xdist, to run as the first.
+
+    Each worker begins with an equal run of the list, and one that is done takes over what is left
+    of the others': with long tests at the end, one would run them while the others wait.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 1))
+    long = [item for item in items if item.path.name == "test_backends.py"]
+    short = [item for item in items if item.path.name != "test_backends.py"]
+    items.clear()
+    for worker in range(workers):
+        mine = short[worker * len(short) // workers : (worker + 1) * len(short) // workers]
+        # Behind two short ones, as the runs may be longer or shorter by one.
+        items += mine[:2] + long[worker::workers] + mine[2:]
 
 
 @pytest.fixture(autouse=True)
