@@ -60,6 +60,8 @@ def test_without_tensorflow(backend, part):
         env={
             **os.environ,
             "KERAS_BACKEND": backend,
+            # Threads of OpenMP that wait for each other on busy cores take four times as long.
+            "OMP_NUM_THREADS": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
         },
         check=True,
