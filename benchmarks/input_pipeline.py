@@ -31,7 +31,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 class DecodeInTurn:
     """One photo after the other."""
 
-    def __init__(self, paths, size):
+    def __init__(self, paths):
         self.paths = paths
 
     def __iter__(self):
@@ -41,7 +41,7 @@ class DecodeInTurn:
             yield tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
 
 
-def decode_in_parallel(paths, size):
+def decode_in_parallel(paths):
     """As many photos at a time as there are cores."""
     import tensorflow as tf
 
@@ -51,7 +51,7 @@ def decode_in_parallel(paths, size):
 
 
 def plain_batches(paths, size):
-    """What the documentation of tf.data shows."""
+    """A pipeline of TensorFlow's own operations, as one would write it."""
     import tensorflow as tf
 
     def load(path):
@@ -85,8 +85,8 @@ def dataset_of(paths, size=SIZE, **options):
 def time_photos(paths, size, repeats):
     """Images per second of each way in the best of its epochs, and what is the share of ours."""
     ways = {
-        "bare_loop_in_turn": DecodeInTurn(paths, size),
-        "bare_loop_in_parallel": decode_in_parallel(paths, size),
+        "bare_loop_in_turn": DecodeInTurn(paths),
+        "bare_loop_in_parallel": decode_in_parallel(paths),
         "plain_tf_data": plain_batches(paths, size),
         "caption_dataset": dataset_of(paths, size),
         "caption_sequence": our_sequence(paths, size),
@@ -97,7 +97,7 @@ def time_photos(paths, size, repeats):
             rate = len(paths) / seconds(lambda way=way: collections.deque(way, maxlen=0))
             # The first turn pays for imports, traces and the disk.
             rates[name] += [rate] if turn else []
-    # Now and then a kernel leaves the threads of an epoch on one core, whatever the way: medians
+    # Now and then the kernel leaves the threads of an epoch on one core, whatever the way: medians
     # tell how often, the best what the code can do.
     rates = {name: max(each) for name, each in rates.items()}
     return {
@@ -165,6 +165,8 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     import tensorflow as tf
 
+    from keras_mmfusion.cli.run_protocol import machine
+
     with tempfile.TemporaryDirectory() as folder:
         drawn = write_photos(folder, options.images)
         photos = {"drawn, 500 x 375": (drawn, SIZE)}
@@ -177,10 +179,11 @@ def main():
                 "Flickr8k's, to grow": (stored, LARGER_SIZE),
             }
         report = {
-            "machine": f"{CORES} CPU cores, {platform.machine()}",
+            "machine": {**machine(), "cores": CORES},
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "batch_size": BATCH_SIZE,
+            "epochs": options.repeats,
             "speed": {name: time_photos(*of, options.repeats) for name, of in photos.items()},
             "memory": memory_of_an_epoch(drawn, options.memory_images),
             "same_epochs": same_epochs(drawn[:200]),
