@@ -4,6 +4,7 @@
         --out zoo/captioner_flickr8k_lite0/failures.png
 
 The photos are free ones from scikit-image's `skimage/data`: Flickr8k's own must not be published.
+The model card credits each photographer.
 """
 
 import argparse
