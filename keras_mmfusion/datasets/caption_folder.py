@@ -9,7 +9,8 @@ from keras_mmfusion.datasets.coco_annotations import (
     karpathy_file,
     read_coco_captions,
 )
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion.datasets.flickr8k_captions import captions_file, read_flickr8k
+from keras_mmfusion.files.text_files import read_list
 
 
 def read_caption_folder(data_dir, split):
@@ -26,22 +27,23 @@ def read_caption_folder(data_dir, split):
     Raises:
         ValueError: if the folder has neither layout, files are missing, or the split is unknown.
     """
-    folder = pathlib.Path(data_dir).expanduser()
-    if any(folder.glob("Flickr8k.token.txt")) or any(folder.glob("*/Flickr8k.token.txt")):
-        return read_flickr8k(str(folder), os.fspath(split))
+    folder, split = pathlib.Path(data_dir).expanduser(), os.fspath(split).strip()
     official = [
         file.stem.removeprefix("captions_")
         for file in sorted(folder.glob("annotations/captions_*.json"))
     ]
     karpathy = list(KARPATHY_SPLITS) if karpathy_file(folder) else []
     splits = official + karpathy
+    if not splits and captions_file(folder):
+        return read_flickr8k(str(folder), split)
     if not splits:
         raise ValueError(
-            "`data_dir` must have the layout of Flickr8k (Flickr8k.token.txt and list files) or "
-            "of MS COCO captions (annotations/captions_<split>.json, or Karpathy's "
-            f"dataset_coco.json). Received: data_dir={os.fspath(data_dir)!r}"
+            "`data_dir` must have the layout of Flickr8k (Flickr8k.token.txt or Kaggle's "
+            "captions.txt, and list files) or of MS COCO captions "
+            "(annotations/captions_<split>.json, or Karpathy's dataset_coco.json). Received: "
+            f"data_dir={os.fspath(data_dir)!r}"
         )
-    if set(str(split).split("+")) <= set(splits):
+    if {name.strip() for name in split.split("+")} <= set(splits):
         return read_coco_captions(str(folder), split)
     if not os.path.isfile(split):
         raise ValueError(
@@ -59,7 +61,7 @@ def _listed(list_file, pairs):
         for path, texts in zip(each.images, each.captions, strict=True):
             name = os.path.basename(path)
             paths[name], captions[name] = path, texts
-    names = list_file.read_text(encoding="utf-8").split()
+    names = read_list(list_file)
     unknown = [name for name in names if name not in paths]
     if unknown:
         raise ValueError(

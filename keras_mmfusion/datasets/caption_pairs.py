@@ -3,9 +3,11 @@
 import dataclasses
 
 from keras_mmfusion.datasets.image_files import complain, missing_files
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class CaptionPairs:
     """A split of a captioning data set: image paths, and the captions of each image.
 
@@ -14,7 +16,8 @@ class CaptionPairs:
         captions: list of lists of strings. The captions of each image, at least one.
 
     Raises:
-        ValueError: if there are no images, a file is missing or an image has no caption.
+        ValueError: if there are no images, a file is missing, an image has no caption, or one
+            string stands in place of a list.
 
     Example:
 
@@ -29,6 +32,8 @@ class CaptionPairs:
     captions: list
 
     def __post_init__(self):
+        check_strings("images", self.images)
+        check_string_lists("captions", self.captions)
         if not self.images or len(self.images) != len(self.captions):
             raise ValueError(
                 "`images` and `captions` must be of equal length and not empty. Received: "
@@ -44,6 +49,9 @@ class CaptionPairs:
 
     def __len__(self):
         return len(self.images)
+
+    def __repr__(self):
+        return short_repr(self, images=len(self), captions=sum(map(len, self.captions)))
 
     def take(self, count):
         """The first `count` images, as `CaptionPairs`."""

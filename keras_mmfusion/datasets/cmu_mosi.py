@@ -7,11 +7,13 @@ import zlib
 
 import numpy as np
 
+from keras_mmfusion.datasets.short_repr import short_repr
+
 MODALITIES = ("text", "audio", "video")
 NEEDED = (*MODALITIES, "label", "video_id", "utterance_id")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class SentimentUtterances:
     """Utterances of videos, in the order in which they were said.
 
@@ -43,6 +45,11 @@ class SentimentUtterances:
 
     def __len__(self):
         return len(self.labels)
+
+    def __repr__(self):
+        dims = {name: values.shape[1] for name, values in self.features.items()}
+        videos = len(np.unique(self.video_ids))
+        return short_repr(self, utterances=len(self), videos=videos, dims=dims)
 
     def take(self, utterances):
         """Some of the utterances.

@@ -4,12 +4,8 @@ import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
-from keras_mmfusion.datasets.json_annotations import (
-    clean_text,
-    read_json,
-    warn_left_out,
-    without_repeats,
-)
+from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
 KARPATHY = "dataset_coco.json"
 KARPATHY_SPLITS = ("train", "restval", "val", "test")
@@ -50,8 +46,8 @@ def read_coco_captions(data_dir, split="val2017"):
         in it are left out with a warning.
 
     Raises:
-        ValueError: if files are missing or damaged, an image has no caption, or two of one id
-            differ.
+        ValueError: if files are missing, damaged or of another kind, an image has no caption, or
+            two of one id differ.
 
     Reference:
         Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server",
@@ -59,7 +55,7 @@ def read_coco_captions(data_dir, split="val2017"):
         Alignments for Generating Image Descriptions", 2015.
     """
     data_dir = os.path.expanduser(data_dir)
-    names = split.split("+")
+    names = [name.strip() for name in split.split("+")]
     if set(names) <= set(KARPATHY_SPLITS):
         return CaptionPairs(*_read_karpathy(data_dir, names))
     images, captions = zip(*(_read_official(data_dir, name) for name in names), strict=True)
@@ -75,14 +71,19 @@ def _read_official(data_dir, split):
             f"or images/{split}/. Received: data_dir={data_dir!r}, split={split!r}. MS COCO is "
             "had from https://cocodataset.org/#download."
         )
-    content = read_json(annotations)
-    images = without_repeats(content["images"], "id")
+    file = JsonFile(annotations, "COCO caption annotations (`images` and `annotations`)")
+    images = file.without_repeats(file.records("images", id=ID, file_name=TEXT), "id")
     captions, unknown = {image["id"]: [] for image in images}, []
-    for annotation in content["annotations"]:
+    for annotation in file.records("annotations", image_id=ID, caption=TEXT):
         if annotation["image_id"] in captions:
             captions[annotation["image_id"]].append(clean_text(annotation["caption"]))
         else:
             unknown.append(annotation["image_id"])
+    if unknown and not any(captions.values()):
+        file.refuse(
+            f"no annotation is of an image that it lists: an `image_id` is {unknown[0]!r}, an "
+            f"`id` in `images` is {next(iter(captions), None)!r}"
+        )
     warn_left_out("captions of images that the file does not list, by image", unknown)
     return [os.path.join(folder, image["file_name"]) for image in images], list(captions.values())
 
@@ -96,7 +97,11 @@ def _read_karpathy(data_dir, splits):
             "https://cs.stanford.edu/people/karpathy/deepimagesent/; the photos are train2014.zip "
             "and val2014.zip from https://cocodataset.org/#download."
         )
-    records = [image for image in read_json(path)["images"] if image["split"] in splits]
+    file = JsonFile(path, "Karpathy's split file (`images`, each with `sentences`)")
+    images = file.records("images", filename=TEXT, filepath=TEXT, split=TEXT, sentences=LIST)
+    records = [image for image in images if image["split"].strip() in splits]
+    for each in records:
+        file.check(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
     folders = {name: _photos(data_dir, name) for name in {each["filepath"] for each in records}}
     without = [name for name, folder in folders.items() if folder is None]
     if without:

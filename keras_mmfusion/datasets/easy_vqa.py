@@ -3,8 +3,8 @@
 import importlib.util
 import os
 
-from keras_mmfusion.datasets.json_annotations import read_json
 from keras_mmfusion.datasets.question_rows import clean_questions
+from keras_mmfusion.files.json_records import JsonFile
 
 _SPLITS = ("train", "test")
 
@@ -27,6 +27,7 @@ def read_easy_vqa(data_dir=None, split="train"):
     Reference:
         Zhou, "Easy Visual Question Answering", https://victorzhou.com/blog/easy-vqa/ (2019).
     """
+    split = split.strip()
     if split not in _SPLITS:
         raise ValueError(f"`split` must be one of {_SPLITS}. Received: {split!r}")
     data_dir = _installed() if data_dir is None else os.path.expanduser(data_dir)
@@ -41,9 +42,20 @@ def read_easy_vqa(data_dir=None, split="train"):
     return clean_questions(
         [
             (place, os.path.join(images, f"{image}.png"), question, [answer])
-            for place, (question, answer, image) in enumerate(read_json(questions))
+            for place, (question, answer, image) in enumerate(_entries(questions))
         ]
     )
+
+
+def _entries(path):
+    file = JsonFile(path, "a list of lists, easy-VQA's [question, answer, image id]")
+    if not isinstance(file.content, list):
+        file.refuse("it is no list")
+    for place, entry in enumerate(file.content):
+        types = [type(part) for part in entry] if isinstance(entry, list) else None
+        if types not in ([str, str, int], [str, str, str]):
+            file.refuse(f"entry {place} is {entry!r:.200}")
+    return file.content
 
 
 def _installed():

@@ -15,7 +15,7 @@ class FileColumn(Column):
     blank = b""
 
     def parse(self, cell, folder):
-        path = os.path.join(folder, cell) if isinstance(cell, str) else ""
+        path = os.path.join(folder, cell) if isinstance(cell, (str, os.PathLike)) else ""
         if not os.path.isfile(path):
             raise ValueError(f"there is no file {cell!r}")
         return os.fsencode(path) if self.has_content(path) else None

@@ -4,9 +4,12 @@ import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
+from keras_mmfusion.files.caption_lines import read_caption_lines
+from keras_mmfusion.files.text_files import read_list
 
 _SPLITS = ("train", "dev", "test")
 _CAPTIONS = "Flickr8k.token.txt"
+_KAGGLE_CAPTIONS = "captions.txt"
 # Where the archives of the data set, and the copies that circulate, keep their files.
 _TEXT_FOLDERS = ("", "Flickr8k_text")
 _IMAGE_FOLDERS = ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset")
@@ -39,8 +42,8 @@ def read_flickr8k(data_dir, split="train"):
     """Reads a split of Flickr8k, in the data set's own files.
 
     Args:
-        data_dir: string. A folder with `Flickr8k.token.txt`, the list files
-            `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
+        data_dir: string. A folder with `Flickr8k.token.txt` or Kaggle's `captions.txt`, the list
+            files `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
             `Flickr_8k.testImages.txt` (all of them there or in `Flickr8k_text/`), and the photos
             in `images/` or `Flicker8k_Dataset/`.
         split: string. `"train"`, `"dev"`, `"test"`, or the path of a file that lists file names
@@ -52,7 +55,7 @@ def read_flickr8k(data_dir, split="train"):
     Raises:
         ValueError: if files are missing; the error says which and where to get them.
     """
-    data_dir = os.path.expanduser(data_dir)
+    data_dir, split = os.path.expanduser(data_dir), os.fspath(split).strip()
     if split in _SPLITS:
         split_file = _find(data_dir, _TEXT_FOLDERS, f"Flickr_8k.{split}Images.txt")
     elif os.path.isfile(split):
@@ -62,17 +65,25 @@ def read_flickr8k(data_dir, split="train"):
             f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
         )
     captions = {}
-    with open(_find(data_dir, _TEXT_FOLDERS, _CAPTIONS), encoding="utf-8") as file:
-        for line in filter(str.strip, file):
-            image, _, caption = line.partition("\t")
-            captions.setdefault(image.rpartition("#")[0], []).append(caption.strip())
-    with open(split_file, encoding="utf-8") as file:
-        names = file.read().split()
+    path = captions_file(data_dir) or _find(data_dir, _TEXT_FOLDERS, _CAPTIONS)
+    for _, image, caption in read_caption_lines(path):
+        captions.setdefault(image, []).append(caption)
+    names = read_list(split_file)
     folder = _find(data_dir, _IMAGE_FOLDERS, "")
     return CaptionPairs(
         [os.path.join(folder, name) for name in names],
         [captions.get(name, []) for name in names],
     )
+
+
+def captions_file(data_dir):
+    """The path of Flickr8k's captions in a folder, its own or Kaggle's file, or `None`."""
+    paths = [
+        os.path.join(data_dir, folder, name)
+        for name in (_CAPTIONS, _KAGGLE_CAPTIONS)
+        for folder in _TEXT_FOLDERS
+    ]
+    return next(filter(os.path.isfile, paths), None)
 
 
 def _find(data_dir, folders, name):
@@ -87,5 +98,6 @@ def _find(data_dir, folders, name):
         "education) or as Flickr8k_Dataset.zip and Flickr8k_text.zip from the releases of "
         f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it holds "
         f"{_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
-        "Flickr_8k.testImages.txt and the photos in a folder images/."
+        "Flickr_8k.testImages.txt and the photos in a folder images/. Kaggle's copy has no list "
+        "files: give the path of your own as `split`, with the name of an image on each line."
     )

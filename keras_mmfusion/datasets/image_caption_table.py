@@ -29,9 +29,11 @@ def read_image_caption_pairs(folder, table):
 
     Args:
         folder: string. The folder that the table's file names are relative to.
-        table: string. Path of a CSV file with the columns `image` and `caption`, or of a JSON
-            lines file (`.jsonl`, `.ndjson`) with objects `{"image": ..., "caption": ...}` or
-            `{"image": ..., "captions": [...]}`. An image in several rows has several captions.
+        table: string. Path of a CSV file with the columns `image` and `caption`, such as Kaggle's
+            `captions.txt` of Flickr8k, or of a JSON lines file (`.jsonl`, `.ndjson`) with objects
+            `{"image": ..., "caption": ...}` or `{"image": ..., "captions": [...]}`. An image in
+            several rows has several captions. Where `caption` is the last column, a caption may
+            have commas without being quoted.
 
     Returns:
         `CaptionPairs`, in the order in which the table first names the images.
@@ -39,15 +41,18 @@ def read_image_caption_pairs(folder, table):
     Raises:
         ValueError: if the table is not as described, or names missing files.
     """
+    folder, table = os.path.expanduser(folder), os.fspath(table)
     captions = {}
-    for line, row in read_table_rows(table):
+    for line, row in read_table_rows(table, ("image", "caption"), text_column="caption"):
         image, found = row.get("image"), row.get("captions", row.get("caption"))
         found = [found] if isinstance(found, str) else found
         texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
-        if not isinstance(image, str) or not image or not texts:
+        if not isinstance(image, str) or not image.strip() or not texts:
             raise ValueError(
-                f"`table` must name an 'image' and its 'caption' in each row. Received: {row} in "
-                f"line {line} of {table!r}"
+                f"{table!r}, line {line}: `table` must name an 'image' and its 'caption' in each "
+                f"row. Received: {row!r:.200}"
             )
-        captions.setdefault(os.path.join(folder, image), []).extend(found)
+        captions.setdefault(os.path.join(folder, image.strip()), []).extend(found)
+    if not captions:
+        raise ValueError(f"{table!r} has no rows; it must name an image and a caption in each.")
     return CaptionPairs(list(captions), list(captions.values()))

@@ -7,9 +7,11 @@ import numpy as np
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.image_rows import image_rows
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ImageRegions:
     """Images, boxes in them, and a phrase for each box: dense captions.
 
@@ -20,7 +22,8 @@ class ImageRegions:
         phrases: list of lists of strings, one for each box.
 
     Raises:
-        ValueError: if there are no images, numbers differ, or a file is missing.
+        ValueError: if there are no images, numbers differ, a file is missing, or one string stands
+            in place of a list.
 
     Example:
 
@@ -40,6 +43,8 @@ class ImageRegions:
     phrases: list
 
     def __post_init__(self):
+        check_strings("images", self.images)
+        check_string_lists("phrases", self.phrases)
         if not self.images or not len(self.images) == len(self.boxes) == len(self.phrases):
             raise ValueError(
                 "`images`, `boxes` and `phrases` must be of equal length and not empty. Received: "
@@ -55,6 +60,9 @@ class ImageRegions:
 
     def __len__(self):
         return len(self.images)
+
+    def __repr__(self):
+        return short_repr(self, images=len(self), regions=sum(map(len, self.phrases)))
 
     def as_caption_pairs(self):
         """The phrases as captions of the whole image: `CaptionPairs`."""

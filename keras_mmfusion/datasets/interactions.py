@@ -1,27 +1,31 @@
 """Which users took which items, and when; and how to split that into training and test."""
 
-import csv
 import dataclasses
 import os
 
 import numpy as np
 
+from keras_mmfusion.datasets.identifiers import check_ids
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.files.csv_files import read_csv
+
 SPLITS = ("user_time", "global_time", "random")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Interactions:
     """Interactions of users with items, such as ratings, clicks or purchases.
 
     A user and an item meet once: of several times the last one counts.
 
     Args:
-        users: string array `(interactions,)`, ids.
-        items: string array `(interactions,)`, ids.
+        users: string array `(interactions,)`, ids; none is missing.
+        items: string array `(interactions,)`, ids; none is missing.
         timestamps: float64 array `(interactions,)`, seconds or any other number that grows.
 
     Raises:
-        ValueError: if the lengths differ or a time is not finite.
+        ValueError: if the lengths differ, an id is missing (`None`, NaN or empty), or a time is not
+            finite.
 
     Example:
 
@@ -46,10 +50,8 @@ class Interactions:
                 "`users`, `items` and `timestamps` must have one length. Received: "
                 f"{len(self.users)}, {len(self.items)} and {len(self.timestamps)}"
             )
-        times = np.asarray(self.timestamps, "float64")
-        if not np.isfinite(times).all():
-            raise ValueError("`timestamps` must be finite numbers.")
-        users, items = np.asarray(self.users, "str"), np.asarray(self.items, "str")
+        times = _check_times(self.timestamps)
+        users, items = check_ids(self.users, "`users`"), check_ids(self.items, "`items`")
         order = np.lexsort((times, items, users))
         same = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
         kept = np.sort(np.delete(order, np.flatnonzero(same)))
@@ -59,6 +61,10 @@ class Interactions:
 
     def __len__(self):
         return len(self.users)
+
+    def __repr__(self):
+        users, items = len(np.unique(self.users)), len(np.unique(self.items))
+        return short_repr(self, interactions=len(self), users=users, items=items)
 
     def take(self, rows):
         """Some of the interactions.
@@ -70,6 +76,19 @@ class Interactions:
             `Interactions`.
         """
         return Interactions(self.users[rows], self.items[rows], self.timestamps[rows])
+
+
+def _check_times(timestamps):
+    try:
+        times = np.asarray(timestamps, "float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`timestamps` must be finite numbers: {error}") from None
+    wrong = np.flatnonzero(~np.isfinite(times))
+    if len(wrong):
+        raise ValueError(
+            f"`timestamps` must be finite numbers. Received {times[wrong[0]]} at index {wrong[0]}"
+        )
+    return times
 
 
 def read_interactions(path, user="user", item="item", timestamp="timestamp"):
@@ -87,32 +106,26 @@ def read_interactions(path, user="user", item="item", timestamp="timestamp"):
         ValueError: if a column is not there, the table has no rows, or a row has no id or no time;
             the message names the line.
     """
-    columns = {"user": user, "item": item, "timestamp": timestamp}
-    found = {name: [] for name in columns}
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = [name for name in columns.values() if name not in (rows.fieldnames or ())]
-        if missing:
+    path = os.fspath(path)
+    lines, users, items, times = [], [], [], []
+    for line, row in read_csv(path, (user, item, timestamp)):
+        try:
+            time = float(row[timestamp])
+        except ValueError:
+            time = np.nan
+        if not np.isfinite(time):
             raise ValueError(
-                f"{os.fspath(path)!r} must have the columns {', '.join(columns.values())}; it has "
-                f"no {', '.join(missing)}. Received: {', '.join(rows.fieldnames or ())}"
+                f"{path!r}, line {line}, must have a number as its {timestamp!r}. Received: {row}"
             )
-        for row in rows:
-            try:
-                if not row[user] or not row[item]:
-                    raise ValueError("an id is empty")
-                time = float(row[timestamp])
-            except (TypeError, ValueError) as error:
-                raise ValueError(
-                    f"{os.fspath(path)!r}, line {rows.line_num}, must have a user, an item and a "
-                    f"number as its time. Received: {dict(row)}"
-                ) from error
-            found["user"].append(row[user])
-            found["item"].append(row[item])
-            found["timestamp"].append(time)
-    if not found["user"]:
-        raise ValueError(f"{os.fspath(path)!r} has no rows.")
-    return Interactions(*(np.array(found[name]) for name in columns))
+        lines.append(line)
+        users.append(row[user])
+        items.append(row[item])
+        times.append(time)
+    if not users:
+        raise ValueError(f"{path!r} has no rows.")
+    users = check_ids(users, f"The column {user!r} of {path!r}", lines)
+    items = check_ids(items, f"The column {item!r} of {path!r}", lines)
+    return Interactions(users, items, np.array(times))
 
 
 def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):

@@ -7,10 +7,14 @@ import tempfile
 
 import numpy as np
 
+from keras_mmfusion.datasets.identifiers import check_ids
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.files.text_files import read_list
+
 ITEMS_FILE = "items.txt"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class ItemFeatures:
     """Features of items in several modalities, any of which an item may lack.
 
@@ -20,8 +24,8 @@ class ItemFeatures:
             the modality.
 
     Raises:
-        ValueError: if an id comes twice, an array does not fit, or a row is NaN or infinite in
-            part.
+        ValueError: if an id is missing or comes twice, an array does not fit, or a row is NaN or
+            infinite in part.
 
     Example:
 
@@ -39,6 +43,7 @@ class ItemFeatures:
     features: dict
 
     def __post_init__(self):
+        object.__setattr__(self, "item_ids", check_ids(self.item_ids, "`item_ids`"))
         ids, counts = np.unique(self.item_ids, return_counts=True)
         if np.any(counts > 1):
             raise ValueError(f"`item_ids` has ids twice: {', '.join(ids[counts > 1][:20])}")
@@ -58,6 +63,10 @@ class ItemFeatures:
 
     def __len__(self):
         return len(self.item_ids)
+
+    def __repr__(self):
+        dims = {name: np.shape(values)[1] for name, values in self.features.items()}
+        return short_repr(self, items=len(self), dims=dims)
 
     def present(self, modality):
         """Bool array `(items,)`, `True` for an item that has the modality."""
@@ -100,8 +109,7 @@ def read_item_features(folder):
             f"{os.fspath(folder)!r} must have {ITEMS_FILE}, an id in each line, and a "
             "<modality>.npy for each modality, an array (items, dim)."
         )
-    ids = (folder / ITEMS_FILE).read_text(encoding="utf-8").split("\n")
-    ids = np.array([line.strip() for line in ids if line.strip()])
+    ids = np.array(read_list(folder / ITEMS_FILE))
     features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
     return ItemFeatures(ids, {name: values.astype("float32") for name, values in features.items()})
 

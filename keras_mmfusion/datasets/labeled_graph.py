@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion.datasets.short_repr import short_repr
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class LabeledGraph:
     """A graph with classes for its nodes, and which of them are for training and tests.
 
@@ -69,6 +71,11 @@ class LabeledGraph:
             raise ValueError("`train_nodes`, `validation_nodes` and `test_nodes` must not overlap.")
         if np.any(self.labels[chosen] < 0):
             raise ValueError("`labels` must have a class for each node of a split.")
+
+    def __repr__(self):
+        nodes, dim = self.node_features.shape
+        splits = {name: len(getattr(self, name)) for name in _SPLITS}
+        return short_repr(self, nodes=nodes, dim=dim, edges=self.edge_index.shape[1], **splits)
 
     @property
     def num_classes(self):

@@ -7,6 +7,7 @@ import numpy as np
 from keras_mmfusion.datasets.align_frames import align_to_words, finite_tokens, overlaps
 from keras_mmfusion.datasets.computational_sequence import ComputationalSequence, read_words
 from keras_mmfusion.datasets.sentiment_sequences import EMOTIONS, SentimentSequences
+from keras_mmfusion.datasets.string_lists import check_strings
 
 
 def read_computational_sequences(files, labels, words=None, video_ids=None, align_to="text"):
@@ -44,6 +45,9 @@ def read_computational_sequences(files, labels, words=None, video_ids=None, alig
             f"`align_to` must be one of {', '.join(map(repr, files))}, or `None`. "
             f"Received: {align_to!r}"
         )
+    if video_ids is not None:
+        video_ids = list(video_ids) if not isinstance(video_ids, str) else video_ids
+        check_strings("video_ids", video_ids)
     with contextlib.ExitStack() as stack:
         sequences = {
             name: stack.enter_context(ComputationalSequence(path)) for name, path in files.items()

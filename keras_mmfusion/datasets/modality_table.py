@@ -5,14 +5,15 @@ import os
 
 import numpy as np
 
-from keras_mmfusion.datasets.table_rows import read_table_rows
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.table_rows import read_frame_rows, read_table_rows
 
 
 def multimodal_table(path, columns, label=None, split=None, **options):
     """A table with a column a modality as a `tf.data.Dataset` that `fit` takes.
 
     Args:
-        path: string or path of the table; see `read_multimodal_table`.
+        path: string or path of the table, or a pandas `DataFrame`; see `read_multimodal_table`.
         columns: dict, modality -> column; see `read_multimodal_table`.
         label: a column with a name, or `None`.
         split: string or `None`.
@@ -44,7 +45,7 @@ def multimodal_table(path, columns, label=None, split=None, **options):
     return multimodal_dataset(read_multimodal_table(path, columns, label, split), **options)
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class MultimodalRows:
     """The rows of a table of modalities, before files are decoded.
 
@@ -65,6 +66,10 @@ class MultimodalRows:
 
     def __len__(self):
         return len(next(iter(self.masks.values())))
+
+    def __repr__(self):
+        label = None if self.label is None else self.label.name
+        return short_repr(self, rows=len(self), columns=list(self.columns), label=label)
 
     def take(self, rows):
         """Some of the rows, such as a fold's.
@@ -92,11 +97,14 @@ def read_multimodal_table(path, columns, label=None, split=None):
 
     Args:
         path: string or path of a CSV file with a header (`.csv`), or of a file with a JSON object
-            a line. Paths in it are relative to its folder.
+            a line; or a pandas `DataFrame`, whose cells are missing where they are `None`, `NaN`
+            or `NA`. Paths in it are relative to the file's folder, of a `DataFrame` to the current
+            folder.
         columns: dict, modality -> `ImageColumn`, `TextColumn`, `AudioColumn`, `ArrayColumn`,
             `NumberColumn`, `CategoryColumn` or `RecordColumns`.
         label: a column of these with a name, whose cells are never empty; `None` for no labels.
-        split: string. The rows whose cell in the table's column `split` is this; `None` for all.
+        split: string. The rows whose cell in the table's column `split` is this, without blanks
+            around it; `None` for all.
 
     Returns:
         `MultimodalRows`, in the order of the table.
@@ -105,14 +113,23 @@ def read_multimodal_table(path, columns, label=None, split=None):
         ValueError: if the table lacks a column, has no rows or cells that are not as they must be,
             or names files that do not exist; the message has their lines and columns.
     """
-    path = os.path.expanduser(os.fspath(path))
+    if not isinstance(columns, dict):
+        raise ValueError(
+            "`columns` must be a dict, modality -> column, such as {'review': TextColumn()}. "
+            f"Received: {columns!r}"
+        )
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")
-    rows = list(read_table_rows(path))
+    if hasattr(path, "columns") and hasattr(path, "to_dict"):
+        path, place, folder, rows = "The DataFrame", "row", "", list(read_frame_rows(path))
+    else:
+        path = os.path.expanduser(os.fspath(path))
+        place, folder, rows = "line", os.path.dirname(path), list(read_table_rows(path))
+        path = repr(path)
     _check_columns(path, rows, columns, label, split)
     if split is not None:
-        rows = [(line, row) for line, row in rows if row.get("split") == split]
-    folder, problems = os.path.dirname(path), []
+        rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split.strip()]
+    problems = []
 
     def read(column, line, row, modality):
         try:
@@ -121,13 +138,13 @@ def read_multimodal_table(path, columns, label=None, split=None):
                 raise ValueError(f"column {label.name!r}: a label is missing")
             return value
         except ValueError as error:
-            problems.append(f"line {line}, {error}")
+            problems.append(f"{place} {line}, {error}")
 
     found = {name: [read(column, *each, name) for each in rows] for name, column in columns.items()}
     labels = None if label is None else [read(label, *each, label.name) for each in rows]
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(f"{path!r} has cells of no use: {'; '.join(problems[:3])}{more}.")
+        raise ValueError(f"{path} has cells of no use: {'; '.join(problems[:3])}{more}.")
     return MultimodalRows(
         columns=dict(columns),
         values={
@@ -144,27 +161,27 @@ def read_multimodal_table(path, columns, label=None, split=None):
 
 
 def _check_columns(path, rows, columns, label, split):
-    """Whether the table has rows, of the length of its header, the columns and the split."""
+    """Whether the table has rows, the columns and the split."""
     known = dict.fromkeys(name for _, row in rows for name in row)
-    if path.lower().endswith(".csv"):
-        for line, row in rows:
-            if None in row or None in row.values():
-                raise ValueError(f"Line {line} of {path!r} has not as many cells as its header.")
     named = [name for modality, column in columns.items() for name in column.named(modality)]
     named += [] if label is None else [label.name]
     named += [] if split is None else ["split"]
     missing = [name for name in named if name not in known]
     if missing:
         raise ValueError(
-            f"{path!r} has no column {', '.join(map(repr, missing))}. It has: "
+            f"{path} has no column {', '.join(map(repr, missing))}. It has: "
             f"{', '.join(map(repr, known)) or 'no rows'}"
         )
-    splits = dict.fromkeys(row.get("split") for _, row in rows)
-    if split is not None and split not in splits:
+    splits = dict.fromkeys(_stripped(row.get("split")) for _, row in rows)
+    if split is not None and split.strip() not in splits:
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, splits))}, as the column 'split' of "
-            f"{path!r} has them. Received: {split!r}"
+            f"{path} has them. Received: {split!r}"
         )
+
+
+def _stripped(cell):
+    return cell.strip() if isinstance(cell, str) else cell
 
 
 def multimodal_dataset(rows, batch_size=32, shuffle=True, seed=0, cache=False):

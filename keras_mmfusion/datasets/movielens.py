@@ -1,6 +1,5 @@
 """MovieLens with posters and plots: ratings, and what is known of the movies."""
 
-import csv
 import dataclasses
 import os
 import pathlib
@@ -8,13 +7,17 @@ import re
 
 import numpy as np
 
+from keras_mmfusion.datasets.identifiers import check_ids
 from keras_mmfusion.datasets.interactions import read_interactions
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
+from keras_mmfusion.files.csv_files import read_csv
 
 _YEAR = re.compile(r"\((\d{4})[^)]*\)\s*$")
 NO_GENRES = "(no genres listed)"
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Movies:
     """What is known of movies.
 
@@ -25,6 +28,9 @@ class Movies:
         genres: list of tuples of strings, which may be empty.
         overviews: list of strings, `""` where there is none.
         posters: list of paths, or `None` where there is none.
+
+    Raises:
+        ValueError: if one string stands in place of a list.
     """
 
     item_ids: np.ndarray
@@ -34,8 +40,17 @@ class Movies:
     overviews: list
     posters: list
 
+    def __post_init__(self):
+        check_strings("titles", self.titles)
+        check_strings("overviews", self.overviews)
+        check_string_lists("genres", self.genres)
+
     def __len__(self):
         return len(self.item_ids)
+
+    def __repr__(self):
+        posters = sum(path is not None for path in self.posters)
+        return short_repr(self, movies=len(self), posters=posters)
 
 
 def read_movielens(folder):
@@ -81,12 +96,11 @@ def read_ratings(path):
 
 
 def _read_movies(folder):
-    with open(folder / "movies.csv", encoding="utf-8-sig", newline="") as file:
-        rows = csv.DictReader(file)
-        missing = {"movieId", "title", "genres"} - set(rows.fieldnames or ())
-        if missing:
-            raise ValueError(f"{file.name!r} has no column {', '.join(sorted(missing))}.")
-        rows = list(rows)
+    path = folder / "movies.csv"
+    lines, rows = [], []
+    for line, row in read_csv(path, ("movieId", "title", "genres")):
+        lines.append(line)
+        rows.append(row)
     posters = [folder / row["poster"] if row.get("poster") else None for row in rows]
     lost = [str(path) for path in posters if path is not None and not path.is_file()]
     if lost:
@@ -94,7 +108,7 @@ def _read_movies(folder):
     years = [_YEAR.search(row["title"]) for row in rows]
     genres = [row["genres"].split("|") for row in rows]
     return Movies(
-        item_ids=np.array([row["movieId"] for row in rows]),
+        item_ids=check_ids([row["movieId"] for row in rows], f"movieId of {path}", lines),
         titles=[_YEAR.sub("", row["title"]).strip() for row in rows],
         years=[None if year is None else int(year.group(1)) for year in years],
         genres=[tuple(name for name in names if name and name != NO_GENRES) for names in genres],

@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_mmfusion.datasets.array_unpickler import read_array_pickle
 from keras_mmfusion.datasets.labeled_graph import LabeledGraph
+from keras_mmfusion.files.text_files import read_list
 
 VALIDATION_NODES = 500
 
@@ -70,7 +71,7 @@ _ARRAYS = ("x", "tx", "allx", "y", "ty", "ally")
 
 def _read_test_nodes(path):
     try:
-        return np.array([int(line) for line in path.read_text(encoding="utf-8").split()], "int64")
+        return np.array([int(line) for line in read_list(path)], "int64")
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{path} must have an index on each line: {error}") from error
 

@@ -4,10 +4,12 @@ import collections
 import dataclasses
 
 from keras_mmfusion.datasets.image_files import complain, missing_files
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
 from keras_mmfusion.metrics.visual_question_answering import answer_accuracies, normalize_answer
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class QuestionAnswers:
     """A split of a visual question answering data set, whichever it is.
 
@@ -19,8 +21,8 @@ class QuestionAnswers:
         question_ids: list of ints or strings.
 
     Raises:
-        ValueError: if there are no questions, lengths differ, an id is there twice or an image
-            file is missing.
+        ValueError: if there are no questions, lengths differ, an id is there twice, an image file
+            is missing, or one string stands in place of a list.
 
     Example:
 
@@ -46,6 +48,9 @@ class QuestionAnswers:
     question_ids: list
 
     def __post_init__(self):
+        check_strings("images", self.images)
+        check_strings("questions", self.questions)
+        check_string_lists("answers", self.answers)
         lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(set(lengths.values())) > 1 or not self.questions:
             raise ValueError(
@@ -58,6 +63,10 @@ class QuestionAnswers:
 
     def __len__(self):
         return len(self.questions)
+
+    def __repr__(self):
+        images, answers = len(set(self.images)), sum(map(len, self.answers))
+        return short_repr(self, questions=len(self), images=images, answers=answers)
 
     def take(self, count):
         """The first `count` questions, as `QuestionAnswers`."""
@@ -94,6 +103,7 @@ class QuestionAnswers:
         Returns:
             List of dicts, a question's, index of a class -> `metrics.answer_accuracies`, above 0.
         """
+        check_strings("classes", classes)
         index = {answer: place for place, answer in enumerate(classes)}
         return [
             {

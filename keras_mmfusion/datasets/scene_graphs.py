@@ -5,10 +5,15 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
 from keras_mmfusion.datasets.visual_genome import VisualGenomeFolder
+from keras_mmfusion.files.json_records import ID, NUMBER, OBJECT, TEXT_OR_NULL
+
+_BOX = ("x", "y", "w", "h")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class SceneGraph:
     """The objects of an image as nodes, and their relationships as edges.
 
@@ -47,6 +52,13 @@ class SceneGraph:
     predicates: list
     edge_index: np.ndarray
 
+    def __post_init__(self):
+        check_string_lists("names", self.names)
+
+    def __repr__(self):
+        objects, relationships = len(self.names), len(self.predicates)
+        return short_repr(self, image=self.image, objects=objects, relationships=relationships)
+
     def as_graph(self, names):
         """The graph as a list of edges, which graph layers take; see `GraphLayer`.
 
@@ -74,6 +86,7 @@ class SceneGraph:
             `("object", predicate, "object")` -> int32 `(2, edges)` from subjects to objects, for
             each of `predicates`, so that graphs of different images have the same relations.
         """
+        check_strings("predicates", predicates)
         said = np.array(self.predicates, "object")
         return {
             "node_features": {"object": self._features(names)},
@@ -84,6 +97,7 @@ class SceneGraph:
         }
 
     def _features(self, names):
+        check_strings("names", names)
         place = {name: index for index, name in enumerate(names)}
         named = np.zeros((len(self.names), len(names)), "float32")
         for node, own in enumerate(self.names):
@@ -116,14 +130,13 @@ def read_scene_graphs(data_dir, split=None):
         Image Annotations", 2017.
     """
     genome = VisualGenomeFolder(data_dir, split)
-    relationships = {}
-    for image_id, entry in genome.annotations("relationships.json"):
-        relationships.setdefault(image_id, []).extend(entry["relationships"])
+    relationships = _read_relationships(genome)
     graphs, unused = [], []
-    for image_id, entry in genome.annotations("objects.json"):
+    fields = {"object_id": ID, **dict.fromkeys(_BOX, NUMBER)}
+    for image_id, found in genome.annotations("objects.json", "objects", **fields)[1]:
         # The first record of an object stands for it.
         first = {}
-        for each in entry["objects"]:
+        for each in found:
             first.setdefault(each["object_id"], each)
         objects = list(first.values())
         if not objects:
@@ -137,20 +150,33 @@ def read_scene_graphs(data_dir, split=None):
             ends = [node.get(each[role]["object_id"]) for role in ("subject", "object")]
             predicate = clean_text(each["predicate"] or "").lower()
             if None in ends or not predicate:
-                unused.append(each["relationship_id"])
+                unused.append(each.get("relationship_id"))
             else:
                 edges[(*ends, predicate)] = None
         graphs.append(
             SceneGraph(
                 image=genome.path(image_id),
                 names=[_names(each) for each in objects],
-                boxes=genome.boxes(image_id, objects, ("x", "y", "w", "h")),
+                boxes=genome.boxes(image_id, objects, _BOX),
                 predicates=[predicate for *_, predicate in edges],
                 edge_index=np.array([ends for *ends, _ in edges], "int32").reshape(-1, 2).T,
             )
         )
     warn_left_out("relationships without a predicate or an object, by id", unused)
     return graphs
+
+
+def _read_relationships(genome):
+    """Dict of image id -> list of relationships."""
+    fields = {"predicate": TEXT_OR_NULL, "subject": OBJECT, "object": OBJECT}
+    file, entries = genome.annotations("relationships.json", "relationships", **fields)
+    relationships = {}
+    for image_id, found in entries:
+        for role in ("subject", "object"):
+            ends = [each[role] for each in found]
+            file.check(ends, f"each {role} of a relationship of image {image_id}", object_id=ID)
+        relationships.setdefault(image_id, []).extend(found)
+    return relationships
 
 
 def _names(record):

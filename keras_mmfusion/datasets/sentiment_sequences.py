@@ -2,10 +2,13 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.string_lists import check_strings
+
 EMOTIONS = ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class SentimentSequences:
     """Segments of videos as tokens of several modalities, of any number, and their sentiment.
 
@@ -65,6 +68,10 @@ class SentimentSequences:
     def __len__(self):
         return len(self.labels)
 
+    def __repr__(self):
+        videos, modalities = len(np.unique(self.video_ids)), list(self.tokens)
+        return short_repr(self, segments=len(self), videos=videos, modalities=modalities)
+
     @property
     def modalities(self):
         """The names of the modalities."""
@@ -110,6 +117,7 @@ class SentimentSequences:
         Returns:
             `SentimentSequences`.
         """
+        check_strings("video_ids", video_ids)
         return self.take(np.isin(self.video_ids, list(video_ids)))
 
     def take(self, segments):

@@ -1,8 +1,10 @@
 """The official folds of a data set, from the file that its makers publish."""
 
 import ast
-import json
 import pathlib
+
+from keras_mmfusion.files.json_files import parse_json
+from keras_mmfusion.files.text_files import read_text
 
 
 def read_standard_folds(path):
@@ -30,10 +32,11 @@ def read_standard_folds(path):
     {'train': ['a', 'b'], 'test': ['c']}
     """
     path = pathlib.Path(path).expanduser()
+    source = read_text(path)
     try:
-        source = path.read_text(encoding="utf-8")
-        folds = json.loads(source) if path.suffix == ".json" else _assigned_folds(source)
-    except (ValueError, SyntaxError) as error:
+        is_json = path.suffix.lower() == ".json"
+        folds = parse_json(str(path), source) if is_json else _assigned_folds(source)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise ValueError(f"{str(path)!r} has no folds that can be read: {error}") from error
     if (
         not isinstance(folds, dict)
@@ -44,6 +47,7 @@ def read_standard_folds(path):
         )
     ):
         raise ValueError(f"{str(path)!r} must have lists of the names of videos.")
+    folds = {name.strip(): [video.strip() for video in fold] for name, fold in folds.items()}
     videos = [video for fold in folds.values() for video in set(fold)]
     if len(videos) > len(set(videos)):
         twice = sorted(video for video in set(videos) if videos.count(video) > 1)

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from keras_mmfusion.datasets.string_lists import check_strings
+
 
 class Column:
     """What the cells of a column are, and the tensor that they become.
@@ -41,7 +43,7 @@ class Column:
         (name,) = self.named(modality)
         cell = row.get(name)
         cell = cell.strip() if isinstance(cell, str) else cell
-        if cell is None or cell == "":
+        if cell is None or (isinstance(cell, str) and not cell):
             return None
         try:
             return self.parse(cell, folder)
@@ -83,7 +85,8 @@ class NumberColumn(Column):
 
     Args:
         name: string. The column's name in the table; that of the modality by default.
-        size: int. How many numbers a cell has: a list in JSON lines, separated by spaces in CSV.
+        size: int. How many numbers a cell has: a list in JSON lines, a list or an array in a
+            `DataFrame`, separated by spaces in CSV.
     """
 
     def __init__(self, name=None, size=1):
@@ -93,7 +96,7 @@ class NumberColumn(Column):
 
     def parse(self, cell, folder):
         parts = cell.split() if isinstance(cell, str) else cell
-        parts = parts if isinstance(parts, list) else [parts]
+        parts = list(parts) if isinstance(parts, (list, tuple, np.ndarray)) else [parts]
         try:
             numbers = [math.nan if isinstance(part, bool) else float(part) for part in parts]
         except (TypeError, ValueError):
@@ -116,6 +119,7 @@ class CategoryColumn(Column):
 
     def __init__(self, name=None, classes=()):
         super().__init__(name)
+        check_strings("classes", classes)
         self.classes = tuple(classes)
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ValueError(
@@ -123,7 +127,7 @@ class CategoryColumn(Column):
             )
 
     def parse(self, cell, folder):
-        text = cell if isinstance(cell, str) else json.dumps(cell)
+        text = cell if isinstance(cell, str) else json.dumps(cell, default=str)
         if text not in self.classes:
             raise ValueError(f"{text!r} is none of the classes {', '.join(self.classes)}")
         return np.array([self.classes.index(text)], "int32")

@@ -5,13 +5,9 @@ import os
 import numpy as np
 
 from keras_mmfusion.datasets.image_regions import ImageRegions, clipped_boxes
-from keras_mmfusion.datasets.json_annotations import (
-    clean_text,
-    read_json,
-    warn_left_out,
-    without_repeats,
-)
+from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
 from keras_mmfusion.datasets.question_rows import clean_questions
+from keras_mmfusion.files.json_records import ID, LIST, NUMBER, TEXT, TEXT_OR_NULL, JsonFile
 
 _FILES = (
     "image_data.json",
@@ -47,10 +43,10 @@ def read_visual_genome_questions(data_dir, split=None, skip_missing_images=False
         Image Annotations", 2017.
     """
     genome = VisualGenomeFolder(data_dir, split)
+    fields = {"qa_id": ID, "question": TEXT_OR_NULL, "answer": TEXT_OR_NULL}
+    file, entries = genome.annotations("question_answers.json", "qas", **fields)
     records = [
-        {**question, "image_id": image_id}
-        for image_id, entry in genome.annotations("question_answers.json")
-        for question in entry["qas"]
+        {**question, "image_id": image_id} for image_id, found in entries for question in found
     ]
     rows = [
         (
@@ -59,7 +55,7 @@ def read_visual_genome_questions(data_dir, split=None, skip_missing_images=False
             each["question"] or "",
             [each["answer"] or ""],
         )
-        for each in without_repeats(records, "qa_id")
+        for each in file.without_repeats(records, "qa_id")
     ]
     return clean_questions(rows, skip_missing_images=skip_missing_images)
 
@@ -91,12 +87,14 @@ def read_visual_genome_regions(data_dir, split=None, skip_missing_images=False):
     """
     genome = VisualGenomeFolder(data_dir, split)
     images, boxes, phrases, unused, bare = [], [], [], [], []
-    for image_id, entry in genome.annotations("region_descriptions.json"):
-        regions = {tuple(map(each.get, _REGION)): each for each in entry["regions"]}.values()
+    fields = {**dict.fromkeys(_REGION[:4], NUMBER), "phrase": TEXT_OR_NULL}
+    _, entries = genome.annotations("region_descriptions.json", "regions", **fields)
+    for image_id, found in entries:
+        regions = {tuple(map(each.get, _REGION)): each for each in found}.values()
         corners = genome.boxes(image_id, regions, _REGION[:4])
         texts = [clean_text(region["phrase"] or "") for region in regions]
         usable = np.all(corners[:, 2:] > corners[:, :2], axis=1) & np.array(texts, "bool")
-        unused += [r["region_id"] for r, use in zip(regions, usable, strict=True) if not use]
+        unused += [r.get("region_id") for r, use in zip(regions, usable, strict=True) if not use]
         path = genome.path(image_id)
         if not usable.any() or (skip_missing_images and not os.path.isfile(path)):
             bare.append(image_id)
@@ -120,26 +118,42 @@ class VisualGenomeFolder:
     def __init__(self, data_dir, split=None):
         self._data_dir = os.path.expanduser(data_dir)
         self._split = self._image_ids(split)
-        records = without_repeats(self._read("image_data.json"), "image_id")
+        file = self._read("image_data.json")
+        records = file.records(image_id=ID, url=TEXT, width=NUMBER, height=NUMBER)
+        records = file.without_repeats(records, "image_id")
         self._images = {record["image_id"]: record for record in records}
         folders = [self._data_dir, os.path.join(self._data_dir, "images")]
         self._photos = next(
             (each for each in folders if os.path.isdir(os.path.join(each, "VG_100K"))), folders[0]
         )
 
-    def annotations(self, name):
-        """Tuples of the image's id and its entry in a file, for images of the split."""
-        found, unknown = [], []
-        for entry in self._read(name):
-            image_id = entry["image_id"] if "image_id" in entry else entry["id"]
+    def annotations(self, name, key, **fields):
+        """What a file has of the images of the split.
+
+        Args:
+            name: string. The file's name.
+            key: string. Where the records of an image are.
+            **fields: see `JsonFile.records`.
+
+        Returns:
+            A tuple of the `JsonFile`, and a list of tuples of an image's id and its records.
+        """
+        file, found, unknown = self._read(name), [], []
+        for entry in file.records(**{key: LIST}):
+            image_id = entry.get("image_id", entry.get("id"))
+            if not isinstance(image_id, ID[0]):
+                file.refuse(f"an entry has no 'image_id' or 'id': {entry!r:.200}")
             if self._split is not None and image_id not in self._split:
                 continue
             if image_id in self._images:
-                found.append((image_id, entry))
+                records = file.check(entry[key], f"{key!r} of image {image_id}", **fields)
+                found.append((image_id, records))
             else:
                 unknown.append(image_id)
+        if unknown and not found:
+            file.refuse(f"none of its images is in image_data.json, such as {unknown[0]!r}")
         warn_left_out("images that image_data.json lacks, by id", unknown)
-        return found
+        return file, found
 
     def path(self, image_id):
         """The path of an image's file: its name is that in the URL, not always the id."""
@@ -156,7 +170,10 @@ class VisualGenomeFolder:
             return None
         if not isinstance(split, str):
             return set(split)
-        splits = self._read(_SPLITS)
+        file, split = self._read(_SPLITS), split.strip()
+        splits = file.content
+        if not isinstance(splits, dict) or not all(isinstance(x, list) for x in splits.values()):
+            file.refuse("it is no object with a list of image ids for each split")
         if split not in splits:
             raise ValueError(
                 f"`split` must be None, image ids or one of {', '.join(map(repr, splits))}. "
@@ -167,7 +184,7 @@ class VisualGenomeFolder:
     def _read(self, name):
         path = os.path.join(self._data_dir, name)
         if os.path.isfile(path):
-            return read_json(path)
+            return JsonFile(path, f"Visual Genome's {name}")
         if name == _SPLITS:
             raise ValueError(
                 f"`data_dir` lacks {_SPLITS}, which names of splits need. Received: "

@@ -2,8 +2,8 @@
 
 import os
 
-from keras_mmfusion.datasets.json_annotations import read_json, without_repeats
 from keras_mmfusion.datasets.question_rows import clean_questions
+from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
 # The names of the data set's own splits in the names of its files: of questions, and of photos.
 _SPLITS = {
@@ -40,6 +40,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
         Goyal et al., "Making the V in VQA Matter: Elevating the Role of Image Understanding in
         Visual Question Answering", 2017.
     """
+    split = split.strip()
     if split not in _SPLITS:
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, _SPLITS))}. Received: {split!r}"
@@ -51,10 +52,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
     if answered:
         annotations = _find(data_dir, _JSON_FOLDERS, f"v2_mscoco_{part}_annotations.json")
     folder = _find(data_dir, _IMAGE_FOLDERS, image_part)
-    people = {}
-    if answered:
-        found = without_repeats(read_json(annotations)["annotations"], "question_id")
-        people = {each["question_id"]: [a["answer"] for a in each["answers"]] for each in found}
+    people = _read_answers(annotations) if answered else {}
     rows = [
         (
             each["question_id"],
@@ -62,9 +60,32 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
             each["question"],
             people.get(each["question_id"], []),
         )
-        for each in without_repeats(read_json(questions)["questions"], "question_id")
+        for each in _read_questions(questions)
     ]
+    if answered and not people.keys() & {row[0] for row in rows}:
+        raise ValueError(
+            f"{annotations!r} has no answer to a question of {questions!r}: the files are of "
+            "different splits, or their `question_id` are of different types."
+        )
     return clean_questions(rows, answered, skip_missing_images)
+
+
+def _read_questions(path):
+    file = JsonFile(path, "VQA v2's questions (`questions`)")
+    # Image ids are part of file names: a number of twelve digits.
+    found = file.records("questions", question_id=ID, image_id=(int, "an integer"), question=TEXT)
+    return file.without_repeats(found, "question_id")
+
+
+def _read_answers(path):
+    file = JsonFile(path, "VQA v2's annotations (`annotations`, each with `answers`)")
+    found = file.records("annotations", question_id=ID, answers=LIST)
+    for each in found:
+        file.check(each["answers"], f"the answers to question {each['question_id']}", answer=TEXT)
+    return {
+        each["question_id"]: [person["answer"] for person in each["answers"]]
+        for each in file.without_repeats(found, "question_id")
+    }
 
 
 def _find(data_dir, folders, name):

@@ -1,9 +1,12 @@
 """Captions out of the files that the field keeps them in, and their scores."""
 
 import json
-import pathlib
-import re
+import os
 
+from keras_mmfusion.files.caption_lines import read_caption_lines
+from keras_mmfusion.files.json_files import parse_json, read_json_lines
+from keras_mmfusion.files.json_kinds import describe_json
+from keras_mmfusion.files.text_files import read_text
 from keras_mmfusion.metrics.caption_inputs import list_ids
 from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 
@@ -13,11 +16,12 @@ def read_references(path):
 
     The format is told by the content: COCO's annotation file (an object with `annotations`), the
     COCO results format (a list of objects with `image_id` and `caption`), JSON lines (such an
-    object a line; `captions` may hold a list), or Flickr8k's token format (`image.jpg#0`, a tab,
-    the caption). In each, all captions of an id belong to one image.
+    object a line; `captions` may hold a list), Flickr8k's token format (`image.jpg#0`, a tab, the
+    caption), or CSV with the columns `image` and `caption`, such as Kaggle's `captions.txt` of
+    Flickr8k. In each, all captions of an id belong to one image.
 
     Args:
-        path: path of a UTF-8 file.
+        path: path of a text file.
 
     Returns:
         A dict of image id -> list of strings; ids are what the file has, strings or integers.
@@ -27,8 +31,10 @@ def read_references(path):
         ValueError: if it is in none of the formats; the message names the line or entry.
     """
     captions = {}
-    for image_id, caption in _read_pairs(pathlib.Path(path)):
+    for image_id, caption in _read_pairs(os.fspath(path)):
         captions.setdefault(image_id, []).append(caption)
+    if not captions:
+        raise ValueError(f"{os.fspath(path)!r} has no captions.")
     return captions
 
 
@@ -36,7 +42,7 @@ def read_candidates(path):
     """Reads one caption for each image, in any format that `read_references` knows.
 
     Args:
-        path: path of a UTF-8 file.
+        path: path of a text file.
 
     Returns:
         A dict of image id -> string.
@@ -80,59 +86,43 @@ def score_files(
 
 
 def _read_pairs(path):
-    text = path.read_text(encoding="utf-8-sig")
-    start = text.lstrip()[:1]
-    if start in ("[", "{"):
-        try:
-            entries = json.loads(text)
-        except json.JSONDecodeError:
-            return _read_json_lines(path, text)
-        if isinstance(entries, dict):
-            # One line of JSON lines is a whole JSON document too.
-            entries = entries.get("annotations", [entries])
-        return [
-            pair
-            for number, entry in enumerate(entries)
-            for pair in _pairs(entry, f"{path}, entry {number}")
-        ]
-    return _read_token_lines(path, text)
+    text = read_text(path)
+    if text.lstrip()[:1] not in ("[", "{"):
+        return [(image, caption) for _, image, caption in read_caption_lines(path)]
+    if _is_json_lines(text):
+        entries = [(f"line {number}", entry) for number, entry in read_json_lines(path)]
+        return [pair for place, entry in entries for pair in _pairs(path, place, entry, entry)]
+    content = parse_json(path, text)
+    entries = content
+    if isinstance(content, dict):
+        # One line of JSON lines is a whole JSON document too.
+        entries = content.get("annotations", [content])
+    if not isinstance(entries, list):
+        entries = [entries]
+    return [
+        pair
+        for number, entry in enumerate(entries)
+        for pair in _pairs(path, f"entry {number}", entry, content)
+    ]
 
 
-def _read_json_lines(path, text):
-    pairs = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                entry = json.loads(line)
-            except json.JSONDecodeError as error:
-                raise ValueError(f"{path}, line {number}: no JSON ({error}).") from error
-            pairs += _pairs(entry, f"{path}, line {number}")
-    return pairs
+def _is_json_lines(text):
+    """Whether the first of several lines is a JSON object by itself."""
+    first, _, rest = text.lstrip().partition("\n")
+    try:
+        return bool(rest.strip()) and isinstance(json.loads(first), dict)
+    except (RecursionError, ValueError):
+        return False
 
 
-def _pairs(entry, place):
+def _pairs(path, place, entry, content):
     captions = None
     if isinstance(entry, dict) and isinstance(entry.get("image_id"), (str, int)):
         captions = entry.get("captions", [entry.get("caption")])
     if not isinstance(captions, list) or not all(isinstance(c, str) for c in captions):
         raise ValueError(
-            f"{place}: must be an object with `image_id` and the string `caption` or the list "
-            f"`captions`, not {json.dumps(entry)[:80]}"
+            f"{path}, {place}: must be an object with `image_id` and the string `caption` or the "
+            f"list `captions`, not {json.dumps(entry)[:80]}. The file appears to be "
+            f"{describe_json(content)}."
         )
     return [(entry["image_id"], caption) for caption in captions]
-
-
-def _read_token_lines(path, text):
-    pairs = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        line = line.rstrip("\r")
-        if not line.strip():
-            continue
-        name, tab, caption = line.partition("\t")
-        if not tab or not name:
-            raise ValueError(
-                f"{path}, line {number}: must be an image's name, a tab and a caption (or the "
-                f"file JSON), not {line[:80]!r}"
-            )
-        pairs.append((re.sub(r"#\d+$", "", name), caption))
-    return pairs

@@ -35,3 +35,19 @@ def test_images_without_captions_are_named(pairs, none):
 def test_captions_per_image_must_be_positive(pairs):
     with pytest.raises(ValueError, match="`captions_per_image` must be at least 1"):
         pairs.fixed_captions(0)
+
+
+def test_one_string_is_no_list(pairs):
+    with pytest.raises(ValueError, match=r"`images` must be a list of strings.*mean \['a.jpg'\]"):
+        CaptionPairs("a.jpg", [["A dog."]])
+    with pytest.raises(ValueError, match=r"`captions\[0\]` must be a list of strings.*'A dog.'"):
+        CaptionPairs(pairs.images[:1], ["A dog."])
+    with pytest.raises(ValueError, match="`captions` must be a list of lists"):
+        CaptionPairs(pairs.images[:6], "A dog.")
+    for captions in ([None], [["A dog.", None]], [[float("nan")]]):
+        with pytest.raises(ValueError, match=r"`captions\[0\]` must be a list of strings"):
+            CaptionPairs(pairs.images[:1], captions)
+
+
+def test_the_repr_is_short(pairs):
+    assert repr(pairs) == "CaptionPairs(images=10, captions=19)"

@@ -57,6 +57,57 @@ def test_faults_of_the_file(tmp_path, pairs):
         read_coco_captions(tmp_path, "val2017")
 
 
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"images": ...}, "but it has no 'images'. .* appears to be COCO caption annotations"),
+        ({"annotations": ...}, "no 'annotations'. .* COCO's list of images without annotations"),
+        ({"images": None}, "'images' is not a list"),
+        ({"annotations": {}}, "'annotations' is not a list"),
+        ({"images": [{"id": 7}]}, "entry 0 of 'images' has no 'file_name'"),
+        ({"images": [{"file_name": "1.jpg"}]}, "entry 0 of 'images' has no 'id'"),
+        (
+            {"annotations": [{"id": 1, "image_id": 3, "caption": None}]},
+            "entry 0 of 'annotations' must have a string as its 'caption', not None",
+        ),
+        ({"annotations": [{"image_id": 3, "caption": ["a"]}]}, "a string as its 'caption'"),
+        ({"annotations": [{"caption": "a"}]}, "entry 0 of 'annotations' has no 'image_id'"),
+        ({"annotations": ["a"]}, "entry 0 of 'annotations' is not an object: 'a'"),
+        (
+            {"annotations": [{"image_id": 3, "category_id": 1, "bbox": [0, 0, 1, 1]}]},
+            "has no 'caption'.* appears to be COCO instance annotations",
+        ),
+        (
+            {"annotations": [{"image_id": "3", "caption": "a"}]},
+            "no annotation is of an image that it lists: an `image_id` is '3', an `id` .* 7",
+        ),
+        (
+            {"images": [{"id": 7, "file_name": "1.jpg"}, {"id": 7, "file_name": "0.jpg"}]},
+            "two records with 'id' 7 differ",
+        ),
+    ],
+)
+def test_files_of_another_kind(tmp_path, pairs, change, message):
+    write(tmp_path, pairs, "val2017")
+    path = tmp_path / "annotations" / "captions_val2017.json"
+    content = json.loads(path.read_text()) | change
+    path.write_text(json.dumps({key: x for key, x in content.items() if x is not ...}))
+    for read in (read_coco_captions, read_caption_folder):
+        with pytest.raises(ValueError, match=f"captions_val2017.json'.*{message}"):
+            read(tmp_path, "val2017")
+
+
+def test_a_results_file_and_utf_16(tmp_path, pairs):
+    write(tmp_path, pairs, "val2017")
+    path = tmp_path / "annotations" / "captions_val2017.json"
+    text = path.read_text()
+    path.write_text(json.dumps([{"image_id": 3, "caption": "A dog."}]))
+    with pytest.raises(ValueError, match="must be COCO caption annotations .* a COCO results file"):
+        read_coco_captions(tmp_path, "val2017")
+    path.write_bytes(text.encode("utf-16"))
+    assert read_coco_captions(tmp_path, " val2017 ").captions[0] == ["A cat."]
+
+
 def write_karpathy(tmp_path, pairs):
     """`dataset_coco.json` has sentences both as tokens and as they were written."""
     places = {"test": 0, "train": 1, "restval": 2, "val": 3}
@@ -96,6 +147,42 @@ def test_karpathys_splits(tmp_path, pairs):
     assert read_caption_folder(tmp_path, str(tmp_path / "list.txt")).captions[0][0] == "A val."
     with pytest.raises(ValueError, match="one of 'train', 'restval', 'val', 'test' or"):
         read_caption_folder(tmp_path, "dev")
+
+
+def test_damaged_files_of_karpathys_splits(tmp_path, pairs):
+    write_karpathy(tmp_path, pairs)
+    path = tmp_path / "dataset_coco.json"
+    content = json.loads(path.read_text())
+    first = content["images"][0]
+    for changed, message in (
+        ({"filepath": None}, "entry 0 of 'images' must have a string as its 'filepath', not None"),
+        ({"sentences": "A dog."}, "entry 0 of 'images' must have a list as its 'sentences'"),
+        ({"sentences": [{"raw": None}]}, "the sentences of 'COCO_.*.jpg' must have a string"),
+        ({"sentences": ["A dog."]}, "entry 0 of the sentences of .* is not an object"),
+    ):
+        path.write_text(json.dumps({"images": [first | changed]}))
+        with pytest.raises(ValueError, match=f"dataset_coco.json' must be Karpathy's .*{message}"):
+            read_coco_captions(tmp_path, first["split"])
+    path.write_text(json.dumps({"annotations": []}))
+    with pytest.raises(ValueError, match="it has no 'images'"):
+        read_coco_captions(tmp_path, "test")
+
+
+def test_names_of_lists_and_splits_with_blanks(tmp_path, pairs):
+    write_karpathy(tmp_path, pairs)
+    content = json.loads((tmp_path / "dataset_coco.json").read_text())
+    photo = content["images"][0]
+    photo["split"] += " "
+    for folder in ("train2014", "val2014"):
+        if (tmp_path / folder / photo["filename"]).is_file():
+            shutil.copy(tmp_path / folder / photo["filename"], tmp_path / folder / "my photo.jpg")
+    photo["filename"] = "my photo.jpg"
+    (tmp_path / "dataset_coco.json").write_text(json.dumps(content))
+    (tmp_path / "list.txt").write_text("\ufeffmy photo.jpg\r\n\r\n", encoding="utf-8")
+    for split in ("test", " test ", tmp_path / "list.txt"):
+        (image,) = read_caption_folder(tmp_path, split).images
+        assert os.path.basename(image) == "my photo.jpg"
+    assert len(read_caption_folder(tmp_path, "train + restval")) == 2
 
 
 def test_missing_files_of_karpathys_splits(tmp_path, pairs):

@@ -3,7 +3,7 @@ import os
 import pytest
 from PIL import Image
 
-from keras_mmfusion.datasets import flickr8k, read_flickr8k
+from keras_mmfusion.datasets import flickr8k, read_caption_folder, read_flickr8k
 
 
 @pytest.fixture(params=["flat", "archives"])
@@ -57,6 +57,64 @@ def test_listed_image_without_a_file(data_dir, tmp_path):
     chosen.write_text("c_3.jpg\nz_9.jpg\n")
     with pytest.raises(ValueError, match="z_9.jpg"):
         read_flickr8k(data_dir, str(chosen))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_byte_order_marks_line_ends_and_blanks(data_dir, encoding, end):
+    folder = data_dir / "Flickr8k_text" if (data_dir / "Flickr8k_text").is_dir() else data_dir
+    for path in folder.glob("*.txt"):
+        text = path.read_text() + "\n"
+        path.write_bytes(text.replace("\n", end).encode(encoding))
+    train = read_flickr8k(data_dir, " train")
+    assert [os.path.basename(image) for image in train.images] == ["b_1.jpg", "a_2.jpg"]
+    assert train.captions[0] == [f"A red photo {number} ." for number in range(5)]
+
+
+def test_names_with_spaces(data_dir, tmp_path):
+    (photo,) = data_dir.rglob("b_1.jpg")
+    photo.rename(photo.with_name("my photo.jpg"))
+    for path in data_dir.rglob("*.txt"):
+        path.write_text(path.read_text().replace("b_1.jpg", "my photo.jpg"))
+    assert os.path.basename(read_flickr8k(data_dir).images[0]) == "my photo.jpg"
+    chosen = tmp_path / "mine.txt"
+    chosen.write_text("my photo.jpg \n")
+    assert read_flickr8k(data_dir, chosen).captions[0][0] == "A red photo 0 ."
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("b_1.jpg#0 A photo\n", r"token.txt', line 16: must be an image's name, a tab"),
+        ("b_1.jpg#0\tA caf\xe9\n", r"token.txt' is not UTF-8: line 16 has the byte 0xe9.*Latin-1"),
+    ],
+)
+def test_damaged_captions(data_dir, line, message):
+    (path,) = data_dir.rglob("Flickr8k.token.txt")
+    path.write_bytes(path.read_bytes() + line.encode("latin-1"))
+    with pytest.raises(ValueError, match=message):
+        read_flickr8k(data_dir, "dev")
+
+
+def as_on_kaggle(data_dir):
+    """Kaggle's copy: `captions.txt`, CSV with a header, and no list files."""
+    (path,) = data_dir.rglob("Flickr8k.token.txt")
+    rows = ["image,caption", "b_1.jpg,A dog, a cat", 'b_1.jpg,"A cat, ""a"" dog"', "c_3.jpg,Sea ."]
+    (data_dir / "captions.txt").write_text("\n".join(rows))
+    path.unlink()
+    chosen = data_dir / "mine.txt"
+    chosen.write_text("c_3.jpg\nb_1.jpg\n")
+    return str(chosen)
+
+
+@pytest.mark.parametrize("read", [read_flickr8k, read_caption_folder])
+def test_kaggles_captions(data_dir, read):
+    chosen = as_on_kaggle(data_dir)
+    assert read(data_dir, chosen).captions == [["Sea ."], ["A dog, a cat", 'A cat, "a" dog']]
+    for path in data_dir.rglob("Flickr_8k.*.txt"):
+        path.unlink()
+    with pytest.raises(ValueError, match="lacks .*trainImages.txt.* path of your own as `split`"):
+        read(data_dir, "train")
 
 
 def test_dataset(data_dir):

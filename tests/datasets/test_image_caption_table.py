@@ -34,27 +34,51 @@ def test_json_lines(folder, tmp_path):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("t.csv", "file,text\n0.jpg,a\n"),
-        ("t.csv", "image,caption\n0.jpg\n"),
         ("t.csv", "image,caption\n,a\n"),
         ("t.jsonl", '{"image": "0.jpg"}'),
         ("t.jsonl", '{"image": "0.jpg", "captions": [1]}'),
-        ("t.jsonl", '["0.jpg", "a"]'),
     ],
 )
 def test_bad_rows_are_shown_with_their_line(folder, tmp_path, name, text):
-    with pytest.raises(ValueError, match="`table` must name an 'image'.*in line [12] of"):
+    with pytest.raises(ValueError, match="line [12]: `table` must name an 'image'"):
         read_image_caption_pairs(folder, write(tmp_path, name, text))
 
 
 def test_bad_json(folder, tmp_path):
-    with pytest.raises(ValueError, match="Line 1 of `table` .* is not JSON"):
+    with pytest.raises(ValueError, match="t.jsonl', line 1: must be a JSON object"):
         read_image_caption_pairs(folder, write(tmp_path, "t.jsonl", "image"))
 
 
 def test_empty_table(folder, tmp_path):
-    with pytest.raises(ValueError, match="not empty"):
+    with pytest.raises(ValueError, match="has no rows"):
         read_image_caption_pairs(folder, write(tmp_path, "t.csv", "image,caption\n"))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        ("t.csv", "file,text\n0.jpg,a\n", "no column 'image', 'caption'.*Received: file, text"),
+        ("t.csv", "image,caption\n0.jpg\n", "line 2: expected 2 cells.* there are 1"),
+        ("t.csv", "caption,image\nA dog, a cat,0.jpg\n", "line 2: expected 2 .* there are 3"),
+        ("t.csv", "image,caption,caption\n0.jpg,a,b\n", "'caption' more than once, at 2, 3"),
+        ("t.csv", "image;caption\n0.jpg;a\n", "separated by semicolons.*sep=';'"),
+        ("t.csv", "image\tcaption\n0.jpg\ta\n", "separated by tabs"),
+        ("t.csv", 'image,caption\n0.jpg,"a\n1.jpg,b\n2.jpg,c\n', "line 2: the quotation mark"),
+        ("t.csv", 'image,caption\n0.jpg,a\n1.jpg,"b\n2.jpg,c"\n', "line 3: the quotation mark"),
+        ("t.jsonl", '["0.jpg", "a"]', "line 1: must be a JSON object on one line, not list"),
+        ("t.jsonl", '{"image": "0.jpg", "caption": "a", "caption": "b"}', "is there twice"),
+    ],
+)
+def test_tables_that_are_ambiguous(folder, tmp_path, name, text, message):
+    with pytest.raises(ValueError, match=message):
+        read_image_caption_pairs(folder, write(tmp_path, name, text))
+
+
+def test_commas_and_quotes_of_captions(folder, tmp_path):
+    text = 'image , caption\n0.jpg,A dog, a cat\n\n0.jpg,"Two, ""big"", dogs"\n0.jpg, c\n'
+    for name in ("t.csv", "captions.txt"):
+        found = read_image_caption_pairs(folder, write(tmp_path, name, text))
+        assert found.captions == [["A dog, a cat", 'Two, "big", dogs', "c"]]
 
 
 def test_dataset(folder, tmp_path):

@@ -80,13 +80,23 @@ def test_reading(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("user,item\n1,2\n", "it has no timestamp. Received: user, item"),
+        ("user,item\n1,2\n", "has no column 'timestamp'.*Received: user, item"),
         ("user,item,timestamp\n", "has no rows"),
-        ("", "it has no user, item, timestamp"),
-        ("user,item,timestamp\n1,2,3\n1,,3\n", "line 3, must have a user"),
-        ("user,item,timestamp\n1,2,soon\n", "line 2, must have a user"),
-        ("user,item,timestamp\n1\n", "line 2, must have a user"),
-        ("user,item,timestamp\n1,2,nan\n", "`timestamps` must be finite"),
+        ("", "is empty; .* the columns user, item, timestamp"),
+        (
+            "user,item,timestamp\n1,2,3\n1,,3\n",
+            "'item' of .* must not be missing, but 1 of 2 are, first at line 3",
+        ),
+        ("user,item,timestamp\n1,2,soon\n", "line 2, must have a number as its 'timestamp'"),
+        ("user,item,timestamp\n1\n", "line 2: expected 3 cells.* there are 1"),
+        ("user,item,timestamp\n1,2,nan\n", "line 2, must have a number"),
+        ("user,item,timestamp\n1,2,3\nNone,2,3\n", "'user' of .* first at line 3: 'None'"),
+        ("user,item,timestamp\n1,2,3\n1,nan,3\n", "'item' of .* first at line 3: 'nan'"),
+        ("user,item,timestamp\n1,a,b,3\n", "line 2: expected 3 cells.* there are 4"),
+        ('user,item,timestamp\n1,"a,3\n2,b,4\n', "line 2: the quotation mark"),
+        ('user,item,timestamp\n1,"a,3\n2,b",4\n', "'item' of .* must not be missing"),
+        ("user,item,item,timestamp\n1,a,b,3\n", "column 'item' more than once, at 2, 3"),
+        ("user;item;timestamp\n1;a;3\n", "separated by semicolons"),
     ],
 )
 def test_bad_tables(tmp_path, text, message):
@@ -99,3 +109,39 @@ def test_bad_tables(tmp_path, text, message):
 def test_lengths_must_fit():
     with pytest.raises(ValueError, match="must have one length. Received: 1, 2 and 2"):
         Interactions(np.array(["a"]), np.array(["x", "y"]), np.arange(2))
+
+
+@pytest.mark.parametrize(
+    ("users", "items", "message"),
+    [
+        (["a", None], ["x", "y"], "`users` must not be missing, but 1 of 2 are, first at index 1"),
+        ([np.nan, 2.0], ["x", "y"], "`users` must not be missing.*first at index 0: 'nan'"),
+        (np.array(["a", "b"]), np.array(["x", " "]), "`items` must not be missing"),
+        (np.array(["a", "nan"]), np.array(["x", "y"]), "`users` must not be missing"),
+        (np.array([None, "b"]), np.array(["x", "y"]), "`users` must not be missing"),
+        ("ab", ["x", "y"], "`users` must be a list or array of ids. Received: 'ab'"),
+    ],
+)
+def test_no_user_is_called_none(users, items, message):
+    with pytest.raises(ValueError, match=message):
+        Interactions(users, items, np.arange(2))
+
+
+def test_missing_ids_of_pandas_columns():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"user": ["a", None], "item": [1, 2], "n": [1, None]})
+    with pytest.raises(ValueError, match="`users` must not be missing"):
+        Interactions(frame["user"], frame["item"], np.arange(2))
+    with pytest.raises(ValueError, match="`users` must not be missing"):
+        Interactions(frame["n"].astype("Int64"), frame["item"], np.arange(2))
+    assert Interactions(frame["item"], frame["item"], np.arange(2)).users.tolist() == ["1", "2"]
+
+
+def test_times_must_be_numbers():
+    for times in (["soon"], [None], [np.inf]):
+        with pytest.raises(ValueError, match="`timestamps` must be finite numbers"):
+            Interactions(["a"], ["x"], times)
+
+
+def test_the_repr_is_short():
+    assert repr(TAKEN) == "Interactions(interactions=112, users=7, items=40)"

@@ -128,6 +128,60 @@ def test_splits_and_parts_of_the_rows(folder):
         read_multimodal_table(path, COLUMNS, split="dev")
 
 
+def test_blanks_around_the_name_of_a_split(folder):
+    path = table(folder, FULL.replace("train", " train"), FULL.replace("train", "test "))
+    for split in ("train", " train", "test", "test "):
+        assert len(read_multimodal_table(path, COLUMNS, split=split)) == 1
+    lines = '{"split": " dev", "text": "a"}\n{"split": "dev", "text": "b"}'
+    (folder / "t.jsonl").write_text(lines)
+    texts = {"review": TextColumn("text")}
+    assert len(read_multimodal_table(folder / "t.jsonl", texts, split="dev ")) == 2
+
+
+def test_a_data_frame(folder, monkeypatch):
+    pandas = pytest.importorskip("pandas")
+    monkeypatch.chdir(folder)
+    frame = pandas.DataFrame(
+        {
+            "split": ["train", " train", "test"],
+            "photo": ["0.jpg", None, folder / "1.jpg"],
+            "text": ["Good.", float("nan"), "Zwölf"],
+            "place": [np.array([1, 2]), None, [3.5, 4]],
+            "brand": [1, None, 0],
+            "price": pandas.array([20, None, 3], "Int64"),
+            "stars": [5, 4, 1],
+        },
+        index=["a", "b", "c"],
+    )
+    columns = {name: COLUMNS[name] for name in ("photo", "review", "place")}
+    columns |= {"brand": CategoryColumn(classes=("0", "1")), "price": NumberColumn()}
+    rows = read_multimodal_table(frame, columns, NumberColumn("stars"))
+    assert rows.values["review"] == ["Good.", "", "Zwölf"]
+    assert [x.tolist() for x in rows.values["place"]] == [[1, 2], [0, 0], [3.5, 4]]
+    assert [x.tolist() for x in rows.values["brand"]] == [[1], [0], [0]]
+    assert [x.tolist() for x in rows.values["price"]] == [[20], [0], [3]]
+    assert [x.tolist() for x in rows.labels] == [[5], [4], [1]]
+    assert all(mask.tolist() == [True, False, True] for mask in rows.masks.values())
+    assert len(read_multimodal_table(frame, columns, split="train")) == 2
+    ((inputs, stars),) = multimodal_table(
+        frame, columns, NumberColumn("stars"), shuffle=False
+    ).as_numpy_iterator()
+    assert inputs["photo_mask"].tolist() == [True, False, True] and stars[0] == 5
+    with pytest.raises(
+        ValueError, match="DataFrame has cells .*: row c, column 'text': 'Zwölf' mu"
+    ):
+        read_multimodal_table(frame, {"text": NumberColumn()}, split="test")
+    with pytest.raises(ValueError, match="The DataFrame has no column 'smell'"):
+        read_multimodal_table(frame, {"smell": TextColumn()})
+    with pytest.raises(ValueError, match=r"columns more than once: \['text'\]"):
+        read_multimodal_table(frame[["text", "text"]], {"text": TextColumn()})
+
+
+def test_the_repr_is_short(folder):
+    rows = read_multimodal_table(table(folder, *[FULL] * 50), COLUMNS, NumberColumn("stars"))
+    assert repr(rows) == f"MultimodalRows(rows=50, columns={list(COLUMNS)}, label='stars')"
+
+
 @pytest.mark.parametrize("cache", [False, True])
 def test_each_epoch_is_shuffled_anew_and_repeatable(folder, cache):
     path = table(folder, *(FULL.replace(",20,", f",{price},") for price in range(12)))
@@ -190,7 +244,7 @@ def test_bad_tables(folder):
     with pytest.raises(ValueError, match="It has: no rows"):
         read(rows=())
     for row in (FULL + ",1", "train,0.jpg"):
-        with pytest.raises(ValueError, match="Line 3 .*has not as many cells"):
+        with pytest.raises(ValueError, match="line 3: expected 10 cells.* there are"):
             read(rows=(FULL, row))
     with pytest.raises(ValueError, match="must have a name"):
         read(label=NumberColumn())
@@ -200,7 +254,7 @@ def test_bad_tables(folder):
     ):
         read_multimodal_table(folder / "t.jsonl", {"text": TextColumn()})
     (folder / "t.csv").write_bytes(b"text\nna\xefve\n")
-    with pytest.raises(ValueError, match="cannot be read: 'utf-8'"):
+    with pytest.raises(ValueError, match="t.csv' is not UTF-8: line 2 has the byte 0xef.*Latin-1"):
         read_multimodal_table(folder / "t.csv", {"text": TextColumn()})
 
 
@@ -211,6 +265,13 @@ def test_bad_columns():
         ArrayColumn(shape=(3, None))
     with pytest.raises(ValueError, match="each with a name"):
         RecordColumns(NumberColumn())
+    with pytest.raises(ValueError, match=r"`classes` must be a list of strings.*'ab'"):
+        CategoryColumn(classes="ab")
+
+
+def test_columns_that_are_no_dict(folder):
+    with pytest.raises(ValueError, match="`columns` must be a dict, modality -> column"):
+        read_multimodal_table(table(folder, FULL), "text")
 
 
 def test_a_fusion_model_trains_on_it_and_does_not_see_what_is_missing(folder):

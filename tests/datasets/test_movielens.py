@@ -46,11 +46,27 @@ def test_what_is_missing_is_named(folder):
     with pytest.raises(ValueError, match="posters that are not there: .*1.jpg"):
         read_movielens(folder)
     (folder / "movies.csv").write_text("movieId,title\n1,A\n")
-    with pytest.raises(ValueError, match="has no column genres"):
+    with pytest.raises(ValueError, match="has no column 'genres'"):
         read_movielens(folder)
     (folder / "ratings.csv").unlink()
     with pytest.raises(ValueError, match="it has no ratings.csv"):
         read_movielens(folder)
+
+
+def test_an_unquoted_comma_cuts_no_title(folder):
+    (folder / "movies.csv").write_text("movieId,title,genres\n1,Miserables, Les,Drama\n")
+    with pytest.raises(ValueError, match="line 2: expected 3 cells.* there are 4.*double quotes"):
+        read_movielens(folder)
+    (folder / "movies.csv").write_text('movieId,title,genres\n1,"Toy Story,Drama\n2,B,C\n')
+    with pytest.raises(ValueError, match="line 2: the quotation mark"):
+        read_movielens(folder)
+    (folder / "movies.csv").write_text("movieId,title,genres\n,A,B\n")
+    with pytest.raises(ValueError, match="movieId of .* must not be missing.* line 2"):
+        read_movielens(folder)
+
+
+def test_the_repr_is_short(folder):
+    assert repr(read_movielens(folder)[1]) == "Movies(movies=3, posters=1)"
 
 
 def test_features_of_movies(folder):

@@ -12,6 +12,10 @@ def as_flickr8k():
     return "a.jpg#0\tA dog, runs\na.jpg#1\tthe dog\n\nb#x.jpg#0\tEin Café\n"
 
 
+def as_kaggle_has_it():
+    return 'image,caption\na.jpg,A dog, runs\na.jpg,"the dog"\n\nb#x.jpg,Ein Café\n'
+
+
 def as_coco_results():
     return json.dumps([{"image_id": i, "caption": c} for i, c in CAPTIONS])
 
@@ -31,9 +35,16 @@ def as_json_lines_of_lists():
 
 @pytest.mark.parametrize(
     "write",
-    [as_flickr8k, as_coco_results, as_coco_annotations, as_json_lines, as_json_lines_of_lists],
+    [
+        as_flickr8k,
+        as_kaggle_has_it,
+        as_coco_results,
+        as_coco_annotations,
+        as_json_lines,
+        as_json_lines_of_lists,
+    ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_every_format_is_told_by_its_content(tmp_path, write, encoding):
     path = tmp_path / "captions"
     path.write_text(write(), encoding=encoding)
@@ -54,11 +65,23 @@ def test_one_line_of_json_lines_and_windows_line_ends(tmp_path):
     ("text", "message"),
     [
         ("a.jpg#0\tA dog\nno tab here\n", "line 2: must be an image's name, a tab"),
-        ('{"image_id": 1, "caption": "a"}\n{"image_id": 2, "cap\n', "line 2: no JSON"),
+        (
+            '{"image_id": 1, "caption": "a"}\n{"image_id": 2, "cap\n',
+            "line 2: must be a JSON object",
+        ),
         ('[{"image_id": 1, "caption": "a"}, {"caption": "b"}]', "entry 1: must be an object"),
         ('[{"image_id": 1, "caption": null}]', "entry 0: must be an object"),
         ('[{"image_id": null, "caption": "a"}]', "entry 0: must be an object"),
         ('{"image_id": 1, "captions": "a"}', "entry 0: must be an object"),
+        ('{"annotations": null}', "appears to be an object with the keys 'annotations'"),
+        (
+            '{"annotations": [{"image_id": 1, "bbox": [], "category_id": 3}]}',
+            "entry 0: .* appears to be COCO instance annotations",
+        ),
+        ('[{"image_id": 1, "capt', "not JSON, or not all of it .* breaks off"),
+        ('{"image_id": 1,\n "capt', "not JSON, or not all of it .* breaks off"),
+        ("", "has no captions"),
+        ("[]", "has no captions"),
     ],
 )
 def test_what_is_no_format_is_named_by_its_place(tmp_path, text, message):

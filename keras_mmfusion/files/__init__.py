@@ -1,0 +1,1 @@
+"""Text, CSV and JSON files of users, read strictly: what is ambiguous is an error."""

@@ -1,0 +1,143 @@
+"""CSV files, read strictly: no cell is cut off, no row swallowed, no column hidden."""
+
+import collections
+import csv
+import os
+import re
+
+from keras_mmfusion.files.text_files import read_lines
+
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+def read_csv(path, columns=(), text_column=None):
+    """Reads a CSV file with a header, row by row.
+
+    Cells are stripped. Blank lines are left out, columns without a name too.
+
+    Args:
+        path: string or path.
+        columns: names of columns that the file must have.
+        text_column: name of a column whose text may have unquoted commas if it is the last one,
+            and no cell of the row is quoted: the text is then all that follows.
+
+    Yields:
+        Tuples of the number of the row's first line, and a dict, column -> string.
+
+    Raises:
+        OSError: if there is no such file.
+        ValueError: if the file is not UTF-8 text, has no header, lacks a column or has one twice,
+            is not separated by commas, or has a row of another length or with quotation marks
+            that do not match. The message has the line, and what to do.
+    """
+    path = os.fspath(path)
+    _check_separator(path, columns)
+    rows = _parsed_rows(path)
+    line, _, names = next(rows)
+    _check_header(path, line, names, columns)
+    for line, text, cells in rows:
+        if len(cells) > len(names) and names[-1] == text_column:
+            cells = _with_commas(text, cells, len(names))
+        if len(cells) != len(names):
+            remedy = (
+                "Put a cell that contains a comma between double quotes"
+                if len(cells) > len(names)
+                else "An empty cell needs its comma, too"
+            )
+            raise ValueError(
+                f"{path!r}, line {line}: expected {len(names)} cells, one for each column of the "
+                f"header, but there are {len(cells)}. {remedy}. Received: {text[:80]!r}"
+            )
+        yield line, {name: cell for name, cell in zip(names, cells, strict=True) if name}
+
+
+def _check_separator(path, columns):
+    header = next((line for _, line in read_lines(path) if line.strip()), None)
+    if header is None:
+        wanted = f" with the columns {', '.join(columns)}" if columns else ""
+        raise ValueError(f"{path!r} is empty; it must have a header{wanted}, and rows.")
+    found = next((separator for separator in _SEPARATORS if separator in header), None)
+    if found and "," not in header:
+        raise ValueError(
+            f"{path!r} appears to be separated by {_SEPARATORS[found]}; it must be separated by "
+            f"commas. Convert it, for example with pandas: read_csv(path, sep={found!r})"
+            f".to_csv(path, index=False). Received the header: {header[:80]!r}"
+        )
+
+
+def _parsed_rows(path):
+    """Tuples of the number of the row's first line, the text of the row, and its cells."""
+    taken = []
+
+    def lines():
+        for number, line in read_lines(path):
+            taken.append((number, line))
+            yield f"{line}\n"
+
+    reader = csv.reader(lines(), strict=True, skipinitialspace=True)
+    while True:
+        taken.clear()
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise ValueError(_quotation_problem(path, taken, error)) from None
+        if cells is None:
+            return
+        if len(taken) > 1 and _holds_rows(cells[0], taken[1:]):
+            raise ValueError(_quotation_problem(path, taken, "the cell contains other rows"))
+        text = "\n".join(line for _, line in taken)
+        if text.strip():
+            yield taken[0][0], text, [cell.strip() for cell in cells]
+
+
+def _holds_rows(first_cell, lines):
+    """Whether lines inside a quoted cell are rows: they open with a file name of the same kind."""
+    suffix = re.search(r"\.[A-Za-z]\w{1,4}$", first_cell.strip())
+    starts = [line.partition(",") for _, line in lines]
+    return bool(suffix) and any(
+        comma and start.strip(' "').endswith(suffix[0]) for start, comma, _ in starts
+    )
+
+
+def _quotation_problem(path, lines, reason):
+    return (
+        f"{path!r}, line {_opening_line(lines)}: the quotation mark that opens a cell is not "
+        f"closed at the end of the cell ({reason}). Close it; inside a quoted cell, write "
+        "quotation marks twice."
+    )
+
+
+def _opening_line(lines):
+    """The number of the last line on which a quoted cell opens."""
+    opened, inside, at_start = lines[0][0], False, True
+    for number, line in lines:
+        for character in line.replace('""', ""):
+            if character == '"' and (inside or at_start):
+                inside = not inside
+                opened = number if inside else opened
+            at_start = not inside and (character == "," or (at_start and character == " "))
+    return opened
+
+
+def _check_header(path, line, names, columns):
+    counts = collections.Counter(filter(None, names))
+    doubled = [name for name, count in counts.items() if count > 1]
+    if doubled:
+        places = [place for place, name in enumerate(names, start=1) if name == doubled[0]]
+        raise ValueError(
+            f"{path!r}, line {line}: the header has the column {doubled[0]!r} more than once, at "
+            f"{', '.join(map(str, places))}. Rename or remove all but one."
+        )
+    missing = [name for name in columns if name not in counts]
+    if missing:
+        raise ValueError(
+            f"{path!r} has no column {', '.join(map(repr, missing))}. Line {line} must be a "
+            f"header with the columns {', '.join(columns)}. Received: {', '.join(names)[:200]}"
+        )
+
+
+def _with_commas(text, cells, count):
+    """The cells, of which the last is all that follows `count - 1` commas, if none is quoted."""
+    if [cell.strip() for cell in text.split(",")] != cells:
+        return cells
+    return [cell.strip() for cell in text.split(",", count - 1)]
