@@ -56,14 +56,22 @@ def read_coco_captions(data_dir, split="val2017"):
     """
     data_dir = os.path.expanduser(data_dir)
     names = [name.strip() for name in split.split("+")]
-    if set(names) <= set(KARPATHY_SPLITS):
+    official = [_annotations_file(data_dir, name) for name in names]
+    # A data set of one's own may have a split of that name in its own file.
+    if set(names) <= set(KARPATHY_SPLITS) and (
+        karpathy_file(data_dir) or not all(map(os.path.isfile, official))
+    ):
         return CaptionPairs(*_read_karpathy(data_dir, names))
     images, captions = zip(*(_read_official(data_dir, name) for name in names), strict=True)
     return CaptionPairs(sum(images, []), sum(captions, []))
 
 
+def _annotations_file(data_dir, split):
+    return os.path.join(data_dir, "annotations", f"captions_{split}.json")
+
+
 def _read_official(data_dir, split):
-    annotations = os.path.join(data_dir, "annotations", f"captions_{split}.json")
+    annotations = _annotations_file(data_dir, split)
     folder = _photos(data_dir, split)
     if not os.path.isfile(annotations) or folder is None:
         raise ValueError(

@@ -33,6 +33,14 @@ def test_layouts(tmp_path, pairs, folder):
     assert found.captions == [["A cat."], ["A dog.", "One dog."]]
 
 
+def test_an_own_split_may_be_called_train(tmp_path, pairs):
+    write(tmp_path, pairs, "train")
+    annotations = tmp_path / "annotations"
+    (annotations / "captions_val2017.json").rename(annotations / "captions_train.json")
+    for read in (read_coco_captions, read_caption_folder):
+        assert read(tmp_path, "train").captions == [["A cat."], ["A dog.", "One dog."]]
+
+
 def test_missing_files(tmp_path, pairs):
     write(tmp_path, pairs, "val2017")
     with pytest.raises(ValueError, match=r"annotations/captions_train2017.json.*cocodataset"):
