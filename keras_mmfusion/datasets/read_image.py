@@ -7,24 +7,47 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
+from keras_mmfusion.datasets.foreign_files import HEAD_BYTES, foreign_file
+from keras_mmfusion.datasets.image_array import scaled_16_bits, to_8_bits
+
 # Pillow's own warning limit: a quarter of a gibibyte of 24-bit pixels.
 MAX_PIXELS = 89_478_485
+_SUBFILE_TYPE = 254  # TIFF 6.0, section 8: bit 0 tells that a smaller version is of another image
+_FORMATS_OF_16_BITS = ("PNG", "PPM")
+# Layouts of a PNG file -> the transparent color that Pillow read, as its pixels have it.
+_CLEAR_SCALES = {
+    "L;2": lambda value: value * 85,
+    "L;4": lambda value: value * 17,
+    "RGB;16B": lambda color: tuple(value >> 8 for value in color),
+}
 
 
 def read_image(source, max_pixels=MAX_PIXELS):
     """Reads an image of any common kind as 8-bit RGB.
 
     Files may be in any format that Pillow reads. EXIF rotation is applied; of an animation the
-    first frame is taken; transparency is laid over white; grey, palette, CMYK and 16-bit images
-    become 8-bit RGB.
+    first frame is taken; transparency is laid over white; gray, palette, CMYK and 16-bit images
+    become 8-bit RGB. Whatever its values are, the white of a 16-bit image is 65,535.
 
-    Arrays and tensors may be `(height, width)`, or `(height, width, channels)` with 1 (grey),
-    3 (RGB) or 4 (RGBA) channels. Integers must lie in 0 to 255. Floats must lie in 0 to 1 or in 0
-    to 255, and are told apart by their largest value: up to 1 it is the first, beyond the second.
+    Arrays and tensors may be `(height, width)`, or `(height, width, channels)` with 1 (gray),
+    3 (RGB) or 4 (RGBA) channels. Their type says what is white:
+
+    | type | black to white |
+    |---|---|
+    | bool | `False` to `True` |
+    | uint16 | 0 to 65,535 |
+    | other integers | 0 to 255 |
+    | floats, none larger than 1 | 0 to 1 |
+    | floats, the largest from 2 to 255 | 0 to 255 |
+
+    Other values are errors. So is a PIL image of mode `"I"` (32-bit integers, whose white is not
+    defined) with no value above 255, unless it was read from a 16-bit file; with larger values,
+    up to 65,535, it is of 16 bits.
 
     Args:
-        source: path (string or `os.PathLike`), encoded bytes, PIL image, or a NumPy array or a
-            TensorFlow, JAX or PyTorch tensor.
+        source: path (string or `os.PathLike`), encoded bytes, binary file (such as `io.BytesIO`;
+            read from its start), PIL image, or a NumPy array or a TensorFlow, JAX or PyTorch
+            tensor.
         max_pixels: int. Larger images are refused before they are decoded.
 
     Returns:
@@ -32,7 +55,9 @@ def read_image(source, max_pixels=MAX_PIXELS):
 
     Raises:
         ValueError: names the input, if it is missing, empty, truncated, not an image, larger than
-            `max_pixels`, or an array of unfit shape, dtype or values.
+            `max_pixels`, or an array of unfit shape, dtype or values. For files that often stand
+            for images (HEIC, PDF, video, raw photos, web pages, ...) it names the format, and what
+            to do.
         TypeError: if `source` is none of the above.
 
     Example:
@@ -41,9 +66,13 @@ def read_image(source, max_pixels=MAX_PIXELS):
     >>> read_image(np.array([[0.0, 1.0]])).tolist()
     [[[0, 0, 0], [255, 255, 255]]]
     """
+    if isinstance(source, np.ndarray) and source.ndim == 0 and source.dtype.kind in "OSU":
+        source = source.item()
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
         return _decode(io.BytesIO(data), f"the image of {len(data)} bytes", max_pixels)
+    if hasattr(source, "read"):
+        return _decode(*_open_file(source), max_pixels)
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         if not os.path.isfile(path):
@@ -57,8 +86,8 @@ def read_image(source, max_pixels=MAX_PIXELS):
             source = source.float() if source.is_floating_point() else source
         return _from_array(np.asarray(source), max_pixels)
     raise TypeError(
-        "`source` must be a path, encoded bytes, a PIL image, an array or a tensor. "
-        f"Received: {type(source)}"
+        "`source` must be a path, encoded bytes, a binary file, a PIL image, an array or a tensor. "
+        f"Received: {source!r:.80} ({type(source)})"
     )
 
 
@@ -74,70 +103,114 @@ def resize_image(image, size):
     return np.asarray(resized)
 
 
+def _open_file(file):
+    """What an open file holds, from its start, and its name."""
+    if getattr(file, "seekable", lambda: False)():
+        file.seek(0)
+    data = file.read()
+    if not isinstance(data, bytes):
+        raise TypeError(f"`source` must be a binary file: open(path, 'rb'). Received: {file!r}")
+    name = getattr(file, "name", None)
+    known = f"the image file {name!r}" if isinstance(name, str) else f"the {type(file).__name__}"
+    return io.BytesIO(data), known if isinstance(name, str) else f"{known} of {len(data)} bytes"
+
+
 def _decode(file, name, max_pixels):
-    with _decoding(name):
+    head = _head(file)
+    with _decoding(name, head):
         image = Image.open(file)
     with image:
-        return _convert(image, name, max_pixels)
+        return _convert(image, name, max_pixels, head)
+
+
+def _head(file):
+    if isinstance(file, io.BytesIO):
+        return file.getbuffer()[:HEAD_BYTES].tobytes()
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(HEAD_BYTES)
+    except OSError as error:
+        raise ValueError(f"The image file {file!r} cannot be read: {error.strerror}.") from error
 
 
 @contextlib.contextmanager
-def _decoding(name):
+def _decoding(name, head=None):
     """Turns what Pillow raises into errors that name the input."""
     try:
         yield
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"{_sentence(name)} is too large to decode: {error}") from error
-    except Image.UnidentifiedImageError as error:
-        raise ValueError(f"{_sentence(name)} is empty or not an image.") from error
     except Exception as error:  # On damaged files its decoders raise almost anything.
+        foreign = None if head is None else foreign_file(head)
+        if foreign is not None:
+            kind, remedy = foreign
+            raise ValueError(f"{_sentence(name)} is {kind}. {remedy}.") from error
+        if isinstance(error, Image.UnidentifiedImageError):
+            raise ValueError(
+                f"{_sentence(name)} is not an image of a format that Pillow reads."
+            ) from error
         raise ValueError(f"{_sentence(name)} is damaged or truncated: {error}") from error
 
 
-def _convert(image, name, max_pixels):
+def _convert(image, name, max_pixels, head=None):
     width, height = image.size
     _check_size(height, width, name, max_pixels)
-    with _decoding(name):
+    if image.format == "TIFF" and image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:
+        raise ValueError(
+            f"{_sentence(name)} begins with a thumbnail, as raw photos of cameras do. Develop it "
+            "to JPEG or PNG, for example with darktable."
+        )
+    tiles = getattr(image, "tile", None)  # Of an opened file, until it is loaded.
+    layout = str(tiles[0].args) if tiles else None
+    with _decoding(name, head):
         image.load()
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        # 16-bit and float images: Pillow's own conversion would clip them.
-        values = np.asarray(image).astype("float64")
-        if image.mode != "F" and values.max() > 255:
-            values = np.clip(np.round(values / 257), 0, 255)
-        return _from_array(values if values.max() <= 1 else np.round(values), max_pixels)
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.array(image.convert("RGB"))
+        upright = ImageOps.exif_transpose(image)
+    clear = upright.info.get("transparency")
+    if upright.mode.startswith("I"):
+        return _over_white(*_from_integers(upright, image.format, clear, name))
+    if upright.mode == "F":
+        return _from_array(np.asarray(upright), max_pixels)
+    if clear is not None and layout in _CLEAR_SCALES:
+        # Pillow compares the color as the file has it with pixels of 8 bits.
+        upright.info["transparency"] = _CLEAR_SCALES[layout](clear)
+    if upright.has_transparency_data:
+        upright = upright.convert("RGBA")
+        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+    return np.array(upright.convert("RGB"))
+
+
+def _from_integers(image, format, clear, name):
+    """Gray of 16 or 32 bits as 8 bits, and which pixels are transparent."""
+    values = np.asarray(image)
+    smallest, largest = int(values.min()), int(values.max())
+    if smallest < 0 or largest > 65535:
+        raise ValueError(
+            f"{_sentence(name)} has values from {smallest} to {largest}, beyond the 0 to 65535 of "
+            "16 bits. Scale it to 8 bits."
+        )
+    if image.mode == "I" and format not in _FORMATS_OF_16_BITS and 0 < largest <= 255:
+        raise ValueError(
+            f"{_sentence(name)} has mode 'I', 32-bit integers, with no value above 255: it may be "
+            "of 8 or of 16 bits. Convert it to mode 'L' or 'I;16'."
+        )
+    return scaled_16_bits(values), values == (-1 if clear is None else clear)
+
+
+def _over_white(gray, is_clear):
+    return np.repeat(np.where(is_clear, np.uint8(255), gray)[..., np.newaxis], 3, axis=-1)
 
 
 def _from_array(array, max_pixels):
     name = f"the image array of shape {array.shape} and dtype {array.dtype}"
-    grey = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 1)
-    if not grey and (array.ndim != 3 or array.shape[-1] not in (3, 4)):
+    gray = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 1)
+    if not gray and (array.ndim != 3 or array.shape[-1] not in (3, 4)):
         raise ValueError(
             f"{_sentence(name)} must be of one image, (height, width) or (height, width, channels) "
             "with 1, 3 or 4 channels."
         )
     _check_size(*array.shape[:2], name, max_pixels)
-    is_float = array.dtype.name in ("float16", "bfloat16", "float32", "float64")
-    if not is_float and array.dtype.kind not in "iu":
-        raise ValueError(f"{_sentence(name)} must have integer or float values.")
-    if is_float:
-        array = array.astype("float32")
-        if not np.isfinite(array).all():
-            raise ValueError(f"{_sentence(name)} has values that are NaN or infinite.")
-    smallest, largest = array.min(), array.max()
-    if smallest < 0 or largest > 255:
-        raise ValueError(
-            f"{_sentence(name)} must have values from 0 to 255, or floats from 0 to 1. "
-            f"Its values go from {smallest} to {largest}."
-        )
-    if is_float:
-        array = np.round(array * 255 if largest <= 1 else array)
-    array = array.astype("uint8")
-    if grey:
+    array = to_8_bits(array, _sentence(name))
+    if gray:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=-1)
     if array.shape[-1] == 4:
         return _convert(Image.fromarray(array), name, max_pixels)

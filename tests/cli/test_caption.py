@@ -52,7 +52,7 @@ def test_a_bad_file_is_reported_and_the_rest_is_captioned(
     assert command.exit_code == 1
     assert command.stdout.splitlines() == [f"{photo}: {expected[photo]}" for photo in expected]
     assert command.stderr.startswith("mmfusion: ")
-    assert "c.jpg' is empty or not an image" in command.stderr
+    assert "c.jpg' is not an image of a format" in command.stderr
     assert len(command.stderr.splitlines()) == 1
 
 

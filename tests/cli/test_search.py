@@ -67,7 +67,7 @@ def test_json_and_a_bad_file(tmp_path, photos, embedder_preset, monkeypatch, bat
     results = json.loads(command.stdout)
 
     assert command.exit_code == 1
-    assert "c.jpg' is empty or not an image" in command.stderr
+    assert "c.jpg' is not an image of a format" in command.stderr
     assert [result["sentence"] for result in results] == SENTENCES
     for result in results:
         cosines = [nearest["cosine"] for nearest in result["photos"]]
