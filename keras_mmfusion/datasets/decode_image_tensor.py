@@ -1,23 +1,43 @@
 """Encoded images to pixels by TensorFlow operations alone, for graphs that run without Python."""
 
-from keras_mmfusion.datasets.exif_orientation import exif_orientation, upright
+from keras_mmfusion.datasets.byte_tensor import ByteTensor
+from keras_mmfusion.datasets.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
+from keras_mmfusion.datasets.decode_gif_tensor import decode_gif_tensor, gif_pixels
+from keras_mmfusion.datasets.decode_jpeg_tensor import decode_jpeg_tensor, jpeg_pixels
+from keras_mmfusion.datasets.decode_png_tensor import decode_png_tensor, png_pixels
+from keras_mmfusion.datasets.decode_webp_tensor import decode_webp_tensor, webp_pixels
+from keras_mmfusion.datasets.exif_orientation import file_orientation, upright
 from keras_mmfusion.datasets.read_image import MAX_PIXELS
 
-OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED = range(5)
+OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED, UNSUPPORTED = range(6)
 ERRORS = {
     EMPTY: "empty",
-    NOT_AN_IMAGE: "not a JPEG, PNG, GIF, BMP or WebP without animation",
+    NOT_AN_IMAGE: "not a JPEG, PNG, GIF, BMP or WebP",
     TOO_LARGE: "more than 89 million pixels",
     DAMAGED: "damaged",
+    UNSUPPORTED: "a variant of its format that an exported model does not decode",
 }
+# The bytes that a format starts with, by their index; its pixels by the header; its decoder.
+_FORMATS = (
+    ({0: b"\xff\xd8\xff"}, jpeg_pixels, decode_jpeg_tensor),
+    ({0: b"\x89PNG\r\n\x1a\n"}, png_pixels, decode_png_tensor),
+    ({0: b"GIF8"}, gif_pixels, decode_gif_tensor),
+    ({0: b"RIFF", 8: b"WEBP"}, webp_pixels, decode_webp_tensor),
+    ({0: b"BM"}, bmp_pixels, decode_bmp_tensor),
+)
 
 
 def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
     """Decodes a batch of files, each by itself: what one of them breaks, the others do not feel.
 
-    JPEG (its EXIF rotation applied), PNG (transparency laid over white), GIF (the first frame),
-    WebP (without animation, which TensorFlow 2.21 refuses or crashes at) and BMP. An image's dims
-    are read from its header before anything is decoded.
+    JPEG, PNG, GIF (the first frame), WebP and BMP give the pixels of `read_image`: upright,
+    transparency laid over white, 16 bits brought to 8. Those of JPEG may differ by 3 of 255,
+    since TensorFlow and Pillow have two builds of one decoder. An image's dims are read from its
+    header before anything is decoded.
+
+    Refused as unsupported are WebP animations (TensorFlow 2.21 refuses them or crashes), GIFs
+    whose first frame does not fill the canvas, CMYK JPEGs without Adobe's marker, and BMPs with
+    runs of pixels or unusual masks.
 
     Args:
         contents: string tensor `(batch,)`, the files.
@@ -28,7 +48,7 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
     Returns:
         Images, float32 `(batch, *size, 3)`, zeros where a file is no image; and error codes,
         int32 `(batch,)`: 0 all is well, 1 empty, 2 not an image of these formats, 3 more than
-        `max_pixels`, 4 damaged.
+        `max_pixels`, 4 damaged, 5 an unsupported variant of its format.
     """
     import tensorflow as tf
 
@@ -55,114 +75,35 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
 
 
 def _header_code(content, max_pixels):
-    """What the first bytes tell: one of the error codes."""
+    """What the headers tell: one of the error codes."""
     import tensorflow as tf
 
-    header = tf.strings.substr(tf.strings.join([content, bytes(32)]), 0, 32)
-    data = tf.cast(tf.io.decode_raw(header, "uint8"), "int64")
-
-    def starts(magic, place=0):
-        return tf.reduce_all(data[place : place + len(magic)] == tf.constant(list(magic), "int64"))
-
-    def number(*places):
-        """An integer from its bytes, the lowest first."""
-        return sum(data[place] * 256**power for power, place in enumerate(places))
-
-    none = tf.constant(-1, "int64")
-
-    def riff_pixels():
-        side = 2**14  # Of 14 bits each.
-        lossy = number(26, 27) % side * (number(28, 29) % side)
-        bits = number(21, 22, 23, 24)
-        lossless = (bits % side + 1) * (bits // side % side + 1)
-        extended = (number(24, 25, 26) + 1) * (number(27, 28, 29) + 1)
-        is_animated = starts(b"VP8X", 12) & (data[20] // 2 % 2 == 1)
-        return tf.case(
-            [
-                (starts(b"VP8 ", 12), lambda: lossy),
-                (starts(b"VP8L", 12), lambda: lossless),
-                (is_animated, lambda: none),
-            ],
-            default=lambda: extended,
-        )
-
-    pixels = tf.case(
-        [
-            (starts(b"\xff\xd8\xff"), lambda: _jpeg_pixels(content)),
-            (starts(b"\x89PNG\r\n\x1a\n"), lambda: number(19, 18, 17, 16) * number(23, 22, 21, 20)),
-            (starts(b"GIF8"), lambda: number(6, 7) * number(8, 9)),
-            (starts(b"RIFF") & starts(b"WEBP", 8), riff_pixels),
-            # The height of a bitmap is negative where its rows run from the top.
-            (starts(b"BM"), lambda: number(18, 19, 20, 21) * _magnitude(number(22, 23, 24, 25))),
-        ],
-        default=lambda: none,
-    )
-    code = tf.where(pixels < 0, NOT_AN_IMAGE, tf.where(pixels > max_pixels, TOO_LARGE, OK))
-    return tf.where(tf.strings.length(content) == 0, EMPTY, code)
-
-
-def _magnitude(number):
-    import tensorflow as tf
-
-    return tf.minimum(number, 2**32 - number)
-
-
-def _jpeg_pixels(content):
-    """Height times width from the frame header; 0 where there is none before the data ends."""
-    import tensorflow as tf
-
-    size = tf.strings.length(content)
-
-    def bytes_at(place, count):
-        padded = tf.strings.join([tf.strings.substr(content, place, count), bytes(count)])
-        data = tf.io.decode_raw(tf.strings.substr(padded, 0, count), "uint8")
-        return tf.cast(tf.ensure_shape(data, (count,)), "int32")
-
-    def is_frame(marker):
-        # SOF0 to SOF15, but for the three codes among them that are something else.
-        other = (marker == 0xC4) | (marker == 0xC8) | (marker == 0xCC)
-        return (marker >= 0xC0) & (marker <= 0xCF) & ~other
-
-    def unseen(place):
-        head = bytes_at(place, 2)
-        return (head[0] == 0xFF) & ~is_frame(head[1]) & (place + 4 < size)
-
-    def next_segment(place):
-        head = bytes_at(place, 4)
-        # A marker may be preceded by any number of fill bytes.
-        step = tf.where(head[1] == 0xFF, 1, 2 + tf.maximum(head[2] * 256 + head[3], 2))
-        return (tf.minimum(place + step, size),)
-
-    (place,) = tf.while_loop(unseen, next_segment, (tf.constant(2),))
-    frame = tf.cast(bytes_at(tf.minimum(place, size), 9), "int64")
-    pixels = (frame[5] * 256 + frame[6]) * (frame[7] * 256 + frame[8])
-    return tf.where(is_frame(tf.cast(frame[1], "int32")), pixels, 0)
+    data = ByteTensor(content)
+    none, unsupported = tf.constant(-2, "int64"), -1
+    branches = [lambda pixels=pixels: pixels(content, data) for _, pixels, _ in _FORMATS]
+    pixels = tf.switch_case(_format(data), [*branches, lambda: none])
+    code = tf.where(pixels > max_pixels, TOO_LARGE, OK)
+    code = tf.where(pixels == unsupported, UNSUPPORTED, code)
+    code = tf.where(pixels == none, NOT_AN_IMAGE, code)
+    return tf.where(data.size == 0, EMPTY, code)
 
 
 def _decode(content):
     import tensorflow as tf
 
-    def starts(magic):
-        return tf.strings.substr(tf.strings.join([content, bytes(8)]), 0, len(magic)) == magic
+    data = ByteTensor(content)
+    branches = [lambda decode=decode: decode(content, data) for _, _, decode in _FORMATS]
+    image, exif, xmp = tf.switch_case(_format(data), branches)
+    return tf.ensure_shape(upright(image, file_orientation(exif, xmp)), (None, None, 3))
 
-    def jpeg():
-        image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
-        return upright(image, exif_orientation(content))
 
-    def transparent_png():
-        image = tf.cast(tf.io.decode_png(content, channels=4), "int32")
-        color, opacity = image[..., :3], image[..., 3:]
-        # As Pillow rounds it.
-        return tf.cast((color * opacity + 255 * (255 - opacity) + 127) // 255, "uint8")
+def _format(data):
+    """The index of the file's format in `_FORMATS`; their number where it has none."""
+    import tensorflow as tf
 
-    def png():
-        # Grey of less than 8 bits: TensorFlow would take the opacity of its pixels for 0.
-        depth_and_color = tf.strings.substr(tf.strings.join([content, bytes(26)]), 24, 2)
-        is_plain = tf.reduce_any(depth_and_color == [b"\1\0", b"\2\0", b"\4\0"])
-        return tf.cond(is_plain, lambda: tf.io.decode_png(content, channels=3), transparent_png)
-
-    def other():
-        image = tf.io.decode_image(content, channels=3, expand_animations=False)
-        return tf.ensure_shape(image, (None, None, 3))
-
-    return tf.case([(starts(b"\xff\xd8\xff"), jpeg), (starts(b"\x89PNG"), png)], default=other)
+    head = data.at(tf.range(16))
+    starts = [
+        tf.reduce_all([tf.reduce_all(head[i : i + len(m)] == list(m)) for i, m in magics.items()])
+        for magics, _, _ in _FORMATS
+    ]
+    return tf.argmax(tf.cast(tf.stack([*starts, True]), "int32"), output_type="int32")

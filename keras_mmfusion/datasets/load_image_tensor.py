@@ -3,7 +3,9 @@
 import os
 
 from keras_mmfusion.datasets.image_resizing import resize_image_tensor
-from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.datasets.read_image import MAX_PIXELS, read_image
+
+_JFIF = b"\xff\xd8\xff\xe0\x00\x10"
 
 
 def load_image_tensor(path, image_size):
@@ -34,12 +36,20 @@ def _is_plain_jpeg(content):
     """Whether TensorFlow reads the file as `read_image` would, only faster.
 
     So it is for a whole JPEG file (it ends with its end marker) that opens with a JFIF header
-    (grey or colour, never CMYK) and no EXIF header, which may ask for rotation, after it.
+    (gray or color, never CMYK), notes no rotation, and is not too large.
     """
     import tensorflow as tf
 
-    head = tf.strings.join([tf.strings.substr(content, 0, 22), bytes(22)])
-    opens = tf.strings.substr(head, 0, 6) == b"\xff\xd8\xff\xe0\x00\x10"
-    no_exif = tf.strings.substr(head, 20, 2) != b"\xff\xe1"
+    opens = tf.strings.substr(tf.strings.join([content, bytes(6)]), 0, 6) == _JFIF
     end = tf.maximum(tf.strings.length(content) - 2, 0)
-    return opens & no_exif & (tf.strings.substr(content, end, 2) == b"\xff\xd9")
+    whole = tf.strings.substr(content, end, 2) == b"\xff\xd9"
+    return tf.cond(opens & whole, lambda: _is_upright_and_small(content), lambda: False)
+
+
+def _is_upright_and_small(content):
+    import tensorflow as tf
+
+    # `\C` is any byte.
+    turned = tf.strings.regex_full_match(content, r"\C*(Exif\x00\x00|tiff:Orientation)\C*")
+    shape = tf.cast(tf.io.extract_jpeg_shape(content), "int64")
+    return ~turned & (shape[0] * shape[1] <= MAX_PIXELS)

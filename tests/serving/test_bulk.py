@@ -19,6 +19,7 @@ from apache_beam.runners.worker.worker_pool_main import (  # noqa: E402
     BeamFnExternalWorkerPoolServicer,
 )
 from models.captioning.small_captioners import small_captioner, write_pictures  # noqa: E402
+from PIL import Image  # noqa: E402
 
 from keras_mmfusion.cli.main import app  # noqa: E402
 from keras_mmfusion.serving import caption_in_bulk  # noqa: E402
@@ -76,7 +77,7 @@ def test_every_image_once(work, tmp_path, monkeypatch):
         {"image": str(photos / "empty.png"), "error": "empty"},
         {
             "image": str(photos / "text.png"),
-            "error": "not a JPEG, PNG, GIF, BMP or WebP without animation",
+            "error": "The image of 8 bytes is not an image of a format that Pillow reads.",
         },
     ]
     assert len(loaded) == 1  # Not once a shard.
@@ -98,6 +99,21 @@ def test_every_image_once(work, tmp_path, monkeypatch):
     with pytest.raises(ValueError, match="other settings: images_per_shard"):
         caption_in_bulk(*arguments, images_per_shard=3)
     assert captions(out) == expected
+
+
+def test_files_that_only_pillow_decodes_are_captioned_too(work, tmp_path):
+    photos, expected, version = work
+    frames = [Image.open(photos / f"{index}.png") for index in range(2)]
+    frames[0].save(tmp_path / "a.tif")
+    frames[0].save(tmp_path / "b.webp", save_all=True, append_images=frames[1:], lossless=True)
+    (tmp_path / "c.tif").write_bytes((photos / "1.png").read_bytes())
+    (tmp_path / "d.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    out = tmp_path / "out"
+    found = caption_in_bulk(f"{tmp_path}/*.*", out, version)
+    assert found == {"shards": 1, "captions": 3, "errors": 1}
+    first, second = (expected[str(photos / f"{index}.png")] for index in range(2))
+    assert list(captions(out).values()) == [first, first, second]
+    assert "is a HEIC (HEIF) photo" in rows(out, "errors")[0]["error"]
 
 
 def example(**features):

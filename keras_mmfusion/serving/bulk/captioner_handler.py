@@ -1,11 +1,21 @@
 """An exported captioner for Beam's RunInference. Importing this needs the extra `beam`."""
 
 import dataclasses
+import io
+from typing import NamedTuple
 
 import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
+from PIL import Image
 
-from keras_mmfusion.datasets.decode_image_tensor import ERRORS, OK
+from keras_mmfusion.datasets.decode_image_tensor import (
+    DAMAGED,
+    ERRORS,
+    NOT_AN_IMAGE,
+    OK,
+    UNSUPPORTED,
+)
+from keras_mmfusion.datasets.read_image import read_image
 from keras_mmfusion.serving.bulk.shard_images import batches_by_cost, shard_images
 from keras_mmfusion.serving.bulk.shard_plan import Shard
 
@@ -51,22 +61,61 @@ class CaptionerHandler(ModelHandler):
 
 
 def _caption(shard, signature):
-    import tensorflow as tf
-
     captions, errors = [], []
     for images in batches_by_cost(shard_images(shard)):
         # What could not be read stays in its place, as an empty file.
-        contents = np.array([image.content or b"" for image in images], dtype=object)
-        found = signature(image_bytes=tf.constant(contents))
-        found = {name: value.numpy() for name, value in found.items()}
-        for row, image in enumerate(images):
+        rows = _signed(signature, [image.content or b"" for image in images])
+        reasons = _repair(signature, images, rows)
+        for number, (image, row) in enumerate(zip(images, rows, strict=True)):
             facts = {"image": image.name}
             if image.filename is not None:
                 facts["filename"] = image.filename
-            code = int(found["error_codes"][row])
-            if code == OK:
-                text, score = found["captions"][row].decode(), float(found["scores"][row])
-                captions.append({**facts, "caption": text, "score": score})
+            if row.code == OK:
+                captions.append({**facts, "caption": row.text, "score": row.score})
             else:
-                errors.append({**facts, "error": image.error or ERRORS[code]})
+                reason = image.error or reasons.get(number) or ERRORS[row.code]
+                errors.append({**facts, "error": reason})
     return CaptionedShard(shard, captions, errors)
+
+
+class _Row(NamedTuple):
+    code: int
+    text: str
+    score: float
+
+
+def _signed(signature, contents):
+    """What the model says to each file."""
+    import tensorflow as tf
+
+    found = signature(image_bytes=tf.constant(np.array(contents, dtype=object)))
+    columns = [found[name].numpy() for name in ("error_codes", "captions", "scores")]
+    return [
+        _Row(int(code), text.decode(), float(score))
+        for code, text, score in zip(*columns, strict=True)
+    ]
+
+
+def _repair(signature, images, rows):
+    """Captions, in their rows, the files that the model's graph does not decode but Pillow does.
+
+    Returns:
+        Dict, row -> why Pillow does not decode it either.
+    """
+    reasons = {}
+    for number, (image, row) in enumerate(zip(images, rows, strict=True)):
+        if image.content and row.code in (NOT_AN_IMAGE, UNSUPPORTED, DAMAGED):
+            try:
+                png = _as_png(image.content)
+            except ValueError as error:
+                reasons[number] = " ".join(str(error).split())
+            else:
+                rows[number] = _signed(signature, [png])[0]
+    return reasons
+
+
+def _as_png(content):
+    """The pixels that `read_image` reads, in a file that every graph decodes."""
+    file = io.BytesIO()
+    Image.fromarray(read_image(content)).save(file, "PNG", compress_level=1)
+    return file.getvalue()
