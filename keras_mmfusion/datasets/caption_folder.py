@@ -10,6 +10,7 @@ from keras_mmfusion.datasets.coco_annotations import (
     read_coco_captions,
 )
 from keras_mmfusion.datasets.flickr8k_captions import captions_file, read_flickr8k
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.text_files import read_list
 
 
@@ -27,7 +28,7 @@ def read_caption_folder(data_dir, split):
     Raises:
         ValueError: if the folder has neither layout, files are missing, or the split is unknown.
     """
-    folder, split = pathlib.Path(data_dir).expanduser(), os.fspath(split).strip()
+    folder, split = pathlib.Path(data_dir).expanduser(), split_name(split)
     official = [
         file.stem.removeprefix("captions_")
         for file in sorted(folder.glob("annotations/captions_*.json"))

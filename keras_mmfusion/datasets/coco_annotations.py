@@ -5,6 +5,7 @@ import os
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
 from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
 KARPATHY = "dataset_coco.json"
@@ -55,7 +56,7 @@ def read_coco_captions(data_dir, split="val2017"):
         Alignments for Generating Image Descriptions", 2015.
     """
     data_dir = os.path.expanduser(data_dir)
-    names = [name.strip() for name in split.split("+")]
+    names = [name.strip() for name in split_name(split).split("+")]
     official = [_annotations_file(data_dir, name) for name in names]
     # A data set of one's own may have a split of that name in its own file.
     if set(names) <= set(KARPATHY_SPLITS) and (
@@ -108,6 +109,9 @@ def _read_karpathy(data_dir, splits):
     file = JsonFile(path, "Karpathy's split file (`images`, each with `sentences`)")
     images = file.records("images", filename=TEXT, filepath=TEXT, split=TEXT, sentences=LIST)
     records = [image for image in images if image["split"].strip() in splits]
+    if not records:
+        found = ", ".join(sorted({repr(image["split"]) for image in images}))
+        file.refuse(f"no image is of the split {'+'.join(splits)!r}; the splits are {found}")
     for each in records:
         file.check(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
     folders = {name: _photos(data_dir, name) for name in {each["filepath"] for each in records}}

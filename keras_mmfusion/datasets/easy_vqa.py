@@ -4,6 +4,7 @@ import importlib.util
 import os
 
 from keras_mmfusion.datasets.question_rows import clean_questions
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.json_records import JsonFile
 
 _SPLITS = ("train", "test")
@@ -27,7 +28,7 @@ def read_easy_vqa(data_dir=None, split="train"):
     Reference:
         Zhou, "Easy Visual Question Answering", https://victorzhou.com/blog/easy-vqa/ (2019).
     """
-    split = split.strip()
+    split = split_name(split)
     if split not in _SPLITS:
         raise ValueError(f"`split` must be one of {_SPLITS}. Received: {split!r}")
     data_dir = _installed() if data_dir is None else os.path.expanduser(data_dir)
@@ -49,8 +50,8 @@ def read_easy_vqa(data_dir=None, split="train"):
 
 def _entries(path):
     file = JsonFile(path, "a list of lists, easy-VQA's [question, answer, image id]")
-    if not isinstance(file.content, list):
-        file.refuse("it is no list")
+    if not isinstance(file.content, list) or not file.content:
+        file.refuse("it is no list of questions")
     for place, entry in enumerate(file.content):
         types = [type(part) for part in entry] if isinstance(entry, list) else None
         if types not in ([str, str, int], [str, str, str]):

@@ -4,6 +4,7 @@ import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.caption_lines import read_caption_lines
 from keras_mmfusion.files.text_files import read_list
 
@@ -55,7 +56,7 @@ def read_flickr8k(data_dir, split="train"):
     Raises:
         ValueError: if files are missing; the error says which and where to get them.
     """
-    data_dir, split = os.path.expanduser(data_dir), os.fspath(split).strip()
+    data_dir, split = os.path.expanduser(data_dir), split_name(split)
     if split in _SPLITS:
         split_file = _find(data_dir, _TEXT_FOLDERS, f"Flickr_8k.{split}Images.txt")
     elif os.path.isfile(split):

@@ -110,8 +110,15 @@ def read_item_features(folder):
             "<modality>.npy for each modality, an array (items, dim)."
         )
     ids = np.array(read_list(folder / ITEMS_FILE))
-    features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
-    return ItemFeatures(ids, {name: values.astype("float32") for name, values in features.items()})
+    try:
+        features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
+        features = {name: values.astype("float32") for name, values in features.items()}
+        return ItemFeatures(ids, features)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{os.fspath(folder)!r} has files that do not fit {ITEMS_FILE}, or are no arrays of "
+            f"numbers: {error}"
+        ) from error
 
 
 def write_item_features(items, folder):

@@ -6,6 +6,7 @@ import os
 import numpy as np
 
 from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.datasets.table_rows import read_frame_rows, read_table_rows
 
 
@@ -118,6 +119,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
             "`columns` must be a dict, modality -> column, such as {'review': TextColumn()}. "
             f"Received: {columns!r}"
         )
+    split = None if split is None else split_name(split)
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")
     if hasattr(path, "columns") and hasattr(path, "to_dict"):
@@ -128,7 +130,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
         path = repr(path)
     _check_columns(path, rows, columns, label, split)
     if split is not None:
-        rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split.strip()]
+        rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split]
     problems = []
 
     def read(column, line, row, modality):
@@ -172,10 +174,11 @@ def _check_columns(path, rows, columns, label, split):
             f"{path} has no column {', '.join(map(repr, missing))}. It has: "
             f"{', '.join(map(repr, known)) or 'no rows'}"
         )
-    splits = dict.fromkeys(_stripped(row.get("split")) for _, row in rows)
-    if split is not None and split.strip() not in splits:
+    splits = [_stripped(row.get("split")) for _, row in rows]
+    if split is not None and split not in splits:
+        found = dict.fromkeys(map(repr, splits))
         raise ValueError(
-            f"`split` must be one of {', '.join(map(repr, splits))}, as the column 'split' of "
+            f"`split` must be one of {', '.join(found)}, as the column 'split' of "
             f"{path} has them. Received: {split!r}"
         )
 

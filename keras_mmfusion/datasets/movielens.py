@@ -42,7 +42,6 @@ class Movies:
 
     def __post_init__(self):
         check_strings("titles", self.titles)
-        check_strings("overviews", self.overviews)
         check_string_lists("genres", self.genres)
 
     def __len__(self):

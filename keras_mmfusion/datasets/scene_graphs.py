@@ -8,7 +8,7 @@ from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
 from keras_mmfusion.datasets.visual_genome import VisualGenomeFolder
-from keras_mmfusion.files.json_records import ID, NUMBER, OBJECT, TEXT_OR_NULL
+from keras_mmfusion.files.json_records import ID, LIST_OR_NULL, NUMBER, OBJECT, TEXT_OR_NULL
 
 _BOX = ("x", "y", "w", "h")
 
@@ -133,12 +133,15 @@ def read_scene_graphs(data_dir, split=None):
     relationships = _read_relationships(genome)
     graphs, unused = [], []
     fields = {"object_id": ID, **dict.fromkeys(_BOX, NUMBER)}
-    for image_id, found in genome.annotations("objects.json", "objects", **fields)[1]:
+    fields |= {"names": LIST_OR_NULL, "merged_object_ids": LIST_OR_NULL}
+    file, entries = genome.annotations("objects.json", "objects", **fields)
+    for image_id, found in entries:
         # The first record of an object stands for it.
         first = {}
         for each in found:
             first.setdefault(each["object_id"], each)
         objects = list(first.values())
+        _check_lists(file, objects)
         if not objects:
             continue
         node = {}
@@ -148,7 +151,7 @@ def read_scene_graphs(data_dir, split=None):
         edges = {}
         for each in relationships.get(image_id, []):
             ends = [node.get(each[role]["object_id"]) for role in ("subject", "object")]
-            predicate = clean_text(each["predicate"] or "").lower()
+            predicate = clean_text(each.get("predicate") or "").lower()
             if None in ends or not predicate:
                 unused.append(each.get("relationship_id"))
             else:
@@ -177,6 +180,14 @@ def _read_relationships(genome):
             file.check(ends, f"each {role} of a relationship of image {image_id}", object_id=ID)
         relationships.setdefault(image_id, []).extend(found)
     return relationships
+
+
+def _check_lists(file, objects):
+    """Checks what is in the lists that an object may have."""
+    for each in objects:
+        for key, types in (("names", str), ("merged_object_ids", ID[0])):
+            if not all(isinstance(value, types) for value in each.get(key) or []):
+                file.refuse(f"an object has other {key!r}: {each!r:.200}")
 
 
 def _names(record):

@@ -52,8 +52,8 @@ def read_visual_genome_questions(data_dir, split=None, skip_missing_images=False
         (
             each["qa_id"],
             genome.path(each["image_id"]),
-            each["question"] or "",
-            [each["answer"] or ""],
+            each.get("question") or "",
+            [each.get("answer") or ""],
         )
         for each in file.without_repeats(records, "qa_id")
     ]
@@ -92,7 +92,7 @@ def read_visual_genome_regions(data_dir, split=None, skip_missing_images=False):
     for image_id, found in entries:
         regions = {tuple(map(each.get, _REGION)): each for each in found}.values()
         corners = genome.boxes(image_id, regions, _REGION[:4])
-        texts = [clean_text(region["phrase"] or "") for region in regions]
+        texts = [clean_text(region.get("phrase") or "") for region in regions]
         usable = np.all(corners[:, 2:] > corners[:, :2], axis=1) & np.array(texts, "bool")
         unused += [r.get("region_id") for r, use in zip(regions, usable, strict=True) if not use]
         path = genome.path(image_id)
@@ -162,6 +162,10 @@ class VisualGenomeFolder:
     def boxes(self, image_id, records, keys):
         """Boxes of records as `clipped_boxes` gives them; `keys` of left, top, width, height."""
         image = self._images[image_id]
+        if not (image["width"] > 0 and image["height"] > 0):
+            raise ValueError(
+                f"image_data.json must have the size of each image. Received: {image!r:.200}"
+            )
         values = np.array([[each[key] for key in keys] for each in records], "float64")
         return clipped_boxes(values.reshape(-1, 4), image["width"], image["height"])
 
@@ -172,7 +176,10 @@ class VisualGenomeFolder:
             return set(split)
         file, split = self._read(_SPLITS), split.strip()
         splits = file.content
-        if not isinstance(splits, dict) or not all(isinstance(x, list) for x in splits.values()):
+        if not isinstance(splits, dict) or not all(
+            isinstance(ids, list) and all(isinstance(each, ID[0]) for each in ids)
+            for ids in splits.values()
+        ):
             file.refuse("it is no object with a list of image ids for each split")
         if split not in splits:
             raise ValueError(

@@ -3,6 +3,7 @@
 import os
 
 from keras_mmfusion.datasets.question_rows import clean_questions
+from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
 # The names of the data set's own splits in the names of its files: of questions, and of photos.
@@ -40,7 +41,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
         Goyal et al., "Making the V in VQA Matter: Elevating the Role of Image Understanding in
         Visual Question Answering", 2017.
     """
-    split = split.strip()
+    split = split_name(split)
     if split not in _SPLITS:
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, _SPLITS))}. Received: {split!r}"

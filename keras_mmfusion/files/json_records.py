@@ -5,12 +5,13 @@ import os
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.files.json_kinds import describe_json
 
-# What a field of a record may be: types, and their name.
+# What a field of a record may be: types, and their name. What may be null may be absent, too.
 ID = ((int, str), "an integer or a string")
 TEXT = (str, "a string")
 TEXT_OR_NULL = ((str, type(None)), "a string or null")
 NUMBER = ((int, float), "a number")
 LIST = (list, "a list")
+LIST_OR_NULL = ((list, type(None)), "a list or null")
 OBJECT = (dict, "an object")
 
 
@@ -52,12 +53,15 @@ class JsonFile:
             List of dicts.
 
         Raises:
-            ValueError: if there is no such list, or an object lacks a field.
+            ValueError: if there is no such list, that of a key is empty, or an object lacks a
+                field.
         """
         if key is None:
-            return self.check(self.content, "the file", **fields)
+            return self.check(self.content, "it", **fields)
         if not isinstance(self.content, dict) or key not in self.content:
             self.refuse(f"it has no {key!r}")
+        if self.content[key] == []:
+            self.refuse(f"{key!r} is empty")
         return self.check(self.content[key], repr(key), **fields)
 
     def check(self, records, place, **fields):
@@ -77,11 +81,11 @@ class JsonFile:
             if not isinstance(record, dict):
                 self.refuse(f"entry {index} of {place} is not an object: {record!r:.80}")
             for name, (types, words) in fields.items():
-                value = record.get(name, ...)
+                value = record.get(name)
                 if not isinstance(value, types) or isinstance(value, bool):
                     problem = (
                         f"has no {name!r}"
-                        if value is ...
+                        if name not in record
                         else f"must have {words} as its {name!r}, not {value!r:.80}"
                     )
                     self.refuse(f"entry {index} of {place} {problem}: {record!r:.200}")

@@ -44,3 +44,22 @@ def test_missing_files(tmp_path):
     (tmp_path / "train" / "images" / "3.png").unlink()
     with pytest.raises(ValueError, match="3.png"):
         read_easy_vqa(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('[["Why?", "yes"]]', r"entry 0 is \['Why\?', 'yes'\]. The file appears to be a list"),
+        ('[["Why?", null, 0]]', "entry 0 is"),
+        ('[{"question": "Why?"}]', "entry 0 is"),
+        ('{"questions": [{"question": "Why?"}]}', "no list .* appears to be VQA v2's questions"),
+        ("[]", "no list of questions. The file appears to be an empty list"),
+        ('[["Why?", "ye', "is not JSON, or not all of it .* breaks off"),
+    ],
+)
+def test_damaged_files(tmp_path, content, message):
+    write_easy_vqa(tmp_path, QUESTIONS)
+    (tmp_path / "train" / "questions.json").write_text(content)
+    with pytest.raises(ValueError, match=f"questions.json' .*{message}"):
+        read_easy_vqa(tmp_path)
+    assert len(read_easy_vqa(tmp_path, " test ")) == 1

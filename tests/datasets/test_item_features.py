@@ -48,3 +48,32 @@ def test_pickled_arrays_are_never_loaded(tmp_path):
     np.save(tmp_path / "photo.npy", np.array([{}]), allow_pickle=True)
     with pytest.raises(ValueError, match="allow_pickle=False"):
         read_item_features(tmp_path)
+
+
+def test_byte_order_marks_and_line_ends_of_ids(tmp_path):
+    write_item_features(ITEMS, tmp_path)
+    for encoding, end in (("utf-8-sig", "\r\n"), ("utf-16", "\r")):
+        (tmp_path / "items.txt").write_bytes(f"a{end}b{end}ü{end}".encode(encoding))
+        assert read_item_features(tmp_path).item_ids.tolist() == IDS.tolist()
+    for content, message in (
+        (b"a\nb\n\xfc\n", "items.txt' is not UTF-8: line 3 has the byte 0xfc"),
+        (b"", "items.txt' is empty"),
+        (b"a\nb\n", "has files that do not fit items.txt.* of 2 items"),
+        (b"a\nb\nnan\n", "`item_ids` must not be missing.* index 2: 'nan'"),
+    ):
+        (tmp_path / "items.txt").write_bytes(content)
+        with pytest.raises(ValueError, match=message):
+            read_item_features(tmp_path)
+
+
+def test_missing_ids_and_numbers():
+    for ids in (["a", None, "b"], ["a", "", "b"], [1.0, np.nan, 2.0]):
+        with pytest.raises(ValueError, match="`item_ids` must not be missing.* at index 1"):
+            ItemFeatures(ids, {})
+    with pytest.raises(ValueError, match="`item_ids` must be a list or array"):
+        ItemFeatures("abc", {})
+    assert ItemFeatures([1, 2], {}).item_ids.tolist() == ["1", "2"]
+
+
+def test_the_repr_is_short():
+    assert repr(ITEMS) == "ItemFeatures(items=3, dims={'photo': 2, 'text': 1})"

@@ -20,3 +20,20 @@ def test_checks(tmp_path):
         QuestionAnswers(images * 2, ["a?", "b?"], [[], []], [7, 7])
     with pytest.raises(ValueError, match="not exist: 'none.jpg'"):
         QuestionAnswers(["none.jpg"] * 2, ["a?", "b?"], [[], []], [7, 8])
+
+
+def test_one_string_is_no_list(tmp_path):
+    path = tmp_path / "1.jpg"
+    path.touch()
+    for changed, message in (
+        ({"images": str(path)}, "`images` must be a list of strings"),
+        ({"questions": "Why?"}, r"`questions` must be a list of strings.*mean \['Why\?'\]"),
+        ({"answers": ["yes"]}, r"`answers\[0\]` must be a list of strings.*mean \['yes'\]"),
+        ({"answers": [None]}, r"`answers\[0\]` must be a list of strings"),
+    ):
+        good = {"images": [str(path)], "questions": ["Why?"], "answers": [["yes"]]}
+        with pytest.raises(ValueError, match=message):
+            QuestionAnswers(**(good | changed), question_ids=[1])
+    data = QuestionAnswers(**good, question_ids=[1])
+    with pytest.raises(ValueError, match="`classes` must be a list of strings. Received: 'yes'"):
+        data.answer_scores("yes")

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from visual_genome_files import image_data, relationship, thing, write
 
-from keras_mmfusion.datasets import read_scene_graphs
+from keras_mmfusion.datasets import SceneGraph, read_scene_graphs
 
 SHADE = thing(5045, ["shade"], box=(0, 0, 40, 40))
 STREET = thing(5046, ["Street ", "road", "street"], box=(40, 20, 400, 400), merged=[5050, 5051])
@@ -79,3 +79,41 @@ def test_the_photos_need_not_be_there_but_the_files(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS)
     with pytest.raises(ValueError, match="lacks relationships.json"):
         read_scene_graphs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "message"),
+    [
+        ("objects", {"object_id": None}, "must have an integer or a string as its 'object_id'"),
+        ("objects", {"w": "wide"}, "must have a number as its 'w', not 'wide'"),
+        ("objects", {"names": "shade"}, "must have a list or null as its 'names', not 'shade'"),
+        ("objects", {"names": [None]}, "an object has other 'names'"),
+        (
+            "objects",
+            {"merged_object_ids": 3},
+            "must have a list or null as its 'merged_object_ids'",
+        ),
+        ("relationships", {"subject": 5045}, "must have an object as its 'subject', not 5045"),
+        ("relationships", {"object": {}}, "each object of a relationship of image 1 has no 'obj"),
+        ("relationships", {"predicate": 3}, "must have a string or null as its 'predicate'"),
+    ],
+)
+def test_damaged_files(tmp_path, name, changed, message):
+    content = {"objects": OBJECTS, "relationships": RELATIONSHIPS}[name][0]
+    damaged = [{**content, name: [{**content[name][0], **changed}]}]
+    files = {"objects": OBJECTS, "relationships": RELATIONSHIPS} | {name: damaged}
+    write(tmp_path, image_data=IMAGES, **files)
+    with pytest.raises(ValueError, match=f"{name}.json' must be Visual Genome's .*{message}"):
+        read_scene_graphs(tmp_path)
+
+
+def test_one_string_is_no_list(tmp_path):
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
+    (graph,) = read_scene_graphs(tmp_path)
+    assert repr(graph) == f"SceneGraph(image={graph.image!r}, objects=3, relationships=2)"
+    with pytest.raises(ValueError, match="`names` must be a list of strings. Received: 'shade'"):
+        graph.as_graph("shade")
+    with pytest.raises(ValueError, match="`predicates` must be a list of strings. Received: 'on'"):
+        graph.as_typed_graph(["shade"], "on")
+    with pytest.raises(ValueError, match=r"`names\[0\]` must be a list of strings"):
+        SceneGraph("1.jpg", ["man"], graph.boxes[:1], [], graph.edge_index[:, :0])

@@ -148,3 +148,53 @@ def test_missing_files_are_named_with_where_to_get_them(tmp_path):
         read_visual_genome_questions(tmp_path)
     with pytest.raises(ValueError, match="lacks region_descriptions.json"):
         read_visual_genome_regions(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"image_data": [{"image_id": 1, "url": "a/1.jpg"}]}, "entry 0 of it has no 'width'"),
+        ({"image_data": QUESTIONS}, "appears to be Visual Genome's question_answers.json"),
+        ({"image_data": {}}, "it is not a list"),
+        ({"question_answers": REGIONS}, "appears to be Visual Genome's region_descriptions.json"),
+        ({"question_answers": [{"qas": []}]}, "an entry has no 'image_id' or 'id'"),
+        ({"question_answers": [{"id": 1, "qas": None}]}, "a list as its 'qas', not None"),
+        ({"question_answers": [{"id": 1, "qas": [{"question": "a"}]}]}, "has no 'qa_id'"),
+        ({"question_answers": [{"id": "1", "qas": []}]}, "none of its images is in image_data"),
+        ({"densecap_splits": [1]}, "no object with a list of image ids for each split"),
+        ({"densecap_splits": {"test": [[1]]}}, "no object with a list of image ids"),
+        ({"region_descriptions": [{"id": 1, "regions": [{"x": "1"}]}]}, "a number as its 'x'"),
+    ],
+)
+def test_files_of_another_kind(tmp_path, changed, message):
+    files = {
+        "image_data": IMAGES,
+        "question_answers": QUESTIONS,
+        "region_descriptions": REGIONS,
+        "densecap_splits": {"test": [1, "1"]},
+    }
+    write(tmp_path, **files)
+    write_photos(tmp_path)
+    assert len(read_visual_genome_questions(tmp_path, " test")) == 1
+    write(tmp_path, **changed)
+    (name,) = changed
+    read = read_visual_genome_questions
+    if name == "region_descriptions":
+        read = read_visual_genome_regions
+    with pytest.raises(ValueError, match=f"{name}.json' must be Visual Genome's .*{message}"):
+        read(tmp_path, "test")
+
+
+def test_images_without_a_size(tmp_path):
+    write(tmp_path, image_data=[image_data(1, width=0)], region_descriptions=REGIONS[:1])
+    write_photos(tmp_path)
+    with pytest.raises(ValueError, match="image_data.json must have the size of each image"):
+        read_visual_genome_regions(tmp_path)
+
+
+def test_the_repr_is_short(tmp_path):
+    write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS, region_descriptions=REGIONS)
+    write_photos(tmp_path)
+    questions = read_visual_genome_questions(tmp_path)
+    assert repr(questions) == "QuestionAnswers(questions=3, images=2, answers=3)"
+    assert repr(read_visual_genome_regions(tmp_path)) == "ImageRegions(images=2, regions=3)"

@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -113,3 +114,35 @@ def test_damaged_files(tmp_path):
     # Both codes in one file, and a byte that Windows-1252 has not.
     path.write_bytes(content.replace(b"Where is he", "Où est l’ami".encode() + b" caf\xe9 \x81"))
     assert read_vqa_v2(tmp_path, "test").questions[1] == "Où est l’ami café � looking?"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("questions", [], "it has no 'questions'. The file appears to be an empty list"),
+        ("questions", {"questions": []}, "'questions' is empty"),
+        ("questions", {"annotations": ANNOTATIONS}, "no 'questions'. .* VQA v2's annotations"),
+        ("questions", {"questions": [{"question": "Why?", "question_id": 1}]}, "no 'image_id'"),
+        ("questions", {"questions": [question(1, "a", "Why?")]}, "an integer as its 'image_id'"),
+        ("questions", {"questions": [question(1, 2, None)]}, "a string as its 'question'"),
+        ("annotations", {"questions": QUESTIONS}, "no 'annotations'. .* VQA v2's questions"),
+        ("annotations", {"annotations": [{"question_id": 1}]}, "entry 0 .* has no 'answers'"),
+        (
+            "annotations",
+            {"annotations": [{"question_id": 1, "answers": ["yes"]}]},
+            "entry 0 of the answers to question 1 is not an object: 'yes'",
+        ),
+        (
+            "annotations",
+            {"annotations": [annotation(7, 8, ["yes"])]},
+            "has no answer to a question of .*questions.json': the files are of different splits",
+        ),
+    ],
+)
+def test_files_of_another_kind(tmp_path, name, content, message):
+    write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
+    write_coco_photos(tmp_path, "val2014", set(IMAGES.values()))
+    (path,) = tmp_path.glob(f"*_{name}.json")
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=f"{name}.json'.*{message}"):
+        read_vqa_v2(tmp_path, " val ")

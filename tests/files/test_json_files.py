@@ -78,6 +78,7 @@ def test_records_are_checked(tmp_path):
     for content, message in (
         ([{"image_id": 1, "caption": "a"}], "no 'images'. The file appears to be a COCO results"),
         ({"images": None}, "'images' is not a list"),
+        ({"images": []}, "'images' is empty"),
         ({"images": [3]}, "entry 0 of 'images' is not an object: 3"),
         ({"images": [{"id": 1}, {"x": 1}]}, "entry 1 of 'images' has no 'id': {'x': 1}"),
         ({"images": [{"id": None}]}, "must have an integer or a string as its 'id', not None"),
@@ -85,7 +86,7 @@ def test_records_are_checked(tmp_path):
     ):
         with pytest.raises(ValueError, match=f"t.json' must be a list of images, but .*{message}"):
             records(content, id=ID)
-    with pytest.raises(ValueError, match="entry 0 of the file must have a list as its 'a'"):
+    with pytest.raises(ValueError, match="entry 0 of it must have a list as its 'a'"):
         records([{"a": "x"}], key=None, a=LIST, b=TEXT)
 
 
