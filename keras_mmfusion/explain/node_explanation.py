@@ -4,8 +4,10 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion.datasets.short_repr import short_repr
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class NodeExplanation:
     """Scores of edges and features for the prediction of one node, from `explain_nodes`.
 
@@ -30,6 +32,11 @@ class NodeExplanation:
     edge_scores: np.ndarray | dict
     feature_scores: np.ndarray | dict
     attention: dict
+
+    def __repr__(self):
+        edges = sum(index.shape[1] for index in _by_name(self.edge_index).values())
+        facts = {name: getattr(self, name) for name in ("node", "predicted_class", "probability")}
+        return short_repr(self, **facts, edges=edges)
 
     def top_edges(self, count=10):
         """The edges of the highest scores, above 0.

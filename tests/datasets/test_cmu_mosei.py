@@ -113,6 +113,14 @@ def test_some_videos(folder):
     assert len(whole.take(whole.complete)) == 2
     with pytest.raises(ValueError, match="None of the videos of `video_ids`"):
         read_cmu_mosei(folder, video_ids=["elsewhere"])
+    for read in (lambda ids: read_cmu_mosei(folder, video_ids=ids), whole.of_videos):
+        with pytest.raises(ValueError, match=r"`video_ids` must be a list of strings.*\['ab'\]"):
+            read("ab")
+
+
+def test_the_repr_is_short(folder):
+    expected = "SentimentSequences(segments=3, videos=2, modalities=['text', 'audio', 'video'])"
+    assert repr(read_cmu_mosei(folder)) == expected
 
 
 def test_cmu_mosi_has_other_names(tmp_path):
@@ -201,6 +209,8 @@ def test_standard_folds(tmp_path):
     other = tmp_path / "folds.json"
     other.write_text(json.dumps(expected))
     assert read_standard_folds(other) == expected
+    other.write_text(json.dumps({" train": ["a ", "b"], "valid": ["c"], "test": []}), "utf-16")
+    assert read_standard_folds(other) == expected
 
 
 @pytest.mark.parametrize(
@@ -212,12 +222,14 @@ def test_standard_folds(tmp_path):
         ("folds.py", "standard_train_fold = [1]", "must have lists of the names"),
         ("folds.json", "[]", "must have lists of the names"),
         ("folds.json", "{", "no folds that can be read"),
+        ("folds.json", "caf\udce9", "folds.json' is not UTF-8: line 1 has the byte 0xe9"),
+        ("folds.py", "standard_train_fold = {[]: 1}", "no folds that can be read"),
         ("folds.json", '{"train": ["a", "b"], "test": ["b"]}', "videos in two folds: b"),
     ],
 )
 def test_files_without_folds(tmp_path, monkeypatch, name, content, message):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / name).write_text(content)
+    (tmp_path / name).write_text(content, errors="surrogateescape")
     with pytest.raises(ValueError, match=message):
         read_standard_folds(tmp_path / name)
     assert not (tmp_path / "called").exists()

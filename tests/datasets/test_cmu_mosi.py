@@ -103,3 +103,8 @@ def test_files_of_another_kind(tmp_path, content, message):
         np.save(file, np.zeros(3))
     with pytest.raises(ValueError, match="one array alone"):
         read_cmu_mosi(path)
+
+
+def test_the_repr_is_short(read):
+    dims = {"text": 4, "audio": 3, "video": 2}
+    assert repr(read()) == f"SentimentUtterances(utterances=6, videos=3, dims={dims})"

@@ -101,3 +101,14 @@ def test_labeled_graphs_that_do_not_fit(changes, message):
     assert labeled().num_classes == 2
     with pytest.raises(ValueError, match=message):
         labeled(**changes)
+
+
+def test_the_list_of_test_nodes_may_have_a_byte_order_mark(tmp_path):
+    path = write_planetoid(tmp_path) / "ind.tiny.test.index"
+    path.write_bytes("\ufeff".encode() + path.read_bytes().replace(b"\n", b"\r\n"))
+    np.testing.assert_array_equal(read_planetoid(tmp_path, "tiny").test_nodes, [6, 7, 9])
+
+
+def test_the_repr_is_short():
+    facts = "nodes=4, dim=2, edges=2, train_nodes=1, validation_nodes=1, test_nodes=1"
+    assert repr(labeled()) == f"LabeledGraph({facts})"

@@ -2,8 +2,10 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion.datasets.short_repr import short_repr
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, repr=False)
 class Caption:
     """A generated caption and how it came about.
 
@@ -22,3 +24,9 @@ class Caption:
     tokens: list[str]
     token_log_probs: np.ndarray
     attention: np.ndarray
+
+    def __repr__(self):
+        shape = np.shape(self.attention)
+        return short_repr(
+            self, text=self.text, score=self.score, tokens=len(self.tokens), attention=shape
+        )
