@@ -36,6 +36,7 @@ EXTRAS = {
         "importlib-resources>=7.1",
         "matplotlib>=3.11.2",
         "nltk>=3.10.4",
+        "pandas>=3.1.1",
         "pytest>=9.2",
         "pytest-xdist>=3.8",
         "ruff>=0.17.6",

@@ -2,6 +2,7 @@
 
 import collections
 import csv
+import itertools
 import os
 import re
 
@@ -67,27 +68,33 @@ def _check_separator(path, columns):
 
 def _parsed_rows(path):
     """Tuples of the number of the row's first line, the text of the row, and its cells."""
+    lines = read_lines(path)
+    for number, line in lines:
+        cells, text = None, line
+        if '"' in line:
+            cells, text = _quoted_row(path, (number, line), lines)
+        elif line.strip():
+            cells = line.split(",")
+        if cells is not None:
+            yield number, text, [cell.strip() for cell in cells]
+
+
+def _quoted_row(path, first, others):
+    """The cells and the text of a row with quotation marks, which may go over several lines."""
     taken = []
 
     def lines():
-        for number, line in read_lines(path):
+        for number, line in itertools.chain([first], others):
             taken.append((number, line))
             yield f"{line}\n"
 
-    reader = csv.reader(lines(), strict=True, skipinitialspace=True)
-    while True:
-        taken.clear()
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            raise ValueError(_quotation_problem(path, taken, error)) from None
-        if cells is None:
-            return
-        if len(taken) > 1 and _holds_rows(cells[0], taken[1:]):
-            raise ValueError(_quotation_problem(path, taken, "the cell contains other rows"))
-        text = "\n".join(line for _, line in taken)
-        if text.strip():
-            yield taken[0][0], text, [cell.strip() for cell in cells]
+    try:
+        cells = next(csv.reader(lines(), strict=True, skipinitialspace=True))
+    except csv.Error as error:
+        raise ValueError(_quotation_problem(path, taken, error)) from None
+    if _holds_rows(cells[0], taken[1:]):
+        raise ValueError(_quotation_problem(path, taken, "the cell contains other rows"))
+    return cells, "\n".join(line for _, line in taken)
 
 
 def _holds_rows(first_cell, lines):
