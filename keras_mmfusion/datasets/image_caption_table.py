@@ -4,7 +4,7 @@ import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
-from keras_mmfusion.datasets.table_rows import read_table_rows
+from keras_mmfusion.datasets.table_rows import Table
 
 
 def image_caption_pairs(folder, table, **options):
@@ -32,8 +32,9 @@ def read_image_caption_pairs(folder, table):
         table: string. Path of a CSV file with the columns `image` and `caption`, such as Kaggle's
             `captions.txt` of Flickr8k, or of a JSON lines file (`.jsonl`, `.ndjson`) with objects
             `{"image": ..., "caption": ...}` or `{"image": ..., "captions": [...]}`. An image in
-            several rows has several captions. Where `caption` is the last column, a caption may
-            have commas without being quoted.
+            several rows has several captions. Where `caption` is the last column of a CSV file, a
+            caption may have commas without being quoted. Or a pandas `DataFrame` with these
+            columns.
 
     Returns:
         `CaptionPairs`, in the order in which the table first names the images.
@@ -41,18 +42,18 @@ def read_image_caption_pairs(folder, table):
     Raises:
         ValueError: if the table is not as described, or names missing files.
     """
-    folder, table = os.path.expanduser(folder), os.fspath(table)
+    folder, table = os.path.expanduser(folder), Table(table, ("image", "caption"), "caption")
     captions = {}
-    for line, row in read_table_rows(table, ("image", "caption"), text_column="caption"):
+    for line, row in table.rows():
         image, found = row.get("image"), row.get("captions", row.get("caption"))
         found = [found] if isinstance(found, str) else found
         texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
         if not isinstance(image, str) or not image.strip() or not texts:
             raise ValueError(
-                f"{table!r}, line {line}: `table` must name an 'image' and its 'caption' in each "
-                f"row. Received: {row!r:.200}"
+                f"{table.name}, {table.unit} {line}: `table` must name an 'image' and its "
+                f"'caption' in each row. Received: {row!r:.200}"
             )
         captions.setdefault(os.path.join(folder, image.strip()), []).extend(found)
     if not captions:
-        raise ValueError(f"{table!r} has no rows; it must name an image and a caption in each.")
+        raise ValueError(f"{table.name} has no rows; it must name an image and a caption in each.")
     return CaptionPairs(list(captions), list(captions.values()))

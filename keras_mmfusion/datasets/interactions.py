@@ -1,13 +1,12 @@
 """Which users took which items, and when; and how to split that into training and test."""
 
 import dataclasses
-import os
 
 import numpy as np
 
 from keras_mmfusion.datasets.identifiers import check_ids
 from keras_mmfusion.datasets.short_repr import short_repr
-from keras_mmfusion.files.csv_files import read_csv
+from keras_mmfusion.datasets.table_rows import Table
 
 SPLITS = ("user_time", "global_time", "random")
 
@@ -92,10 +91,10 @@ def _check_times(timestamps):
 
 
 def read_interactions(path, user="user", item="item", timestamp="timestamp"):
-    """Reads a table of interactions: a CSV file with a header, a row for each of them.
+    """Reads a table of interactions: a row for each of them.
 
     Args:
-        path: string or path.
+        path: string or path of a CSV file with a header, or a pandas `DataFrame`.
         user, item, timestamp: strings. The names of the columns. Others are left unread: what
             counts is that a user took an item, not how it was rated.
 
@@ -106,25 +105,26 @@ def read_interactions(path, user="user", item="item", timestamp="timestamp"):
         ValueError: if a column is not there, the table has no rows, or a row has no id or no time;
             the message names the line.
     """
-    path = os.fspath(path)
-    lines, users, items, times = [], [], [], []
-    for line, row in read_csv(path, (user, item, timestamp)):
+    table = Table(path, (user, item, timestamp))
+    places, users, items, times = [], [], [], []
+    for place, row in table.rows():
         try:
             time = float(row[timestamp])
-        except ValueError:
+        except (KeyError, TypeError, ValueError):
             time = np.nan
         if not np.isfinite(time):
             raise ValueError(
-                f"{path!r}, line {line}, must have a number as its {timestamp!r}. Received: {row}"
+                f"{table.name}, {table.unit} {place}, must have a number as its {timestamp!r}. "
+                f"Received: {row!r:.200}"
             )
-        lines.append(line)
-        users.append(row[user])
-        items.append(row[item])
+        places.append(place)
+        users.append(row.get(user))
+        items.append(row.get(item))
         times.append(time)
     if not users:
-        raise ValueError(f"{path!r} has no rows.")
-    users = check_ids(users, f"The column {user!r} of {path!r}", lines)
-    items = check_ids(items, f"The column {item!r} of {path!r}", lines)
+        raise ValueError(f"{table.name} has no rows.")
+    users = check_ids(users, f"The column {user!r} of {table.name}", table.unit, places)
+    items = check_ids(items, f"The column {item!r} of {table.name}", table.unit, places)
     return Interactions(users, items, np.array(times))
 
 

@@ -1,13 +1,12 @@
 """Any mix of modalities: a table with a column for each."""
 
 import dataclasses
-import os
 
 import numpy as np
 
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.split_names import split_name
-from keras_mmfusion.datasets.table_rows import read_frame_rows, read_table_rows
+from keras_mmfusion.datasets.table_rows import Table
 
 
 def multimodal_table(path, columns, label=None, split=None, **options):
@@ -122,31 +121,27 @@ def read_multimodal_table(path, columns, label=None, split=None):
     split = None if split is None else split_name(split)
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")
-    if hasattr(path, "columns") and hasattr(path, "to_dict"):
-        path, place, folder, rows = "The DataFrame", "row", "", list(read_frame_rows(path))
-    else:
-        path = os.path.expanduser(os.fspath(path))
-        place, folder, rows = "line", os.path.dirname(path), list(read_table_rows(path))
-        path = repr(path)
-    _check_columns(path, rows, columns, label, split)
+    table = Table(path)
+    rows = list(table.rows())
+    _check_columns(table.name, rows, columns, label, split)
     if split is not None:
         rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split]
     problems = []
 
     def read(column, line, row, modality):
         try:
-            value = column.read(row, modality, folder)
+            value = column.read(row, modality, table.folder)
             if value is None and column is label:
                 raise ValueError(f"column {label.name!r}: a label is missing")
             return value
         except ValueError as error:
-            problems.append(f"{place} {line}, {error}")
+            problems.append(f"{table.unit} {line}, {error}")
 
     found = {name: [read(column, *each, name) for each in rows] for name, column in columns.items()}
     labels = None if label is None else [read(label, *each, label.name) for each in rows]
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(f"{path} has cells of no use: {'; '.join(problems[:3])}{more}.")
+        raise ValueError(f"{table.name} has cells of no use: {'; '.join(problems[:3])}{more}.")
     return MultimodalRows(
         columns=dict(columns),
         values={
@@ -162,7 +157,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
     )
 
 
-def _check_columns(path, rows, columns, label, split):
+def _check_columns(name, rows, columns, label, split):
     """Whether the table has rows, the columns and the split."""
     known = dict.fromkeys(name for _, row in rows for name in row)
     named = [name for modality, column in columns.items() for name in column.named(modality)]
@@ -171,7 +166,7 @@ def _check_columns(path, rows, columns, label, split):
     missing = [name for name in named if name not in known]
     if missing:
         raise ValueError(
-            f"{path} has no column {', '.join(map(repr, missing))}. It has: "
+            f"{name} has no column {', '.join(map(repr, missing))}. It has: "
             f"{', '.join(map(repr, known)) or 'no rows'}"
         )
     splits = [_stripped(row.get("split")) for _, row in rows]
@@ -179,7 +174,7 @@ def _check_columns(path, rows, columns, label, split):
         found = dict.fromkeys(map(repr, splits))
         raise ValueError(
             f"`split` must be one of {', '.join(found)}, as the column 'split' of "
-            f"{path} has them. Received: {split!r}"
+            f"{name} has them. Received: {split!r}"
         )
 
 

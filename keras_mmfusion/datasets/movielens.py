@@ -83,7 +83,8 @@ def read_ratings(path):
     """Reads a table of MovieLens ratings.
 
     Args:
-        path: string or path of a CSV file with the columns `userId`, `movieId` and `timestamp`.
+        path: string or path of a CSV file with the columns `userId`, `movieId` and `timestamp`, or
+            a pandas `DataFrame`.
 
     Returns:
         `Interactions`.
@@ -107,7 +108,7 @@ def _read_movies(folder):
     years = [_YEAR.search(row["title"]) for row in rows]
     genres = [row["genres"].split("|") for row in rows]
     return Movies(
-        item_ids=check_ids([row["movieId"] for row in rows], f"movieId of {path}", lines),
+        item_ids=check_ids([row["movieId"] for row in rows], f"movieId of {path}", "line", lines),
         titles=[_YEAR.sub("", row["title"]).strip() for row in rows],
         years=[None if year is None else int(year.group(1)) for year in years],
         genres=[tuple(name for name in names if name and name != NO_GENRES) for names in genres],

@@ -9,6 +9,8 @@ import tempfile
 import keras
 import keras_hub
 
+from keras_mmfusion.files.json_files import read_json
+
 TASK_CONFIG = "task.json"
 TASK_WEIGHTS = "task.weights.h5"
 BACKBONE_WEIGHTS = "model.weights.h5"
@@ -87,7 +89,7 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
             f"`preset` must be a preset folder with a {TASK_CONFIG}. Received: {str(preset)!r}. "
             "Write one with `model.save_to_preset(folder)`."
         )
-    config = json.loads(config_path.read_text("utf-8"))
+    config = read_json(config_path)
     _import_modules(config)
     task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):

@@ -81,6 +81,14 @@ def test_commas_and_quotes_of_captions(folder, tmp_path):
         assert found.captions == [["A dog, a cat", 'Two, "big", dogs', "c"]]
 
 
+def test_a_data_frame(folder):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"image": ["1.jpg", "0.jpg"], "caption": ["A dog, a cat", None]})
+    assert read_image_caption_pairs(folder, frame[:1]).captions == [["A dog, a cat"]]
+    with pytest.raises(ValueError, match="The DataFrame, row 1: `table` must name an 'image'"):
+        read_image_caption_pairs(folder, frame)
+
+
 def test_dataset(folder, tmp_path):
     pytest.importorskip("tensorflow")
     table = write(tmp_path, "t.csv", "image,caption\n0.jpg,a b\n")

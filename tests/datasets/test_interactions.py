@@ -120,6 +120,8 @@ def test_lengths_must_fit():
         (np.array(["a", "nan"]), np.array(["x", "y"]), "`users` must not be missing"),
         (np.array([None, "b"]), np.array(["x", "y"]), "`users` must not be missing"),
         ("ab", ["x", "y"], "`users` must be a list or array of ids. Received: 'ab'"),
+        (["a", ["b"]], ["x", "y"], "`users` must be a list or array of ids"),
+        (np.array([1.0, np.nan]), ["x", "y"], "`users` must not be missing.*index 1: 'nan'"),
     ],
 )
 def test_no_user_is_called_none(users, items, message):
@@ -135,6 +137,19 @@ def test_missing_ids_of_pandas_columns():
     with pytest.raises(ValueError, match="`users` must not be missing"):
         Interactions(frame["n"].astype("Int64"), frame["item"], np.arange(2))
     assert Interactions(frame["item"], frame["item"], np.arange(2)).users.tolist() == ["1", "2"]
+
+
+def test_reading_a_data_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"u": ["a", "b"], "i": [3, None], "t": [1, 2]}, index=["x", "y"])
+    taken = read_interactions(frame[:1], "u", "i", "t")
+    assert taken.users.tolist() == ["a"] and taken.items.tolist() == ["3"]
+    with pytest.raises(ValueError, match="'i' of The DataFrame must not be missing.* at row y"):
+        read_interactions(frame, "u", "i", "t")
+    with pytest.raises(ValueError, match="The DataFrame has no column 'user', 'item', 'timestamp'"):
+        read_interactions(frame)
+    with pytest.raises(ValueError, match="The DataFrame, row y, must have a number as its 'i'"):
+        read_interactions(frame, "u", "t", "i")
 
 
 def test_times_must_be_numbers():
