@@ -20,7 +20,7 @@ FLOORS = (
     "cli",
 )
 # What every floor may use, beside the floors before it.
-GROUND = {"_lazy", "__version__"}
+GROUND = {"_extras", "_lazy", "__version__"}
 
 
 def imported_names(source, module):

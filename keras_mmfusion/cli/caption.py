@@ -97,10 +97,7 @@ def _picture_writer(out, count):
     from keras_mmfusion.explain.attention_maps import plot_caption_attention
     from keras_mmfusion.explain.picture_files import check_picture_path
 
-    try:
-        check_picture_path(out)
-    except ImportError as error:
-        raise ValueError(str(error)) from error
+    check_picture_path(out)
 
     def draw(model, image, made, number):
         path = out.with_stem(f"{out.stem}-{number}") if count > 1 else out

@@ -70,9 +70,12 @@ def edge(
 
     Prints the folder.
     """
+    from keras_mmfusion.models.captioning.edge_target import check_edge_target
     from keras_mmfusion.zoo.presets import resolve_preset
 
-    resolve_preset(preset)  # A mistyped preset is told before TensorFlow is imported.
+    # What can be wrong is told before TensorFlow is imported.
+    check_edge_target(out, edge_format.value)
+    resolve_preset(preset)
     import_keras()
     from keras_mmfusion.models import export_edge_captioner
     from keras_mmfusion.zoo import captioner as load_captioner

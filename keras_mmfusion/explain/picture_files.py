@@ -1,34 +1,17 @@
 """Pictures as files, with matplotlib where it is installed."""
 
-import functools
-import io
 import os
 import pathlib
 
-_DPI = 110
+from keras_mmfusion._extras import require_extra
 
 
-@functools.cache
 def figure_class():
-    """Matplotlib's class of figures. Without pyplot: no display, no state to close.
+    """Matplotlib's class of figures. Without pyplot: no display, no state to close."""
+    require_extra("explain", "Drawing a picture", "matplotlib")
+    from matplotlib.figure import Figure
 
-    A notebook shows one that a cell ends with; it knows matplotlib's own class only after
-    pyplot was imported.
-    """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "Pictures need matplotlib: pip install 'keras-mmfusion[explain]'"
-        ) from error
-
-    class NotebookFigure(Figure):
-        def _repr_png_(self):
-            file = io.BytesIO()
-            self.savefig(file, dpi=_DPI, format="png")
-            return file.getvalue()
-
-    return NotebookFigure
+    return Figure
 
 
 def check_picture_path(path):
@@ -50,7 +33,7 @@ def save_picture(figure, path):
     check_picture_path(path)
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        figure.savefig(part, dpi=_DPI, format=path.suffix[1:].lower())
+        figure.savefig(part, dpi=110, format=path.suffix[1:].lower())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

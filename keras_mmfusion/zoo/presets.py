@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from keras_mmfusion._extras import require_extra
 from keras_mmfusion.zoo.download import DownloadError, cache_folder, fetch_preset, missing_files
 from keras_mmfusion.zoo.manifest import (
     CONFIG_FILES,
@@ -34,6 +35,7 @@ def resolve_preset(preset):
     Raises:
         ValueError: if it is none of these; the message names the nearest preset of the zoo.
         DownloadError: if a preset of the zoo cannot be fetched.
+        MissingExtraError: if the package that fetches a handle is not installed.
 
     Example:
 
@@ -46,6 +48,8 @@ def resolve_preset(preset):
         scheme, separator, _ = preset.partition("://")
         if separator:
             if scheme.lower() in _HANDLES:
+                if scheme.lower() == "hf":
+                    require_extra("hub", f"Preset {preset!r}", "huggingface_hub")
                 return preset
             raise ValueError(
                 f"`preset` must be a name of the zoo, a folder, or a handle that begins with "

@@ -40,8 +40,8 @@ def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
         return folder
 
     monkeypatch.setattr("keras_mmfusion.models.captioning.edge_export.export_edge_captioner", write)
-    arguments = ["--preset", captioner_preset, "--out", str(tmp_path / "edge"), "--format", "onnx"]
+    arguments = ["--preset", captioner_preset, "--out", str(tmp_path / "edge")]
     command = CliRunner().invoke(app, ["export", "edge", *arguments])
     assert command.exit_code == 0, command.output
     assert command.stdout == f"{tmp_path / 'edge'}\n"
-    assert asked == [("TransformerCaptioner", tmp_path / "edge", "onnx")]
+    assert asked == [("TransformerCaptioner", tmp_path / "edge", "litert")]

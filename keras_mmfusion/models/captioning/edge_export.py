@@ -9,10 +9,10 @@ import tempfile
 import keras
 from keras import ops
 
+from keras_mmfusion.models.captioning.edge_target import SUFFIXES, check_edge_target
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.saved_model_folder import traced
 
-SUFFIXES = {"litert": "tflite", "onnx": "onnx"}
 OPSET = 18
 
 
@@ -37,19 +37,19 @@ def export_edge_captioner(model, folder, edge_format="litert"):
     Args:
         model: `ImageCaptioningModel` with a preprocessor and a `TextDecoder`.
         folder: string or path, not there yet.
-        edge_format: string. `"litert"` writes `.tflite` files; `"onnx"` needs the package
-            `tf2onnx`.
+        edge_format: string. `"litert"` writes `.tflite` files; `"onnx"` needs the extra `edge`.
 
     Returns:
         The path of the folder.
 
     Raises:
-        ImportError: if `tf2onnx` is needed and missing.
+        MissingExtraError: if `tf2onnx` is needed and missing.
         ValueError: if Keras does not run on TensorFlow, the folder is there, or the model or the
             format is of another kind.
     """  # noqa: E501
     folder = pathlib.Path(folder).absolute()
-    _check(model, folder, edge_format)
+    check_edge_target(folder, edge_format)
+    _check(model)
     write = {"litert": _write_litert, "onnx": _write_onnx}[edge_format]
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     scratch.mkdir(parents=True)
@@ -64,12 +64,7 @@ def export_edge_captioner(model, folder, edge_format="litert"):
     return folder
 
 
-def _check(model, folder, edge_format):
-    if edge_format not in SUFFIXES:
-        raise ValueError(
-            f"`edge_format` must be one of {', '.join(map(repr, SUFFIXES))}. "
-            f"Received: {edge_format!r}"
-        )
+def _check(model):
     if keras.config.backend() != "tensorflow":
         raise ValueError(
             "Networks for devices are made by the TensorFlow backend. Keras runs on "
@@ -81,8 +76,6 @@ def _check(model, folder, edge_format):
             f"at a time. Received: preprocessor={model.preprocessor!r}, "
             f"text_decoder={model.text_decoder!r}"
         )
-    if folder.exists():
-        raise ValueError(f"`folder` must not be there yet. Received: {str(folder)!r}")
 
 
 def _networks(model):
@@ -145,11 +138,8 @@ def _write_litert(function, specs, path):
 
 def _write_onnx(function, specs, path):
     import tensorflow as tf
+    import tf2onnx
 
-    try:
-        import tf2onnx
-    except ImportError as error:
-        raise ImportError('ONNX needs `pip install "keras-mmfusion[edge]"`.') from error
     tf2onnx.convert.from_function(
         tf.function(function, input_signature=specs, autograph=False),
         input_signature=specs,

@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+from keras_mmfusion._extras import require_extra
 from keras_mmfusion.models.saved_model_folder import MANIFEST
 from keras_mmfusion.serving.bulk.shard_plan import SUFFIXES, make_plan, shards_to_do
 from keras_mmfusion.serving.bulk.write_shard import write_shard
@@ -35,8 +36,8 @@ def caption_in_bulk(
         out: string or path. A folder.
         model: string or path. The folder of a version that a captioner's `export` wrote, where
             every worker finds it.
-        pipeline_options: sequence of strings: flags of Beam, such as `"--runner=FlinkRunner"`, or
-            one of them. Without a runner, the pipeline runs in this process.
+        pipeline_options: sequence of strings: flags of Beam, such as `"--runner=FlinkRunner"`.
+            Without a runner, the pipeline runs in this process.
         images_per_shard: int. Image files of a shard: what is lost, at most, when a worker is.
         output_format: string, `"jsonl"` or `"tfrecords"`.
 
@@ -44,18 +45,15 @@ def caption_in_bulk(
         A dict: how many `shards` there are, and how many `captions` and `errors` this run wrote.
 
     Raises:
-        ImportError: without Apache Beam.
+        MissingExtraError: without Apache Beam.
         ValueError: if no file matches, `out` holds other work, a setting is unfit, or Beam does
             not know a flag.
     """
-    try:
-        import apache_beam as beam
-        from apache_beam.io.filesystems import FileSystems
-        from apache_beam.ml.inference.base import RunInference
-    except ImportError as error:
-        raise ImportError(
-            'Captioning in bulk needs Apache Beam: pip install "keras-mmfusion[beam]"'
-        ) from error
+    require_extra("beam", "Captioning in bulk", "apache_beam")
+    import apache_beam as beam
+    from apache_beam.io.filesystems import FileSystems
+    from apache_beam.ml.inference.base import RunInference
+
     from keras_mmfusion.serving.bulk.captioner_handler import CaptionerHandler
 
     if output_format not in SUFFIXES:
@@ -65,8 +63,6 @@ def caption_in_bulk(
         )
     if images_per_shard < 1:
         raise ValueError(f"`images_per_shard` must be at least 1. Received: {images_per_shard!r}")
-    if isinstance(pipeline_options, str):
-        pipeline_options = (pipeline_options,)
     # Beam's own default, DirectRunner, would download another runner first.
     options = _known_options(["--runner=FnApiRunner", *pipeline_options])
     FileSystems.set_options(options)
