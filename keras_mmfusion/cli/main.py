@@ -1,19 +1,26 @@
 """The `mmfusion` command: one module per subcommand, heavy imports inside the functions."""
 
+import signal
 import sys
 from typing import Annotated
 
 import typer
 import typer.core
 
+from keras_mmfusion._extras import MissingExtraError
 from keras_mmfusion.cli import caption, caption_dataset, evaluate, export, score, search, train, zoo
+from keras_mmfusion.cli.interruption import INTERRUPTED, interrupted
+
+# What each of Keras's backends is installed by.
+_BACKENDS = {"jax": "keras-mmfusion[jax]", "torch": "keras-mmfusion[torch]"}
 
 
 class Commands(typer.core.TyperGroup):
     """Commands whose expected errors are one line on stderr and exit status 2.
 
-    Expected are what the package says to its user in a `ValueError`, and what the system says of
-    a file or the network in an `OSError`; anything else is a fault of ours and shows where.
+    Expected are what the package says to its user in a `ValueError`, what the system says of a
+    file or the network in an `OSError`, and a package that is not installed; anything else is a
+    fault of ours and shows where. Ctrl-C is one line too, with exit status 130.
     """
 
     def invoke(self, ctx):
@@ -21,12 +28,26 @@ class Commands(typer.core.TyperGroup):
             return super().invoke(ctx)
         except BrokenPipeError:
             raise  # `mmfusion ... | head` is no error; typer ends quietly.
-        except (ValueError, OSError) as error:
-            if ctx.params["debug"]:
+        except KeyboardInterrupt as interrupt:
+            raise interrupted() from interrupt
+        except (ValueError, OSError, ImportError) as error:
+            message = _message(error)
+            if ctx.params["debug"] or message is None:
                 raise
-            message = " ".join(str(error).split()) or type(error).__name__
             typer.echo(f"mmfusion: {message}", err=True)
             raise typer.Exit(2) from error
+
+
+def _message(error):
+    """An expected error as one line, or `None` for a fault of ours."""
+    if isinstance(error, ImportError) and not isinstance(error, MissingExtraError):
+        if error.name not in _BACKENDS:
+            return None
+        return (
+            f"Keras is to run on {error.name!r} (KERAS_BACKEND, or Keras's own configuration), "
+            f"which is not installed: pip install '{_BACKENDS[error.name]}'"
+        )
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 app = typer.Typer(
@@ -55,7 +76,12 @@ app.add_typer(zoo.app, name="zoo")
 
 def main():
     """Runs the command line; the console script `mmfusion`."""
-    sys.exit(app())
+    try:
+        sys.exit(app())
+    except SystemExit as exit:
+        if exit.code == INTERRUPTED:
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # A second Ctrl-C changes nothing.
+        raise
 
 
 if __name__ == "__main__":
