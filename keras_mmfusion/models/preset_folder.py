@@ -10,6 +10,8 @@ import keras
 import keras_hub
 
 from keras_mmfusion.files.json_files import read_json
+from keras_mmfusion.models.preset_target import check_preset_target
+from keras_mmfusion.models.slow_float16 import warn_of_slow_float16
 
 TASK_CONFIG = "task.json"
 TASK_WEIGHTS = "task.weights.h5"
@@ -22,6 +24,11 @@ class PresetModel:
     def save_to_preset(self, preset_dir):
         """Writes the model as a preset folder: configuration, weights, vocabulary."""
         save_preset(self, preset_dir)
+
+    def fit(self, *args, **kwargs):
+        """Trains the model, as Keras's `fit` does."""
+        warn_of_slow_float16(self.dtype_policy)
+        return super().fit(*args, **kwargs)
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, dtype=None):
@@ -46,7 +53,12 @@ def save_preset(task, preset_dir):
         task: `keras_hub.models.Task` whose backbone is a `keras.Model`; or another Keras model,
             of which the folder has the configuration and the weights.
         preset_dir: string or path.
+
+    Raises:
+        ValueError: if the folder holds something other than a preset, which would be lost, or the
+            model cannot be written as one.
     """
+    check_preset_target(preset_dir)
     is_task = isinstance(task, keras_hub.models.Task)
     if is_task and not isinstance(task.backbone, keras.Model):
         raise ValueError(
@@ -64,9 +76,19 @@ def save_preset(task, preset_dir):
             config = _without_compile_config(keras.saving.serialize_keras_object(task))
             (new / TASK_CONFIG).write_text(json.dumps(config, indent=4) + "\n", "utf-8")
         keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_not_in_task(task))
+        _exchange(new, target, pathlib.Path(scratch) / "old")
+
+
+def _exchange(new, target, old):
+    """Puts a folder in another's place; interrupted, it leaves the one or the other there."""
+    try:
         if target.exists():
-            os.replace(target, pathlib.Path(scratch) / "old")
+            os.replace(target, old)
         os.replace(new, target)
+    except BaseException:
+        if old.exists() and not target.exists():
+            os.replace(old, target)
+        raise
 
 
 def _without_compile_config(config):
