@@ -1,0 +1,53 @@
+import os
+import shutil
+
+import pytest
+
+from keras_mmfusion.datasets import CaptionPairs
+from keras_mmfusion.models import image_digest
+from keras_mmfusion.models.image_digest import ImageDigests, pairs_facts
+
+
+@pytest.fixture
+def files(tmp_path):
+    paths = [tmp_path / f"{name}.png" for name in "ab"]
+    for path in paths:
+        path.write_bytes(path.name.encode())
+    return paths
+
+
+def test_contents_count_and_names_do_not(files, tmp_path):
+    digest = ImageDigests().of(files)
+    copies = [shutil.copy(path, tmp_path / f"copy_of_{path.name}") for path in files]
+    assert ImageDigests().of(copies) == digest
+    assert ImageDigests().of(reversed_(files)) != digest
+    assert ImageDigests().of([files[0], None]) != digest
+
+
+def reversed_(paths):
+    return list(reversed(paths))
+
+
+def test_an_edit_that_keeps_size_and_time_is_seen(files):
+    digest, before = ImageDigests().of(files), files[0].stat()
+    files[0].write_bytes(b"A.png")
+    os.utime(files[0], ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert ImageDigests().of(files) != digest
+
+
+def test_files_that_did_not_change_are_not_read_again(files, monkeypatch):
+    first = ImageDigests()
+    digest = first.of(files)
+    image_digest._digest_of_contents.cache_clear()
+    monkeypatch.setattr(image_digest, "_content", None)  # Calling it would fail.
+    assert ImageDigests(first.known).of(files) == digest
+
+
+def test_facts_of_pairs(files):
+    def facts(captions):
+        return pairs_facts(CaptionPairs([str(path) for path in files], captions), ImageDigests())
+
+    one, other = facts([["a", "b"], ["c"]]), facts([["a", "b"], ["d"]])
+    assert one["images"] == other["images"] and one["images"].startswith("2 (sha256 ")
+    assert one["captions"] != other["captions"] and one["captions"].startswith("3 (sha256 ")
+    assert facts([["a"], ["b", "c"]])["captions"] != one["captions"]

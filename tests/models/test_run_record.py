@@ -1,0 +1,56 @@
+import json
+
+import pytest
+
+from keras_mmfusion.models.run_record import (
+    RECORD,
+    check_record,
+    folder_digest,
+    read_record,
+    write_record,
+)
+
+CHOICES = "Give another folder."
+
+
+def test_the_same_facts_pass_and_others_are_told_old_and_new(tmp_path):
+    facts = {"seed": 0, "learning_rate": 8e-4, "image_size": (32, 32), "captions": "6 (sha256 ab)"}
+    write_record(tmp_path, facts, known_images={"state": "content"})
+    assert read_record(tmp_path)["known_images"] == {"state": "content"}
+    assert [path.name for path in tmp_path.iterdir()] == [RECORD]
+    check_record(tmp_path, facts, CHOICES)
+    check_record(tmp_path, {"seed": 0}, CHOICES)  # Compares only what is asked for.
+    with pytest.raises(ValueError) as error:
+        check_record(tmp_path, {**facts, "learning_rate": 0.001, "captions": "7"}, CHOICES)
+    message = str(error.value)
+    assert "learning_rate: 0.0008 -> 0.001; captions: 6 (sha256 ab) -> 7" in message
+    assert repr(str(tmp_path)) in message and message.endswith(CHOICES)
+    assert "seed" not in message
+
+
+def test_a_fact_that_the_record_lacks_differs(tmp_path):
+    write_record(tmp_path, {"seed": 0})
+    with pytest.raises(ValueError, match="views: null -> 3"):
+        check_record(tmp_path, {"seed": 0, "views": 3}, CHOICES)
+
+
+def test_a_folder_without_a_record_is_of_an_older_version(tmp_path):
+    with pytest.raises(ValueError, match="of an older version, without fingerprint.json"):
+        check_record(tmp_path, {"seed": 0}, CHOICES)
+
+
+def test_a_record_is_written_whole(tmp_path, monkeypatch):
+    write_record(tmp_path, {"seed": 0})
+    with pytest.raises(TypeError):
+        write_record(tmp_path, {"seed": object()})
+    assert json.loads((tmp_path / RECORD).read_text("utf-8")) == {"facts": {"seed": 0}}
+
+
+def test_a_folder_is_told_by_its_files_and_their_contents(tmp_path):
+    for name in ("one", "other"):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "a.txt").write_text("a")
+    assert folder_digest(tmp_path / "one") == folder_digest(tmp_path / "other")
+    (tmp_path / "other" / "sub" / "a.txt").write_text("b")
+    assert folder_digest(tmp_path / "one") != folder_digest(tmp_path / "other")
+    assert folder_digest(tmp_path / "none") is None
