@@ -78,8 +78,10 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     from models.retrieval.small_embedders import small_embedder
 
     from keras_mmfusion import zoo
+    from keras_mmfusion.cli import recommender_data
     from keras_mmfusion.encoders import ImageEncoder
 
+    presets = []
     data = folder / "data"
     for path in data.iterdir():
         path.unlink()
@@ -93,8 +95,9 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     write_table(data / "ratings.csv", TRAIN, header)
     write_table(folder / "later.csv", TEST, header)
     # The zoo's encoders are large; small ones of random weights stand for them.
-    monkeypatch.setattr(zoo, "image_encoder", lambda: ImageEncoder(image_size=32), raising=False)
-    monkeypatch.setattr(zoo, "embedder", small_embedder, raising=False)
+    monkeypatch.setattr(recommender_data, "resolve_preset", presets.append)
+    monkeypatch.setattr(zoo, "image_encoder", lambda name: ImageEncoder(image_size=32))
+    monkeypatch.setattr(zoo, "embedder", lambda name: small_embedder())
     kept = folder / "features"
     command, first = run(folder, "--model", "vbpr", "--features", str(kept))
     assert command.exit_code == 0, command.output
@@ -105,6 +108,34 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     assert command.exit_code == 0, command.output
     assert again["metrics"] == pytest.approx(first["metrics"])
 
-    (kept / "items.txt").write_text("\n".join(reversed(ITEMS.item_ids.tolist())))
-    command, _ = run(folder, "--model", "vbpr", "--features", str(kept))
-    assert "`--features` must be of the movies of `--data`" in command.stderr
+    assert presets == ["efficientnet_lite0_imagenet", "image_text_flickr8k"]  # The first time.
+
+    movies = (data / "movies.csv").read_text()
+    for name, change in (
+        ("posters", lambda: Image.new("RGB", (8, 12), "red").save(data / "0.jpg")),
+        ("titles", lambda: (data / "movies.csv").write_text(movies.replace("Movie", "Film"))),
+    ):
+        change()
+        command, _ = run(folder, "--model", "vbpr", "--features", str(kept))
+        assert command.exit_code == 2
+        assert f"holds features made from something else: {name}: " in command.stderr
+        assert "another `--features`" in command.stderr
+        Image.new("RGB", (8, 12)).save(data / "0.jpg")
+
+
+def test_both_encoders_are_looked_for_before_either_runs(folder, monkeypatch):
+    from keras_mmfusion.cli import recommender_data
+    from keras_mmfusion.datasets import Movies
+
+    def resolve(preset):
+        if preset == "image_text_flickr8k":
+            raise ValueError("not to be had")
+
+    monkeypatch.setattr(recommender_data, "resolve_preset", resolve)
+    movies = Movies(*[[]] * 6)
+    tables = recommender_data.RecommenderTables(TRAIN, TEST, movies)
+    with pytest.raises(ValueError, match="not to be had"):
+        recommender_data.check_encoders(tables, True, folder / "features")
+    recommender_data.check_encoders(tables, False, None)
+    tables = recommender_data.RecommenderTables(TRAIN, TEST, ITEMS)
+    recommender_data.check_encoders(tables, True, None)
