@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
+from keras_mmfusion._extras import require_extra
 from keras_mmfusion.cli.export import export_preset
+from keras_mmfusion.cli.interruption import says_how_to_resume
 from keras_mmfusion.cli.quiet_import import import_keras
 
 
@@ -49,26 +51,25 @@ def caption_dataset(
     What was killed goes on with the same command. All other flags go to Apache Beam, such as
     --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
     """
-    try:
-        import apache_beam  # noqa: F401
-    except ImportError as error:
-        raise ValueError('This needs Apache Beam: pip install "keras-mmfusion[beam]"') from error
-    import_keras()
-    from keras_mmfusion.serving import caption_in_bulk
+    require_extra("beam", "Captioning in bulk", "apache_beam")
+    with says_how_to_resume("the same command goes on with the shards that are left"):
+        import_keras()
+        from keras_mmfusion.serving import caption_in_bulk
 
-    written = caption_in_bulk(
-        images,
-        out,
-        model or _exported(preset, out, beams),
-        context.args,
-        images_per_shard,
-        output_format.value,
-    )
+        written = caption_in_bulk(
+            images,
+            out,
+            model or _exported(preset, out, beams),
+            context.args,
+            images_per_shard,
+            output_format.value,
+        )
     typer.echo(json.dumps(written))
 
 
 def _exported(preset, out, beams):
     """The preset as a SavedModel in `out`, from an earlier run if there was one."""
+    from keras_mmfusion.models.run_record import changed_facts
     from keras_mmfusion.models.saved_model_folder import MANIFEST
     from keras_mmfusion.zoo.presets import preset_fingerprint
 
@@ -82,10 +83,11 @@ def _exported(preset, out, beams):
     if not version.exists():
         return export_preset(preset, version.parent, beams)
     manifest = json.loads((version / MANIFEST).read_text("utf-8"))
-    found = manifest["preset_hash"], manifest["decoding"]["beams"]
-    if found != (preset_fingerprint(preset), beams):
+    found = {"preset": manifest["preset_hash"], "beams": manifest["decoding"]["beams"]}
+    changes = changed_facts(found, {"preset": preset_fingerprint(preset), "beams": beams})
+    if changes:
         raise ValueError(
-            f"{str(version)!r} is of another preset or other beams: choose another `--out`. "
-            f"Received: --preset {preset}, --beams {beams}"
+            f"{str(version)!r} is of another preset or other beams: {'; '.join(changes)}. Choose "
+            f"another `--out`. Received: --preset {preset}, --beams {beams}"
         )
     return version

@@ -4,7 +4,9 @@ import dataclasses
 import json
 import posixpath
 import re
+import warnings
 
+from keras_mmfusion.models.run_record import changed_facts, digest_of
 from keras_mmfusion.serving.bulk.written_whole import written_whole
 
 PLAN = "plan.jsonl"
@@ -69,33 +71,50 @@ def make_plan(images, out, model, images_per_shard, output_format):
 
     Raises:
         ValueError: if no file matches, or `out` holds other work.
+
+    Warns if the files that match have changed since the plan was written: the plan stays.
     """
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(out, PLAN)
+    found = FileSystems.match(_patterns(images))
+    matches = {match.path: match for each in found for match in each.metadata_list}
+    files = sorted(matches)
+    if not files:
+        raise ValueError(f"No file matches `images`. Received: {images!r}")
+    states = [
+        [matches[file].size_in_bytes, matches[file].last_updated_in_seconds] for file in files
+    ]
     settings = {
         "images": images,
         "model": model,
         "images_per_shard": images_per_shard,
         "output_format": output_format,
     }
+    matched = {"files": f"{len(files)} ({digest_of([files, states])})"}
     if FileSystems.exists(path):
-        begun = _read_plan(path)
-        found = next(begun)
-        changed = [name for name, value in settings.items() if found[name] != value]
-        if changed:
+        begun = next(_read_plan(path))
+        changes = changed_facts(begun, settings)
+        if changes:
             raise ValueError(
-                f"`out` holds captions with other settings: {', '.join(changed)}. Received: "
+                f"`out` holds captions with other settings: {'; '.join(changes)}. Received: "
                 f"{out!r}. Choose another folder, or go on with the settings in {path!r}."
             )
-        return path, found["shards"]
-    found = FileSystems.match(_patterns(images))
-    files = sorted({match.path for each in found for match in each.metadata_list})
-    if not files:
-        raise ValueError(f"No file matches `images`. Received: {images!r}")
+        changes = changed_facts(begun, matched)
+        if changes:
+            warnings.warn(
+                f"What matches `images` has changed since {path!r} was written: {changes[0]}. "
+                "Captions that are written stay as they are, and new files are left out; choose "
+                "another `out` to caption all files as they are now.",
+                stacklevel=3,
+            )
+        return path, begun["shards"]
     size = 1 if is_tfrecords(images) else images_per_shard
     shards = [files[start : start + size] for start in range(0, len(files), size)]
-    lines = [{**settings, "shards": len(shards)}, *({"files": shard} for shard in shards)]
+    lines = [
+        {**settings, **matched, "shards": len(shards)},
+        *({"files": shard} for shard in shards),
+    ]
     with written_whole(path) as file:
         file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
     return path, len(shards)
