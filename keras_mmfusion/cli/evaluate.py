@@ -8,8 +8,22 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
+from keras_mmfusion.zoo.presets import resolve_preset
 
 app = typer.Typer(no_args_is_help=True)
+
+
+Folder = Annotated[
+    pathlib.Path | None, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
+]
+Split = Annotated[
+    str | None, typer.Option(help="With --data: a split's name, or a file of image names.")
+]
+Images = Annotated[pathlib.Path | None, typer.Option(help="Instead of --data: a folder of images.")]
+Captions = Annotated[
+    pathlib.Path | None,
+    typer.Option(help="With --images: a CSV file with the columns image and caption."),
+]
 
 
 @app.callback()
@@ -19,10 +33,10 @@ def evaluate():
 
 @app.command()
 def captioner(
-    data: Annotated[
-        pathlib.Path, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
-    ],
-    split: Annotated[str, typer.Option(help="A split's name, or a file of image names.")],
+    data: Folder = None,
+    split: Split = None,
+    images: Images = None,
+    captions: Captions = None,
     preset: Annotated[
         str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
     ] = "captioner_flickr8k_lite0",
@@ -45,7 +59,8 @@ def captioner(
 
     # What can be wrong with the arguments, before TensorFlow is imported.
     check_metrics(metric)
-    pairs = _read_pairs(data, split, limit, json_file)
+    pairs, data_protocol = _read_pairs(data, split, images, captions, limit, json_file)
+    resolve_preset(preset)
 
     import_keras()
     from keras_mmfusion.models.captioning.caption_evaluation import evaluate_captioner
@@ -60,15 +75,15 @@ def captioner(
         batch_size,
         _progress("Captioning"),
     )
-    _report(results, _preset_protocol(preset, data, split, limit), json_file)
+    _report(results, {**_preset_facts(preset), **data_protocol}, json_file)
 
 
 @app.command()
 def retrieval(
-    data: Annotated[
-        pathlib.Path, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
-    ],
-    split: Annotated[str, typer.Option(help="A split's name, or a file of image names.")],
+    data: Folder = None,
+    split: Split = None,
+    images: Images = None,
+    captions: Captions = None,
     preset: Annotated[
         str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
     ] = "image_text_flickr8k",
@@ -80,14 +95,15 @@ def retrieval(
     ] = None,
 ):
     """Score a model of photos and sentences: recall and median rank, in both directions."""
-    pairs = _read_pairs(data, split, limit, json_file)
+    pairs, data_protocol = _read_pairs(data, split, images, captions, limit, json_file)
+    resolve_preset(preset)
 
     import_keras()
     from keras_mmfusion.models.retrieval.retrieval_evaluation import evaluate_retrieval
     from keras_mmfusion.zoo import embedder
 
     results = evaluate_retrieval(embedder(preset), pairs, batch_size, _progress("Embedding"))
-    _report(results, _preset_protocol(preset, data, split, limit), json_file)
+    _report(results, {**_preset_facts(preset), **data_protocol}, json_file)
 
 
 @app.command()
@@ -111,6 +127,7 @@ def sentiment(
     # What can be wrong with the arguments, before Keras is imported.
     _check_folder(json_file)
     utterances = read_cmu_mosi(data)
+    resolve_preset(preset)
 
     import_keras()
     from keras_mmfusion.models.sentiment.sentiment_evaluation import (
@@ -180,14 +197,16 @@ def recommender(
             "else written, so that they run once."
         ),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the weights, the batches and the dropout.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, help="Of the weights, the batches and the dropout.")
+    ] = 0,
     json_file: Annotated[
         pathlib.Path | None,
         typer.Option("--json", help="Write metrics, protocol and every user to this file."),
     ] = None,
 ):
     """Train a recommender, and score how well it foretells what users take next."""
-    from keras_mmfusion.cli.recommender_data import item_features, read_tables
+    from keras_mmfusion.cli.recommender_data import check_encoders, item_features, read_tables
 
     # What can be wrong with the arguments, before Keras is imported.
     _check_folder(json_file)
@@ -199,6 +218,7 @@ def recommender(
     from keras_mmfusion.zoo.manifest import sha256_of
 
     recipe = recipe_of(model)
+    check_encoders(tables, recipe.model.uses_features, features)
     items = item_features(tables, recipe.model.uses_features, features, _progress("Encoding"))
     trained = train_recommender(recipe, tables.interactions, items, seed)
     results = evaluate_recommender(trained, tables.test)
@@ -214,13 +234,14 @@ def recommender(
     _report(results, protocol, json_file)
 
 
-def _read_pairs(data, split, limit, json_file):
-    """The images and captions to score on, once it is sure that the results can be written."""
-    from keras_mmfusion.datasets.caption_folder import read_caption_folder
+def _read_pairs(data, split, images, captions, limit, json_file):
+    """What to score on, once it is sure that results can be written, and the protocol's words."""
+    from keras_mmfusion.cli.caption_data import data_facts, read_pairs
 
     _check_folder(json_file)
-    pairs = read_caption_folder(data, split)
-    return pairs if limit is None else pairs.take(limit)
+    pairs = read_pairs(data, split, images, captions)
+    protocol = {**data_facts(data, split, images, captions), "limit": limit}
+    return pairs if limit is None else pairs.take(limit), protocol
 
 
 def _check_folder(json_file):
@@ -235,15 +256,6 @@ def _preset_facts(preset):
     return {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
         "preset_hash": preset_fingerprint(preset),
-    }
-
-
-def _preset_protocol(preset, data, split, limit):
-    return {
-        **_preset_facts(preset),
-        "data": data.resolve().name,
-        "split": pathlib.Path(split).name,
-        "limit": limit,
     }
 
 

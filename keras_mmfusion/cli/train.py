@@ -1,8 +1,15 @@
 """`mmfusion train`: models from data folders, in one command."""
 
+import dataclasses
+import pathlib
 from typing import Annotated
 
 import typer
+
+from keras_mmfusion.cli.interruption import says_how_to_resume
+from keras_mmfusion.cli.quiet_import import import_keras
+
+PAUSED = 3  # Exit status.
 
 app = typer.Typer(no_args_is_help=True, help="Train models on your own data.")
 
@@ -14,17 +21,54 @@ def train():
 
 @app.command()
 def captioner(
-    data: Annotated[str, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")],
     out: Annotated[str, typer.Option(help="Preset folder to write.")],
+    data: Annotated[
+        str | None, typer.Option(help="Folder in Flickr8k's or MS COCO captions' layout.")
+    ] = None,
+    train_split: Annotated[
+        str | None, typer.Option(help="The split of --data to train on; train if not given.")
+    ] = None,
+    dev_split: Annotated[
+        str | None,
+        typer.Option(help="The split of --data that picks the best epoch; dev if not given."),
+    ] = None,
+    images: Annotated[
+        pathlib.Path | None, typer.Option(help="Instead of --data: a folder of images.")
+    ] = None,
+    captions: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="With --images: a CSV file with the columns image and caption, a row a caption; "
+            "or JSON lines."
+        ),
+    ] = None,
+    dev_captions: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="With --images: the table of the images that pick the best epoch."),
+    ] = None,
+    dev_images: Annotated[
+        pathlib.Path | None, typer.Option(help="Their folder; that of --images if not given.")
+    ] = None,
+    dev_fraction: Annotated[
+        float | None,
+        typer.Option(
+            help="Instead of --dev-captions: the share of the images, such as 0.1, that picks the "
+            "best epoch and is not trained on. It is drawn by image, always the same."
+        ),
+    ] = None,
     encoder: Annotated[str, typer.Option(help="Image encoder preset.")] = (
         "efficientnet_lite2_imagenet"
     ),
-    train_split: Annotated[str, typer.Option(help="The split to train on.")] = "train",
-    dev_split: Annotated[str, typer.Option(help="The split that picks the best epoch.")] = "dev",
     features: Annotated[str, typer.Option(help="Folder for the images' feature maps.")] = None,
     work: Annotated[str, typer.Option(help="Folder for checkpoints and logs.")] = None,
     features_only: Annotated[bool, typer.Option(help="Write the feature maps and stop.")] = False,
-    stop_after: Annotated[float, typer.Option(help="Seconds after which to pause.")] = None,
+    restart: Annotated[
+        bool,
+        typer.Option(
+            help="Discard what an earlier run left, and start over. Feature maps that fit are kept."
+        ),
+    ] = False,
+    stop_after: Annotated[float, typer.Option(min=0, help="Seconds after which to pause.")] = None,
     tensorboard: Annotated[
         bool, typer.Option(help="Write events for TensorBoard beside the logs.")
     ] = False,
@@ -57,14 +101,17 @@ def captioner(
 ):
     """Train a captioner: its decoder, optionally the encoder's last blocks, then by CIDEr reward.
 
-    Run again on the same folders, it goes on where it was stopped. Exit status 3 says that
-    `--stop-after` was reached and there is more to do.
+    Run again with the same data and settings, it goes on where it was stopped; with others, it
+    says what differs. Exit status 3 says that `--stop-after` was reached and there is more to do.
     """
-    from keras_mmfusion.datasets.caption_folder import read_caption_folder
-    from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
-    from keras_mmfusion.zoo import image_encoder as load_image_encoder
+    from keras_mmfusion.cli.caption_data import read_train_and_dev
+    from keras_mmfusion.models.captioning.captioner_settings import CaptionerSettings
+    from keras_mmfusion.models.captioning.training_log import require_tensorboard
+    from keras_mmfusion.models.preset_target import check_preset_target
+    from keras_mmfusion.zoo.presets import resolve_preset
 
-    recipe = CaptionerRecipe(
+    # What can be wrong with the arguments, before TensorFlow is imported.
+    settings = CaptionerSettings(
         dim=dim,
         num_layers=layers,
         num_heads=heads,
@@ -82,24 +129,43 @@ def captioner(
         dtype=dtype,
         seed=seed,
     )
-    train, dev = read_caption_folder(data, train_split), read_caption_folder(data, dev_split)
-    encoder_model = load_image_encoder(encoder)
-    if features_only:
-        if features is None:
-            raise ValueError("`--features-only` needs `--features`, the folder to write.")
-        recipe.cache_features(encoder_model, train, dev, features)
-        return
-    if not train_captioner(
-        recipe,
-        encoder_model,
-        train,
-        dev,
-        out,
-        work,
-        features,
-        stop_after=stop_after,
-        tensorboard=tensorboard,
-    ):
-        typer.echo("Paused; run the same command to go on.")
-        raise typer.Exit(3)
-    typer.echo(f"Wrote the preset to {out}")
+    if features_only and features is None:
+        raise ValueError("`--features-only` needs `--features`, the folder to write.")
+    if tensorboard:
+        require_tensorboard()
+    check_preset_target(out)
+    train, dev = read_train_and_dev(
+        data, train_split, dev_split, images, captions, dev_images, dev_captions, dev_fraction
+    )
+    resolve_preset(encoder)
+
+    goes_on = "the same command" + (", without `--restart`," if restart else "") + " goes on"
+    with says_how_to_resume(f"{goes_on} from the last checkpoint"):
+        import_keras()
+        from keras_mmfusion.models.captioning.captioner_recipe import (
+            CaptionerRecipe,
+            train_captioner,
+        )
+        from keras_mmfusion.zoo import image_encoder as load_image_encoder
+
+        recipe = CaptionerRecipe(**dataclasses.asdict(settings))
+        encoder_model = load_image_encoder(encoder)
+        if features_only:
+            recipe.cache_features(encoder_model, train, dev, features, restart)
+            return
+        done = train_captioner(
+            recipe,
+            encoder_model,
+            train,
+            dev,
+            out,
+            work,
+            features,
+            restart=restart,
+            stop_after=stop_after,
+            tensorboard=tensorboard,
+        )
+    if not done:
+        typer.echo(f"Paused; {goes_on}.")
+        raise typer.Exit(PAUSED)
+    typer.echo(f"The preset is in {out}")

@@ -2,6 +2,8 @@
 
 import dataclasses
 
+import numpy as np
+
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
@@ -56,6 +58,31 @@ class CaptionPairs:
     def take(self, count):
         """The first `count` images, as `CaptionPairs`."""
         return CaptionPairs(self.images[:count], self.captions[:count])
+
+    def split(self, fraction, seed=0):
+        """Divides the images at random into two parts; an image's captions stay together.
+
+        Args:
+            fraction: float in (0, 1). The share of the images in the second part, which has at
+                least one image, as the first has.
+            seed: int. The division depends on it and on the number of images alone.
+
+        Returns:
+            Two `CaptionPairs`, each in the order of this one.
+        """
+        if not 0 < fraction < 1 or len(self) < 2:
+            raise ValueError(
+                "`fraction` must be between 0 and 1, of at least two images. Received: "
+                f"fraction={fraction}, of {len(self)} images"
+            )
+        count = min(max(round(fraction * len(self)), 1), len(self) - 1)
+        drawn = np.zeros(len(self), "bool")
+        drawn[np.random.default_rng(seed).permutation(len(self))[:count]] = True
+        return self._chosen(~drawn), self._chosen(drawn)
+
+    def _chosen(self, rows):
+        rows = np.flatnonzero(rows).tolist()
+        return CaptionPairs([self.images[i] for i in rows], [self.captions[i] for i in rows])
 
     def fixed_captions(self, captions_per_image):
         """The first captions of each image, filled up with empty strings to a fixed number."""

@@ -128,10 +128,31 @@ def test_the_default_metrics_and_which_meteor(data, captioner_preset):
     assert "exact" in results["protocol"]["meteor"]
 
 
+def test_a_table_of_captions_is_scored_like_a_folder(data, captioner_preset):
+    folder = data / ("images" if (data / "images").is_dir() else "dev")
+    rows = [f'{name},"{text}"' for name, texts in CAPTIONS.items() for text in texts]
+    table = data.parent / "captions.csv"
+    table.write_text("\n".join(["image,caption", *rows]) + "\n")
+    _, expected = run(data, captioner_preset, "--split", "dev", *FAST)
+    target = data.parent / "table.json"
+    arguments = ["--images", str(folder), "--captions", str(table), "--json", str(target), *FAST]
+    command = CliRunner().invoke(
+        app, ["evaluate", "captioner", "--preset", captioner_preset, *arguments]
+    )
+    assert command.exit_code == 0, command.output
+    results = json.loads(target.read_text())
+    assert results["metrics"] == expected["metrics"]
+    assert results["samples"] == expected["samples"]
+    protocol = results["protocol"]
+    assert (protocol["data"], protocol["split"]) == (folder.name, "captions.csv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--split", "validation"], "'validation'"),
+        ([], "`--data` needs `--split`"),
+        (["--split", "dev", "--images", "here"], "`--data` does not go with `--images`"),
         (["--split", "dev", "--metric", "spice"], "unknown 'spice'"),
     ],
 )

@@ -1,4 +1,5 @@
 import csv
+import sys
 
 import keras
 import numpy as np
@@ -48,13 +49,15 @@ def train(data, encoder, *arguments):
 
 
 def test_slices_of_a_run_end_in_a_preset(data, encoder):
-    pauses = 0
+    pauses, done_output = 0, ""
     graph = ("--graph-layers", "1")
     while (done := train(data, encoder, *graph, "--stop-after", "0")).exit_code == PAUSED:
         pauses += 1
+        done_output += done.output
         assert pauses < 9
     assert pauses == 2  # Once in each epoch of two batches.
     assert done.exit_code == 0
+    done_output += done.output
     assert "mine" in done.output.splitlines()[-1]
     model = ImageCaptioningModel.from_preset(data.parent / "mine")
     assert type(model) is GraphCaptioner and model.image_graph.num_layers == 1
@@ -65,6 +68,18 @@ def test_slices_of_a_run_end_in_a_preset(data, encoder):
             [row] = csv.DictReader(file)
         assert row["epoch"] == "1"
         assert {"loss", "accuracy", "seconds", "bleu_4", "cider"} <= row.keys()
+    for stage in ("Cross-entropy", "Fine-tuning"):
+        assert f"{stage}, epoch 1/1: " in done_output
+
+    # The run is finished: nothing is done again, and nothing of it is taken for another run's.
+    again = train(data, encoder, *graph)
+    assert again.exit_code == 0 and "Nothing to do: this run is finished" in again.output
+    tokens = data / "Flickr8k.token.txt"
+    tokens.write_text(tokens.read_text().replace("A red square", "One red square"))
+    other = train(data, encoder, *graph, "--seed", "1")
+    assert other.exit_code == 2
+    assert "captions of train: 12 (sha256" in other.stderr and "seed: 0 -> 1" in other.stderr
+    assert "--restart" in other.stderr
 
 
 def test_feature_maps_alone(data, encoder):
@@ -80,6 +95,12 @@ def test_feature_maps_alone(data, encoder):
     assert len(maps) == 2
     assert maps[0].shape != maps[1].shape or (maps[0] != maps[1]).any()
     assert not (data.parent / "mine").exists()
+    views = ("--features", str(features), "--features-only", "--views", "2")
+    stale = train(data, encoder, *views)
+    assert stale.exit_code == 2 and "views: 1 -> 2" in stale.stderr
+    before = np.load(one / "train" / "features.npy")
+    assert train(data, encoder, *views, "--restart").exit_code == 0
+    assert len(np.load(one / "train" / "features.npy")) == 2 * len(before)
     refused = train(data, encoder, "--features-only")
     assert refused.exit_code == 2
     assert "--features" in refused.stderr
@@ -90,3 +111,54 @@ def test_an_unknown_split_is_told_at_once(data, encoder):
     assert refused.exit_code == 2
     assert "evening" in refused.stderr
     assert not (data.parent / "mine.training").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--epochs", "0"), "`epochs` must be an integer from 1 on. Received: 0"),
+        (("--batch-size", "-1"), "`batch_size` must be an integer from 1 on"),
+        (("--dropout", "1"), "`dropout` must be in [0, 1). Received: 1.0"),
+        (("--learning-rate", "nan"), "`learning_rate` must be a number above 0"),
+        (("--heads", "3"), "`num_heads` must divide `dim`"),
+        (("--dtype", "float16"), "`dtype` must be one of float32, mixed_bfloat16, mixed_float16"),
+        (("--stop-after", "-1"), "--stop-after"),
+        (("--encoder", "efficientnet"), "Unknown preset 'efficientnet'"),
+        (("--images", "here"), "`--data` does not go with `--images`"),
+        (("--dev-fraction", "0.1"), "`--dev-fraction` does not go with `--data`"),
+    ],
+)
+def test_bad_arguments_are_told_before_keras_is_imported(data, monkeypatch, arguments, message):
+    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+    refused = train(data, str(data), *arguments)
+    assert refused.exit_code == 2
+    assert message in " ".join(refused.stderr.split())
+
+
+def test_a_missing_extra_is_told_before_keras_is_imported(data, monkeypatch):
+    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    refused = train(data, str(data), "--tensorboard")
+    assert refused.exit_code == 2
+    assert "pip install 'keras-mmfusion[tensorboard]'" in refused.stderr
+
+
+def test_a_folder_of_photos_is_not_replaced_by_a_preset(data, monkeypatch):
+    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+    refused = train(data, str(data), "--out", str(data / "images"))
+    assert refused.exit_code == 2
+    assert "must be new, empty, or a preset to replace" in refused.stderr
+
+
+def test_ctrl_c_says_how_to_go_on(data, encoder, monkeypatch):
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", interrupt)
+    stopped = train(data, encoder)
+    assert stopped.exit_code == 130
+    assert stopped.stderr == (
+        "mmfusion: interrupted; the same command goes on from the last checkpoint\n"
+    )
+    stopped = train(data, encoder, "--restart")
+    assert "the same command, without `--restart`, goes on" in stopped.stderr

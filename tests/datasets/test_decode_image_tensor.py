@@ -16,8 +16,6 @@ from keras_mmfusion.datasets.decode_image_tensor import (
     decode_image_tensors,
 )
 from keras_mmfusion.datasets.exif_orientation import exif_orientation
-from keras_mmfusion.datasets.image_resizing import resize_image_tensor
-from keras_mmfusion.datasets.load_image_tensor import load_image_tensor
 from keras_mmfusion.datasets.over_white import over_white
 from keras_mmfusion.datasets.read_image import read_image
 
@@ -170,21 +168,3 @@ def test_a_batch_of_none(decode):
     images, codes = decode([])
     assert images.shape == (0, *SIZE, 3)
     assert codes.shape == (0,)
-
-
-def test_the_input_pipeline_reads_what_read_image_reads(tmp_path):
-    files = {
-        name: content
-        for name, content in image_files().items()
-        if name.startswith("jpeg") and name != "jpeg cut"
-    }
-    paths = []
-    for number, content in enumerate(files.values()):
-        paths.append(str(tmp_path / f"{number}.jpg"))
-        (tmp_path / f"{number}.jpg").write_bytes(content)
-    found = tf.data.Dataset.from_tensor_slices(paths).map(lambda p: load_image_tensor(p, SIZE))
-    for (name, content), image in zip(files.items(), found.as_numpy_iterator(), strict=True):
-        expected = resize_image_tensor(read_image(content), SIZE)
-        np.testing.assert_allclose(
-            image.astype(int), expected.numpy().astype(int), atol=3, err_msg=name
-        )

@@ -1,7 +1,6 @@
 """A captioner from an image encoder and a data set, in up to three stages."""
 
 import dataclasses
-import hashlib
 import pathlib
 
 import keras
@@ -10,11 +9,22 @@ import keras_hub
 from keras_mmfusion.layers.graph.image_graph import ImageGraph
 from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
+from keras_mmfusion.models.captioning.captioner_run import (
+    CROSS_ENTROPY,
+    FINE_TUNING,
+    SELF_CRITICAL,
+    CaptionerRun,
+)
+from keras_mmfusion.models.captioning.captioner_settings import CaptionerSettings
 from keras_mmfusion.models.captioning.captioner_training import BEST, CaptionerTraining
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
+from keras_mmfusion.models.captioning.encoder_digest import encoder_digest
 from keras_mmfusion.models.captioning.feature_cache import (
     FeatureSequence,
     encode_feature_cache,
+    feature_facts,
+    is_finished,
+    remove_unless_of,
     write_feature_cache,
 )
 from keras_mmfusion.models.captioning.feature_scores import score_features
@@ -22,13 +32,16 @@ from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
 from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.captioning.training_log import require_tensorboard
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 from keras_mmfusion.models.preset_folder import set_dtype_policy
+from keras_mmfusion.models.preset_target import check_preset_target
+from keras_mmfusion.models.slow_float16 import warn_of_slow_float16
 
 
 @dataclasses.dataclass(frozen=True)
-class CaptionerRecipe:
+class CaptionerRecipe(CaptionerSettings):
     """Everything that decides how a captioner is trained on top of a pretrained image encoder.
 
     1. Cross-entropy: the decoder alone.
@@ -62,53 +75,26 @@ class CaptionerRecipe:
         seed: int.
     """
 
-    dim: int = 384
-    num_layers: int = 3
-    num_heads: int = 6
-    dropout: float = 0.2
-    graph_layers: int = 0
-    sequence_length: int = 22
-    min_count: int = 5
-    views: int = 3
-    batch_size: int = 32
-    epochs: int = 8
-    learning_rate: float = 8e-4
-    warmup_steps: int = 200
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.1
-    clipnorm: float = 1.0
-    fine_tune_epochs: int = 0
-    fine_tune_learning_rate: float = 1e-4
-    fine_tune_blocks: int = 4
-    self_critical_epochs: int = 0
-    self_critical_learning_rate: float = 1e-4
-    self_critical_blocks: int = 0
-    self_critical_average: float = 0.0
-    samples: int = 5
-    dtype: str = "float32"
-    seed: int = 0
+    def cache_features(self, image_encoder, train, dev, folder, restart=False):
+        """What the encoder's lower part makes of all images: folders of train and of dev.
 
-    def __post_init__(self):
-        if not 0 <= self.self_critical_blocks <= self.fine_tune_blocks:
-            raise ValueError(
-                "`self_critical_blocks` must be from 0 to `fine_tune_blocks`. Received: "
-                f"{self.self_critical_blocks}, with fine_tune_blocks={self.fine_tune_blocks}"
-            )
-        if not 0 <= self.self_critical_average < 1:
-            raise ValueError(
-                f"`self_critical_average` must be in [0, 1). Received: {self.self_critical_average}"
-            )
-
-    def cache_features(self, image_encoder, train, dev, folder):
-        """What the encoder's lower part makes of all images: folders of train and of dev."""
+        Maps that are there already are used if they are of the same images, captions, encoder and
+        settings; of others, an error says what differs, or `restart=True` replaces them.
+        """
         lower, _ = image_encoder.split(self.fine_tune_blocks)
         size = image_encoder.image_size
         # Maps of different cuts may have the same shape: each cut has a folder of its own.
         folder = pathlib.Path(folder) / f"below_last_{self.fine_tune_blocks}_blocks"
-        return (
-            write_feature_cache(lower, train, folder / "train", size, self.views, self.seed),
-            write_feature_cache(lower, dev, folder / "dev", size),
+        caches = (
+            (lower, train, folder / "train", size, self.views, self.seed),
+            (lower, dev, folder / "dev", size, 1, self.seed),
         )
+        for cache in caches:  # All are checked before hours go into the first.
+            facts, _ = feature_facts(*cache)
+            if restart:
+                remove_unless_of(cache[2], facts)
+            is_finished(cache[2], facts)
+        return tuple(write_feature_cache(*cache) for cache in caches)
 
     def untrained(self, image_encoder, captions):
         """A captioner with random decoder weights and the vocabulary of the captions."""
@@ -156,6 +142,7 @@ class CaptionerRecipe:
     def train_cross_entropy(self, image_encoder, captions, caches, folder, **run):
         """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
         captioner = self.untrained(image_encoder, captions)
+        run["stage"] = "Cross-entropy"
         return self._run_cross_entropy(
             captioner, caches, folder, self.epochs, self.learning_rate, **run
         )
@@ -165,6 +152,7 @@ class CaptionerRecipe:
         keras.utils.set_random_seed(self.seed + 1)
         captioner = ImageCaptioningModel.from_preset(preset)
         captioner.image_encoder.trainable = True
+        run["stage"] = "Fine-tuning"
         return self._run_cross_entropy(
             captioner, caches, folder, self.fine_tune_epochs, self.fine_tune_learning_rate, **run
         )
@@ -198,6 +186,7 @@ class CaptionerRecipe:
             loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
             weighted_metrics=[],
         )
+        run["stage"] = "Self-critical"
         return self._run(captioner, model, sequence, dev, folder, self.self_critical_epochs, **run)
 
     def _encode_further(self, image_encoder, caches, folder):
@@ -208,7 +197,7 @@ class CaptionerRecipe:
         end, _ = image_encoder.split(self.self_critical_blocks)
         between = keras.Model(start.output, end.output)
         # Of another encoder, after more epochs of the second stage, they are others.
-        name = f"features_{_fingerprint(between)}"
+        name = f"features_{encoder_digest(between).split()[-1]}"
         return [
             encode_feature_cache(between, cache, pathlib.Path(folder) / name / split)
             for split, cache in zip(("train", "dev"), caches, strict=True)
@@ -216,6 +205,7 @@ class CaptionerRecipe:
 
     def _on_features(self, captioner, blocks):
         """A captioner of cached feature maps: the encoder's upper part and the same decoder."""
+        warn_of_slow_float16(self.dtype)
         set_dtype_policy(captioner, self.dtype)
         _, upper = captioner.image_encoder.split(blocks)
         return captioner.with_image_encoder(upper)
@@ -244,6 +234,7 @@ class CaptionerRecipe:
         dev_cache,
         folder,
         epochs,
+        stage,
         stop_after=None,
         tensorboard=False,
     ):
@@ -254,20 +245,30 @@ class CaptionerRecipe:
             evaluate=lambda: score_features(model, dev_cache),
             save_preset=captioner.save_to_preset,
             tensorboard=tensorboard,
+            stage=stage,
         )
         return training.run(epochs, stop_after)
 
 
-def _fingerprint(model):
-    """A short name of a model's weights, the same for the same numbers."""
-    digest = hashlib.sha256()
-    for weight in model.weights:
-        digest.update(keras.ops.convert_to_numpy(weight).tobytes())
-    return digest.hexdigest()[:12]
-
-
-def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=None, **run):
+def train_captioner(
+    recipe,
+    image_encoder,
+    train,
+    dev,
+    out,
+    work=None,
+    features=None,
+    restart=False,
+    stop_after=None,
+    tensorboard=False,
+):
     """Runs a recipe from images to preset, from wherever an earlier run on `work` left it.
+
+    The run's data, encoder, settings and code version are recorded in `work`. It goes on only
+    with the same ones; anything else is an error that says what differs, so that no result of
+    another run is ever taken for this one's. That holds for `epochs` too, since the learning rate
+    decays over all of them: a run that is made longer would not be one of that length. A stage
+    that has not begun may still be added or changed.
 
     Args:
         recipe: `CaptionerRecipe`.
@@ -276,22 +277,44 @@ def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=
         out: string or path. The folder of the finished preset.
         work: string or path. Checkpoints and logs. Defaults to `out` with `.training` added.
         features: string or path. The cached feature maps. Defaults to a folder in `work`.
-        **run: `stop_after`, seconds after which to checkpoint and stop; `tensorboard`, whether to
-            write events for TensorBoard into `work`.
+        restart: bool. Whether to discard what an earlier run left in `work` and start over.
+            Feature maps are kept if they fit.
+        stop_after: float. Seconds after which to write a checkpoint and stop.
+        tensorboard: bool. Whether to write events for TensorBoard into `work`.
 
     Returns:
         True when the preset is written, False when time ran out before.
+
+    Raises:
+        ValueError: if `work` or `features` holds results of other data, settings or code, or
+            `out` something that is no preset.
+        MissingExtraError: if `tensorboard` is set without the package tensorboardX.
     """
     out = pathlib.Path(out)
+    check_preset_target(out)
+    image_encoder.split(recipe.fine_tune_blocks)  # Raises before anything is discarded.
+    if tensorboard:
+        require_tensorboard()
     work = pathlib.Path(work or f"{out}.training")
-    caches = recipe.cache_features(image_encoder, train, dev, features or work / "features")
+    captioner_run = CaptionerRun(recipe, image_encoder, train, dev, work)
+    if restart:
+        captioner_run.discard()
+    captioner_run.check()
+    if captioner_run.has_written(out):
+        print(f"Nothing to do: this run is finished, and its preset is in {out}.", flush=True)
+        return True
+    caches = recipe.cache_features(
+        image_encoder, train, dev, features or work / "features", restart
+    )
+    captioner_run.record()
     captions = [caption for each in train.captions for caption in each]
-    folder = work / "cross_entropy"
+    folder = work / CROSS_ENTROPY
+    run = {"stop_after": stop_after, "tensorboard": tensorboard}
     if not recipe.train_cross_entropy(image_encoder, captions, caches, folder, **run):
         return False
     later_stages = (
-        (recipe.fine_tune_epochs, recipe.fine_tune, "fine_tuning"),
-        (recipe.self_critical_epochs, recipe.train_self_critical, "self_critical"),
+        (recipe.fine_tune_epochs, recipe.fine_tune, FINE_TUNING),
+        (recipe.self_critical_epochs, recipe.train_self_critical, SELF_CRITICAL),
     )
     for epochs, train_stage, name in later_stages:
         if epochs:
@@ -301,4 +324,5 @@ def train_captioner(recipe, image_encoder, train, dev, out, work=None, features=
     model = ImageCaptioningModel.from_preset(folder / BEST)
     set_dtype_policy(model, "float32")
     model.save_to_preset(out)
+    captioner_run.record(out)
     return True

@@ -8,7 +8,7 @@ import time
 import keras
 import numpy as np
 
-from keras_mmfusion.models.captioning.training_log import TrainingLog
+from keras_mmfusion.models.captioning.training_log import TrainingLog, readable
 
 CHECKPOINT = "checkpoint.weights.h5"
 BEST = "best"
@@ -34,6 +34,7 @@ class CaptionerTraining:
         checkpoint_seconds: float. Time between checkpoints within an epoch.
         save_preset: function of a folder, which writes the preset there. Defaults to the model's.
         tensorboard: bool. Whether to write events for TensorBoard beside the log.
+        stage: string. What the printed lines call this training.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class CaptionerTraining:
         checkpoint_seconds=120.0,
         save_preset=None,
         tensorboard=False,
+        stage="Training",
     ):
         self.model = model
         self.sequence = sequence
@@ -54,6 +56,7 @@ class CaptionerTraining:
         self.evaluate = evaluate
         self.monitor = monitor
         self.checkpoint_seconds = checkpoint_seconds
+        self.stage = stage
         self.save_preset = save_preset or model.save_to_preset
 
     def run(self, epochs, stop_after=None):
@@ -72,9 +75,11 @@ class CaptionerTraining:
         begin = saved = time.monotonic()
         for epoch in range(step // steps, epochs):
             sequence = self._sequence_at(epoch)
+            title = f"{self.stage}, epoch {epoch + 1}/{epochs}"
+            print(title, flush=True)
             progress = keras.utils.Progbar(steps)
             self.model.reset_metrics()
-            epoch_begin = time.monotonic()
+            epoch_begin, first_step = time.monotonic(), step
             for index in range(step % steps, steps):
                 self._seed_dropout(step)
                 x, y, sample_weight = sequence[index]
@@ -91,9 +96,14 @@ class CaptionerTraining:
                     saved = now
                 if out_of_time:
                     return False
+            logs["learning_rate"] = keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)
+            logs["batches_per_second"] = (step - first_step) / (time.monotonic() - epoch_begin)
             with self._averaged_weights():
                 scores = {name: float(value) for name, value in self.evaluate().items()}
-                self._log(epoch, {**logs, "seconds": time.monotonic() - epoch_begin}, scores)
+                logs["seconds"] = time.monotonic() - epoch_begin
+                row = {**{name: float(value) for name, value in logs.items()}, **scores}
+                print(f"{title}: {readable(row)}", flush=True)
+                self._log(epoch, row)
             self._save()
             saved = time.monotonic()
         return True
@@ -137,15 +147,17 @@ class CaptionerTraining:
 
     def _save(self):
         scratch = self.folder / f".{os.getpid()}.{CHECKPOINT}"
-        self.model.save_weights(scratch)
-        os.replace(scratch, self.folder / CHECKPOINT)
+        try:
+            self.model.save_weights(scratch)
+            os.replace(scratch, self.folder / CHECKPOINT)
+        finally:
+            scratch.unlink(missing_ok=True)
 
-    def _log(self, epoch, logs, scores):
-        row = {"epoch": epoch + 1, **{k: round(float(v), 5) for k, v in logs.items()}, **scores}
+    def _log(self, epoch, row):
         earlier = [float(old[self.monitor]) for old in self.log.rows_before(epoch + 1)]
-        if scores[self.monitor] > max(earlier, default=float("-inf")):
+        if row[self.monitor] > max(earlier, default=float("-inf")):
             self.save_preset(self.folder / BEST)
-        self.log.write(row)
+        self.log.write({"epoch": epoch + 1, **row})
 
 
 def _reward(sequence):

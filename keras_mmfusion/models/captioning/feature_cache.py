@@ -8,7 +8,18 @@ import keras
 import numpy as np
 
 from keras_mmfusion.datasets.caption_sequence import CaptionSequence
+from keras_mmfusion.models.captioning.encoder_digest import encoder_digest
 from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.image_digest import ImageDigests, pairs_facts
+from keras_mmfusion.models.run_record import (
+    RECORD,
+    changed_facts,
+    check_record,
+    code_facts,
+    digest_of,
+    read_record,
+    write_record,
+)
 
 FEATURES_FILE = "features.npy"
 CAPTIONS_FILE = "captions.json"
@@ -18,7 +29,8 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
     """Encodes every image once for each view and writes what it gives as float16.
 
     View 0 is the image as it is, further views are augmented (`caption_augmentation`), with their
-    captions. A folder that holds the finished cache of that shape is left as it is.
+    captions. A folder that holds the finished cache of the same images, captions, encoder and
+    settings is left as it is.
 
     Args:
         encoder: model of normalized images, such as the lower part of `ImageEncoder.split`.
@@ -31,6 +43,9 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
 
     Returns:
         The folder, a `pathlib.Path`.
+
+    Raises:
+        ValueError: if the folder holds the cache of something else; the message says what differs.
     """
     settings = {"batch_size": batch_size, "image_size": image_size, "shuffle": False, "seed": seed}
     captions = []
@@ -42,7 +57,50 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
                 captions[-1].extend(batch["captions"].tolist())
                 yield (batch["images"].astype("float32") - 127.0) / 128.0
 
-    return _write(encoder, batches(), (views, len(pairs)), pathlib.Path(folder), captions)
+    facts, known = feature_facts(encoder, pairs, folder, image_size, views, seed)
+    if is_finished(folder, facts):
+        return pathlib.Path(folder)
+    shape = (views, len(pairs))
+    return _write(encoder, batches(), shape, pathlib.Path(folder), captions, facts, known)
+
+
+def feature_facts(encoder, pairs, folder, image_size, views, seed):
+    """What a cache is made from, and the digests of the image lists that are known by then."""
+    digests = ImageDigests(read_record(folder).get("known_images"))
+    facts = {
+        **code_facts(),
+        "encoder": encoder_digest(encoder),
+        **pairs_facts(pairs, digests),
+        "image_size": list(image_size),
+        "views": views,
+        # Only augmented views draw anything.
+        **({"seed": seed} if views > 1 else {}),
+    }
+    return facts, digests.known
+
+
+def is_finished(folder, facts):
+    """Whether a folder holds the finished cache of these facts.
+
+    Raises:
+        ValueError: if it holds a cache of others.
+    """
+    # The maps are written last: without them nothing is there that could be stale.
+    if not (pathlib.Path(folder) / FEATURES_FILE).exists():
+        return False
+    choices = (
+        "Start over with `--restart` (`restart=True`), which replaces them; or give another "
+        "`--features` (`features`); or go back to what they were made from."
+    )
+    check_record(folder, facts, choices, what="feature maps")
+    return True
+
+
+def remove_unless_of(folder, facts):
+    """Removes a finished cache that was made from something else."""
+    if changed_facts(read_record(folder).get("facts", {}), facts):
+        for name in (FEATURES_FILE, CAPTIONS_FILE, RECORD):  # The maps first: see `is_finished`.
+            (pathlib.Path(folder) / name).unlink(missing_ok=True)
 
 
 def encode_feature_cache(encoder, cache, folder, batch_size=32):
@@ -56,6 +114,9 @@ def encode_feature_cache(encoder, cache, folder, batch_size=32):
 
     Returns:
         The folder, a `pathlib.Path`.
+
+    Raises:
+        ValueError: if the folder holds the cache of something else; the message says what differs.
     """
     cache = pathlib.Path(cache)
     maps = np.load(cache / FEATURES_FILE, mmap_mode="r")
@@ -66,11 +127,15 @@ def encode_feature_cache(encoder, cache, folder, batch_size=32):
             for start in range(0, len(view), batch_size):
                 yield view[start : start + batch_size].astype("float32")
 
-    return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions)
+    source = read_record(cache)["facts"]
+    facts = {**code_facts(), "encoder": encoder_digest(encoder), "maps": digest_of(source)}
+    if is_finished(folder, facts):
+        return pathlib.Path(folder)
+    return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions, facts, {})
 
 
-def _write(encoder, batches, views_and_images, folder, captions):
-    """Writes maps and captions, each file whole or not at all, unless they are there already.
+def _write(encoder, batches, views_and_images, folder, captions, facts, known):
+    """Writes captions, record and maps, each file whole or not at all, the maps last.
 
     Args:
         encoder: model.
@@ -78,29 +143,31 @@ def _write(encoder, batches, views_and_images, folder, captions):
         views_and_images: tuple of two ints.
         folder: `pathlib.Path`.
         captions: list by view, of lists by image, complete once `batches` is through.
+        facts, known: for the record.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    captions_path, features_path = folder / CAPTIONS_FILE, folder / FEATURES_FILE
     shape = (*views_and_images, *encoder.output_shape[1:])
-    finished = captions_path.exists() and features_path.exists()
-    if finished and np.load(features_path, mmap_mode="r").shape == shape:
-        return folder
     encode = compiled_function(encoder, lambda x: encoder(x, training=False))
     scratch = folder / f".{FEATURES_FILE}.{os.getpid()}"
-    features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
-    rows = features.reshape(-1, *shape[2:])
-    progress = keras.utils.Progbar(len(rows), unit_name="image")
-    start = 0
-    for batch in batches:
-        end = start + len(batch)
-        rows[start:end] = keras.ops.convert_to_numpy(keras.ops.cast(encode(batch), "float32"))
-        progress.update(end)
-        start = end
-    features.flush()
-    os.replace(scratch, features_path)
     scratch_captions = folder / f".{CAPTIONS_FILE}.{os.getpid()}"
-    scratch_captions.write_text(json.dumps(captions), "utf-8")
-    os.replace(scratch_captions, captions_path)
+    try:
+        features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
+        rows = features.reshape(-1, *shape[2:])
+        progress = keras.utils.Progbar(len(rows), unit_name="image")
+        start = 0
+        for batch in batches:
+            end = start + len(batch)
+            rows[start:end] = keras.ops.convert_to_numpy(keras.ops.cast(encode(batch), "float32"))
+            progress.update(end)
+            start = end
+        features.flush()
+        scratch_captions.write_text(json.dumps(captions), "utf-8")
+        os.replace(scratch_captions, folder / CAPTIONS_FILE)
+        write_record(folder, facts, known_images=known)
+        os.replace(scratch, folder / FEATURES_FILE)
+    finally:
+        scratch.unlink(missing_ok=True)
+        scratch_captions.unlink(missing_ok=True)
     return folder
 
 

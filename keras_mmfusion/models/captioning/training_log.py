@@ -4,6 +4,8 @@ import csv
 import os
 import pathlib
 
+from keras_mmfusion._extras import require_extra
+
 LOG = "log.csv"
 
 
@@ -17,7 +19,12 @@ class TrainingLog:
 
     def __init__(self, folder, tensorboard=False):
         self.path = pathlib.Path(folder) / LOG
-        self._event_writer = _event_writer_class() if tensorboard else None
+        self._event_writer = None
+        if tensorboard:
+            require_tensorboard()
+            from tensorboardX import SummaryWriter
+
+            self._event_writer = SummaryWriter
 
     def rows_before(self, epoch):
         """The rows of earlier epochs. One that a kill cut off before its checkpoint runs again."""
@@ -27,7 +34,7 @@ class TrainingLog:
             return [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
 
     def write(self, row):
-        """Adds the row of an epoch, a dict of numbers with `"epoch"`, and prints it."""
+        """Adds the row of an epoch, a dict of numbers with `"epoch"`."""
         epoch = row["epoch"]
         rows = [*self.rows_before(epoch), row]
         scratch = self.path.with_suffix(".tmp")
@@ -36,7 +43,6 @@ class TrainingLog:
             writer.writeheader()
             writer.writerows(rows)
         os.replace(scratch, self.path)
-        print(" - ".join(f"{name} {value}" for name, value in row.items()), flush=True)
         if self._event_writer:
             # A file an epoch: what a kill leaves of one is replaced when the epoch runs again.
             with self._event_writer(
@@ -47,12 +53,17 @@ class TrainingLog:
                         events.add_scalar(name, value, epoch)
 
 
-def _event_writer_class():
-    try:
-        from tensorboardX import SummaryWriter
-    except ImportError as error:
-        raise ImportError(
-            "Events for TensorBoard need the package tensorboardX: "
-            "`pip install keras-mmfusion[tensorboard]`."
-        ) from error
-    return SummaryWriter
+def require_tensorboard():
+    """Raises a `MissingExtraError` if events for TensorBoard cannot be written."""
+    require_extra("tensorboard", "Writing events for TensorBoard", "tensorboardX")
+
+
+def readable(scores):
+    """Scores as one line, each with four significant digits.
+
+    Example:
+
+    >>> readable({"loss": 3.14159265, "bleu_4": 2.7414653956603884e-10, "cider": 0.5})
+    'loss 3.142 - bleu_4 2.741e-10 - cider 0.5'
+    """
+    return " - ".join(f"{name} {value:.4g}" for name, value in scores.items())
