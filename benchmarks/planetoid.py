@@ -9,6 +9,7 @@ the file has of a model are not repeated: the command goes on with the next seed
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import time
@@ -19,6 +20,7 @@ from keras_mmfusion.cli.run_protocol import machine, versions
 from keras_mmfusion.datasets import read_planetoid
 from keras_mmfusion.models.node_classification import evaluate_node_classifier
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
+from keras_mmfusion.models.run_record import changed_facts
 
 
 def show(runs):
@@ -43,6 +45,12 @@ def main():
             results = json.loads(arguments.json.read_text(encoding="utf-8"))
         models = results.setdefault(arguments.dataset, {})
         before = models.get(name, {"runs": [], "parts": []})
+        if before["runs"]:
+            recipe = dataclasses.asdict(RECIPES[name])
+            del recipe["model"]
+            changes = changed_facts(before["protocol"]["recipe"], recipe)
+            if changes:
+                parser.error(f"--json has {name} by another recipe: {'; '.join(changes)}")
         if len(before["runs"]) >= arguments.runs:
             continue
         start = time.perf_counter()

@@ -35,6 +35,7 @@ from keras_mmfusion.models import ContrastiveModel, RetrievalPreprocessor
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.half_precision_weights import store_as_float16
 from keras_mmfusion.models.retrieval import canonical_projections
+from keras_mmfusion.models.run_record import changed_facts
 from keras_mmfusion.zoo import image_encoder
 
 SEQUENCE_LENGTH = 32
@@ -187,16 +188,25 @@ def save_published(model, folder):
         store_as_float16(weights)
 
 
-def complete_report(path, names, run, seed, encoders, chosen_on_dev):
+def complete_report(path, names, run, seed, epochs, encoders, chosen_on_dev):
     """Runs the losses that a report has no run of, and writes it after each.
 
     Args:
         path: path of the JSON file.
         names: sequence of strings, the losses.
         run: function of a loss's name that trains with it and returns what came of it.
-        seed: int, the one of the runs.
+        seed, epochs: ints, those of the runs. A report of others is an error.
         encoders, chosen_on_dev: strings for the protocol.
     """
+
+    settings = {"seeds": [seed], "encoders": encoders, "chosen_on_dev": chosen_on_dev}
+    if path.exists():
+        earlier = json.loads(path.read_text("utf-8"))
+        epochs_before = {each["epochs"] for each in earlier["runs"]}
+        before = {**earlier["protocol"], "epochs": sorted(epochs_before)}
+        changes = changed_facts(before, {**settings, "epochs": [epochs]})
+        if changes:
+            raise SystemExit(f"{path} has runs of other settings: {'; '.join(changes)}")
 
     def runs():
         # Read anew each time: another process may work on other losses.
@@ -212,9 +222,7 @@ def complete_report(path, names, run, seed, encoders, chosen_on_dev):
                 "data": "flickr8k",
                 "trained_on": "train",
                 "split": "dev",
-                "chosen_on_dev": chosen_on_dev,
-                "seeds": [seed],
-                "encoders": encoders,
+                **settings,
                 "image_encoder": "efficientnet_lite2_imagenet",
                 "text_encoder": "all-MiniLM-L6-v2",
                 "versions": versions(),
@@ -240,6 +248,7 @@ def main():
         arguments.losses,
         lambda name: run(name, parts, arguments),
         arguments.seed,
+        arguments.epochs,
         encoders="frozen",
         chosen_on_dev="no epoch; the settings, common to all losses, by InfoNCE's",
     )

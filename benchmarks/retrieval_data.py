@@ -6,12 +6,14 @@ import os
 import keras
 import numpy as np
 
+from keras_mmfusion.models.captioning.encoder_digest import encoder_digest
 from keras_mmfusion.models.captioning.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     write_feature_cache,
 )
 from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.run_record import check_record, code_facts, digest_of, write_record
 
 CAPTIONS = 5
 
@@ -34,8 +36,16 @@ class RetrievalSplit:
         captions = [text for texts in pairs.fixed_captions(CAPTIONS) for text in texts]
         packed = preprocessor({"text": captions})["text"]
         self.text_mask = packed["padding_mask"] > 0
-        path = folder / "text.npy"
-        if not path.exists():
+        path = folder / "text" / "tokens.npy"
+        facts = {
+            **code_facts(),
+            "text encoder": encoder_digest(text_encoder),
+            "tokens": digest_of(packed["token_ids"].tolist()),
+        }
+        if path.exists():
+            check_record(path.parent, facts, "Give another `--work`.", what="text tokens")
+        else:
+            write_record(path.parent, facts)
             write_text_tokens(path, packed["token_ids"], self.text_mask, text_encoder)
         self.text_tokens = np.load(path, mmap_mode="r")
 

@@ -99,6 +99,9 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
+    missing = [name for name in arguments.losses if not (arguments.work / name).is_dir()]
+    if missing:
+        parser.error(f"--work lacks presets of retrieval.py: {', '.join(missing)}")
     splits = [read_flickr8k(arguments.data, split) for split in ("train", "dev")]
     recipe = CaptionerRecipe(fine_tune_blocks=BLOCKS, views=VIEWS)
     encoder = image_encoder("efficientnet_lite2_imagenet")
@@ -108,6 +111,7 @@ def main():
         arguments.losses,
         lambda name: run(name, folders, arguments),
         arguments.seed,
+        arguments.epochs,
         encoders=f"fine-tuned, of the images' the last {BLOCKS} blocks, on {VIEWS} versions of "
         "each image",
         chosen_on_dev="nothing",
