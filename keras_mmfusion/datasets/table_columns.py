@@ -111,26 +111,37 @@ class CategoryColumn(Column):
 
     Args:
         name: string. The column's name in the table; that of the modality by default.
-        classes: sequence of strings, the categories. A cell of JSON that is no string is what JSON
-            writes, such as `3` or `true`.
+        classes: sequence of strings, numbers or booleans, the categories. What is no string, here
+            or in a cell of JSON, is what JSON writes, such as `3` or `true`.
     """
 
     shape, blank = (1,), np.zeros(1, "int32")
 
     def __init__(self, name=None, classes=()):
         super().__init__(name)
-        check_strings("classes", classes)
-        self.classes = tuple(classes)
+        if isinstance(classes, str):
+            check_strings("classes", classes)
+        self.classes = tuple(map(_as_text, classes))
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ValueError(
-                f"`classes` must be different strings, at least one. Received: {classes!r}"
+                f"`classes` must be different, and at least one. Received: {classes!r}"
             )
 
     def parse(self, cell, folder):
-        text = cell if isinstance(cell, str) else json.dumps(cell, default=str)
+        text = _as_text(cell)
         if text not in self.classes:
             raise ValueError(f"{text!r} is none of the classes {', '.join(self.classes)}")
         return np.array([self.classes.index(text)], "int32")
+
+
+def _as_text(value):
+    """A value as CSV and JSON have it."""
+    if isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value.item() if isinstance(value, np.generic) else value)
+    except TypeError:
+        return str(value)
 
 
 class RecordColumns(Column):

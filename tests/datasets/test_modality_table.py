@@ -118,6 +118,19 @@ def test_json_lines(folder):
     assert liked.numpy().tolist() == [[1], [0]]
 
 
+def test_classes_that_are_no_strings(folder):
+    (folder / "t.csv").write_text("liked,stars\nfalse,1\ntrue,0\n")
+    (folder / "t.jsonl").write_text('{"liked": false, "stars": 1}\n{"liked": true, "stars": 0}')
+    columns = {
+        "liked": CategoryColumn(classes=(False, True)),
+        "stars": CategoryColumn(classes=np.array([0, 1])),
+    }
+    for name in ("t.csv", "t.jsonl"):
+        values = read_multimodal_table(folder / name, columns).values
+        assert [x.tolist() for x in values["liked"]] == [[0], [1]]
+        assert [x.tolist() for x in values["stars"]] == [[1], [0]]
+
+
 def test_splits_and_parts_of_the_rows(folder):
     path = table(folder, FULL, FULL.replace("train", "test"), FULL.replace("Good", "Bad"))
     rows = read_multimodal_table(path, COLUMNS, NumberColumn("stars"), split="train")
