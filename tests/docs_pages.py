@@ -1,0 +1,75 @@
+"""The pages that readers follow: their blocks of code, and the folder they are followed in."""
+
+import itertools
+import re
+import shlex
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = [
+    page
+    for page in (
+        ROOT / "README.md",
+        ROOT / "CONTRIBUTING.md",
+        *sorted(ROOT.glob("docs/**/*.md")),
+        *sorted(ROOT.glob("zoo/*/README.md")),
+    )
+    if "```" in page.read_text(encoding="utf-8")
+]
+# A block in a list or a note is indented, which its code is not.
+FENCED = re.compile(
+    r"^(?:<!-- (?P<mark>(?:not )?run)(?:: (?P<reason>[^\n]+))? -->\n)?"
+    r"(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+class Block(NamedTuple):
+    """A block of a page, and the number of its first line.
+
+    Tests run each block of Python that is not marked as `<!-- not run: reason -->`, and of a
+    shell's blocks the commands of those that are marked as `<!-- run -->`.
+    """
+
+    language: str
+    code: str
+    line: int
+    mark: str | None
+    reason: str | None
+
+    @property
+    def is_run(self):
+        return self.mark == "run" or self.language == "python" and self.mark is None
+
+    def commands(self):
+        """The words of each command of a shell's block; the program by its name alone."""
+        commands = []
+        for line in re.sub(r"\\\n", " ", self.code).splitlines():
+            for is_joint, words in itertools.groupby(
+                shlex.split(line, comments=True), lambda word: word in ("&&", "|")
+            ):
+                if not is_joint:
+                    program, *arguments = words
+                    commands.append([Path(program).name, *arguments])
+        return commands
+
+
+def name_of(page):
+    return str(page.relative_to(ROOT))
+
+
+def blocks_of(page, *languages):
+    """The page's blocks in these languages, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(
+            found["language"],
+            found["code"],
+            text.count("\n", 0, found.start("code")) + 1,
+            found["mark"],
+            found["reason"],
+        )
+        for found in FENCED.finditer(text)
+        if found["language"] in languages
+    ]

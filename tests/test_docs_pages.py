@@ -1,0 +1,56 @@
+"""Every page of the documentation runs from top to bottom, as a reader would run it."""
+
+import re
+
+import pytest
+from docs_pages import PAGES, ROOT, blocks_of, name_of
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.main import app
+
+pytest.importorskip("tensorflow")
+
+RUN = [page for page in PAGES if blocks_of(page, "python")]
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch):
+    """An empty folder to work in, beside what a clone has; training is not compiled."""
+    from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
+
+    for name in "docs", "examples", "tests", "zoo":
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr(ImageCaptioningModel, "jit_compile_search", False)
+    eager = property(lambda model: True, lambda model, value: None)
+    monkeypatch.setattr("keras.src.trainers.trainer.Trainer.run_eagerly", eager, raising=False)
+
+
+def run_commands(block):
+    """Runs the `mmfusion` commands of a shell's block."""
+    for program, *words in block.commands():
+        if program == "mmfusion":
+            done = CliRunner().invoke(app, words, catch_exceptions=False)
+            assert done.exit_code == 0, f"mmfusion {' '.join(words)}\n{done.output}"
+
+
+@pytest.mark.parametrize("page", RUN, ids=name_of)
+def test_a_page_runs_from_top_to_bottom(page, reader):
+    variables = {"__name__": "__main__"}
+    for block in blocks_of(page, "python", "sh", "shell"):
+        if not block.is_run:
+            continue
+        if block.language == "python":
+            text = re.sub(r"\bepochs=\d+", "epochs=1", block.code)
+            # An error then names the page, and its line.
+            exec(compile("\n" * (block.line - 1) + text, name_of(page), "exec"), variables)
+        else:
+            run_commands(block)
+
+
+def test_few_blocks_are_not_run():
+    blocks = [block for page in RUN for block in blocks_of(page, "python")]
+    skipped = [block for block in blocks if not block.is_run]
+    assert all(block.reason for block in skipped)
+    assert len(skipped) <= 6 < 50 < len(blocks)
