@@ -5,6 +5,7 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import Preprocessor
 
+from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.models.captioning.decoding import SpecialTokens
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
@@ -148,6 +149,7 @@ class CaptioningPreprocessor(Preprocessor):
         Returns:
             A tuple of NumPy arrays: input ids, target ids and weights; see the class.
         """
+        check_texts(captions, "captions")
         try:
             captions = np.asarray(captions)
         except ValueError as error:
@@ -175,6 +177,8 @@ class CaptioningPreprocessor(Preprocessor):
         """The captions' part of a call, by TensorFlow operations: see `pack_captions`."""
         import tensorflow as tf
 
+        if not tf.is_tensor(captions):
+            check_texts(captions, "captions")
         captions = tf.convert_to_tensor(captions)
         tokens = self.tokenizer(tf.reshape(captions, [-1]))
         rows, length = tokens.nrows(), self.sequence_length

@@ -2,6 +2,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
@@ -215,7 +216,8 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
         """Captions for images. See `CaptionGenerator.generate` for the arguments.
 
         Args:
-            images: one image or several: paths, encoded bytes, PIL images, arrays, tensors, or a
+            images: one image or several, of any kinds: paths, encoded bytes, open files, PIL
+                images, arrays, tensors; a list, array or pandas `Series` of them; or a
                 `tf.data.Dataset` of images or of dicts with `"images"`.
             **settings: how to decode: `beams`, `length_penalty`, `top_k`, ...
 
@@ -228,6 +230,7 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
     def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
         """Keras's `fit`, on raw or preprocessed batches; with `PyDataset`s, or with targets that
         are made already, it needs no TensorFlow."""
+        _check_raw(x, validation_data)
         sequences = any(isinstance(each, keras.utils.PyDataset) for each in (x, validation_data))
         if y is None and not sequences:
             # KerasHub's pipeline is a dataset, of which Keras warns that it does not shuffle it.
@@ -243,6 +246,7 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
 
     def evaluate(self, x=None, y=None, *args, **kwargs):
         """Keras's `evaluate`, on raw or preprocessed batches."""
+        _check_raw(x)
         if y is not None or isinstance(x, keras.utils.PyDataset):
             return keras.Model.evaluate(self, self._preprocessed(x), y, *args, **kwargs)
         return super().evaluate(x, y, *args, **kwargs)
@@ -338,7 +342,8 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
         | `attention` | `image_bytes` | `captions`, `token_ids`, `token_log_probs`; `attention`, float32 `(batch, max_length, image tokens)`; `error_codes` |
 
         `error_codes`, int32 `(batch,)`: 0 all is well, 1 empty, 2 not a JPEG, PNG, GIF, WebP or
-        BMP, 3 more than 89 million pixels, 4 damaged. Such a row has an empty caption, and the
+        BMP, 3 more than 89 million pixels, 4 damaged, 5 a variant of its format that the graph
+        does not decode. Such a row has an empty caption, and the
         others are as if it were not there.
 
         Args:
@@ -383,3 +388,13 @@ class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
             for name, value in config.items()
         }
         return cls(**config)
+
+
+def _check_raw(*data):
+    """Raw captions that are no text become errors without a row in KerasHub's pipeline."""
+    for each in data:
+        each = each[0] if isinstance(each, tuple) and each else each
+        if isinstance(each, dict) and "captions" in each:
+            captions = each["captions"]
+            if getattr(getattr(captions, "dtype", None), "kind", "O") not in "iu":  # ids
+                check_texts(captions, "captions")

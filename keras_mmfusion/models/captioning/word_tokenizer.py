@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras_hub.tokenizers import Tokenizer
 
+from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.models.captioning.word_standardization import standardize, standardize_tensor
 
 VOCABULARY_FILE = "vocabulary.txt"
@@ -86,7 +87,8 @@ class WordTokenizer(Tokenizer):
             )
         counts = collections.Counter()
         number = 0
-        for entry in captions:
+        for row, entry in enumerate(captions):
+            check_texts(entry, f"captions[{row}]")
             for caption in [entry] if isinstance(entry, (str, bytes)) else entry:
                 number += 1
                 counts.update(standardize(caption).split())

@@ -5,6 +5,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
@@ -201,13 +202,17 @@ class ContrastiveModel(PresetModel, keras_hub.models.Task):
 
         Args:
             modality: string, one of the modalities.
-            inputs: with a preprocessor, what it is to prepare: a list of sentences, or of images
-                of any kind (`read_image`: paths, bytes, PIL images, arrays), read batch by batch.
-                Otherwise an array, or dict of arrays, of what the encoder takes.
+            inputs: with a preprocessor, what it is to prepare: one sentence or several; one image
+                or several, of any kinds (paths, files, bytes, PIL images, arrays), read batch by
+                batch. Otherwise an array, or dict of arrays, of what the encoder takes.
             batch_size: int.
 
         Returns:
-            A float32 NumPy array `(number of inputs, dim)`.
+            A float32 NumPy array `(number of inputs, dim)`, also of one input.
+
+        Raises:
+            ValueError: names the number of an image that cannot be read, or of a text that is
+                none, such as `None` or NaN.
         """
         return embed_batches(self, modality, inputs, batch_size)
 
@@ -248,6 +253,7 @@ class ContrastiveModel(PresetModel, keras_hub.models.Task):
         Who the strangers are is up to the order of the data: a `PyDataset` or `tf.data.Dataset`
         should shuffle itself; arrays of raw data stay in their order.
         """
+        self._check_raw(x, validation_data)
         if self._goes_to_keras(x) or self._goes_to_keras(validation_data):
             x, validation_data = self._preprocessed(x), self._preprocessed(validation_data)
             fit = functools.partial(keras.Model.fit, self)
@@ -258,6 +264,7 @@ class ContrastiveModel(PresetModel, keras_hub.models.Task):
 
     def evaluate(self, x=None, *args, **kwargs):
         """Keras's `evaluate`: the loss, and the recall among each batch."""
+        self._check_raw(x)
         if self._goes_to_keras(x):
             return keras.Model.evaluate(self, self._preprocessed(x), *args, **kwargs)
         return super().evaluate(x, *args, **kwargs)
@@ -267,6 +274,13 @@ class ContrastiveModel(PresetModel, keras_hub.models.Task):
         if self._goes_to_keras(x):
             return keras.Model.predict(self, self._preprocessed(x), *args, **kwargs)
         return super().predict(x, *args, **kwargs)
+
+    def _check_raw(self, *data):
+        """Raw texts that are none become words, or errors without a row, in the pipeline."""
+        for each in data:
+            each = each[0] if isinstance(each, tuple) and each else each
+            if self.preprocessor is not None and isinstance(each, dict) and "text" in each:
+                check_texts(each["text"], "text")
 
     def _goes_to_keras(self, data):
         """Whether KerasHub's pipeline has nothing to do, or takes no such data."""

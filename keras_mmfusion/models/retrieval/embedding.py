@@ -5,7 +5,8 @@ import itertools
 import keras
 import numpy as np
 
-from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.read_images import read_images
 from keras_mmfusion.models.compiled_function import compiled_function
 
 
@@ -52,22 +53,28 @@ def _vectors(model, argument, given, batch_size):
 
 def _prepared(model, modality, inputs, batch_size):
     """Yields batches of what the modality's encoder takes."""
-    if isinstance(inputs, str | bytes):
-        raise ValueError(f"`inputs` must be a list, even of one. Received: {inputs!r}")
     if model.preprocessor is None:
         leaves = keras.tree.flatten(inputs)
         for start in range(0, len(leaves[0]), batch_size):
             stop = start + batch_size
             yield keras.tree.map_structure(lambda x: x[start:stop], inputs)  # noqa: B023
         return
-    remaining = iter(inputs)
-    while chunk := list(itertools.islice(remaining, batch_size)):
+    if modality == "image":
+        remaining, _ = read_images(inputs, "inputs")
+    else:
+        remaining = iter([inputs] if isinstance(inputs, str | bytes) else inputs)
+    for start in itertools.count(step=batch_size):
+        chunk = list(itertools.islice(remaining, batch_size))
+        if not chunk:
+            return
         if modality == "image":
             # One at a time: they may be of different sizes.
-            batches = [_preprocess(model, modality, read_image(each)[None]) for each in chunk]
-            yield np.concatenate(batches)
-        else:
-            yield _preprocess(model, modality, chunk)
+            yield np.concatenate([_preprocess(model, modality, each[None]) for each in chunk])
+            continue
+        if modality == "text":
+            for number, text in enumerate(chunk, start):
+                check_texts(text, f"inputs[{number}]")
+        yield _preprocess(model, modality, chunk)
 
 
 def _preprocess(model, modality, batch):

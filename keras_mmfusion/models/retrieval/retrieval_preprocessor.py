@@ -5,6 +5,7 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import BertTokenizer, Preprocessor
 
+from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 
 
@@ -100,8 +101,9 @@ class RetrievalPreprocessor(Preprocessor):
         return self.image_converter(keras.ops.cast(images, "float32"))
 
     def _pack(self, sentences):
+        check_texts(sentences, "text")
         sentences = [
-            s.decode("utf-8") if isinstance(s, bytes) else str(s)
+            s.decode("utf-8") if isinstance(s, bytes) else s
             for s in np.asarray(sentences).ravel().tolist()
         ]
         shape = (len(sentences), self.sequence_length)
@@ -118,6 +120,8 @@ class RetrievalPreprocessor(Preprocessor):
     def _pack_tensor(self, sentences):
         import tensorflow as tf
 
+        if not tf.is_tensor(sentences):
+            check_texts(sentences, "text")
         words = self.tokenizer(tf.reshape(tf.convert_to_tensor(sentences), [-1]))
         words = words[:, : self.sequence_length - 2]
         ends = tf.ones([words.nrows(), 1], words.dtype)

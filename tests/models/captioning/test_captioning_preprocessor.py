@@ -119,6 +119,15 @@ def test_targets_may_not_be_given(preprocessor):
         preprocessor({"images": IMAGES, "captions": ["a", "dog"]}, np.zeros(2))
 
 
+@pytest.mark.parametrize("wrong", [None, float("nan")])
+def test_captions_that_are_no_text_are_named(preprocessor, wrong):
+    for captions, row in ((["a", wrong], r"captions\[1\]"), ([["a"], [wrong]], r"\[1\]\[0\]")):
+        with pytest.raises(ValueError, match=f"{row}` must be a string. Received: (None|nan)"):
+            preprocessor({"images": IMAGES, "captions": captions})
+        with pytest.raises(ValueError, match=row):
+            WordTokenizer.from_captions(captions, min_count=1)
+
+
 def test_uneven_captions(preprocessor):
     with pytest.raises(ValueError, match="fill up with empty strings"):
         preprocessor({"images": IMAGES, "captions": [["a", "dog"], ["a"]]})

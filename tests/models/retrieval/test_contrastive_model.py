@@ -13,6 +13,7 @@ from models.retrieval.small_embedders import (
     small_encoders,
     small_preprocessor,
 )
+from PIL import Image
 
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.losses import (
@@ -122,6 +123,16 @@ def test_padding_and_batch_change_no_embedding():
     np.testing.assert_allclose(np.linalg.norm(expected, axis=1), 1, atol=1e-5)
 
 
+def test_one_input_is_one_row():
+    model, image = small_embedder(), pictures()[0]
+    expected = model.embed("image", [image])
+    for one in (image, Image.fromarray(image), np.array([image])):
+        np.testing.assert_array_equal(model.embed("image", one), expected)
+    assert expected.shape == (1, 8)
+    found = model.embed("text", SENTENCES[0])
+    np.testing.assert_array_equal(found, model.embed("text", SENTENCES[:1]))
+
+
 def test_raw_data_with_a_preprocessor():
     model, images = small_embedder(), np.stack(pictures())
     expected = small_embedder(preprocessor=False).predict(prepared(), verbose=0)
@@ -204,7 +215,13 @@ def test_bad_arguments(make, message):
     [
         (lambda m: m({"image": prepared()["image"]}), "`inputs` lacks 'text'"),
         (lambda m: m.embed("smell", [1]), "`modality` must be one of 'image', 'text'"),
-        (lambda m: m.embed("text", "a dog"), "`inputs` must be a list, even of one"),
+        (lambda m: m.embed("text", ["a", None]), r"`inputs\[1\]` must be a string. Received: None"),
+        (lambda m: m.embed("text", np.array(["a", np.nan], object)), r"`inputs\[1\]`.*nan"),
+        (lambda m: m.embed("text", ["a"] * 33 + [None]), r"`inputs\[33\]`"),
+        (lambda m: m.embed("image", [*pictures(), b""]), r"`inputs\[6\]`: The image of 0 bytes"),
+        (lambda m: m.retrieve({"text": ["a", None]}, {"text": ["a"]}), r"`inputs\[1\]`"),
+        (lambda m: m.fit({"image": pictures()[:2], "text": ["a", None]}), r"`text\[1\]`"),
+        (lambda m: m.preprocessor({"text": ["a", float("nan")]}), r"`text\[1\]`.*nan"),
         (lambda m: m.embed("text", []), "`inputs` must have something to embed"),
         (lambda m: m.embed("text", ["a"], batch_size=0), "`batch_size` must be an integer >= 1"),
         (lambda m: m.retrieve({"text": ["a"]}, {"image": pictures()}, k=0), "`k` must be"),
