@@ -30,7 +30,7 @@ def plot_node_explanation(
         edges, features: ints. How many are drawn at most.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        A `matplotlib.figure.Figure`; a notebook shows it at the end of a cell.
 
     Raises:
         ImportError: if matplotlib is not installed.
@@ -50,6 +50,9 @@ def plot_node_explanation(
     Reference:
         Ying et al., "GNNExplainer", 2019, figure 1.
     """
+    for name, given in (("node_groups", node_groups), ("feature_names", feature_names)):
+        if isinstance(given, str):
+            raise ValueError(f"`{name}` must be a sequence of strings. Received: {given!r}")
     figure = figure_class()(figsize=(9, 5), layout="constrained")
     graph, bars = figure.subplots(1, 2, width_ratios=[2, 1])
     title = f"class {explanation.predicted_class}, probability {explanation.probability:.2f}"

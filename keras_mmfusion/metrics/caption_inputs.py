@@ -22,6 +22,20 @@ def list_ids(ids):
     return text if len(ids) <= _LISTED_IDS else f"{text} and {len(ids) - _LISTED_IDS} more"
 
 
+def as_list(strings):
+    """Strings as a list; one string is a list of one, not of its characters.
+
+    Args:
+        strings: iterable of strings, or a string.
+
+    Example:
+
+    >>> as_list("a dog"), as_list(("a dog", "a cat"))
+    (['a dog'], ['a dog', 'a cat'])
+    """
+    return [strings] if isinstance(strings, str) else list(strings)
+
+
 def check_references(references):
     """Checks that `references` maps each image id to one or more captions.
 

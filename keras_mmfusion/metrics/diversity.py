@@ -1,6 +1,6 @@
 """How varied captions are, how much they copy, and whether they name the objects."""
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens
+from keras_mmfusion.metrics.caption_inputs import as_list, check_captions, split_tokens
 from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
 
 
@@ -10,8 +10,8 @@ def caption_diversity(candidates, training_captions=None):
     `distinct_n = different n-grams / n-grams` over all captions.
 
     Args:
-        candidates: dict of image id -> string, or a sequence of strings.
-        training_captions: iterable of strings the model was trained on, if
+        candidates: dict of image id -> string, a sequence of strings, or one string.
+        training_captions: iterable of strings the model was trained on, or one string, if
             `seen_in_training` is wanted.
 
     Returns:
@@ -22,6 +22,7 @@ def caption_diversity(candidates, training_captions=None):
 
     Raises:
         ValueError: if there are no captions.
+        TypeError: if a caption is no string.
 
     Example:
 
@@ -33,7 +34,8 @@ def caption_diversity(candidates, training_captions=None):
         Li et al., "A Diversity-Promoting Objective Function for Neural Conversation Models"
         (2016), section 5 (distinct-n).
     """
-    captions = list(candidates.values() if hasattr(candidates, "values") else candidates)
+    values = getattr(candidates, "values", None)  # Of a table it is an array, not a method.
+    captions = as_list(values() if callable(values) else candidates)
     if not captions:
         raise ValueError("`candidates` must have at least one caption.")
     tokenizer = PTBTokenizer()
@@ -48,7 +50,7 @@ def caption_diversity(candidates, training_captions=None):
         "distinct_captions": _share_different(captions),
     }
     if training_captions is not None:
-        lines = tokenizer.tokenize_lines(list(training_captions))
+        lines = tokenizer.tokenize_lines(as_list(training_captions))
         seen = {tuple(line.split()) for line in lines}
         figures["seen_in_training"] = sum(c in seen for c in captions) / len(captions)
     return figures
@@ -64,7 +66,8 @@ def object_recall(references, candidates, objects, least=2):
         references: dict of image id -> list of strings.
         candidates: dict of image id -> string.
         objects: iterable of object words, such as COCO's categories; an entry with several words
-            between commas counts as one object with several names (`"man, woman, person"`).
+            between commas counts as one object with several names (`"man, woman, person"`). One
+            string is one such entry.
         least: int. References that must name an object for it to be in the image.
 
     Returns:
@@ -89,7 +92,7 @@ def object_recall(references, candidates, objects, least=2):
     check_captions(references, candidates)
     tokenizer = PTBTokenizer()
     names = {}
-    for entry in objects:
+    for entry in as_list(objects):
         first, *others = [name.strip().lower() for name in entry.split(",")]
         names |= dict.fromkeys([first, *others], first)
     references = tokenizer.tokenize(references)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_mmfusion.metrics.caption_inputs import as_list, check_references
 from keras_mmfusion.metrics.caption_scores import check_metrics, coco_caption_scores, score_tokens
 
 
@@ -58,8 +59,10 @@ class CaptionScores(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         if sample_weight is not None:
             raise ValueError("`sample_weight` must be None: corpus scores have no weights.")
-        references = _to_nested(y_true, "y_true")
-        candidates = _to_nested(y_pred, "y_pred")
+        references, candidates = (
+            [values] if isinstance(values, str) else values
+            for values in (_to_nested(y_true, "y_true"), _to_nested(y_pred, "y_pred"))
+        )
         if len(references) != len(candidates):
             raise ValueError(
                 "`y_true` and `y_pred` must have one batch size, not "
@@ -138,11 +141,12 @@ class CaptionScoresCallback(keras.callbacks.Callback):
         super().__init__()
         self.inputs = inputs
         self.references = list(references)
+        check_references(dict(enumerate(self.references)))
         self.generate = generate
         self.metrics = check_metrics(metrics)
 
     def on_epoch_end(self, epoch, logs=None):
-        captions = list((self.generate or self.model.generate)(self.inputs))
+        captions = as_list((self.generate or self.model.generate)(self.inputs))
         if len(captions) != len(self.references):
             raise ValueError(
                 f"`generate` must give a caption for each of the {len(self.references)} "

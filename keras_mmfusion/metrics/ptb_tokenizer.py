@@ -56,7 +56,13 @@ class PTBTokenizer:
 
         Returns:
             A dict of image id -> list of strings, each the caption's tokens between spaces.
+
+        Raises:
+            TypeError: if an image has one bare string, or a caption is no string.
         """
+        bare = [each for each in captions.values() if isinstance(each, str)]
+        if bare:
+            raise TypeError(f"an image must have a list of captions. Received: {bare[0]!r:.80}")
         lines = self.tokenize_lines([caption for each in captions.values() for caption in each])
         tokens = {}
         start = 0
@@ -73,7 +79,13 @@ class PTBTokenizer:
 
         Returns:
             A list of strings, one for each line, with its tokens between spaces.
+
+        Raises:
+            TypeError: if `lines` is one string, or one of them is none.
         """
+        wrong = [lines] if isinstance(lines, str) else [x for x in lines if not isinstance(x, str)]
+        if wrong:
+            raise TypeError(f"a caption must be a string in a list. Received: {wrong[0]!r:.80}")
         text = "\n".join([_NEWLINE.sub(" ", line) for line in lines])
         if max(text, default="") > "\uffff":
             # Java's characters are UTF-16 units: an emoji is two.

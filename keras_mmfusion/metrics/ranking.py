@@ -76,6 +76,12 @@ def _check(relevant, ranked, k):
             "`relevant` and `ranked` must have one length above 0, not "
             f"{len(relevant)} and {len(ranked)}."
         )
+    for name, rows in (("relevant", relevant), ("ranked", ranked)):
+        if any(isinstance(row, (str, bytes)) for row in (rows, *rows)):
+            raise ValueError(
+                f"`{name}` must have a set or list of items for each query, even of one item. "
+                f"Received a bare string: {rows!r:.80}"
+            )
     relevant = [set(wanted) for wanted in relevant]
     empty = [number for number, wanted in enumerate(relevant) if not wanted]
     if empty:

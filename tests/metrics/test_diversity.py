@@ -44,3 +44,25 @@ def test_a_single_reference_suffices_where_there_is_no_other():
     assert object_recall({1: ["a dog"]}, {1: "the dog"}, ["dog"])["recall"] == 1
     nothing = object_recall({1: ["a dog"]}, {1: "the sky"}, ["cat"])
     assert math.isnan(nothing["recall"]) and math.isnan(nothing["precision"])
+
+
+def test_one_string_is_one_caption():
+    assert caption_diversity("A dog runs.") == caption_diversity(["A dog runs."])
+    seen = caption_diversity(["a dog"], "A dog.")["seen_in_training"]
+    assert seen == 1
+    references, candidates = {1: ["a dog"]}, {1: "a dog"}
+    assert object_recall(references, candidates, "dog, puppy") == object_recall(
+        references, candidates, ["dog, puppy"]
+    )
+
+
+@pytest.mark.parametrize("wrong", [None, float("nan"), 3])
+def test_captions_that_are_no_strings_are_named(wrong):
+    with pytest.raises(TypeError, match="must be a string in a list. Received: (None|nan|3)"):
+        caption_diversity(["a dog", wrong])
+
+
+def test_tables_of_captions():
+    pandas = pytest.importorskip("pandas")
+    figures = caption_diversity(pandas.Series(["a dog", "a cat"]))
+    assert figures == caption_diversity(["a dog", "a cat"])

@@ -147,3 +147,17 @@ def test_callback_puts_scores_among_the_logs():
     assert history.history["val_cider"] == pytest.approx([EXPECTED["cider"]] * 2)
     with pytest.raises(ValueError, match="each of the 3 references, not 1"):
         CaptionScoresCallback([7], REFERENCES, generate=lambda x: ["a"]).on_epoch_end(0, {})
+
+
+def test_one_string_is_one_caption():
+    one, several = CaptionScores(), CaptionScores()
+    one.update_state("a dog runs on grass", "a dog runs")
+    several.update_state([["a dog runs on grass"]], ["a dog runs"])
+    assert one.result() == several.result()
+    assert one.result()["rouge_l"] > 0
+    with pytest.raises(TypeError, match="have one bare string: 0"):
+        CaptionScoresCallback([0], ["a dog"])
+    callback = CaptionScoresCallback("photo.jpg", [["a dog runs"]], generate=lambda x: "a dog runs")
+    logs = {}
+    callback.on_epoch_end(0, logs)
+    assert logs["val_rouge_l"] == 1

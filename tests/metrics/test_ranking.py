@@ -29,3 +29,12 @@ def test_bad_arguments():
         recall_at_k([{1}], [[1], [2]], 1)
     with pytest.raises(ValueError, match=r"item twice for these queries: \[0\]"):
         recall_at_k([{1}], [[1, 1]], 1)
+
+
+@pytest.mark.parametrize("score", [recall_at_k, ndcg_at_k])
+@pytest.mark.parametrize(
+    ("relevant", "ranked"), [("12", "12"), (["12"], [["12"]]), ([["12"]], ["12"])]
+)
+def test_a_bare_string_is_no_list_of_items(score, relevant, ranked):
+    with pytest.raises(ValueError, match="even of one item. Received a bare string"):
+        score(relevant, ranked, k=1)

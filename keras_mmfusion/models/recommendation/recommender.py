@@ -165,7 +165,7 @@ class Recommender(PresetModel, keras.Model):
         """The scores of all items.
 
         Args:
-            user_ids: sequence of ids.
+            user_ids: sequence of ids, or one id.
             exclude_taken: bool. Whether items that the user took get minus infinity.
 
         Returns:
@@ -180,10 +180,11 @@ class Recommender(PresetModel, keras.Model):
         """The items that suit users best.
 
         Args:
-            user_ids: sequence of ids.
+            user_ids: sequence of ids, or one id.
             k: int.
             exclude_taken: bool. Whether items that the user took are left out.
-            candidates: collection of item ids, such as what is new, or `None` for all items.
+            candidates: collection of item ids, such as what is new, one id, or `None` for all
+                items.
 
         Returns:
             Items, a string array `(users, k)`, best first, and their scores, floats `(users, k)`.
@@ -197,9 +198,10 @@ class Recommender(PresetModel, keras.Model):
         users = self._places(user_ids)
         allowed = np.ones(self.num_items, "bool")
         if candidates is not None:
+            candidates = set(_listed_ids(candidates))
             allowed = np.isin(self.item_ids, list(candidates))
-            if allowed.sum() < len(set(candidates)):
-                lost = sorted(set(candidates) - set(self.item_ids[allowed].tolist()))
+            if allowed.sum() < len(candidates):
+                lost = sorted(candidates - set(self.item_ids[allowed].tolist()))
                 raise ValueError(f"`candidates` has items that are not known: {lost[:20]}")
         found_items, found_scores = [], []
         for start in range(0, len(users), _SLICE):
@@ -216,7 +218,7 @@ class Recommender(PresetModel, keras.Model):
         )
 
     def _places(self, user_ids):
-        users = np.asarray(list(user_ids), "str")
+        users = np.asarray(_listed_ids(user_ids), "str")
         lost = np.setdiff1d(users, self.user_ids)
         if len(lost) or not len(users):
             raise ValueError(
@@ -262,6 +264,15 @@ class Recommender(PresetModel, keras.Model):
 
     def build_from_config(self, config):
         self._make(**config)
+
+
+def _listed_ids(ids):
+    """Ids as a list of strings; one id is a list of one, not of its characters."""
+    if isinstance(ids, np.ndarray):
+        ids = ids.ravel().tolist()
+    if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
+        ids = [ids]
+    return [each.decode() if isinstance(each, bytes) else str(each) for each in ids]
 
 
 def places_in(ids, wanted):

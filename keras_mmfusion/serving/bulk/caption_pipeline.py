@@ -36,8 +36,8 @@ def caption_in_bulk(
         out: string or path. A folder.
         model: string or path. The folder of a version that a captioner's `export` wrote, where
             every worker finds it.
-        pipeline_options: sequence of strings: flags of Beam, such as `"--runner=FlinkRunner"`.
-            Without a runner, the pipeline runs in this process.
+        pipeline_options: sequence of strings: flags of Beam, such as `"--runner=FlinkRunner"`, or
+            one of them. Without a runner, the pipeline runs in this process.
         images_per_shard: int. Image files of a shard: what is lost, at most, when a worker is.
         output_format: string, `"jsonl"` or `"tfrecords"`.
 
@@ -63,6 +63,8 @@ def caption_in_bulk(
         )
     if images_per_shard < 1:
         raise ValueError(f"`images_per_shard` must be at least 1. Received: {images_per_shard!r}")
+    if isinstance(pipeline_options, str):
+        pipeline_options = (pipeline_options,)
     # Beam's own default, DirectRunner, would download another runner first.
     options = _known_options(["--runner=FnApiRunner", *pipeline_options])
     FileSystems.set_options(options)

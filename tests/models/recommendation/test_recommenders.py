@@ -140,6 +140,10 @@ def test_recommend_leaves_out_what_was_taken(name):
     np.testing.assert_array_equal(items[0], items[1])
     assert set(model.recommend(["u3"], k=40, exclude_taken=False)[0][0]) >= taken
     assert model.recommend(["u3"], k=2, candidates=["i35", "i0"])[0].shape == (1, 2)
+    for one in ("u3", np.str_("u3"), np.array("u3"), b"u3"):  # Not its characters.
+        np.testing.assert_array_equal(model.recommend(one, k=40)[0], items[:1])
+    assert model.recommend("u3", k=1, candidates="i35")[0].tolist() == [["i35"]]
+    np.testing.assert_array_equal(model.scores("u3"), model.scores(["u3"]))
 
 
 @pytest.mark.parametrize("name", RECIPES)
