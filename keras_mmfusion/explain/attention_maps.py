@@ -37,7 +37,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
             attention grid, as of an `ImageConverter` with `crop_to_aspect_ratio=True`.
 
     Returns:
-        A `matplotlib.figure.Figure`.
+        A `matplotlib.figure.Figure`; a notebook shows it at the end of a cell.
 
     Raises:
         ImportError: if matplotlib is not installed.

@@ -1,17 +1,32 @@
 """Pictures as files, with matplotlib where it is installed."""
 
+import functools
+import io
 import os
 import pathlib
 
 from keras_mmfusion._extras import require_extra
 
+_DPI = 110
 
+
+@functools.cache
 def figure_class():
-    """Matplotlib's class of figures. Without pyplot: no display, no state to close."""
+    """Matplotlib's class of figures. Without pyplot: no display, no state to close.
+
+    A notebook shows one that a cell ends with; it knows matplotlib's own class only after
+    pyplot was imported.
+    """
     require_extra("explain", "Drawing a picture", "matplotlib")
     from matplotlib.figure import Figure
 
-    return Figure
+    class NotebookFigure(Figure):
+        def _repr_png_(self):
+            file = io.BytesIO()
+            self.savefig(file, dpi=_DPI, format="png")
+            return file.getvalue()
+
+    return NotebookFigure
 
 
 def check_picture_path(path):
@@ -33,7 +48,7 @@ def save_picture(figure, path):
     check_picture_path(path)
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        figure.savefig(part, dpi=110, format=path.suffix[1:].lower())
+        figure.savefig(part, dpi=_DPI, format=path.suffix[1:].lower())
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -1,3 +1,4 @@
+import io
 import subprocess
 import sys
 
@@ -38,6 +39,14 @@ def test_each_word_has_its_photo_and_probability():
     assert [axes.get_title(loc="left") for axes in figure.axes] == ["", "a", "dog"]
     assert [axes.get_title(loc="right") for axes in figure.axes] == ["", "90%", "70%"]
     assert figure.get_suptitle() == "a dog"
+
+
+def test_a_notebook_shows_the_figure_that_a_cell_ends_with():
+    figure = plot_caption_attention(photo(), make_caption())
+
+    with Image.open(io.BytesIO(figure._repr_png_())) as picture:
+        assert picture.format == "PNG"
+        assert picture.width > 500
 
 
 def test_special_tokens_are_left_out_and_words_like_them_are_not():
