@@ -30,15 +30,19 @@ def search(
 ):
     """Search a folder of photos by sentences: the nearest photos, each with its cosine.
 
-    A file that is no image is reported and skipped, and the exit status is then 1.
+    The photos' vectors are kept in the cache, so that the next search reads only photos that are
+    new or have changed. A file that is no image is reported and skipped, and the exit status is
+    then 1.
     """
     photos = photo_files(folder)
     from keras_mmfusion.zoo import embedder, resolve_preset
+    from keras_mmfusion.zoo.presets import preset_fingerprint
 
     resolve_preset(preset)  # A mistyped name is told at once.
+    index = _index(folder, preset_fingerprint(preset))
     import_keras()
     model = embedder(preset)
-    vectors, errors = _embedded(model, photos)
+    vectors, errors = _embedded(model, photos, index)
     for error in errors.values():
         typer.echo(f"mmfusion: {error}", err=True)
     photos = [photo for photo in photos if photo not in errors]
@@ -83,26 +87,72 @@ def photo_files(folder):
     return found
 
 
-def _embedded(model, photos):
+def _index(folder, fingerprint):
+    """The folder's index, or `None` where nothing tells the files of the preset."""
+    from keras_mmfusion import __version__
+    from keras_mmfusion.cli.photo_index import PhotoIndex
+
+    return fingerprint and PhotoIndex(folder, f"{fingerprint} {__version__}")
+
+
+def _embedded(model, photos, index):
     """The vectors of those photos that can be read, and what is wrong with the others."""
     import numpy as np
+
+    known, hashes, errors = (index.vectors if index else {}), {}, {}
+    new = {}  # hash -> photo; photos of one content are read once.
+    for photo in photos:
+        try:
+            hashes[photo] = index.hash_of(photo) if index else photo
+        except OSError as error:
+            errors[photo] = f"{photo}: {error.strerror}"
+            continue
+        if hashes[photo] not in known:
+            new.setdefault(hashes[photo], photo)
+    try:
+        old = sum(key in known for key in hashes.values())
+        failures = _embed(model, new, known, old)
+    finally:  # What is done stays done, on Ctrl-C too.
+        if index:
+            _save(index, photos)
+    errors |= {photo: failures[key] for photo, key in hashes.items() if key in failures}
+    found = [known[key] for photo, key in hashes.items() if photo not in errors]
+    return np.stack(found) if found else None, errors
+
+
+def _embed(model, new, known, old):
+    """Adds the vectors of new photos, by their hashes, and returns what is wrong with some."""
     from rich.console import Console
-    from rich.progress import track
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
     from keras_mmfusion.datasets.read_image import read_image
 
-    vectors, errors = [], {}
-    progress = track(photos, "Reading photos", console=Console(stderr=True), transient=True)
-    while chunk := list(itertools.islice(progress, BATCH_SIZE)):
-        images = []
-        for photo in chunk:
-            try:
-                images.append(read_image(photo))
-            except (ValueError, OSError) as error:
-                errors[photo] = " ".join(str(error).split())
-        if images:
-            vectors.append(model.embed("image", images, BATCH_SIZE))
-    return np.concatenate(vectors) if vectors else None, errors
+    errors, remaining = {}, iter(new.items())
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True, disable=not new) as progress:
+        task = progress.add_task(f"New photos ({old} in the index)", total=len(new))
+        while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
+            images = {}
+            for key, photo in chunk:
+                try:
+                    images[key] = read_image(photo)
+                except (ValueError, OSError) as error:
+                    errors[key] = " ".join(str(error).split())
+            if images:
+                vectors = model.embed("image", list(images.values()), BATCH_SIZE)
+                known.update(zip(images, vectors, strict=True))
+            progress.advance(task, len(chunk))
+    if new:
+        typer.echo(f"{len(new) - len(errors)} photos embedded, {old} from the index", err=True)
+    return errors
+
+
+def _save(index, photos):
+    try:
+        index.save(photos)
+    except OSError as error:
+        typer.echo(f"mmfusion: the index was not kept: {error}", err=True)
 
 
 def _print(results):

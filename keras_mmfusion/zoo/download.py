@@ -25,11 +25,19 @@ def cache_folder(preset):
         preset: a `Preset`.
 
     Returns:
-        A path, `$KERAS_HOME/keras_mmfusion/<name>/<start of the fingerprint>`, where `KERAS_HOME`
-        is `~/.keras` unless the environment says otherwise.
+        A path, `<cache_root()>/<name>/<start of the fingerprint>`.
+    """
+    return cache_root() / preset.name / preset.fingerprint[:16]
+
+
+def cache_root():
+    """Returns the folder of all that the package keeps for a user.
+
+    It is `$KERAS_HOME/keras_mmfusion`, where `KERAS_HOME` is `~/.keras` unless the environment
+    says otherwise.
     """
     home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    return home / "keras_mmfusion" / preset.name / preset.fingerprint[:16]
+    return home / "keras_mmfusion"
 
 
 def missing_files(preset, folder):

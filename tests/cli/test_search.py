@@ -1,4 +1,6 @@
 import json
+import os
+import time
 
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from typer.testing import CliRunner
 
 from keras_mmfusion.cli import search
 from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.photo_index import PhotoIndex
+from keras_mmfusion.models.retrieval import ContrastiveModel
 from keras_mmfusion.zoo import embedder
 
 SENTENCES = ["a red square", "a blue wall"]
@@ -22,6 +26,30 @@ def photos(tmp_path_factory):
     Image.new("RGB", (20, 36), "white").save(folder / "more" / "e.webp")
     (folder / "notes.txt").write_text("a red square")
     return folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("keras_home")
+        patch.setenv("KERAS_HOME", str(home))
+        yield home / "keras_mmfusion" / "search"
+
+
+@pytest.fixture
+def embedded(monkeypatch):
+    """How many images were embedded, by call."""
+    counts = []
+    embed = ContrastiveModel.embed
+
+    def counted(self, modality, inputs, *args):
+        if modality == "image":
+            counts.append(len(inputs))
+        return embed(self, modality, inputs, *args)
+
+    monkeypatch.setattr(ContrastiveModel, "embed", counted)
+    return counts
 
 
 def run(*arguments):
@@ -101,3 +129,72 @@ def test_bad_arguments_exit_with_2(photos, name, arguments, message):
 
     assert command.exit_code == 2
     assert message in command.stderr
+
+
+def colored(path, color, age=60):
+    """A photo that was written a while ago."""
+    Image.new("RGB", (40, 36), color).save(path)
+    os.utime(path, (time.time() - age, time.time() - age))
+
+
+def test_only_new_and_changed_photos_are_embedded(tmp_path, cache, embedder_preset, embedded):
+    colors = {"a.png": "red", "b.png": "lime", "c.png": "red"}
+    for name, color in colors.items():
+        colored(tmp_path / name, color)
+
+    def found():
+        command = run(tmp_path, "a red wall", "--preset", embedder_preset, "--json")
+        assert command.exit_code == 0, command.output
+        (result,) = json.loads(command.stdout)
+        return {os.path.basename(each["photo"]): each["cosine"] for each in result["photos"]}
+
+    before = set(cache.glob("*"))
+    first = found()
+    assert embedded == [2] and set(first) == set(colors) and first["a.png"] == first["c.png"]
+    assert found() == first
+    assert embedded == [2]  # Nothing is read again.
+
+    colored(tmp_path / "a.png", "blue", age=30)
+    colored(tmp_path / "d.png", "white")
+    (tmp_path / "b.png").rename(tmp_path / "e.png")
+    (tmp_path / "c.png").unlink()
+    second = found()
+    assert embedded == [2, 2]  # A photo of another name is the same photo.
+    assert set(second) == {"a.png", "d.png", "e.png"}
+    assert second["e.png"] == first["b.png"] and second["a.png"] != first["a.png"]
+
+    (index,) = set(cache.glob("*")) - before
+    colored(tmp_path / "c.png", "red")
+    for damage in (index.read_bytes()[:100], b"", b"no index"):
+        index.write_bytes(damage)
+        assert found() == second | {"c.png": first["c.png"]}
+    assert embedded == [2, 2, 4, 4, 4]
+    assert list(cache.glob("*.part")) == []
+
+
+def test_a_photo_that_changed_just_now_is_read_again(tmp_path, embedder_preset, embedded):
+    path = tmp_path / "a.bmp"
+    colored(path, "red", age=0)
+    times = path.stat()
+    arguments = (tmp_path, "a red wall", "--preset", embedder_preset)
+    first = run(*arguments).stdout
+    colored(path, "blue")
+    assert path.stat().st_size == times.st_size
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert run(*arguments).stdout != first
+    assert embedded == [1, 1]
+
+
+def test_a_cache_that_cannot_be_written_is_no_hindrance(tmp_path, embedder_preset, monkeypatch):
+    colored(tmp_path / "a.png", "red")
+    (tmp_path / "home").write_text("no folder")
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
+    command = run(tmp_path, "a red wall", "--preset", embedder_preset)
+    assert command.exit_code == 0 and "a.png" in command.stdout
+    assert "the index was not kept" in command.stderr
+
+
+def test_other_weights_have_their_own_index(tmp_path, monkeypatch, cache):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    paths = {PhotoIndex(folder, model).path for folder in "ab" for model in ("1", "2")}
+    assert len(paths) == 4

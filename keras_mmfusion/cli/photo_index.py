@@ -1,0 +1,106 @@
+"""The vectors of a folder's photos, kept from one search to the next."""
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import pathlib
+import time
+import zipfile
+
+import numpy as np
+
+from keras_mmfusion.zoo.download import cache_root
+
+# A file that changes this soon after it was read may keep its time and size.
+_SETTLED_NANOSECONDS = 2 * 10**9
+_UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stamp:
+    """What tells, without reading a photo, that it is as it was."""
+
+    size: int
+    time: int
+
+
+class PhotoIndex:
+    """Vectors of photos by the hashes of their contents, in a file of the user's cache.
+
+    The file belongs to one folder and to one preset's very files. It is written whole or not at
+    all, and holds what the folder holds: photos that are gone leave it. A photo is read again only
+    if its size or time of change is another. A file that cannot be read counts as empty.
+
+    Args:
+        folder: path. The folder of photos.
+        fingerprint: string. Tells the model that makes the vectors.
+    """
+
+    def __init__(self, folder, fingerprint):
+        key = f"{pathlib.Path(folder).resolve()}\n{fingerprint}"
+        name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
+        self.path = cache_root() / "search" / f"{name[:32]}.npz"
+        self.vectors, self._hashes, self._stamps = {}, {}, {}
+        with contextlib.suppress(*_UNREADABLE):
+            self._load()
+
+    def _load(self):
+        with open(self.path, "rb") as opened, np.load(opened, allow_pickle=False) as file:
+            names = file["names"].tobytes().decode("utf-8", "surrogateescape").split("\0")
+            hashes, stamps = file["hashes"].tolist(), file["stamps"].tolist()
+            vectors = file["vectors"].astype("float32")
+        if not len(names) == len(hashes) == len(stamps) == len(vectors) or vectors.ndim != 2:
+            raise ValueError("lengths differ")
+        if not np.isfinite(vectors).all():
+            raise ValueError("NaN")
+        self._hashes = dict(zip(names, hashes, strict=True))
+        self._stamps = {name: _Stamp(*s) for name, s in zip(names, stamps, strict=True)}
+        self.vectors = dict(zip(hashes, vectors, strict=True))
+
+    def hash_of(self, photo):
+        """The hash of a photo's content, which is read only if it may have changed.
+
+        Args:
+            photo: string, a path.
+
+        Raises:
+            OSError: if the file cannot be read.
+        """
+        started = time.time_ns()
+        status = os.stat(photo)
+        stamp = _Stamp(status.st_size, status.st_mtime_ns)
+        if self._stamps.get(photo) != stamp:
+            with open(photo, "rb") as file:
+                self._hashes[photo] = hashlib.file_digest(file, "sha256").hexdigest()
+            settled = started - status.st_mtime_ns > _SETTLED_NANOSECONDS
+            self._stamps[photo] = stamp if settled else _Stamp(-1, -1)
+        return self._hashes[photo]
+
+    def save(self, photos):
+        """Writes the vectors of these photos.
+
+        Args:
+            photos: list of strings, the paths of all photos that the folder has.
+
+        Raises:
+            OSError: if the cache cannot be written.
+        """
+        photos = [photo for photo in photos if self._hashes.get(photo) in self.vectors]
+        if not photos:
+            return
+        names = "\0".join(photos).encode("utf-8", "surrogateescape")
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part")
+        try:
+            with open(part, "wb") as file:
+                np.savez(
+                    file,
+                    names=np.frombuffer(names, "uint8"),
+                    hashes=np.array([self._hashes[photo] for photo in photos]),
+                    stamps=np.array([dataclasses.astuple(self._stamps[p]) for p in photos]),
+                    vectors=np.stack([self.vectors[self._hashes[photo]] for photo in photos]),
+                )
+            os.replace(part, self.path)
+        finally:
+            part.unlink(missing_ok=True)
