@@ -14,7 +14,7 @@ _BRANDS = {
     (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"): (
         "a HEIC (HEIF) photo",
         f"{_PHOTO}, for example with `heif-convert photo.heic photo.jpg`, or install pillow-heif "
-        "and pass `PIL.Image.open(path)`",
+        "and call `pillow_heif.register_heif_opener()` first",
     ),
     (b"avif", b"avis"): ("an AVIF image", f"{_PHOTO}, or install a Pillow that reads AVIF"),
     (b"crx ",): ("a raw photo of a camera (Canon CR3)", _RAW),

@@ -16,6 +16,7 @@ from keras_mmfusion.datasets.decode_image_tensor import (
     decode_image_tensors,
 )
 from keras_mmfusion.datasets.exif_orientation import exif_orientation
+from keras_mmfusion.datasets.load_image_tensor import load_image_tensor
 from keras_mmfusion.datasets.over_white import over_white
 from keras_mmfusion.datasets.read_image import read_image
 
@@ -168,3 +169,14 @@ def test_a_batch_of_none(decode):
     images, codes = decode([])
     assert images.shape == (0, *SIZE, 3)
     assert codes.shape == (0,)
+
+
+def test_the_input_pipeline_reads_what_read_image_reads(tmp_path):
+    for name, content in image_files().items():
+        if not name.startswith("jpeg") or name in ("jpeg cut", "jpeg behind the end"):
+            continue
+        path = tmp_path / "photo.jpg"
+        path.write_bytes(content)
+        expected = read_image(content)
+        found = load_image_tensor(tf.constant(str(path)), expected.shape[:2])
+        np.testing.assert_allclose(found.numpy(), expected.astype(int), atol=3, err_msg=name)
