@@ -13,6 +13,7 @@ from keras_mmfusion.datasets.image_array import scaled_16_bits, to_8_bits
 # Pillow's own warning limit: a quarter of a gibibyte of 24-bit pixels.
 MAX_PIXELS = 89_478_485
 _SUBFILE_TYPE = 254  # TIFF 6.0, section 8: bit 0 tells that a smaller version is of another image
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0  # TIFF 6.0, section 3
 _FORMATS_OF_16_BITS = ("PNG", "PPM")
 # Layouts of a PNG file -> the transparent color that Pillow read, as its pixels have it.
 _CLEAR_SCALES = {
@@ -165,39 +166,43 @@ def _convert(image, name, max_pixels, head=None):
     with _decoding(name, head):
         image.load()
         upright = ImageOps.exif_transpose(image)
-    clear = upright.info.get("transparency")
     if upright.mode.startswith("I"):
-        return _over_white(*_from_integers(upright, image.format, clear, name))
+        return _gray_of_16_bits(upright, image, name)
     if upright.mode == "F":
         return _from_array(np.asarray(upright), max_pixels)
+    clear = upright.info.get("transparency")
     if clear is not None and layout in _CLEAR_SCALES:
         # Pillow compares the color as the file has it with pixels of 8 bits.
         upright.info["transparency"] = _CLEAR_SCALES[layout](clear)
+    if upright.mode == "La":  # Pillow converts it to nothing else.
+        upright = upright.convert("LA")
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
         upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
     return np.array(upright.convert("RGB"))
 
 
-def _from_integers(image, format, clear, name):
-    """Gray of 16 or 32 bits as 8 bits, and which pixels are transparent."""
-    values = np.asarray(image)
+def _gray_of_16_bits(upright, image, name):
+    """The pixels of an image, turned upright, of 16 bits, or of 32 that can only mean 16."""
+    values = np.asarray(upright)
     smallest, largest = int(values.min()), int(values.max())
     if smallest < 0 or largest > 65535:
         raise ValueError(
             f"{_sentence(name)} has values from {smallest} to {largest}, beyond the 0 to 65535 of "
             "16 bits. Scale it to 8 bits."
         )
-    if image.mode == "I" and format not in _FORMATS_OF_16_BITS and 0 < largest <= 255:
+    if upright.mode == "I" and image.format not in _FORMATS_OF_16_BITS and 0 < largest <= 255:
         raise ValueError(
             f"{_sentence(name)} has mode 'I', 32-bit integers, with no value above 255: it may be "
             "of 8 or of 16 bits. Convert it to mode 'L' or 'I;16'."
         )
-    return scaled_16_bits(values), values == (-1 if clear is None else clear)
-
-
-def _over_white(gray, is_clear):
-    return np.repeat(np.where(is_clear, np.uint8(255), gray)[..., np.newaxis], 3, axis=-1)
+    gray = scaled_16_bits(values)
+    if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        gray = 255 - gray  # Pillow does so for 8 bits only.
+    clear = upright.info.get("transparency")
+    if clear is not None:
+        gray = np.where(values == clear, np.uint8(255), gray)
+    return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
 def _from_array(array, max_pixels):

@@ -121,6 +121,21 @@ def test_32_bit_images_are_of_16_bits_where_their_values_say_so():
             read_image(Image.fromarray(beyond))
 
 
+def test_16_bit_tiff_whose_white_is_zero():
+    tags = [(256, 4), (257, 1), (258, 16), (259, 1), (262, 0), (273, 122), (277, 1), (278, 1)]
+    tags.append((279, 8))
+    header = b"II*\0" + struct.pack("<IH", 8, len(tags))
+    entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
+    pixels = np.array([0, 257, 32896, 65535], "<u2").tobytes()
+    found = read_image(header + entries + bytes(4) + pixels)
+    assert found[0, :, 0].tolist() == [255, 254, 127, 0]
+
+
+def test_gray_with_premultiplied_alpha_lies_over_white():
+    image = Image.fromarray(np.array([[[50, 255], [50, 0]]], "uint8"), "LA").convert("La")
+    assert read_image(image).tolist() == [[[50] * 3, [255] * 3]]
+
+
 def test_transparent_color_of_16_bits():
     values = np.full((11, 13, 1), 300)
     values[0] = 301
