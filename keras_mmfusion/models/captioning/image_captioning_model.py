@@ -12,10 +12,11 @@ from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ImageCaptioningModel(PresetModel, keras_hub.models.Task):
+class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
     """Image captioning: encode the image, attend over it from the caption, decode.
 
     ```

@@ -6,10 +6,11 @@ from keras import ops
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
 from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ConversationModel(PresetModel, keras.Model):
+class ConversationModel(PresetModel, StepsByRank, keras.Model):
     """Decides on each utterance of a conversation, with the others in view.
 
     ```

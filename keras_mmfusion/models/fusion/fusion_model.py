@@ -12,10 +12,11 @@ from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
 from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class FusionModel(PresetModel, keras.Model):
+class FusionModel(PresetModel, StepsByRank, keras.Model):
     """Any task on several modalities: encode each, align and fuse them, decide.
 
     ```

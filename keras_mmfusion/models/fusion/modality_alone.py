@@ -3,9 +3,10 @@ from keras import ops
 
 from keras_mmfusion.layers.masked_mean import masked_mean
 from keras_mmfusion.models.fusion.fusion_model import encode_modality
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
-class ModalityAlone(keras.Model):
+class ModalityAlone(StepsByRank, keras.Model):
     """A modality's encoder and its own head: `y_m = head_m(mean of encoder_m(x_m))`.
 
     Args:

@@ -5,12 +5,13 @@ from keras import ops
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 # Users whose scores of all items are computed together.
 _SLICE = 256
 
 
-class Recommender(PresetModel, keras.Model):
+class Recommender(PresetModel, StepsByRank, keras.Model):
     """What recommenders share: users and items as vectors, and the items that suit a user best.
 
     ```

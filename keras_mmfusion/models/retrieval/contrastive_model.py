@@ -17,10 +17,11 @@ from keras_mmfusion.models.retrieval.embedder_export import export_embedder
 from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ContrastiveModel(PresetModel, keras_hub.models.Task):
+class ContrastiveModel(PresetModel, StepsByRank, keras_hub.models.Task):
     """Encoders of different modalities, trained so that what belongs together lies together.
 
     ```

@@ -1,0 +1,60 @@
+import itertools
+
+import keras
+
+
+class StepsByRank:
+    """Compiles a step of training, evaluation or prediction for each rank of the data.
+
+    Goes before the Keras class that a model extends. On TensorFlow Keras compiles one function
+    with `reduce_retracing`. It generalizes data of two ranks, such as captions `(batch, captions)`
+    and then `(batch,)`, to an unknown rank, with which no model can compute. Here data of other
+    ranks gets a function of its own. The other backends never generalize ranks.
+    """
+
+    def make_train_function(self, force=False):
+        self._make_by_rank("train_function", super().make_train_function, force)
+
+    def make_test_function(self, force=False):
+        self._make_by_rank("test_function", super().make_test_function, force)
+
+    def make_predict_function(self, force=False):
+        self._make_by_rank("predict_function", super().make_predict_function, force)
+
+    def _make_by_rank(self, name, make, force):
+        if keras.config.backend() != "tensorflow":
+            make(force)
+        elif force or getattr(self, name) is None:
+            setattr(self, name, _function_by_rank(self, name, make))
+
+
+def _function_by_rank(model, name, make):
+    functions = {}
+
+    def run(data):
+        ranks, data = _ranks(data)
+        if ranks not in functions:
+            make(force=True)  # It becomes an attribute of the model.
+            functions[ranks] = getattr(model, name)
+            setattr(model, name, run)
+        return functions[ranks](data)
+
+    return run
+
+
+def _ranks(data):
+    """The structure of the data with the rank of each tensor, as a string; and the data.
+
+    Args:
+        data: iterator of batches, of TensorFlow or of Python, or a list of batches.
+    """
+    structure = data if isinstance(data, list) else getattr(data, "element_spec", None)
+    if structure is None:
+        structure = next(data)
+        data = itertools.chain([structure], data)
+    return str(keras.tree.map_structure(_rank, structure)), data
+
+
+def _rank(x):
+    shape = getattr(x, "shape", None)
+    return shape.rank if hasattr(shape, "rank") else shape and len(shape)
