@@ -8,6 +8,7 @@ import numpy as np
 from keras_mmfusion.layers.graph.incoming_edges import IncomingEdges, places_of
 
 NODE_KEYS = ("node_features", "source_scale")
+EDGE_KEYS = ("edge_index", "edge_weight", "edge_mask", "node_mask", "edge_order")
 
 
 class NeighborSampler(keras.utils.PyDataset):
@@ -24,8 +25,9 @@ class NeighborSampler(keras.utils.PyDataset):
 
     Args:
         graph: dict of arrays, see `GraphLayer`: `node_features` `(nodes, dim)`, `edge_index`
-            `(2, edges)`, and optionally `edge_weight` and `source_scale`, of `normalize_graph`,
-            which `GCNLayer` needs to know the degrees in the whole graph.
+            `(2, edges)`, and optionally `edge_weight`, `edge_mask`, `node_mask`, and
+            `source_scale`, of `normalize_graph`, which `GCNLayer` needs to know the degrees in the
+            whole graph. A masked edge, and an edge from or to a masked node, is never drawn.
         labels: int array `(nodes,)`.
         nodes: int array. The nodes to train on, each once.
         fanouts: sequence of ints.
@@ -38,7 +40,8 @@ class NeighborSampler(keras.utils.PyDataset):
     Returns:
         `sampler[index]` is a tuple of a graph's dict (`node_features`, `node_mask`, `edge_index`,
         `edge_weight`, and `source_scale` if it was given), labels `(nodes,)`, and weights
-        `(nodes,)`: 1 for the batch's own nodes, which come first, and 0 for all others.
+        `(nodes,)`: 1 for the batch's own nodes, which come first, and 0 for all others, and for
+        nodes that the graph's `node_mask` masks.
 
     Raises:
         ValueError: if an index is out of range, a node comes twice, or lengths do not fit.
@@ -74,10 +77,19 @@ class NeighborSampler(keras.utils.PyDataset):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        graph = {key: value for key, value in graph.items() if value is not None}
+        unknown = sorted(set(graph) - {*NODE_KEYS, *EDGE_KEYS})
+        if unknown or not {"node_features", "edge_index"} <= set(graph):
+            raise ValueError(
+                "`graph` must have 'node_features' and 'edge_index', and may have "
+                f"{', '.join(map(repr, (*NODE_KEYS[1:], *EDGE_KEYS[1:])))}. Received: "
+                f"{', '.join(map(repr, sorted(graph)))}"
+            )
         self.node_values = {key: np.asarray(graph[key]) for key in NODE_KEYS if key in graph}
         self.num_nodes = len(self.node_values["node_features"])
-        weight = graph.get("edge_weight")
-        self.edges = IncomingEdges(graph["edge_index"], self.num_nodes, weight)
+        self.edges = IncomingEdges.of_graph(graph)
+        node_mask = graph.get("node_mask")
+        self.node_mask = None if node_mask is None else np.asarray(node_mask).astype("bool")
         self.labels = np.asarray(labels)
         self.nodes = np.asarray(nodes)
         self.fanouts = tuple(fanouts)
@@ -139,8 +151,11 @@ class NeighborSampler(keras.utils.PyDataset):
             "edge_index": _padded(edge_index, edges, axis=1).astype("int32"),
             "edge_weight": _padded(weights.astype("float32"), edges),
         }
-        is_seed = (np.arange(rows) < len(seeds)).astype("float32")
-        return inputs, _padded(self.labels[nodes], rows), is_seed
+        weights = np.arange(rows) < len(seeds)
+        if self.node_mask is not None:
+            inputs["node_mask"] &= _padded(self.node_mask[nodes], rows)
+            weights &= inputs["node_mask"]
+        return inputs, _padded(self.labels[nodes], rows), weights.astype("float32")
 
     def _sample(self, seeds, rng):
         """The nodes, seeds first, the edges among them that were drawn, and the edges' weights."""

@@ -39,6 +39,7 @@ class MaskedGraph:
             for key, x in inputs.items()
         }
         self.edge_index = self._arrays("edge_index")
+        self._zero_masked("edge_weight", "edge_mask")
         self.sparse = "feature_values" in self.inputs
         if self.sparse:
             columns = ops.convert_to_numpy(self.inputs["feature_index"])[1]
@@ -46,16 +47,20 @@ class MaskedGraph:
         elif "node_features" in self.inputs:
             features = self._by_name(self.inputs["node_features"])
             self.feature_counts = {name: x.shape[-1] for name, x in features.items()}
-            # What stands in a masked node, such as NaN, would be in the slopes of its features.
-            masks = self.inputs.get("node_mask")
-            masks = {} if masks is None else self._by_name(masks)
-            features = {name: zero_masked(x, masks.get(name)) for name, x in features.items()}
-            self.inputs["node_features"] = features if self.typed else features[ONE]
+            self._zero_masked("node_features", "node_mask")
         else:
             raise ValueError(
                 "`graph` must have 'node_features', or the 'feature_index' and 'feature_values' of "
                 f"`node_classifier_inputs`. Received: {sorted(self.inputs)}"
             )
+
+    def _zero_masked(self, key, mask_key):
+        """Zeros what is masked: what stands there, such as NaN, would be in the slopes."""
+        if key in self.inputs and mask_key in self.inputs:
+            masks = self._by_name(self.inputs[mask_key])
+            values = self._by_name(self.inputs[key]).items()
+            zeroed = {name: zero_masked(x, masks.get(name)) for name, x in values}
+            self.inputs[key] = zeroed if self.typed else zeroed[ONE]
 
     def _by_name(self, x):
         return x if self.typed else {ONE: x}

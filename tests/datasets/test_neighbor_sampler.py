@@ -178,3 +178,48 @@ def test_as_tf_data():
 def test_wrong_input_is_named(settings, message):
     with pytest.raises(ValueError, match=message):
         sampler(**settings)
+
+
+def masked_graph():
+    """A graph with masks, of which some edges have no valid index and some nodes no features."""
+    data = graph(seed=3)
+    rng = np.random.default_rng(4)
+    data["edge_mask"] = rng.random(EDGES) < 0.7
+    data["node_mask"] = rng.random(NODES) < 0.8
+    data["edge_index"][:, ~data["edge_mask"]] = -7
+    data["edge_weight"][~data["edge_mask"]] = np.nan
+    data["node_features"][~data["node_mask"]] = np.nan
+    return data
+
+
+@pytest.mark.parametrize("dtype", ["bool", "int32", "float64"])
+def test_masked_edges_and_nodes_are_never_drawn(dtype):
+    data = masked_graph()
+    keep = data["edge_mask"] & data["node_mask"][data["edge_index"]].all(axis=0)
+    adjacency = np.zeros((NODES, NODES))
+    np.add.at(adjacency, tuple(data["edge_index"][::-1, keep]), data["edge_weight"][keep])
+    sums = adjacency @ np.where(data["node_mask"][:, None], data["node_features"], 0.0)
+    data |= {name: 2 * data[name].astype(dtype) for name in ("edge_mask", "node_mask")}
+    inputs, labels, weights = sampler((EDGES,), NODES, np.arange(NODES), data, shuffle=False)[0]
+    np.testing.assert_array_equal(inputs["node_mask"], masked_graph()["node_mask"])
+    np.testing.assert_array_equal(weights, inputs["node_mask"])
+    sources, targets, edge_weights = edges_of(inputs, labels)
+    found = np.zeros((NODES, 4))
+    np.add.at(found, targets, edge_weights[:, None] * data["node_features"][sources])
+    np.testing.assert_allclose(found, sums, rtol=1e-5, atol=1e-5)
+
+
+def test_weights_estimate_the_sum_over_the_edges_that_are_there():
+    data = masked_graph()
+    kept = data["edge_mask"] & data["node_mask"][data["edge_index"]].all(axis=0)
+    degrees = np.bincount(data["edge_index"][1, kept], minlength=NODES)
+    data["edge_weight"][:] = 1
+    inputs, labels, _ = sampler((2,), NODES, np.arange(NODES), data)[0]
+    _, targets, edge_weights = edges_of(inputs, labels)
+    np.testing.assert_allclose(np.bincount(targets, edge_weights, NODES), degrees)
+
+
+def test_a_graph_that_the_sampler_does_not_know_is_an_error():
+    data = {**graph(), "target_features": np.zeros((3, 4))}
+    with pytest.raises(ValueError, match="`graph` must have .* Received: .*'target_features'"):
+        sampler(data=data)

@@ -55,19 +55,12 @@ def apply_in_parts(layer, graph, edges_per_part=500_000):
         scaled = normalize_graph(graph, layer.self_loops, layer.improved)
         graph["source_scale"] = ops.convert_to_numpy(scaled["source_scale"])
     graph = {key: np.asarray(value) for key, value in graph.items()}
-    edges = IncomingEdges(graph["edge_index"], len(graph["node_features"]), _weight(graph))
+    edges = IncomingEdges.of_graph(graph)
     outputs = [_part(layer, graph, edges, *part) for part in edges.parts(edges_per_part)]
     return np.concatenate(outputs) if outputs else ops.convert_to_numpy(layer(graph))
 
 
 _NODE_KEYS = ("node_features", "node_mask", "source_scale")
-
-
-def _weight(graph):
-    if "edge_mask" not in graph:
-        return graph.get("edge_weight")
-    mask = graph["edge_mask"].astype("float32")
-    return np.where(mask, graph["edge_weight"], 0) if "edge_weight" in graph else mask
 
 
 def _part(layer, graph, edges, first, end):

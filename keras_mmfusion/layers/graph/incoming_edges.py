@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_mmfusion.layers.graph.edge_arrays import as_array
+
 
 class IncomingEdges:
     """The edges of a graph, sorted by target.
@@ -17,15 +19,8 @@ class IncomingEdges:
 
     def __init__(self, edge_index, num_nodes, edge_weight=None):
         edge_index = np.asarray(edge_index)
-        if edge_index.ndim != 2 or len(edge_index) != 2:
-            raise ValueError(
-                f"`edge_index` must have the shape (2, edges). Received: {edge_index.shape}"
-            )
-        if edge_index.size and not 0 <= edge_index.min() <= edge_index.max() < num_nodes:
-            raise ValueError(
-                f"`edge_index` must be in [0, {num_nodes}), for {num_nodes} nodes. Received: "
-                f"{edge_index.min()} to {edge_index.max()}"
-            )
+        _check_shape(edge_index)
+        _check_range(edge_index, num_nodes)
         order = np.argsort(edge_index[1], kind="stable")
         self.num_nodes = num_nodes
         self.edge_index = edge_index[:, order]
@@ -39,6 +34,23 @@ class IncomingEdges:
             self.weight = np.asarray(edge_weight, "float32")[order]
         degrees = np.bincount(edge_index[1], minlength=num_nodes)
         self.starts = np.concatenate([[0], np.cumsum(degrees)])
+
+    @classmethod
+    def of_graph(cls, graph):
+        """The edges of a graph's dict, see `GraphLayer`, without those that a mask leaves out.
+
+        What stands in a masked edge does not matter. An edge from or to a masked node is none.
+        """
+        edge_index, num_nodes = np.asarray(graph["edge_index"]), len(graph["node_features"])
+        _check_shape(edge_index)
+        keep = _mask(graph, "edge_mask", edge_index.shape[1])
+        _check_range(edge_index[:, keep], num_nodes)
+        here = _mask(graph, "node_mask", num_nodes)
+        keep &= here[np.where(keep, edge_index, 0)].all(axis=0)
+        weight = graph.get("edge_weight")
+        if weight is not None:
+            weight = as_array("edge_weight", weight, keep.shape)[keep]
+        return cls(edge_index[:, keep], num_nodes, weight)
 
     def __len__(self):
         return self.edge_index.shape[1]
@@ -79,6 +91,27 @@ class IncomingEdges:
             end = min(max(end, first + 1), first + edges_per_part, self.num_nodes)
             yield first, end
             first = end
+
+
+def _check_shape(edge_index):
+    if edge_index.ndim != 2 or len(edge_index) != 2:
+        raise ValueError(
+            f"`edge_index` must have the shape (2, edges). Received: {edge_index.shape}"
+        )
+
+
+def _check_range(edge_index, num_nodes):
+    if edge_index.size and not 0 <= edge_index.min() <= edge_index.max() < num_nodes:
+        raise ValueError(
+            f"`edge_index` must be in [0, {num_nodes}), for {num_nodes} nodes. Received: "
+            f"{edge_index.min()} to {edge_index.max()}"
+        )
+
+
+def _mask(graph, name, size):
+    """A mask of a graph as bool `(size,)`, all `True` if it has none."""
+    mask = graph.get(name)
+    return np.ones(size, "bool") if mask is None else as_array(name, mask, (size,)).astype("bool")
 
 
 def _distinct(sizes, number, rng):
