@@ -5,11 +5,12 @@ import json
 import keras
 import numpy as np
 
+DTYPES = ("int32", "int64", "bool", "float16", "float64")
 POLICIES = {"float32": 1e-5, "mixed_float16": 0.02, "mixed_bfloat16": 0.1}
 
 
 def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder=None, learns=True):
-    """Puts a layer through configuration, saving, shapes, training, precision, XLA and masks.
+    """Puts a layer through configuration, saving, shapes, training, dtypes, XLA and masks.
 
     Args:
         make_layer: function of `dtype` that returns a new layer, which is called with `inputs`.
@@ -26,6 +27,7 @@ def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder
     check_config(layer, inputs, expected)
     check_saved_file(layer, inputs, expected, folder)
     check_precision(make_layer, layer, inputs, expected)
+    check_dtypes(layer, inputs)
     check_compilation(layer, inputs, expected)
     for mask, tensor in (masks or {}).items():
         check_padding(layer, inputs, expected, mask, tensor)
@@ -52,25 +54,34 @@ def functional(layer, inputs):
     return keras.Model(tensors, keras.tree.flatten(layer(**with_tensors(inputs, tensors))))
 
 
-def arrays(inputs):
-    """The arrays of `inputs` by name, those of a dict by its name and theirs."""
+def arrays(inputs, prefix=""):
+    """The arrays of `inputs` by name, those of a dict or a list by its name and theirs."""
     found = {}
-    for name, value in inputs.items():
+    for name, value in parts(inputs):
+        name = joined(prefix, name)
         if isinstance(value, np.ndarray):
             found[name] = value
-        elif isinstance(value, dict):
-            found.update({joined(name, key): array for key, array in arrays(value).items()})
+        elif isinstance(value, dict | list):
+            found.update(arrays(value, name))
     return found
+
+
+def parts(inputs):
+    """Names and values of a dict, or indices and values of a list."""
+    if isinstance(inputs, dict):
+        return inputs.items()
+    return ((str(index), value) for index, value in enumerate(inputs))
 
 
 def with_tensors(inputs, tensors, prefix=""):
     """`inputs` with the tensors, named as by `arrays`, in the places of their arrays."""
-    return {
+    changed = {
         name: with_tensors(value, tensors, joined(prefix, name))
-        if isinstance(value, dict)
+        if isinstance(value, dict | list)
         else tensors.get(joined(prefix, name), value)
-        for name, value in inputs.items()
+        for name, value in parts(inputs)
     }
+    return list(changed.values()) if isinstance(inputs, list) else changed
 
 
 def joined(prefix, name):
@@ -134,6 +145,33 @@ def check_precision(make_layer, layer, inputs, expected):
         found = call(other, inputs)
         assert all(np.isfinite(output).all() for output in found)
         assert_close(found, expected, tolerance)
+
+
+def check_dtypes(layer, inputs):
+    """Numbers and masks of any dtype give what they give as float32 and bool."""
+    expected = call(layer, of_dtype(inputs, "float32"))
+    for dtype in DTYPES:
+        given = of_dtype(inputs, dtype)
+        assert_close(call(layer, given), expected, 1e-6)
+        check_symbolic_shapes(layer, given)
+
+
+def of_dtype(inputs, dtype):
+    """`inputs` with numbers of 0 and 1, which every dtype has, and masks of 0 and 2.
+
+    As float32 masks stay bool. Indices stay integers: of 8, 32 or 64 bits.
+    """
+    if isinstance(inputs, dict):
+        return {name: of_dtype(value, dtype) for name, value in inputs.items()}
+    if isinstance(inputs, list):
+        return [of_dtype(value, dtype) for value in inputs]
+    if not isinstance(inputs, np.ndarray):
+        return inputs
+    if inputs.dtype.kind == "i":
+        return inputs.astype({"int64": "int64", "bool": "int8"}.get(dtype, "int32"))
+    if inputs.dtype == "bool":
+        return inputs if dtype in ("float32", "bool") else 2 * inputs.astype(dtype)
+    return (inputs > 0.5).astype(dtype)
 
 
 def check_compilation(layer, inputs, expected):

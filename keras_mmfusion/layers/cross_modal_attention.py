@@ -3,6 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -164,8 +165,9 @@ class CrossModalAttention(keras.layers.Layer):
             Two tensors `(batch, value_tokens, num_heads, head_dim)`: keys and values.
         """
         mask = _all_of(value_mask, key_mask)
-        value = zero_masked(value, mask)
-        keys = apply_to_rows(self.key_dense, value if key is None else zero_masked(key, mask))
+        value = zero_masked(cast_input(self, value), mask)
+        key = value if key is None else zero_masked(cast_input(self, key), mask)
+        keys = apply_to_rows(self.key_dense, key)
         values = apply_to_rows(self.value_dense, value)
         return self._split_heads(keys), self._split_heads(values)
 
@@ -191,7 +193,9 @@ class CrossModalAttention(keras.layers.Layer):
         Returns:
             What the layer's call returns.
         """
-        queries = self._split_heads(apply_to_rows(self.query_dense, zero_masked(query, query_mask)))
+        query_mask, attention_mask = cast_mask(query_mask), cast_mask(attention_mask)
+        query = zero_masked(cast_input(self, query), query_mask)
+        queries = self._split_heads(apply_to_rows(self.query_dense, query))
         # Scaled here, not after the product: in float16 the unscaled product may overflow.
         queries = queries * self.head_dim**-0.5
         # A mask that is causal and nothing else leaves every query a key, and is left to the

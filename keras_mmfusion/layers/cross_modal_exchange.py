@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.present import joined_mask
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
@@ -74,6 +75,8 @@ class CrossModalExchange(keras.layers.Layer):
         )
 
     def call(self, values, present):
+        values = [cast_input(self, x) for x in values]
+        present = [cast_mask(mask) for mask in present]
         exchanged = [
             block(x, mask=mask)
             for block, x, mask in zip(self.self_blocks, values, present, strict=True)

@@ -3,6 +3,8 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class LogitScale(keras.layers.Layer):
@@ -61,7 +63,7 @@ class LogitScale(keras.layers.Layer):
 
     def call(self, similarities):
         scale = ops.minimum(ops.exp(self.log_scale), self.largest_scale)
-        logits = similarities * ops.cast(scale, self.compute_dtype)
+        logits = cast_input(self, similarities) * ops.cast(scale, self.compute_dtype)
         return logits if self.bias is None else logits + self.bias
 
     def compute_output_shape(self, similarities_shape):

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
 
@@ -75,6 +76,7 @@ class ModalityProjection(keras.layers.Layer):
     def call(self, values, present, training=None):
         tokens, masks = [], []
         for m, (value, mask) in enumerate(zip(values, present, strict=True)):
+            value, mask = cast_input(self, value), cast_mask(mask)
             if len(value.shape) == 2:
                 value = ops.expand_dims(value, 1)
                 mask = None if mask is None else ops.expand_dims(mask, 1)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.present import whole_mask
@@ -92,7 +93,7 @@ class MultimodalLayer(keras.layers.Layer):
             here = mask.get(name)
             if here is None:  # With a mask of another modality given, Keras does not look here.
                 here = getattr(value, "_keras_mask", None)
-            value = ops.cast(value, self.compute_dtype)
+            value = cast_input(self, value)
             if here is not None:
                 here = self._spread(name, ops.cast(here, "bool"), value)
                 value = zero_masked(value, here)

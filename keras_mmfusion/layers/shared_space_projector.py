@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -109,7 +110,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         self.output_dense.build((None, self.hidden_dim))
 
     def call(self, inputs, mask=None, training=None):
-        x = self.token_norm(zero_masked(inputs, mask))
+        x = self.token_norm(zero_masked(cast_input(self, inputs), mask))
         pooled = self._pool(x, mask) if self.attends else ops.expand_dims(zero_masked(x, mask), 1)
         pooled = self.dropout_layer(pooled, training=training)
         # (heads or 1, batch, dim) by (heads, dim, part): a product for each head.

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 from keras_mmfusion.layers.dense import Dense
@@ -119,6 +120,7 @@ class TransformerBlock(keras.layers.Layer):
                 "TransformerBlock: `context` must be given in every call if it was when the block "
                 "was built, and in none otherwise."
             )
+        x, context = cast_input(self, x), cast_input(self, context)
         query = self.attention_norm(x)
         keys = query if context is None else self.context_norm(context)
         attended = self.attention(

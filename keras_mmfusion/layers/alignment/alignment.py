@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.alignment.arguments import check_count, real_tokens
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.zero_masked import zero_masked
 
@@ -82,6 +83,7 @@ class Alignment(keras.layers.Layer):
             real_tokens(caller, "query_mask", query_mask, query),
             real_tokens(caller, "value_mask", value_mask, value),
         ]
+        query, value = cast_input(self, query), cast_input(self, value)
         return zero_masked(query, masks[0]), zero_masked(value, masks[1]), masks
 
     def project(self, query, value):

@@ -5,6 +5,7 @@ from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
 from keras_mmfusion.layers.alignment.arguments import check_count, check_positive
 from keras_mmfusion.layers.alignment.assignment import solve_assignment
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 
@@ -159,7 +160,9 @@ class GraphMatching(Alignment):
         """Edges `(batch, nodes, nodes, dim)` in float32, those of each node of length one."""
         if len(edges.shape) == 3:
             edges = ops.expand_dims(edges, -1)
-        edges = zero_masked(edges, ops.logical_and(mask[:, :, None], mask[:, None]))
+        edges = zero_masked(
+            cast_input(self, edges), ops.logical_and(mask[:, :, None], mask[:, None])
+        )
         if dense is not None:
             edges = dense(edges)
         edges = ops.cast(edges, "float32")

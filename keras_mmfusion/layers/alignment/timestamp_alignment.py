@@ -67,9 +67,9 @@ class TimestampAlignment(Alignment):
                 )
 
     def call(self, query, value, query_times, value_times, query_mask=None, value_mask=None):
-        value = ops.cast(value, self.compute_dtype)
         _, value, (query_mask, value_mask) = self.read(query, value, query_mask, value_mask)
         pairs = ops.logical_and(ops.expand_dims(query_mask, 2), ops.expand_dims(value_mask, 1))
+        query_times, value_times = _signed(query_times), _signed(value_times)
         ends = ops.minimum(query_times[:, :, None, 1], value_times[:, None, :, 1])
         starts = ops.maximum(query_times[:, :, None, 0], value_times[:, None, :, 0])
         overlap = ops.where(pairs, ops.cast(ends - starts, "float32"), -1.0)
@@ -94,3 +94,9 @@ class TimestampAlignment(Alignment):
         config = super().get_config()
         del config["projection_dim"]
         return config
+
+
+def _signed(times):
+    """Times of a dtype that has differences below zero."""
+    dtype = keras.backend.standardize_dtype(times.dtype)
+    return ops.cast(times, "int32") if dtype == "bool" or dtype.startswith("uint") else times

@@ -45,7 +45,7 @@ class EdgeDropout(GraphDropout):
 
     def call(self, graph, mask=None, training=False):
         self.read(graph, mask)
-        graph = {key: x for key, x in graph.items() if x is not None}
+        graph = self.entries(graph)
         if "adjacency" in graph:
             adjacency = graph["adjacency"]
             keep = self.draw_kept(ops.shape(adjacency), training)
@@ -53,7 +53,7 @@ class EdgeDropout(GraphDropout):
             return {**without_scales(graph), "adjacency": kept}
         keep = self.draw_kept(ops.shape(graph["edge_index"])[1:], training)
         if "edge_mask" in graph:
-            keep = ops.logical_and(keep, ops.cast(graph["edge_mask"], "bool"))
+            keep = ops.logical_and(keep, graph["edge_mask"])
         return {**without_scales(graph), "edge_mask": keep}
 
     def changes(self, graph):

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_mask
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.graph_reader import in_range
@@ -66,7 +67,9 @@ def pool_entities(name, graph, modalities, features, node_mask, count):
             index = ops.arange(ops.shape(x)[0], dtype="int32")
         else:
             index, fault = in_range(name, f"entity_index[{modality!r}]", index, count)
-        nodes = EdgeList(None, index, None, count, ops.cast(node_mask[modality], "float32"))
+        nodes = EdgeList(
+            None, index, None, count, ops.cast(cast_mask(node_mask[modality]), "float32")
+        )
         value = nodes.mean(x)
         value = value if fault is None else value + ops.cast(fault, value.dtype)
         values.append(ops.expand_dims(value, 1))

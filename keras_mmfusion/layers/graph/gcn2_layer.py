@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.graph.gcn_normalization import propagate
 from keras_mmfusion.layers.graph.graph_convolution import GraphConvolution
 from keras_mmfusion.layers.graph.graph_layer import each_node
@@ -75,7 +76,7 @@ class GCN2Layer(GraphConvolution):
     def call(self, graph, initial_features, graph_mask=None):
         read = self.read(graph, graph_mask)
         x = propagate(graph, read, read.sources, 1.0)
-        x = (1 - self.alpha) * x + self.alpha * initial_features
+        x = (1 - self.alpha) * x + self.alpha * cast_input(self, initial_features)
         if self.projection is not None:
             x = (1 - self.beta) * x + self.beta * each_node(self.projection, x)
         return read.finish(self.activate(x, self.bias))

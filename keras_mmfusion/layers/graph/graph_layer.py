@@ -81,7 +81,7 @@ class GraphLayer(keras.layers.Layer):
         name = type(self).__name__
         check_shapes(name, shapes_of(graph))
         check_dtypes(name, graph)
-        return read_graph(name, graph, mask)
+        return read_graph(name, graph, mask, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         key = "node_features" if inputs.get("target_features") is None else "target_features"

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.graph_layer import GraphLayer
@@ -54,10 +55,11 @@ class GraphPooling(GraphLayer):
         name = type(self).__name__
         check_shapes(name, _with_edges(shapes_of(graph)))
         check_dtypes(name, graph)
-        x = graph["node_features"]
+        x = cast_input(self, graph["node_features"])
         node_mask = graph.get("node_mask")
         if node_mask is None and mask:
             node_mask = mask.get("node_features")
+        node_mask = cast_mask(node_mask)
         graph_mask, fault = graph.get("graph_mask"), None
         if len(x.shape) == 3:  # Dense graphs too are graphs laid side by side.
             size, nodes = ops.shape(x)[:2]

@@ -1,7 +1,9 @@
 """A graph's dict to its edges and features, checked: the door of every graph layer."""
 
+import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_mask, cast_numbers
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.dense_edges import DenseEdges
 from keras_mmfusion.layers.graph.edge_list import EdgeList
@@ -42,25 +44,29 @@ class ReadGraph:
         return output if self.fault is None else output + ops.cast(self.fault, output.dtype)
 
 
-def read_graph(name, graph, mask=None):
+def read_graph(name, graph, mask=None, dtype="float32"):
     """Checks a graph and takes it apart.
 
     Args:
         name: string. The layer's name for error messages.
         graph: dict of tensors.
         mask: dict of Keras's implicit masks, or `None`.
+        dtype: string. What features, and the weights of an adjacency, are cast to.
 
     Returns:
         A `ReadGraph`.
     """
-    x = graph["node_features"]
+    x = cast_numbers(name, graph["node_features"], dtype)
     node_mask = graph.get("node_mask")
     if node_mask is None and mask:
         node_mask = mask.get("node_features")
-    sources = zero_masked(x, node_mask)
+    node_mask = cast_mask(node_mask)
+    sources = targets = zero_masked(x, node_mask)
+    target_mask = node_mask
     bipartite = graph.get("target_features") is not None
-    target_mask = graph.get("target_mask") if bipartite else node_mask
-    targets = zero_masked(graph["target_features"], target_mask) if bipartite else sources
+    if bipartite:
+        target_mask = cast_mask(graph.get("target_mask"))
+        targets = zero_masked(cast_numbers(name, graph["target_features"], dtype), target_mask)
     if graph.get("adjacency") is not None:
         edges, fault = _dense_edges(graph["adjacency"], sources, node_mask, target_mask), None
     else:
@@ -72,18 +78,17 @@ def _dense_edges(adjacency, x, source_mask, target_mask):
     weight = ops.cast(adjacency, x.dtype)
     for mask, axis in ((source_mask, 1), (target_mask, 2)):
         if mask is not None:
-            mask = ops.expand_dims(ops.cast(mask, "bool"), axis)
+            mask = ops.expand_dims(mask, axis)
             weight = ops.where(mask, weight, ops.zeros_like(weight))
     return DenseEdges(weight)
 
 
 def _edge_list(name, graph, sources, targets, source_mask, target_mask):
-    edge_index, weight = graph["edge_index"], graph.get("edge_weight")
+    edge_index, weight = graph["edge_index"], _edge_weight(name, graph)
     num_sources, num_targets = ops.shape(sources)[0], ops.shape(targets)[0]
     source, target = edge_index[0], edge_index[1]
-    keep = graph.get("edge_mask")
+    keep = cast_mask(graph.get("edge_mask"))
     if keep is not None:
-        keep = ops.cast(keep, "bool")
         # Whatever stands in a masked place, it is an index of something.
         source, target = (ops.where(keep, index, 0) for index in (source, target))
     source, wrong_source = in_range(name, "edge_index[0]", source, num_sources)
@@ -93,7 +98,7 @@ def _edge_list(name, graph, sources, targets, source_mask, target_mask):
         order, wrong_order = _in_order(name, graph["edge_order"], source, target)
     for mask, index in ((source_mask, source), (target_mask, target)):
         if mask is not None:
-            ends = ops.take(ops.cast(mask, "bool"), index, axis=0)
+            ends = ops.take(mask, index, axis=0)
             keep = ends if keep is None else ops.logical_and(keep, ends)
     if keep is not None:
         weight = ops.ones_like(target, "float32") if weight is None else weight
@@ -102,6 +107,15 @@ def _edge_list(name, graph, sources, targets, source_mask, target_mask):
     faults = (wrong_source, wrong_target, wrong_order)
     faults = [fault for fault in faults if fault is not None]
     return edges, sum(faults) if faults else None
+
+
+def _edge_weight(name, graph):
+    weight = graph.get("edge_weight")
+    if weight is None or keras.backend.is_float_dtype(
+        keras.backend.standardize_dtype(weight.dtype)
+    ):
+        return weight
+    return cast_numbers(name, weight, "float32")
 
 
 def in_range(name, what, index, size):
@@ -113,8 +127,9 @@ def in_range(name, what, index, size):
         and a scalar that is NaN if there were any, else 0.
 
     Raises:
-        ValueError: if an index is out of range.
+        ValueError: if an index is out of range, or not of integers.
     """
+    index = as_index(name, what, index)
     if is_concrete(index):
         if 0 in index.shape:
             return index, None
@@ -251,15 +266,22 @@ def _check_sizes(name, shapes, dense):
 
 
 def check_dtypes(name, graph):
-    """Checks that indices are integers and masks bool.
+    """Checks that the indices of a graph are integers.
 
     Raises:
         ValueError: if they are not.
     """
     for key in ("edge_index", "edge_order", "graph_index"):
-        dtype = str(getattr(graph.get(key), "dtype", "int"))
-        if "int" not in dtype:
-            raise ValueError(
-                f"{name}: {key!r} must be of integers. Received: {dtype}. Cast it, as in "
-                f'`{key}.astype("int32")`.'
-            )
+        if graph.get(key) is not None:
+            as_index(name, key, graph[key])
+
+
+def as_index(name, what, index):
+    """An index in a dtype that every backend gathers by; a `ValueError` if it has no integers."""
+    dtype = keras.backend.standardize_dtype(index.dtype)
+    if "int" not in dtype:
+        raise ValueError(
+            f"{name}: {what!r} must be of integers. Received: {dtype}. Cast it, as in "
+            f'`{what}.astype("int32")`.'
+        )
+    return index if dtype in ("int32", "int64") else ops.cast(index, "int32")

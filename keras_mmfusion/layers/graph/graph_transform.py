@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion.layers.cast_input import cast_mask
 from keras_mmfusion.layers.graph.gcn_normalization import without_scales
 from keras_mmfusion.layers.graph.graph_layer import GraphLayer
 
@@ -14,6 +15,14 @@ class GraphTransform(GraphLayer):
     of the new entries, and names them with their dtypes in `changes(graph)`.
     """
 
+    def entries(self, graph):
+        """The entries that the graph has, its masks as bool."""
+        return {
+            key: cast_mask(x) if key.endswith("_mask") else x
+            for key, x in graph.items()
+            if x is not None
+        }
+
     def changes(self, graph):
         """Names of the changed entries -> dtypes, for a graph of tensors."""
         raise NotImplementedError(f"{type(self).__name__} must implement `changes`.")
@@ -23,7 +32,7 @@ class GraphTransform(GraphLayer):
         shapes = {"node_mask": features.shape[:-1]}
         if graph.get("edge_index") is not None:
             shapes["edge_mask"] = graph["edge_index"].shape[1:]
-        given = {key: x for key, x in without_scales(graph).items() if x is not None}
+        given = self.entries(without_scales(graph))
         specs = {key: keras.KerasTensor(x.shape, dtype=x.dtype) for key, x in given.items()}
         for key, dtype in self.changes(graph).items():
             shape = given[key].shape if key in given else shapes[key]

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -105,6 +106,7 @@ class ImageGraph(keras.layers.Layer):
         self.final_norm.build(shape)
 
     def call(self, tokens, training=None):
+        tokens = cast_input(self, tokens)
         x = self.projection(tokens)
         graph = normalize_graph({"node_features": x, "adjacency": self._adjacency(tokens)})
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):

@@ -3,6 +3,7 @@ import functools
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 
 
@@ -84,6 +85,7 @@ class JumpingKnowledge(keras.layers.Layer):
         self.score_dense.build((None, layers, 2 * units))
 
     def call(self, inputs):
+        inputs = [cast_input(self, x) for x in inputs]
         if self.mode == "concat":
             return ops.concatenate(inputs, axis=-1)
         if self.mode == "max":

@@ -64,6 +64,6 @@ def connect_neighbors(sources, targets=None, neighbors=10, source_mask=None, tar
 
 def _directions(x, name, mask):
     """Vectors of length one, zeros where they are missing, and which are there."""
-    here = np.ones(len(x), "bool") if mask is None else as_array(name, mask, (len(x),)) > 0
+    here = np.ones(len(x), "bool") if mask is None else as_array(name, mask, (len(x),)) != 0
     x = np.where(here[:, None], x, 0.0)
     return x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12), here

@@ -41,7 +41,7 @@ class NodeDropout(GraphDropout):
 
     def call(self, graph, mask=None, training=False):
         self.read(graph, mask)
-        graph = {key: x for key, x in graph.items() if x is not None}
+        graph = self.entries(graph)
         keep = self.draw_kept(ops.shape(graph["node_features"])[:-1], training)
         given = graph.get("node_mask", (mask or {}).get("node_features"))
         if given is not None:

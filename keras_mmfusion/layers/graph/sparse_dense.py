@@ -1,9 +1,11 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.edge_list import EdgeList
+from keras_mmfusion.layers.graph.graph_reader import as_index
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -85,7 +87,8 @@ class SparseDense(keras.layers.Layer):
             self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
     def call(self, index, values, num_rows, order=None, training=None):
-        weights = self.dropout_layer(values, training=training)
+        index = as_index("SparseDense", "index", index)
+        weights = self.dropout_layer(cast_input(self, values), training=training)
         if order is not None:
             order = (order[1], order[0])
         entries = EdgeList(index[1], index[0], self.input_dim, num_rows, weights, order)

@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.graph.concrete import is_concrete
 from keras_mmfusion.layers.graph.gcn_normalization import without_scales
-from keras_mmfusion.layers.graph.graph_reader import in_range
+from keras_mmfusion.layers.graph.graph_reader import as_index, in_range
 from keras_mmfusion.layers.graph.graph_transform import GraphTransform
 from keras_mmfusion.layers.graph.segment_ops import gather, segment_sum
 from keras_mmfusion.layers.zero_masked import zero_masked
@@ -66,14 +66,14 @@ class TopKPooling(GraphTransform):
 
     def call(self, graph, mask=None):
         read = self.read(graph, mask)
-        graph = {key: x for key, x in graph.items() if x is not None}
+        graph = self.entries(graph)
         x = read.sources
         direction = ops.cast(self.projection, "float32")
         direction = direction * ops.rsqrt(ops.maximum(ops.sum(direction**2), 1e-12))
         score = ops.squeeze(ops.matmul(ops.cast(x, "float32"), direction), -1)
         real = ops.ones_like(score, "bool")
         if read.target_mask is not None:
-            real = ops.cast(read.target_mask, "bool")
+            real = read.target_mask
         # Masked nodes last, whatever stands in their place.
         order = ops.where(real, -ops.stop_gradient(score), float("inf"))
         if len(x.shape) == 3:
@@ -97,7 +97,8 @@ class TopKPooling(GraphTransform):
         nodes = ops.shape(order)[0]
         if index is None:
             index = ops.zeros_like(order, "int32")
-        elif is_concrete(index):
+        index = as_index("TopKPooling", "graph_index", index)
+        if is_concrete(index):
             in_range("TopKPooling", "graph_index", index, max(nodes, 1))
         by_score = ops.argsort(order)
         # By graph, and in a graph still by score: sorting is stable.

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.graph.graph_reader import (
     check_dtypes,
@@ -85,7 +86,7 @@ class TypedGraphLayer(keras.layers.Layer):
             name = f"{type(self).__name__}, relation {relation!r}"
             check_shapes(name, shapes_of(part))
             check_dtypes(name, part)
-            reads[relation] = read_graph(name, part)
+            reads[relation] = read_graph(name, part, dtype=self.compute_dtype)
         return reads
 
     def finish(self, graph, outputs, reads):
@@ -101,7 +102,8 @@ class TypedGraphLayer(keras.layers.Layer):
         """The features of the node types that are there, zeros where masked."""
         return {
             node_type: zero_masked(
-                graph["node_features"][node_type], self._node_mask(graph, node_type)
+                cast_input(self, graph["node_features"][node_type]),
+                self._node_mask(graph, node_type),
             )
             for node_type in self.node_types
             if graph["node_features"].get(node_type) is not None

@@ -5,6 +5,7 @@ import keras_hub
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.cross_modal_attention import heads_first
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
@@ -133,7 +134,7 @@ class TextDecoder(keras.layers.Layer):
         one_caption = len(x.shape) == 3
         if one_caption:
             x = ops.expand_dims(x, 1)
-        x = self.embedding_dropout(x, training=training)
+        x = self.embedding_dropout(cast_input(self, x), training=training)
         scores = []
         for block in self.blocks:
             x = block(

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention, heads_first
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -100,6 +101,7 @@ class TextDecoderBlock(keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
+        x = cast_input(self, x)
         captions, tokens, dim = ops.shape(x)[1:]
         if padding_mask is not None:
             padding_mask = ops.cast(padding_mask, "bool")
