@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.layers.cast_input import cast_input
+from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -32,8 +32,9 @@ class SharedSpaceProjector(keras.layers.Layer):
         dropout: float in [0, 1), of what is pooled and of the MLP's width, in training.
 
     Call arguments:
-        inputs: float tensor `(batch, tokens, dim)` or `(batch, dim)`; always the same of the two.
-        mask: bool tensor `(batch, tokens)` or, for vectors, `(batch,)`; `True` for a real token.
+        inputs: float tensor `(batch, tokens, dim)` or `(batch, dim)`. A layer that was built for
+            tokens takes a vector as one token; one that was built for vectors takes no tokens.
+        mask: bool tensor `(batch, tokens)` or `(batch,)`; `True` for a real token.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -110,6 +111,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         self.output_dense.build((None, self.hidden_dim))
 
     def call(self, inputs, mask=None, training=None):
+        inputs, mask = self._as_built(inputs, mask)
         x = self.token_norm(zero_masked(cast_input(self, inputs), mask))
         pooled = self._pool(x, mask) if self.attends else ops.expand_dims(zero_masked(x, mask), 1)
         pooled = self.dropout_layer(pooled, training=training)
@@ -119,15 +121,30 @@ class SharedSpaceProjector(keras.layers.Layer):
         hidden = self.hidden_dense(self.output_norm(joined))
         return joined + self.output_dense(self.dropout_layer(hidden, training=training))
 
+    def _as_built(self, inputs, mask):
+        """The inputs and their mask, a vector as one token where the layer was built for tokens."""
+        if self.attends and len(inputs.shape) == 2:
+            inputs = ops.expand_dims(inputs, 1)
+        elif not self.attends and len(inputs.shape) == 3:
+            raise ValueError(
+                "SharedSpaceProjector: the layer was built for vectors (batch, dim), and pools no "
+                f"tokens. Received shape: {tuple(inputs.shape)}. Call it with tokens first."
+            )
+        if self.attends and mask is not None and len(mask.shape) == 1:
+            every = ops.ones(ops.shape(inputs)[:2], "bool")
+            mask = ops.logical_and(ops.expand_dims(cast_mask(mask), 1), every)
+        return inputs, mask
+
     def _pool(self, tokens, mask):
         """What each head sees: `(batch, heads, dim)` of tokens and their mask."""
         scores = ops.cast(self.score_dense(tokens), "float32")
         if mask is not None:
-            here = ops.expand_dims(ops.cast(mask, "bool"), -1)
+            here = ops.expand_dims(cast_mask(mask), -1)
             scores = ops.where(here, scores, float(np.finfo("float32").min))
-        # Without any token softmax is over the fill alone.
-        weights = zero_masked(ops.softmax(scores, axis=1), mask)
-        weights = ops.cast(weights, self.compute_dtype)
+        # Without any token softmax is over the fill alone; of one token Keras warns.
+        one = scores.shape[1] == 1
+        weights = ops.ones_like(scores) if one else ops.softmax(scores, axis=1)
+        weights = ops.cast(zero_masked(weights, mask), self.compute_dtype)
         return ops.matmul(ops.transpose(weights, (0, 2, 1)), tokens)
 
     def compute_mask(self, inputs, mask=None):

@@ -115,3 +115,19 @@ def test_bad_arguments(options, message):
 def test_feature_maps_are_to_be_flattened_first():
     with pytest.raises(ValueError, match="must be tokens .* Flatten a feature map first"):
         SharedSpaceProjector(8)(np.ones((2, 3, 3, 4), "float32"))
+
+
+def test_a_layer_of_tokens_takes_vectors_and_masks_of_samples():
+    tokens, vectors = np.random.default_rng(0).normal(size=(2, 3, 3, 4)).astype("float32")
+    layer = SharedSpaceProjector(8, num_heads=2)
+    layer(tokens)
+    found = layer(vectors, mask=np.array([1, 0, 1]))
+    expected = layer(vectors[:, None], mask=np.array([[True], [False], [True]]))
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+    found = layer(tokens, mask=np.array([1, 0, 1]))
+    expected = layer(tokens, mask=np.array([[True] * 3, [False] * 3, [True] * 3]))
+    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+    layer = SharedSpaceProjector(8, num_heads=2)
+    layer(vectors)
+    with pytest.raises(ValueError, match="was built for vectors .* Call it with tokens first"):
+        layer(tokens)
