@@ -109,8 +109,8 @@ def _holds_rows(first_cell, lines):
 def _quotation_problem(path, lines, reason):
     return (
         f"{path!r}, line {_opening_line(lines)}: the quotation mark that opens a cell is not "
-        f"closed at the end of the cell ({reason}). Close it; inside a quoted cell, write "
-        "quotation marks twice."
+        f"closed, or not right before a comma or the end of the line ({reason}). Close it there; "
+        "inside a quoted cell, write quotation marks twice."
     )
 
 
