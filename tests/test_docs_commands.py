@@ -71,6 +71,14 @@ def test_a_program_is_there_with_its_options(page, words):
     assert [option for option in options if f'"{option}"' not in source] == []
 
 
+def test_every_extra_is_explained():
+    setup = (ROOT / "setup.py").read_text(encoding="utf-8")
+    table = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    extras = re.findall(r'^    "(\w+)": \[', setup, re.M)
+    assert len(extras) > 10
+    assert [extra for extra in extras if f"`{extra}`" not in table] == []
+
+
 @pytest.mark.parametrize(("page", "words"), commands_of("pip"), ids=ids(commands_of("pip")))
 def test_an_extra_is_there(page, words):
     setup = (ROOT / "setup.py").read_text(encoding="utf-8")
