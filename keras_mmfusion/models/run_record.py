@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 
-from keras_mmfusion import __version__
 from keras_mmfusion.files.json_files import read_json
 
 RECORD = "fingerprint.json"
@@ -13,6 +12,8 @@ RECORD = "fingerprint.json"
 
 def code_facts():
     """The version of the code, as a dict of one fact."""
+    from keras_mmfusion import __version__
+
     return {"keras_mmfusion": __version__}
 
 
