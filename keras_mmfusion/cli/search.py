@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from keras_mmfusion.cli.interruption import says_how_to_resume
 from keras_mmfusion.cli.quiet_import import import_keras
 
 BATCH_SIZE = 32
@@ -40,9 +41,10 @@ def search(
 
     resolve_preset(preset)  # A mistyped name is told at once.
     index = _index(folder, preset_fingerprint(preset))
-    import_keras()
-    model = embedder(preset)
-    vectors, errors = _embedded(model, photos, index)
+    with says_how_to_resume("the index keeps what is done; the same command goes on from there"):
+        import_keras()
+        model = embedder(preset)
+        vectors, errors = _embedded(model, photos, index)
     for error in errors.values():
         typer.echo(f"mmfusion: {error}", err=True)
     photos = [photo for photo in photos if photo not in errors]

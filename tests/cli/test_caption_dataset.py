@@ -67,3 +67,13 @@ def test_a_preset_for_a_folder_elsewhere(asked):
     assert command.exit_code == 2
     assert "give `--model`" in command.stderr
     assert asked == []
+
+
+def test_ctrl_c_says_that_shards_are_kept(asked, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("keras_mmfusion.serving.bulk.caption_pipeline.caption_in_bulk", interrupt)
+    command = run("--out", "out", "--model", "served/1")
+    assert command.exit_code == 130
+    assert "the same command goes on with the shards that are left" in command.stderr

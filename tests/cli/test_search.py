@@ -198,3 +198,24 @@ def test_other_weights_have_their_own_index(tmp_path, monkeypatch, cache):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     paths = {PhotoIndex(folder, model).path for folder in "ab" for model in ("1", "2")}
     assert len(paths) == 4
+
+
+def test_ctrl_c_keeps_what_is_embedded(tmp_path, embedder_preset, embedded, monkeypatch):
+    for name, color in (("a.png", "red"), ("b.png", "lime"), ("c.png", "blue")):
+        Image.new("RGB", (40, 36), color).save(tmp_path / name)
+    monkeypatch.setattr(search, "BATCH_SIZE", 1)
+    counted = ContrastiveModel.embed
+
+    def interrupted(self, modality, inputs, *args):
+        if len(embedded) == 2:
+            raise KeyboardInterrupt
+        return counted(self, modality, inputs, *args)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ContrastiveModel, "embed", interrupted)
+        stopped = run(tmp_path, SENTENCES[0], "--preset", embedder_preset)
+    assert stopped.exit_code == 130
+    assert "the same command goes on from there" in stopped.stderr
+    embedded.clear()
+    assert run(tmp_path, SENTENCES[0], "--preset", embedder_preset).exit_code == 0
+    assert embedded == [1]
