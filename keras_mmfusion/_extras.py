@@ -20,11 +20,10 @@ def require_extra(extra, purpose, *modules):
 
     Example:
 
-    >>> require_extra("edge", "Telling the future", "crystal_ball")
+    >>> require_extra("edge", "ONNX", "no_such_module")  # doctest: +ELLIPSIS
     Traceback (most recent call last):
     ...
-    keras_mmfusion._extras.MissingExtraError: Telling the future needs crystal_ball, which is not
-    installed: pip install 'keras-mmfusion[edge]'
+    keras_mmfusion._extras.MissingExtraError: ONNX needs no_such_module, which is not ...
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:

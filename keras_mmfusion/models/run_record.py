@@ -94,7 +94,7 @@ def digest_of(value):
     Example:
 
     >>> digest_of(["a dog"])
-    'sha256 c0e0a7d5b5d8'
+    'sha256 46b109818470'
     """
     return shown_digest(hashlib.sha256(json.dumps(value).encode()))
 
