@@ -79,6 +79,13 @@ def test_every_exported_name_resolves(package):
         assert inspect.ismodule(value) or value.__name__ == name
 
 
+def test_a_model_of_each_task_is_at_the_top_level():
+    assert {
+        *("ImageCaptioningModel", "FusionModel", "ContrastiveModel", "ConversationModel"),
+        *("Recommender", "losses"),
+    } <= set(keras_mmfusion.__all__)
+
+
 def test_unknown_names_are_attribute_errors():
     with pytest.raises(AttributeError, match="'keras_mmfusion' has no attribute 'nothing'"):
         _ = keras_mmfusion.nothing

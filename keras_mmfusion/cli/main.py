@@ -1,5 +1,6 @@
 """The `mmfusion` command: one module per subcommand, heavy imports inside the functions."""
 
+import importlib.metadata
 import signal
 import sys
 from typing import Annotated
@@ -7,6 +8,7 @@ from typing import Annotated
 import typer
 import typer.core
 
+import keras_mmfusion
 from keras_mmfusion._extras import MissingExtraError
 from keras_mmfusion.cli import caption, caption_dataset, evaluate, export, score, search, train, zoo
 from keras_mmfusion.cli.interruption import INTERRUPTED, interrupted
@@ -51,13 +53,35 @@ def _message(error):
 
 
 app = typer.Typer(
-    cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"]},  # Commands inherit it.
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
+
+
+def _print_versions(wanted):
+    if not wanted:
+        return
+    typer.echo(f"keras_mmfusion {keras_mmfusion.__version__}")
+    for package in ("keras", "keras-hub", "tensorflow"):
+        try:
+            typer.echo(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            typer.echo(f"{package} is not installed")
+    raise typer.Exit()
 
 
 @app.callback()
 def mmfusion(
     debug: Annotated[bool, typer.Option("--debug", help="Show where an error arose.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_versions, is_eager=True, help="Print versions and exit."
+        ),
+    ] = False,
 ):
     """Fuse what a system sees, hears and reads: caption photos, train, evaluate."""
 

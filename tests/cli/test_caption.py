@@ -112,8 +112,11 @@ def test_bad_arguments_exit_with_2(photos, arguments, message):
     assert message in command.stderr
 
 
-def test_the_command_as_a_process_prints_nothing_else(photos, expected, captioner_preset):
+@pytest.mark.parametrize("level", [None, "3"])
+def test_the_command_as_a_process_prints_nothing_else(photos, expected, captioner_preset, level):
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
+    if level:
+        environment["TF_CPP_MIN_LOG_LEVEL"] = level
     command = subprocess.run(
         [sys.executable, "-m", "keras_mmfusion.cli.main", "caption", photos[0]]
         + ["--preset", captioner_preset],

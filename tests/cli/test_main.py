@@ -1,4 +1,5 @@
 import errno
+import importlib.metadata
 import subprocess
 import sys
 
@@ -6,6 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+import keras_mmfusion
 from keras_mmfusion.cli.main import Commands, app
 
 HEAVY = ("keras", "keras_hub", "tensorflow", "torch", "jax", "numpy")
@@ -16,7 +18,9 @@ def run(*arguments):
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["zoo", "--help"], ["zoo", "list"]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["zoo", "--help"], ["zoo", "list"], ["--version"]]
+)
 def test_help_and_listings_load_neither_keras_nor_tensorflow(arguments):
     code = (
         f"import sys; sys.argv = ['mmfusion', *{arguments}]\n"
@@ -120,3 +124,42 @@ def test_a_closed_pipe_is_quiet():
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60
     )
     assert command.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        *([], ["caption"], ["caption-dataset"], ["score"], ["search"]),
+        *([group] for group in ("evaluate", "export", "train", "zoo")),
+        *(["export", "captioner"], ["train", "captioner"], ["evaluate", "nodes"], ["zoo", "list"]),
+    ],
+    ids=" ".join,
+)
+def test_short_help_is_the_long_one(arguments):
+    short, long = (CliRunner().invoke(app, [*arguments, each]) for each in ("-h", "--help"))
+
+    assert short.exit_code == 0
+    assert "Usage:" in short.output
+    assert short.output == long.output
+
+
+def test_versions():
+    command = CliRunner().invoke(app, ["--version"])
+
+    assert command.exit_code == 0
+    assert command.stdout.splitlines() == [
+        f"keras_mmfusion {keras_mmfusion.__version__}",
+        *(
+            f"{name} {importlib.metadata.version(name)}"
+            for name in ("keras", "keras-hub", "tensorflow")
+        ),
+    ]
+
+
+def test_the_version_of_a_package_that_is_not_installed(monkeypatch):
+    def version(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    command = CliRunner().invoke(app, ["--version"])
+    assert "tensorflow is not installed" in command.stdout.splitlines()
