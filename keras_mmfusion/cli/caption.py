@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
+from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
 
 BATCH_SIZE = 32
 
@@ -17,7 +18,9 @@ def caption(
     preset: Annotated[
         str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
     ] = "captioner_flickr8k_lite0",
-    beams: Annotated[int, typer.Option(min=1, help="Width of the search; 1 is greedy.")] = 4,
+    beams: Annotated[
+        int, typer.Option(min=1, max=MOST_BEAMS, help="Width of the search; 1 is greedy.")
+    ] = 4,
     explain: Annotated[
         pathlib.Path | None,
         typer.Option(

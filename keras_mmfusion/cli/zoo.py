@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest, to_json
-from keras_mmfusion.zoo.presets import preset_folder, preset_origin
+from keras_mmfusion.zoo.presets import preset_folder, preset_origins
 
 app = typer.Typer(no_args_is_help=True, help="List, describe and download pretrained presets.")
 
@@ -18,17 +18,19 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other progra
 def list_presets(as_json: Json = False):
     """List the presets, and where each one is."""
     presets = load_manifest()
+    origins = preset_origins(presets.values())
     if as_json:
-        print(json.dumps([_facts(preset) for preset in presets.values()], indent=2))
+        facts = [_facts(preset, origins[name]) for name, preset in presets.items()]
+        print(json.dumps(facts, indent=2))
         return
     from rich import filesize, table
 
     listing = table.Table(box=None, padding=(0, 2, 0, 0))
     for column in ("Preset", "Task", "Size", "License", "Where"):
-        listing.add_column(column, overflow="fold")
+        listing.add_column(column, overflow="fold", no_wrap=column == "Preset")
     for preset in presets.values():
         size = filesize.decimal(preset.size)
-        listing.add_row(preset.name, preset.task, size, preset.license, preset_origin(preset))
+        listing.add_row(preset.name, preset.task, size, preset.license, origins[preset.name])
     _print(listing)
 
 
@@ -36,8 +38,9 @@ def list_presets(as_json: Json = False):
 def show(name: Name, as_json: Json = False):
     """Describe one preset: its terms, its scores, its files."""
     preset = find_preset(name)
+    origin = preset_origins([preset])[name]
     if as_json:
-        print(json.dumps(_facts(preset), indent=2))
+        print(json.dumps(_facts(preset, origin), indent=2))
         return
     from rich import box, filesize, table, text
 
@@ -49,7 +52,7 @@ def show(name: Name, as_json: Json = False):
     facts.add_row("License", preset.license)
     facts.add_row("Credit", text.Text(preset.credit))
     facts.add_row("Size", filesize.decimal(preset.size))
-    facts.add_row("Where", preset_origin(preset))
+    facts.add_row("Where", origin)
     facts.add_row("Fingerprint", preset.fingerprint)
     for metric, score in preset.scores.items():
         facts.add_row(metric, f"{score:.4g}")
@@ -68,13 +71,13 @@ def pull(name: Name, as_json: Json = False):
     print(json.dumps({"name": name, "folder": str(folder)}) if as_json else folder)
 
 
-def _facts(preset):
+def _facts(preset, origin):
     return {
         "name": preset.name,
         **to_json(preset),
         "size": preset.size,
         "fingerprint": preset.fingerprint,
-        "origin": preset_origin(preset),
+        "origin": origin,
     }
 
 

@@ -53,6 +53,34 @@ def missing_files(preset, folder):
     return [file for file in preset.files if not _is_whole(pathlib.Path(folder, file.path), file)]
 
 
+def describe_damage(preset, folder):
+    """Says what is wrong with a folder that holds some of a preset's files, but not all whole.
+
+    Args:
+        preset: a `Preset`.
+        folder: path.
+
+    Returns:
+        A string that names each damaged file with its expected and actual size and SHA-256, or
+        the files that the folder lacks; `None` where the folder has none of the preset's files.
+    """
+    missing = missing_files(preset, folder)
+    there = [file for file in missing if pathlib.Path(folder, file.path).is_file()]
+    if there:
+        damaged = "; ".join(_describe_file(pathlib.Path(folder, file.path), file) for file in there)
+        return f"damaged in {folder}: {damaged}"
+    if len(missing) < len(preset.files):
+        return f"incomplete in {folder}, which lacks {', '.join(file.path for file in missing)}"
+    return None
+
+
+def _describe_file(path, file):
+    return (
+        f"{file.path} should have {file.size:,} bytes with the SHA-256 {file.sha256}, but has "
+        f"{_size(path):,} bytes with {sha256_of(path)}"
+    )
+
+
 def fetch_preset(preset, mirror):
     """Brings a preset into the cache.
 

@@ -17,6 +17,9 @@ from typing import Any, NamedTuple
 MIRROR_VARIABLE = "KERAS_MMFUSION_MIRROR"
 # For one answer or one piece of data, not for a whole file.
 TIMEOUT_SECONDS = 30.0
+ANSWER_SECONDS = 5.0  # For whether there is a file, which a listing asks.
+# Identity: a compressed body would have other offsets than the file.
+_HEADERS = {"User-Agent": "keras_mmfusion", "Accept-Encoding": "identity"}
 
 _TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
@@ -50,8 +53,9 @@ class Source(NamedTuple):
 class FolderMirror:
     """A folder with one folder for each preset."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, kind="mirror"):
         self.folder = pathlib.Path(folder)
+        self.kind = kind
 
     def address(self, path):
         return str(self.folder / path)
@@ -63,6 +67,11 @@ class FolderMirror:
             file.seek(start)
             yield Source(_reader(file.read), start, os.fstat(file.fileno()).st_size)
 
+    def has(self, path, size):
+        """Whether there is a file of this size."""
+        file = self.folder / path
+        return file.is_file() and file.stat().st_size == size
+
     def _file(self, path):
         try:
             return open(self.folder / path, "rb")
@@ -73,8 +82,11 @@ class FolderMirror:
 class HttpMirror:
     """An address below which each preset has its own folder."""
 
+    kind = "mirror"
+
     def __init__(self, address):
         self._address = address.rstrip("/")
+        self._answers = True
 
     def address(self, path):
         return f"{self._address}/{urllib.parse.quote(path)}"
@@ -95,11 +107,24 @@ class HttpMirror:
             size = None if whole == "*" else int(whole)
             yield Source(_reader(response.read1), int(first), size)
 
+    def has(self, path, size):
+        """Whether there is a file of this size; asked no more where the mirror did not answer."""
+        if not self._answers:
+            return False
+        request = urllib.request.Request(self.address(path), headers=_HEADERS, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
+                stated = response.headers.get("Content-Length")
+                return stated is None or int(stated) == size
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code in (405, 501)  # It has no HEAD: not known, and not denied.
+        except (OSError, http.client.HTTPException, ValueError):
+            self._answers = False
+            return False
+
     def _request(self, path, start):
-        # Identity: a compressed body would have other offsets than the file.
-        headers = {"User-Agent": "keras_mmfusion", "Accept-Encoding": "identity"}
-        if start:
-            headers["Range"] = f"bytes={start}-"
+        headers = {**_HEADERS, **({"Range": f"bytes={start}-"} if start else {})}
         request = urllib.request.Request(self.address(path), headers=headers)
         try:
             return urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS)
@@ -129,7 +154,7 @@ def find_mirror():
         return mirror_at(value)
     repository = pathlib.Path(__file__).resolve().parents[2]
     if (repository / "pyproject.toml").is_file() and (repository / "zoo").is_dir():
-        return FolderMirror(repository / "zoo")
+        return FolderMirror(repository / "zoo", kind="checkout")
     return None
 
 
@@ -140,7 +165,7 @@ def mirror_at(address):
         address: string. `http://...`, `https://...`, `file://...` or a folder's path.
 
     Returns:
-        A mirror: it has `address(path)` and `open(path, start)`.
+        A mirror: it has `address(path)`, `has(path, size)` and `open(path, start)`.
 
     Raises:
         ValueError: if the address is of another kind, or carries a user name or a password.

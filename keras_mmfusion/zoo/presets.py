@@ -4,7 +4,13 @@ import os
 import pathlib
 
 from keras_mmfusion._extras import require_extra
-from keras_mmfusion.zoo.download import DownloadError, cache_folder, fetch_preset, missing_files
+from keras_mmfusion.zoo.download import (
+    DownloadError,
+    cache_folder,
+    describe_damage,
+    fetch_preset,
+    missing_files,
+)
 from keras_mmfusion.zoo.manifest import (
     CONFIG_FILES,
     MANIFEST_PATH,
@@ -89,19 +95,37 @@ def preset_folder(name):
         DownloadError: if it cannot be fetched.
     """
     preset = find_preset(name)
-    for folder in (embedded_folder(preset), cache_folder(preset)):
+    folders = (embedded_folder(preset), cache_folder(preset))
+    for folder in folders:
         if not missing_files(preset, folder):
             return folder
+    damage = [found for folder in folders if (found := describe_damage(preset, folder))]
     mirror = find_mirror()
     if mirror is None:
-        raise DownloadError(
-            f"Preset {name!r} is not part of the installed package, not in the cache "
-            f"{cache_folder(preset)}, and there is no mirror to fetch it from. Set "
-            f"{MIRROR_VARIABLE} to an http://, https:// or file:// address or a folder that holds "
-            f"`{name}/` (the `zoo/` folder of a source checkout does), or pass the path of a "
-            "preset folder."
+        raise DownloadError(_not_found(preset, damage))
+    try:
+        return fetch_preset(preset, mirror)
+    except DownloadError as error:
+        if not damage:
+            raise
+        raise DownloadError(f"{error} The copy that is here is {' and '.join(damage)}.") from error
+
+
+def _not_found(preset, damage):
+    remedy = (
+        f"Set {MIRROR_VARIABLE} to an http://, https:// or file:// address or a folder that holds "
+        f"`{preset.name}/` (the `zoo/` folder of a source checkout does), or pass the path of a "
+        "preset folder."
+    )
+    if damage:
+        return (
+            f"Preset {preset.name!r} is {' and '.join(damage)}; and there is no mirror to fetch it "
+            f"from again. {remedy}"
         )
-    return fetch_preset(preset, mirror)
+    return (
+        f"Preset {preset.name!r} is not part of the installed package, not in the cache "
+        f"{cache_folder(preset)}, and there is no mirror to fetch it from. {remedy}"
+    )
 
 
 def preset_fingerprint(preset):
@@ -125,21 +149,28 @@ def embedded_folder(preset):
     return MANIFEST_PATH.parent / "presets" / preset.name
 
 
-def preset_origin(preset):
-    """Tells where a preset would come from now, by file sizes alone.
+def preset_origins(presets):
+    """Tells where presets would come from now; a mirror is asked whether it has them.
 
     Args:
-        preset: a `Preset`.
+        presets: iterable of `Preset`.
 
     Returns:
-        `"package"`, `"cache"`, or `"mirror"` if it would have to be downloaded.
+        A dict, name -> `"package"`, `"cache"`, `"checkout"` (the `zoo/` folder of the source
+        checkout that the package runs from), `"mirror"`, `"not available"`, or
+        `"damaged"`, of which `mmfusion zoo pull` says more.
     """
-    for origin, folder in (("package", embedded_folder(preset)), ("cache", cache_folder(preset))):
-        sizes = {file.path: file.size for file in preset.files}
-        if all(_has(folder / path, size) for path, size in sizes.items()):
+    mirror = find_mirror()
+    return {preset.name: _origin(preset, mirror) for preset in presets}
+
+
+def _origin(preset, mirror):
+    folders = {"package": embedded_folder(preset), "cache": cache_folder(preset)}
+    for origin, folder in folders.items():
+        if not missing_files(preset, folder):
             return origin
-    return "mirror"
-
-
-def _has(path, size):
-    return path.is_file() and path.stat().st_size == size
+    largest = max(preset.files, key=lambda file: file.size)
+    if mirror is not None and mirror.has(f"{preset.name}/{largest.path}", largest.size):
+        return mirror.kind
+    damaged = any(describe_damage(preset, folder) for folder in folders.values())
+    return "damaged" if damaged else "not available"

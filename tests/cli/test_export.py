@@ -32,6 +32,17 @@ def test_an_unknown_preset(tmp_path):
     assert not (tmp_path / "served").exists()
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--beams", 0), ("--beams", 5000), ("--beams", "nan"), ("--length-penalty", 11)],
+)
+def test_options_out_of_range(tmp_path, option, value):
+    command = run("--out", tmp_path / "served", option, value)
+    assert command.exit_code == 2
+    assert option in command.stderr
+    assert not (tmp_path / "served").exists()
+
+
 def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
     asked = []
 

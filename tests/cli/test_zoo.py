@@ -44,6 +44,21 @@ def test_list_as_json():
     )
 
 
+def test_list_says_where_each_preset_is(monkeypatch, tmp_path):
+    def origins():
+        listing = json.loads(run("list", "--json").stdout)
+        return {preset["name"]: preset["origin"] for preset in listing}
+
+    assert origins()["captioner_flickr8k_lite0"] == "package"
+    assert origins()[NAME] == "checkout"
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(tmp_path / "empty"))
+    assert origins()["captioner_flickr8k_lite0"] == "package"
+    assert origins()[NAME] == "not available"
+    lines = run("list").stdout.splitlines()
+    (line,) = (line for line in lines if line.startswith(NAME))
+    assert "not" in line.split()  # The column is narrow.
+
+
 def test_show_describes_a_preset():
     command = run("show", NAME)
     preset = find_preset(NAME)
@@ -62,7 +77,7 @@ def test_show_as_json():
 
     assert shown["fingerprint"] == preset.fingerprint
     assert shown["scores"] == preset.scores
-    assert shown["origin"] == "mirror"
+    assert shown["origin"] == "checkout"
 
 
 def test_pull_fetches_and_prints_the_folder():

@@ -62,6 +62,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return
         next(self.server.faults.get(path, iter(())), whole)(self, content)
 
+    def do_HEAD(self):
+        content = self.server.files.get(self.path.removeprefix("/zoo/"))
+        if content is None:
+            self.send_error(404)
+        else:
+            self.head(content, 0)
+
     def head(self, content, start, length=None):
         """Sends the status line and headers of `content[start:]`."""
         self.send_response(206 if start else 200)

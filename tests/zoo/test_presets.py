@@ -1,3 +1,4 @@
+import hashlib
 import pathlib
 import shutil
 
@@ -6,7 +7,7 @@ import pytest
 from keras_mmfusion.zoo import mirror, resolve_preset
 from keras_mmfusion.zoo.download import DownloadError, cache_folder
 from keras_mmfusion.zoo.manifest import find_preset
-from keras_mmfusion.zoo.presets import preset_folder, preset_origin
+from keras_mmfusion.zoo.presets import preset_folder, preset_origins
 
 
 @pytest.fixture
@@ -17,11 +18,15 @@ def installed(zoo, tmp_path, monkeypatch):
     return zoo
 
 
+def origin(preset):
+    return preset_origins([preset])[preset.name]
+
+
 def test_the_package_comes_first(installed, preset, folder_mirror, monkeypatch):
     monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror))
     shutil.copytree(folder_mirror / preset.name, installed / preset.name)
 
-    assert preset_origin(preset) == "package"
+    assert origin(preset) == "package"
     assert resolve_preset(preset.name) == str(installed / preset.name)
     assert not cache_folder(preset).exists()
 
@@ -29,10 +34,10 @@ def test_the_package_comes_first(installed, preset, folder_mirror, monkeypatch):
 def test_then_the_mirror_fills_the_cache(installed, preset, folder_mirror, monkeypatch):
     monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror))
 
-    assert preset_origin(preset) == "mirror"
+    assert origin(preset) == "mirror"
     assert resolve_preset(preset.name) == str(cache_folder(preset))
     monkeypatch.delenv("KERAS_MMFUSION_MIRROR")
-    assert preset_origin(preset) == "cache"
+    assert origin(preset) == "cache"
     assert resolve_preset(preset.name) == str(cache_folder(preset))
 
 
@@ -51,6 +56,71 @@ def test_without_a_mirror_the_error_says_how_to_set_one(installed, preset):
         preset_folder(preset.name)
     for part in (preset.name, str(cache_folder(preset)), "KERAS_MMFUSION_MIRROR", "`zoo/` folder"):
         assert part in str(error.value)
+
+
+def test_a_damaged_cache_without_a_mirror(installed, preset, folder_mirror, monkeypatch, contents):
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror))
+    folder = preset_folder(preset.name)
+    monkeypatch.delenv("KERAS_MMFUSION_MIRROR")
+    damaged = contents["config.json"].upper()  # Of the same size.
+    (folder / "config.json").write_bytes(damaged)
+
+    assert origin(preset) == "damaged"
+    with pytest.raises(DownloadError) as error:
+        preset_folder(preset.name)
+    hashes = [hashlib.sha256(x).hexdigest() for x in (contents["config.json"], damaged)]
+    assert (
+        f"is damaged in {folder}: config.json should have 27 bytes with the SHA-256 {hashes[0]}, "
+        f"but has 27 bytes with {hashes[1]}; and there is no mirror to fetch it from again. Set "
+        "KERAS_MMFUSION_MIRROR"
+    ) in str(error.value)
+
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror / "nothing"))
+    with pytest.raises(DownloadError, match=r"Cannot fetch preset .*The copy .* is damaged in .*"):
+        preset_folder(preset.name)
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror))
+    assert origin(preset) == "mirror"
+    assert preset_folder(preset.name) == folder
+    assert origin(preset) == "cache"
+
+
+def test_a_download_that_was_broken_off(installed, preset, folder_mirror, monkeypatch):
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror))
+    folder = preset_folder(preset.name)
+    monkeypatch.delenv("KERAS_MMFUSION_MIRROR")
+    (folder / "model.weights.h5").unlink()
+
+    with pytest.raises(DownloadError, match=r"incomplete in .*, which lacks model.weights.h5; and"):
+        preset_folder(preset.name)
+
+
+def test_a_preset_that_is_nowhere(installed, preset, folder_mirror, monkeypatch):
+    assert origin(preset) == "not available"
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(folder_mirror / "nothing"))
+    assert origin(preset) == "not available"
+
+
+def test_a_server_is_asked_whether_it_has_a_preset(installed, preset, server, monkeypatch):
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", server.address)
+    assert origin(preset) == "mirror"
+    server.files[f"{preset.name}/model.weights.h5"] = b"another one"
+    assert origin(preset) == "not available"
+    server.files.clear()
+    assert origin(preset) == "not available"
+
+
+def test_a_server_that_does_not_answer_is_asked_once(installed, make_preset, server, monkeypatch):
+    monkeypatch.setenv("KERAS_MMFUSION_MIRROR", server.address)
+    server.shutdown()
+    server.server_close()
+    asked = []
+    urlopen = mirror.urllib.request.urlopen
+    monkeypatch.setattr(
+        mirror.urllib.request, "urlopen", lambda *a, **k: asked.append(a) or urlopen(*a, **k)
+    )
+    presets = [make_preset(name) for name in ("a", "b", "c")]
+    assert preset_origins(presets) == dict.fromkeys("abc", "not available")
+    assert len(asked) == 1
 
 
 @pytest.mark.parametrize("handle", ["hf://someone/captioner", "kaggle://a/b/keras/c", "HF://a/b"])

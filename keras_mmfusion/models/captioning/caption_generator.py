@@ -7,6 +7,12 @@ from keras import ops
 from keras_mmfusion.models.captioning.beam_search import beam_search
 from keras_mmfusion.models.captioning.caption import Caption
 from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.decoding_arguments import (
+    MOST_BEAMS,
+    check_search_width,
+    checked_integer,
+    images_at_once,
+)
 from keras_mmfusion.models.captioning.greedy_search import greedy_search
 from keras_mmfusion.models.captioning.image_batches import image_batches
 from keras_mmfusion.models.captioning.sampling import sample_captions
@@ -50,7 +56,8 @@ class CaptionGenerator:
         Args:
             images: one image or several: paths, encoded bytes, PIL images, arrays, tensors, or a
                 `tf.data.Dataset` of images or of dicts with `"images"`.
-            beams: int. Width of the beam search; 1 is greedy.
+            beams: int. Width of the beam search; 1 is greedy. At most 1,024, and at most the size
+                of the vocabulary.
             hypotheses: int. Captions to return for each image, best first. With more than one, a
                 list of them stands in place of each caption.
             length_penalty: float. See `DecodingSettings`.
@@ -61,11 +68,15 @@ class CaptionGenerator:
             min_length: int. Fewest words of a caption.
             max_length: int. Most tokens of a caption, the end included. Defaults to the
                 preprocessor's sequence length.
-            batch_size: int. Images decoded together.
+            batch_size: int. Most images decoded together; of a wide search, as many as fit into
+                memory.
             details: bool. Return `Caption` objects with scores, log-probabilities and attention.
 
         Returns:
             For one image a string or `Caption`, for several a list.
+
+        Raises:
+            ValueError: if an argument is of another type or out of its range; the message names it.
         """
         model = self.model
         if model.preprocessor is None:
@@ -73,16 +84,11 @@ class CaptionGenerator:
                 "`generate` needs a preprocessor, for its tokenizer and image size. Set "
                 "`model.preprocessor = CaptioningPreprocessor(...)`, or use `generate_tokens`."
             )
-        max_length = model.preprocessor.checked_max_length(max_length)
-        if hypotheses < 1 or (not sample and hypotheses > beams):
-            raise ValueError(
-                "`hypotheses` must be at least 1 and, in a search, at most `beams`. Received: "
-                f"hypotheses={hypotheses}, beams={beams}"
-            )
+        hypotheses = checked_integer("hypotheses", hypotheses, 1, MOST_BEAMS)
         settings = DecodingSettings(
-            max_length=max_length,
+            max_length=model.preprocessor.checked_max_length(max_length),
             min_length=min_length,
-            beams=1 if sample else beams,
+            beams=beams,
             length_penalty=length_penalty,
             no_repeat_ngram=no_repeat_ngram,
             samples=hypotheses if sample else 0,
@@ -90,7 +96,18 @@ class CaptionGenerator:
             top_k=top_k,
             top_p=top_p,
         )
+        if not sample:
+            check_search_width(settings.beams, model.preprocessor.tokenizer.vocabulary_size())
+            if hypotheses > settings.beams:
+                raise ValueError(
+                    "`hypotheses` must be at most `beams` in a search. Received: "
+                    f"hypotheses={hypotheses}, beams={beams}"
+                )
+        if seed is not None:
+            seed = checked_integer("seed", seed, 0)
         rng = np.random.default_rng(seed)
+        batch_size = checked_integer("batch_size", batch_size, 1)
+        batch_size = min(batch_size, images_at_once(settings.samples or settings.beams))
         batches, single = image_batches(images, model.preprocessor, batch_size)
         captions = []
         for batch in batches:

@@ -8,6 +8,7 @@ from keras import ops
 from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.models.captioning.caption_generator import SearchFunction, token_log_probs
 from keras_mmfusion.models.captioning.decoding import DecodingSettings
+from keras_mmfusion.models.captioning.decoding_arguments import check_search_width
 from keras_mmfusion.models.in_slices import in_slices
 from keras_mmfusion.models.int8_weights import Int8Weights
 from keras_mmfusion.models.saved_model_folder import traced, write_saved_model
@@ -54,6 +55,7 @@ def export_captioner(
         length_penalty=length_penalty,
         no_repeat_ngram=no_repeat_ngram,
     )
+    check_search_width(settings.beams, model.preprocessor.tokenizer.vocabulary_size(), ROWS)
     graph = _CaptionerGraph(model, settings, Int8Weights(model) if int8_weights else None)
     files = tf.TensorSpec((None,), "string", name="image_bytes")
     pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")

@@ -8,6 +8,7 @@ from keras_hub.models import Preprocessor
 from keras_mmfusion.datasets.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.models.captioning.decoding import SpecialTokens
+from keras_mmfusion.models.captioning.decoding_arguments import checked_integer
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
 
@@ -127,7 +128,7 @@ class CaptioningPreprocessor(Preprocessor):
         """`max_length`, or where it is `None`, the most that there may be."""
         if max_length is None:
             return self.sequence_length
-        if max_length > self.sequence_length:
+        if checked_integer("max_length", max_length, 1) > self.sequence_length:
             raise ValueError(
                 f"`max_length` must be at most {self.sequence_length}, the preprocessor's sequence "
                 f"length. Received: {max_length}"

@@ -11,7 +11,17 @@ import dataclasses
 
 from keras import ops
 
+from keras_mmfusion.models.captioning.decoding_arguments import (
+    LENGTH_PENALTIES,
+    MOST_BEAMS,
+    checked_integer,
+    checked_number,
+)
+
 NEVER = -1e9  # log-probability of what is not allowed: finite, so that 0 * NEVER is no NaN
+# Beyond these, float32 makes NaN of the likeliest token, or a draw takes what is not allowed.
+TEMPERATURES = (1e-30, 1e6)
+LEAST_TOP_P = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,12 +32,15 @@ class DecodingSettings:
         max_length: int. Most tokens of a caption, its end token included.
         min_length: int. Fewest words before the end token is allowed.
         beams: int. Width of the beam search; 1 is greedy search.
-        length_penalty: float. A hypothesis scores its log-probability divided by
+        length_penalty: float from -2 to 10. A hypothesis scores its log-probability divided by
             `tokens ** length_penalty`: 0 prefers short captions, larger values longer ones.
         no_repeat_ngram: int. No n-gram of this many words occurs twice; 0 allows all.
         samples: int. With more than 0, that many captions are drawn at random instead of searched.
         temperature, top_k, top_p: of the draw: the logits are divided by `temperature`; only the
             `top_k` likeliest tokens stay, and of them the fewest that hold `top_p` of the mass.
+
+    Raises:
+        ValueError: if one of them is of another type or out of its range; the message names it.
     """
 
     max_length: int
@@ -41,25 +54,28 @@ class DecodingSettings:
     top_p: float | None = None
 
     def __post_init__(self):
-        for name in ("max_length", "min_length", "beams"):
-            _check(name, getattr(self, name), lambda v: int(v) == v and v >= 1, "an integer >= 1")
-        for name in ("no_repeat_ngram", "samples"):
-            _check(name, getattr(self, name), lambda v: int(v) == v and v >= 0, "an integer >= 0")
-        _check("temperature", self.temperature, lambda v: v > 0, "a number > 0")
+        checked = {
+            "max_length": checked_integer("max_length", self.max_length, 1),
+            "min_length": checked_integer("min_length", self.min_length, 1),
+            "beams": checked_integer("beams", self.beams, 1, MOST_BEAMS),
+            "length_penalty": checked_number(
+                "length_penalty", self.length_penalty, *LENGTH_PENALTIES
+            ),
+            "no_repeat_ngram": checked_integer("no_repeat_ngram", self.no_repeat_ngram, 0),
+            "samples": checked_integer("samples", self.samples, 0),
+            "temperature": checked_number("temperature", self.temperature, *TEMPERATURES),
+        }
+        if self.top_k is not None:
+            checked["top_k"] = checked_integer("top_k", self.top_k, 1)
+        if self.top_p is not None:
+            checked["top_p"] = checked_number("top_p", self.top_p, LEAST_TOP_P, 1.0)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
         if self.min_length >= self.max_length:
             raise ValueError(
                 f"`min_length` must be below `max_length`. Received: min_length={self.min_length}, "
                 f"max_length={self.max_length}"
             )
-        if self.top_k is not None:
-            _check("top_k", self.top_k, lambda v: int(v) == v and v >= 1, "an integer >= 1")
-        if self.top_p is not None:
-            _check("top_p", self.top_p, lambda v: 0 < v <= 1, "in (0, 1]")
-
-
-def _check(name, value, valid, expected):
-    if isinstance(value, bool) or not isinstance(value, int | float) or not valid(value):
-        raise ValueError(f"`{name}` must be {expected}. Received: {value!r}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,8 +17,6 @@ def image_batches(images, preprocessor, batch_size):
     Returns:
         An iterator over float32 arrays `(batch, height, width, 3)`, and whether `images` was one.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be an integer >= 1. Received: {batch_size!r}")
     found, single = read_images(images)
     return _batches(found, preprocessor, batch_size), single
 

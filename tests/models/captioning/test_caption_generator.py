@@ -9,6 +9,7 @@ from saved_models import png
 from small_captioners import pictures, small_captioner, write_pictures
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion.models.captioning import decoding_arguments
 from keras_mmfusion.models.captioning.caption import Caption
 
 CLASSES = [ImageCaptioningModel, TransformerCaptioner]
@@ -198,25 +199,62 @@ def test_new_weights_give_new_captions(captioner):
     assert captioner.generate(pictures(), beams=2) == first
 
 
+NOT_COUNTS = (0, -3, 2.5, 2.0, float("nan"), "2", True, [2])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"beams": 0}, "`hypotheses` must be at least 1 and, in a search, at most `beams`"),
-        ({"beams": 2, "hypotheses": 3}, "hypotheses=3, beams=2"),
-        ({"beams": 2.5}, "`beams` must be an integer >= 1. Received: 2.5"),
+        *(({"beams": beams}, "`beams` must be an integer from 1 to 1024") for beams in NOT_COUNTS),
+        ({"beams": 0, "sample": True}, "`beams` must be an integer from 1 to 1024. Received: 0"),
+        ({"beams": 1025}, "`beams` must be an integer from 1 to 1024. Received: 1025"),
+        ({"beams": 40}, "`beams` must be at most [0-9]+, the size of the vocabulary. Received: 40"),
+        *(({"hypotheses": n}, "`hypotheses` must be an integer from 1") for n in NOT_COUNTS),
+        ({"beams": 2, "hypotheses": 3}, "`hypotheses` must be at most `beams`.*: hypotheses=3, "),
+        *(({"max_length": n}, "`max_length` must be an integer >= 1") for n in NOT_COUNTS),
         ({"max_length": 9}, "`max_length` must be at most 8"),
         ({"max_length": 3, "min_length": 3}, "`min_length` must be below `max_length`"),
-        ({"min_length": 0}, "`min_length` must be an integer >= 1. Received: 0"),
+        *(({"min_length": n}, "`min_length` must be an integer >= 1") for n in NOT_COUNTS),
         ({"no_repeat_ngram": -1}, "`no_repeat_ngram` must be an integer >= 0. Received: -1"),
-        ({"sample": True, "temperature": 0}, "`temperature` must be a number > 0. Received: 0"),
-        ({"sample": True, "top_k": 0}, "`top_k` must be an integer >= 1. Received: 0"),
-        ({"sample": True, "top_p": 1.5}, r"`top_p` must be in \(0, 1\]. Received: 1.5"),
-        ({"batch_size": 0}, "`batch_size` must be an integer >= 1. Received: 0"),
+        *(
+            ({"length_penalty": x}, "`length_penalty` must be a number from -2 to 10. Received")
+            for x in (float("nan"), float("inf"), 11, "1", None)
+        ),
+        *(
+            ({"sample": True, "temperature": x}, "`temperature` must be a number from 1e-30 to 1e")
+            for x in (0, -1, float("nan"), float("inf"), 1e-40, "1")
+        ),
+        *(({"sample": True, "top_k": n}, "`top_k` must be an integer >= 1") for n in NOT_COUNTS),
+        *(
+            ({"sample": True, "top_p": x}, "`top_p` must be a number from 1e-06 to 1. Received")
+            for x in (0, 1.5, float("nan"), "1")
+        ),
+        ({"sample": True, "seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
+        ({"sample": True, "seed": "a"}, "`seed` must be an integer >= 0. Received: 'a'"),
+        *(({"batch_size": n}, "`batch_size` must be an integer >= 1") for n in NOT_COUNTS),
     ],
 )
 def test_bad_arguments(captioner, arguments, message):
     with pytest.raises(ValueError, match=message):
         captioner.generate(pictures(1), **arguments)
+
+
+def test_numbers_of_numpy(captioner):
+    expected = captioner.generate(pictures(), beams=2, length_penalty=0.5)
+    given = captioner.generate(pictures(), beams=np.int64(2), length_penalty=np.float32(0.5))
+    assert given == expected
+
+
+def test_a_wide_search_takes_fewer_images_at_once(captioner, monkeypatch):
+    expected = captioner.generate(pictures(3), beams=2)
+    sizes = []
+    encode = captioner.generator._encode
+    monkeypatch.setattr(decoding_arguments, "MOST_SQUARES", 8)
+    monkeypatch.setattr(
+        captioner.generator, "_encode", lambda images: sizes.append(len(images)) or encode(images)
+    )
+    assert captioner.generate(pictures(3), beams=2) == expected
+    assert sizes == [2, 1]
 
 
 def test_a_bad_image_is_named(captioner, tmp_path):

@@ -8,6 +8,7 @@ from small_captioners import CAPTIONS, enlarge, picture, pictures, small_caption
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
 from keras_mmfusion.datasets.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
 from keras_mmfusion.models.captioning.captioner_export import ROWS
+from keras_mmfusion.models.captioning.decoding_arguments import check_search_width
 
 tf = pytest.importorskip("tensorflow")
 
@@ -183,11 +184,22 @@ def test_the_captioner_of_the_sketch(tmp_path):
     assert found["token_ids"].shape == (3, 6)
 
 
+def test_a_search_too_wide_for_memory():
+    check_search_width(181, vocabulary_size=3000, images=32)
+    with pytest.raises(ValueError, match="`beams` must be at most 181, as the memory .* 32 images"):
+        check_search_width(182, vocabulary_size=3000, images=32)
+
+
 def test_what_cannot_be_exported(model, tmp_path):
     with pytest.raises(ValueError, match="`max_length` must be at most 8"):
         model.export(tmp_path, max_length=9)
-    with pytest.raises(ValueError, match="`beams` must be an integer >= 1"):
-        model.export(tmp_path, beams=0)
+    for beams in (0, 1025, 2.5, "4", float("nan")):
+        with pytest.raises(ValueError, match="`beams` must be an integer from 1 to 1024. Received"):
+            model.export(tmp_path, beams=beams)
+    with pytest.raises(ValueError, match="`beams` must be at most .*, the size of the vocabulary"):
+        model.export(tmp_path, beams=100)
+    with pytest.raises(ValueError, match="`length_penalty` must be a number from -2 to 10"):
+        model.export(tmp_path, length_penalty=float("nan"))
     without = TransformerCaptioner(model.image_encoder, model.text_decoder, preprocessor=None)
     with pytest.raises(ValueError, match="`export` needs a preprocessor"):
         without.export(tmp_path)
