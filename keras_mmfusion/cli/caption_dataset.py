@@ -2,6 +2,7 @@
 
 import enum
 import json
+import logging
 import pathlib
 from typing import Annotated
 
@@ -11,6 +12,7 @@ from keras_mmfusion._extras import require_extra
 from keras_mmfusion.cli.export import export_preset
 from keras_mmfusion.cli.interruption import says_how_to_resume
 from keras_mmfusion.cli.quiet_import import import_keras
+from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
 
 
 class Format(enum.StrEnum):
@@ -37,7 +39,7 @@ def caption_dataset(
         str, typer.Option(help="What is exported to OUT/model, without --model.")
     ] = "captioner_flickr8k_lite0",
     beams: Annotated[
-        int, typer.Option(min=1, help="Width of the preset's search; 1 is greedy.")
+        int, typer.Option(min=1, max=MOST_BEAMS, help="Width of the preset's search; 1 is greedy.")
     ] = 4,
     images_per_shard: Annotated[
         int, typer.Option(min=1, help="Image files that are written together.")
@@ -52,17 +54,21 @@ def caption_dataset(
     --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
     """
     require_extra("beam", "Captioning in bulk", "apache_beam")
+    typer.echo("mmfusion: loading Apache Beam and TensorFlow", err=True)
     with says_how_to_resume("the same command goes on with the shards that are left"):
+        logging.disable(
+            logging.WARNING
+        )  # Beam warns of Google's packages, which it can do without.
+        import apache_beam  # noqa: F401
+
+        logging.disable(logging.NOTSET)
         import_keras()
         from keras_mmfusion.serving import caption_in_bulk
 
+        model = model or _exported(preset, out, beams)
+        typer.echo(f"mmfusion: looking for {images}", err=True)
         written = caption_in_bulk(
-            images,
-            out,
-            model or _exported(preset, out, beams),
-            context.args,
-            images_per_shard,
-            output_format.value,
+            images, out, model, context.args, images_per_shard, output_format.value
         )
     typer.echo(json.dumps(written))
 
@@ -81,6 +87,7 @@ def _exported(preset, out, beams):
         )
     version = pathlib.Path(out) / "model" / "1"
     if not version.exists():
+        typer.echo(f"mmfusion: exporting {preset} to {version}", err=True)
         return export_preset(preset, version.parent, beams)
     manifest = json.loads((version / MANIFEST).read_text("utf-8"))
     found = {"preset": manifest["preset_hash"], "beams": manifest["decoding"]["beams"]}

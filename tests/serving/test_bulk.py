@@ -35,13 +35,13 @@ from keras_mmfusion.serving.bulk.shard_plan import make_plan, shards_to_do  # no
 def work(tmp_path_factory):
     """A folder of photos and of what is none; what a model says of them; and the model."""
     folder = tmp_path_factory.mktemp("bulk")
-    photos = folder / "photos"
+    photos = folder / "photos [1]"  # A pattern's characters in all paths.
     photos.mkdir()
     paths, _ = write_pictures(photos, 7)
     (photos / "empty.png").touch()
     (photos / "text.png").write_text("no image")
     model = small_captioner()
-    version = model.export(folder / "model", beams=2)
+    version = model.export(folder / "model [1]", beams=2)
     expected = dict(zip(paths, model.generate(paths, beams=2), strict=True))
     return photos, expected, version
 
@@ -64,7 +64,7 @@ def test_every_image_once(work, tmp_path, monkeypatch):
     loaded = []
     load = tf.saved_model.load
     monkeypatch.setattr(tf.saved_model, "load", lambda path: loaded.append(path) or load(path))
-    out = tmp_path / "out"
+    out = tmp_path / "run [1]"
     arguments = (str(photos / "*.png"), out, version)
     assert caption_in_bulk(*arguments, images_per_shard=2) == {
         "shards": 5,
@@ -172,11 +172,11 @@ def test_records_in_and_out(work, tmp_path):
 
 def test_killed_and_started_again(work, tmp_path):
     photos, expected, version = work
-    many = tmp_path / "many"
+    many = tmp_path / "many?*"
     many.mkdir()
     for index in range(150):
         (many / f"{index}.png").write_bytes((photos / f"{index % 7}.png").read_bytes())
-    out = tmp_path / "out"
+    out = tmp_path / "run [1]"
     command = ["caption-dataset", "--input", f"{many}/*.png", "--out", str(out)]
     command += ["--model", str(version), "--images-per-shard", "2"]
     run = subprocess.Popen([sys.executable, "-m", "keras_mmfusion.cli.main", *command])
@@ -190,6 +190,8 @@ def test_killed_and_started_again(work, tmp_path):
     assert 0 < len(before) < 75
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 0, again.output
+    assert "loading Apache Beam and TensorFlow" in again.stderr.splitlines()[0]
+    assert "150 of 150 images, 75 of 75 shards, ended after" in again.stderr.splitlines()[-1]
     assert json.loads(again.stdout)["captions"] == 150 - 2 * len(before)
     assert len(captions(out)) == 150
     assert {path: path.stat().st_mtime_ns for path in before} == before
@@ -249,6 +251,8 @@ def test_batches_share_a_budget_of_pixels(work):
 
 def test_unfit_arguments(work, tmp_path):
     photos, _, version = work
+    with pytest.raises(ValueError, match=r"`images` must be a pattern of files, .*\*\*/\*\.jpg"):
+        caption_in_bulk(str(photos), tmp_path / "out", version)
     with pytest.raises(ValueError, match=r"No file matches `images`. .*nothing\*"):
         caption_in_bulk(str(photos / "nothing*"), tmp_path / "out", version)
     with pytest.raises(ValueError, match="`model` must be the folder of a version"):

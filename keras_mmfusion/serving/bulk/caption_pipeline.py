@@ -5,6 +5,7 @@ import os
 
 from keras_mmfusion._extras import require_extra
 from keras_mmfusion.models.saved_model_folder import MANIFEST
+from keras_mmfusion.serving.bulk.progress_report import ProgressReport
 from keras_mmfusion.serving.bulk.shard_plan import SUFFIXES, make_plan, shards_to_do
 from keras_mmfusion.serving.bulk.write_shard import write_shard
 from keras_mmfusion.serving.bulk.written_whole import remove_parts
@@ -29,8 +30,9 @@ def caption_in_bulk(
     Needs the extra `beam`.
 
     Args:
-        images: string. A pattern of image files, `"photos/**/*.jpg"`, or of TFRecords, told by
-            "tfrecord" in the name: each record a `tf.train.Example` with the file in the feature
+        images: string. A pattern of image files, `"photos/**/*.jpg"`, whose beginning, as far as
+            it exists under that very name, is no pattern; or of TFRecords, told by "tfrecord" in
+            the name: each record a `tf.train.Example` with the file in the feature
             `"image/encoded"` and, if you like, a name for it in `"image/filename"`, which then
             stands beside the caption as `filename`. A file of TFRecords is one shard.
         out: string or path. A folder.
@@ -82,8 +84,9 @@ def caption_in_bulk(
         | "Caption" >> RunInference(CaptionerHandler(model))
         | "Write" >> beam.Map(write_shard)
     )
-    result = pipeline.run()
-    result.wait_until_finish()
+    with ProgressReport(plan, out):
+        result = pipeline.run()
+        result.wait_until_finish()
     remove_parts(out)
     return {"shards": shards, **{name: _count(result, name) for name in ("captions", "errors")}}
 

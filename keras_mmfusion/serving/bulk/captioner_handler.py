@@ -2,6 +2,9 @@
 
 import dataclasses
 import io
+import os
+import re
+import tempfile
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +19,7 @@ from keras_mmfusion.datasets.decode_image_tensor import (
     UNSUPPORTED,
 )
 from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.serving.bulk.progress_report import LOCAL_WORK
 from keras_mmfusion.serving.bulk.shard_images import batches_by_cost, shard_images
 from keras_mmfusion.serving.bulk.shard_plan import Shard
 
@@ -51,13 +55,26 @@ class CaptionerHandler(ModelHandler):
         self.model = model
 
     def load_model(self):
-        import tensorflow as tf
-
-        return tf.saved_model.load(self.model)
+        LOCAL_WORK.stage = "loading the model"
+        model = _load_saved_model(self.model)
+        LOCAL_WORK.stage = "captioning the first images"
+        return model
 
     def run_inference(self, batch, model, inference_args=None):
         """A `CaptionedShard` for each `Shard`."""
         return [_caption(shard, model.signatures["serving_default"]) for shard in batch]
+
+
+def _load_saved_model(folder):
+    """Loads a SavedModel, whose path TensorFlow takes for a pattern when it reads the weights."""
+    import tensorflow as tf
+
+    if not re.search(r"[*?[\\]", folder) or not os.path.isdir(folder):
+        return tf.saved_model.load(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        link = os.path.join(scratch, "model")
+        os.symlink(folder, link, target_is_directory=True)
+        return tf.saved_model.load(link)
 
 
 def _caption(shard, signature):
@@ -75,6 +92,7 @@ def _caption(shard, signature):
             else:
                 reason = image.error or reasons.get(number) or ERRORS[row.code]
                 errors.append({**facts, "error": reason})
+        LOCAL_WORK.add(len(images))
     return CaptionedShard(shard, captions, errors)
 
 

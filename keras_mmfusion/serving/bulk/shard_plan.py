@@ -3,10 +3,10 @@
 import dataclasses
 import json
 import posixpath
-import re
 import warnings
 
 from keras_mmfusion.models.run_record import changed_facts, digest_of
+from keras_mmfusion.serving.bulk.stored_files import matching_files, names_in
 from keras_mmfusion.serving.bulk.written_whole import written_whole
 
 PLAN = "plan.jsonl"
@@ -34,15 +34,25 @@ class Shard:
     @property
     def captions_path(self):
         """Where this shard's captions go. It is done when this file is there."""
-        return self._path("captions", SUFFIXES[self.output_format])
+        return posixpath.join(self.out, self.captions_name)
+
+    @property
+    def captions_name(self):
+        """The name of that file."""
+        return self._name("captions", SUFFIXES[self.output_format])
 
     @property
     def errors_path(self):
         """Where the images go that could not be captioned, with the reasons."""
-        return self._path("errors", "jsonl")
+        return posixpath.join(self.out, self._name("errors", "jsonl"))
 
-    def _path(self, kind, suffix):
-        return posixpath.join(self.out, f"{kind}-{self.number:05d}-of-{self.count:05d}.{suffix}")
+    @property
+    def is_records(self):
+        """Whether the shard is a file of TFRecords, of any number of images."""
+        return is_tfrecords(self.files[0])
+
+    def _name(self, kind, suffix):
+        return f"{kind}-{self.number:05d}-of-{self.count:05d}.{suffix}"
 
 
 def is_tfrecords(path):
@@ -77,14 +87,10 @@ def make_plan(images, out, model, images_per_shard, output_format):
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(out, PLAN)
-    found = FileSystems.match(_patterns(images))
-    matches = {match.path: match for each in found for match in each.metadata_list}
-    files = sorted(matches)
-    if not files:
+    found = matching_files(images)
+    if not found:
         raise ValueError(f"No file matches `images`. Received: {images!r}")
-    states = [
-        [matches[file].size_in_bytes, matches[file].last_updated_in_seconds] for file in files
-    ]
+    files, states = list(found), list(found.values())
     settings = {
         "images": images,
         "model": model,
@@ -120,13 +126,21 @@ def make_plan(images, out, model, images_per_shard, output_format):
     return path, len(shards)
 
 
-def _patterns(pattern):
-    """What to ask Beam for: its `**/` wants a folder at least, a shell's is content with none."""
-    parts = re.split(r"(?<![^/])\*\*/", pattern)
-    patterns = [parts[0]]
-    for part in parts[1:]:
-        patterns = [start + between + part for start in patterns for between in ("**/", "")]
-    return patterns
+def planned_shards(plan):
+    """Yields all shards of a plan.
+
+    Args:
+        plan: string. The plan's path.
+    """
+    from apache_beam.io.filesystems import FileSystems
+
+    out, _ = FileSystems.split(plan)
+    lines = _read_plan(plan)
+    settings = next(lines)
+    for number, line in enumerate(lines):
+        yield Shard(
+            number, settings["shards"], tuple(line["files"]), out, settings["output_format"]
+        )
 
 
 def shards_to_do(plan):
@@ -138,17 +152,9 @@ def shards_to_do(plan):
     from apache_beam.io.filesystems import FileSystems
 
     out, _ = FileSystems.split(plan)
-    pattern = FileSystems.join(out, "captions-*")
-    done = {
-        posixpath.basename(match.path) for match in FileSystems.match([pattern])[0].metadata_list
-    }
-    lines = _read_plan(plan)
-    settings = next(lines)
-    for number, line in enumerate(lines):
-        shard = Shard(
-            number, settings["shards"], tuple(line["files"]), out, settings["output_format"]
-        )
-        if posixpath.basename(shard.captions_path) not in done:
+    done = names_in(out, "captions-")
+    for shard in planned_shards(plan):
+        if shard.captions_name not in done:
             yield shard
 
 

@@ -3,6 +3,8 @@
 import contextlib
 import uuid
 
+from keras_mmfusion.serving.bulk.stored_files import names_in, remove_files
+
 PART = ".part-"
 
 
@@ -26,7 +28,4 @@ def remove_parts(folder):
     """Removes what was being written when a worker was killed."""
     from apache_beam.io.filesystems import FileSystems
 
-    pattern = FileSystems.join(folder, f"{PART}*")
-    parts = [match.path for match in FileSystems.match([pattern])[0].metadata_list]
-    if parts:
-        FileSystems.delete(parts)
+    remove_files(FileSystems.join(folder, name) for name in names_in(folder, PART))
