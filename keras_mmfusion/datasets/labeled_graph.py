@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion.layers.graph.table_nodes import NAMES_HINT
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -61,6 +62,8 @@ class LabeledGraph:
             )
         splits = {name: getattr(self, name) for name in _SPLITS}
         for name, index in {"edge_index": self.edge_index, **splits}.items():
+            if index.size and index.dtype.kind not in "iu":
+                raise ValueError(f"`{name}` must be integers. {NAMES_HINT} Received: {index.dtype}")
             if index.size and not 0 <= index.min() <= index.max() < nodes:
                 raise ValueError(
                     f"`{name}` must be in [0, {nodes}), for {nodes} nodes. Received: "

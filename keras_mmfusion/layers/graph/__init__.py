@@ -35,7 +35,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "connect_pairs": "pair_edges",
         "connect_plan": "plan_edges",
         "connect_times": "time_edges",
-        "order_edges": "edge_order",
+        "graph_from_tables": "graph_tables",
+        "multimodal_graph_from_tables": "graph_tables",
         "normalize_graph": "gcn_normalization",
+        "order_edges": "edge_order",
     },
 )

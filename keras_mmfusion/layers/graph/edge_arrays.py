@@ -3,6 +3,8 @@
 import keras
 import numpy as np
 
+from keras_mmfusion.layers.graph.table_nodes import NAMES_HINT
+
 ROWS = 1024  # Targets that are compared with all sources at once.
 
 
@@ -15,14 +17,19 @@ def as_array(name, x, shape):
         shape: tuple, `None` for a dim of any size.
 
     Raises:
-        ValueError: if it has another shape.
+        ValueError: if it has another shape, or what is no number.
     """
     x = np.asarray(x) if isinstance(x, (np.ndarray, list, tuple)) else keras.ops.convert_to_numpy(x)
     fits = x.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, x.shape, strict=True))
     if not fits:
         expected = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"`{name}` must have the shape ({expected}). Received shape: {x.shape}")
-    return x if x.dtype.kind in "biu" else x.astype("float64")
+    if x.dtype.kind in "biu":
+        return x
+    try:
+        return x.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`{name}` must be numbers. {NAMES_HINT} Received: {x.dtype}") from error
 
 
 def edges_of(source, target, weight):

@@ -9,6 +9,7 @@ from keras_mmfusion.layers.graph.dense_edges import DenseEdges
 from keras_mmfusion.layers.graph.edge_list import EdgeList
 from keras_mmfusion.layers.graph.segment_ops import gather
 from keras_mmfusion.layers.graph.sparse_product import uses_order
+from keras_mmfusion.layers.graph.table_nodes import NAMES_HINT
 from keras_mmfusion.layers.zero_masked import zero_masked
 
 NODE_KEYS = ("node_features", "target_features", "node_mask", "target_mask")
@@ -278,10 +279,11 @@ def check_dtypes(name, graph):
 
 def as_index(name, what, index):
     """An index in a dtype that every backend gathers by; a `ValueError` if it has no integers."""
-    dtype = keras.backend.standardize_dtype(index.dtype)
+    is_array_of_names = getattr(index.dtype, "kind", "") in ("O", "S", "U")
+    dtype = "string" if is_array_of_names else keras.backend.standardize_dtype(index.dtype)
     if "int" not in dtype:
-        raise ValueError(
-            f"{name}: {what!r} must be of integers. Received: {dtype}. Cast it, as in "
-            f'`{what}.astype("int32")`.'
-        )
+        remedy = NAMES_HINT
+        if "float" in dtype or "bool" in dtype:
+            remedy = f'Cast it, as in `{what}.astype("int32")`.'
+        raise ValueError(f"{name}: {what!r} must be of integers. Received: {dtype}. {remedy}")
     return index if dtype in ("int32", "int64") else ops.cast(index, "int32")
