@@ -132,7 +132,8 @@ def _embed(model, new, known, old):
     errors, remaining = {}, iter(new.items())
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True, disable=not new) as progress:
+    shown = bool(new) and (console.is_terminal or console.is_jupyter)
+    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
         task = progress.add_task(f"New photos ({old} in the index)", total=len(new))
         while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
             images = {}

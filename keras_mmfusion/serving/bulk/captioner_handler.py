@@ -120,15 +120,17 @@ def _repair(signature, images, rows):
     Returns:
         Dict, row -> why Pillow does not decode it either.
     """
-    reasons = {}
+    reasons, repaired = {}, {}
     for number, (image, row) in enumerate(zip(images, rows, strict=True)):
         if image.content and row.code in (NOT_AN_IMAGE, UNSUPPORTED, DAMAGED):
             try:
-                png = _as_png(image.content)
+                repaired[number] = _as_png(image.content)
             except ValueError as error:
                 reasons[number] = " ".join(str(error).split())
-            else:
-                rows[number] = _signed(signature, [png])[0]
+    if repaired:
+        found = _signed(signature, list(repaired.values()))
+        for number, row in zip(repaired, found, strict=True):
+            rows[number] = row
     return reasons
 
 
