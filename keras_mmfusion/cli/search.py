@@ -103,51 +103,56 @@ def _embedded(model, photos, index):
 
     known, hashes, errors = (index.vectors if index else {}), {}, {}
     new = {}  # hash -> photo; photos of one content are read once.
-    for photo in photos:
-        try:
-            hashes[photo] = index.hash_of(photo) if index else photo
-        except OSError as error:
-            errors[photo] = f"{photo}: {error.strerror}"
-            continue
-        if hashes[photo] not in known:
-            new.setdefault(hashes[photo], photo)
-    try:
+    with _progress() as progress:
+        for photo in progress.track(photos, description="Photos"):
+            try:
+                hashes[photo] = index.hash_of(photo) if index else photo
+            except OSError as error:
+                errors[photo] = f"{photo}: {error.strerror}"
+                continue
+            if hashes[photo] not in known:
+                new.setdefault(hashes[photo], photo)
         old = sum(key in known for key in hashes.values())
-        failures = _embed(model, new, known, old)
-    finally:  # What is done stays done, on Ctrl-C too.
-        if index:
-            _save(index, photos)
+        try:
+            failures = _embed(model, new, known, progress, f"New photos ({old} in the index)")
+        finally:  # What is done stays done, on Ctrl-C too.
+            if index:
+                _save(index, photos)
+    if new:
+        typer.echo(f"{len(new) - len(failures)} photos embedded, {old} from the index", err=True)
     errors |= {photo: failures[key] for photo, key in hashes.items() if key in failures}
     found = [known[key] for photo, key in hashes.items() if photo not in errors]
     return np.stack(found) if found else None, errors
 
 
-def _embed(model, new, known, old):
-    """Adds the vectors of new photos, by their hashes, and returns what is wrong with some."""
+def _progress():
+    """Bars with counts, on a terminal or in a notebook."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    shown = console.is_terminal or console.is_jupyter
+    return Progress(*columns, console=console, transient=True, disable=not shown)
+
+
+def _embed(model, new, known, progress, description):
+    """Adds the vectors of new photos, by their hashes, and returns what is wrong with some."""
     from keras_mmfusion.datasets.read_image import read_image
 
     errors, remaining = {}, iter(new.items())
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = bool(new) and (console.is_terminal or console.is_jupyter)
-    with Progress(*columns, console=console, transient=True, disable=not shown) as progress:
-        task = progress.add_task(f"New photos ({old} in the index)", total=len(new))
-        while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
-            images = {}
-            for key, photo in chunk:
-                try:
-                    images[key] = read_image(photo)
-                except (ValueError, OSError) as error:
-                    errors[key] = " ".join(str(error).split())
-            if images:
-                vectors = model.embed("image", list(images.values()), BATCH_SIZE)
-                known.update(zip(images, vectors, strict=True))
-            progress.advance(task, len(chunk))
-    if new:
-        typer.echo(f"{len(new) - len(errors)} photos embedded, {old} from the index", err=True)
+    task = progress.add_task(description, total=len(new))
+    while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
+        images = {}
+        for key, photo in chunk:
+            try:
+                images[key] = read_image(photo)
+            except (ValueError, OSError) as error:
+                errors[key] = " ".join(str(error).split())
+        if images:
+            vectors = model.embed("image", list(images.values()), BATCH_SIZE)
+            known.update(zip(images, vectors, strict=True))
+        progress.advance(task, len(chunk))
     return errors
 
 
