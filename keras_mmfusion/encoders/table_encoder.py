@@ -15,10 +15,12 @@ class TableEncoder(keras.layers.Layer):
     y_j = ((x_j - μ_j) / σ_j) w_j + b_j     a column of numbers
     y_j = E_j[x_j] + b_j                    a column of categories 0 ... n_j - 1
     y_j = p_j                               where x_j is NaN: a learned token of the column
+    y_j = Σ_k E_j[k] / n_j + b_j            where x_j is no category of its column
     ```
 
     `μ` and `σ` are 0 and 1 until `adapt` takes them from data. A category that is none of its
-    column's, such as -1, counts as missing too.
+    column's was not there in training: it gets the mean of those that were, and is not taken for a
+    value that is missing. Write NaN for that, in place of pandas' code -1, say.
 
     Args:
         dim: int. The size of the output's tokens.
@@ -50,6 +52,8 @@ class TableEncoder(keras.layers.Layer):
         Gorishniy et al., "Revisiting Deep Learning Models for Tabular Data", 2021, section 3.3,
         the feature tokenizer; here with a token for what is missing.
     """
+
+    takes_nan = True  # As a value that is missing.
 
     def __init__(self, dim, columns, **kwargs):
         # Autocast would round numbers, such as years, before they are standardized.
@@ -96,17 +100,28 @@ class TableEncoder(keras.layers.Layer):
         counts = np.array([size or 1 for size in self.columns], "float32")
         whole = ops.equal(x, ops.floor(x))
         is_category = ops.logical_and(whole, ops.logical_and(x >= 0, ops.less(x, counts)))
-        known = ops.where(is_number, ops.logical_not(ops.isnan(x)), is_category)
+        there = ops.logical_not(ops.isnan(x))
+        known = ops.where(is_number, there, is_category)
         category = ops.where(ops.logical_and(known, ~is_number), x, 0.0)
         rows = ops.add(ops.cast(category, "int32"), self.starts)
         rows = ops.take(self.values, rows, axis=0)
-        rows, bias, missing = (
-            ops.cast(each, self.compute_dtype) for each in (rows, self.bias, self.missing)
+        means = ops.matmul(self._shares_of_rows(), self.values)
+        rows, means, bias, missing = (
+            ops.cast(each, self.compute_dtype) for each in (rows, means, self.bias, self.missing)
         )
         scale = ops.where(ops.logical_and(known, is_number), self.standardization(x), 1.0)
         scale = ops.expand_dims(ops.cast(scale, self.compute_dtype), -1)
-        tokens = ops.where(ops.expand_dims(known, -1), scale * rows + bias, missing)
+        tokens = ops.where(ops.expand_dims(known, -1), scale * rows, means) + bias
+        tokens = ops.where(ops.expand_dims(there, -1), tokens, missing)
         return zero_masked(tokens, mask)
+
+    def _shares_of_rows(self):
+        """The matrix that takes the mean of each column's rows of `values`."""
+        sizes = [size or 1 for size in self.columns]
+        shares = np.zeros((len(sizes), sum(sizes)), "float32")
+        for column, (start, size) in enumerate(zip(self.starts, sizes, strict=True)):
+            shares[column, start : start + size] = 1 / size
+        return shares
 
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape[0], len(self.columns), self.dim)

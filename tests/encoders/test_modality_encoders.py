@@ -153,8 +153,11 @@ def test_a_table_equals_its_formula():
     for row in range(4):
         for column, count in enumerate(COLUMNS):
             x = TABLE[row, column]
-            if np.isnan(x) or (count and x not in range(count)):
+            if np.isnan(x):
                 expected = missing[column]
+            elif count and x not in range(count):
+                categories = values[starts[column] : starts[column] + count]
+                expected = categories.mean(axis=0) + bias[column]
             elif count:
                 expected = values[starts[column] + int(x)] + bias[column]
             else:
@@ -179,3 +182,12 @@ def test_a_table_equals_its_formula():
 def test_bad_arguments(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_an_unknown_category_is_not_a_missing_one():
+    layer = randomized(TableEncoder(4, (3,)), 1.0)
+    known = to_numpy(layer(np.arange(3.0)[:, None]))
+    missing, *unknown = to_numpy(layer(np.array([[np.nan], [3], [-1], [0.5], [np.inf]])))
+    for token in unknown:
+        np.testing.assert_allclose(token, known.mean(axis=0), atol=1e-6)
+        assert np.abs(token - missing).max() > 1e-3
