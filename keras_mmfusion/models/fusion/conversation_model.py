@@ -5,12 +5,13 @@ from keras import ops
 
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
+from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ConversationModel(PresetModel, StepsByRank, keras.Model):
+class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     """Decides on each utterance of a conversation, with the others in view.
 
     ```
@@ -77,6 +78,11 @@ class ConversationModel(PresetModel, StepsByRank, keras.Model):
     def modalities(self):
         """The names of the modalities, in the order of the fusion."""
         return self.utterance_model.modalities
+
+    @property
+    def encoders(self):
+        """The encoders of the utterances, a dict by modality."""
+        return self.utterance_model.encoders
 
     def call(self, inputs, training=False):
         inputs = {name: value for name, value in inputs.items() if value is not None}

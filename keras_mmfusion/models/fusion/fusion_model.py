@@ -11,12 +11,13 @@ from keras_mmfusion.layers.zero_masked import zero_masked
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
+from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class FusionModel(PresetModel, StepsByRank, keras.Model):
+class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     """Any task on several modalities: encode each, align and fuse them, decide.
 
     ```
@@ -47,8 +48,9 @@ class FusionModel(PresetModel, StepsByRank, keras.Model):
         That of the head.
 
     Raises:
-        ValueError: if `encoders` or `inputs` has a modality that `fusion` has not, or all are
-            missing.
+        ValueError: if `encoders` or `inputs` has a modality that `fusion` has not, if all are
+            missing, or if data for `fit`, `evaluate` or `predict` has NaN that no mask leaves out
+            (`KnownInputs`), except for a `TableEncoder`.
 
     Example:
 

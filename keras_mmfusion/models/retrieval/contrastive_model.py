@@ -11,6 +11,7 @@ from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
 from keras_mmfusion.metrics.keras_ranking import RecallAtK
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
+from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.retrieval.embedder_export import export_embedder
@@ -21,7 +22,7 @@ from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ContrastiveModel(PresetModel, StepsByRank, keras_hub.models.Task):
+class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.Task):
     """Encoders of different modalities, trained so that what belongs together lies together.
 
     ```
@@ -288,9 +289,11 @@ class ContrastiveModel(PresetModel, StepsByRank, keras_hub.models.Task):
         return self.preprocessor is None or isinstance(data, keras.utils.PyDataset)
 
     def _preprocessed(self, data):
-        if self.preprocessor is not None and isinstance(data, keras.utils.PyDataset):
+        if self.preprocessor is None:
+            return self._known(data)
+        if isinstance(data, keras.utils.PyDataset):
             return PreprocessedSequence(data, self.preprocess_samples)
-        if self.preprocessor is not None and hasattr(data, "element_spec"):
+        if hasattr(data, "element_spec"):
             return data.map(self.preprocess_samples)
         return data
 

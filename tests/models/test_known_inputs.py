@@ -1,0 +1,85 @@
+"""NaN among features: an error that names the modality, from data of every kind."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion import FusionBlock
+from keras_mmfusion.encoders import TableEncoder, VectorEncoder
+from keras_mmfusion.models import ContrastiveModel, FusionModel
+
+SOUND = np.ones((4, 3, 2), "float32")
+SOUND[2, 1] = np.nan
+TABLE = np.array([[1.0], [np.nan], [0.0], [2.0]])
+TARGETS = np.zeros((4, 1))
+UNMASKED = {"sound": SOUND, "table": TABLE}
+TOKENS_MASK = ~np.isnan(SOUND).any(axis=-1)
+
+
+class Batches(keras.utils.PyDataset):
+    def __init__(self, inputs):
+        super().__init__()
+        self.inputs = inputs
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.inputs, TARGETS
+
+
+@pytest.fixture(scope="module")
+def model():
+    encoders = {"table": TableEncoder(4, (3,))}
+    model = FusionModel(encoders, FusionBlock(("sound", "table"), dim=4), keras.layers.Dense(1))
+    model.compile("sgd", "mse", run_eagerly=True)
+    return model
+
+
+@pytest.mark.parametrize(
+    "mask", [TOKENS_MASK, TOKENS_MASK.all(axis=1), TOKENS_MASK.astype("int32")]
+)
+def test_what_a_mask_leaves_out_and_empty_cells_are_no_error(model, mask):
+    data = {**UNMASKED, "sound_mask": mask}
+    [loss] = model.fit(data, TARGETS, validation_data=(data, TARGETS), verbose=0).history["loss"]
+    assert np.isfinite(loss)
+    assert np.isfinite(model.evaluate(Batches(data), verbose=0))
+    assert np.isfinite(model.predict(data, verbose=0)).all()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda model, data: model.fit(data, TARGETS, verbose=0),
+        lambda model, data: model.evaluate(data, TARGETS, verbose=0),
+        lambda model, data: model.predict(data, verbose=0),
+        lambda model, data: model._known(Batches(data))[0],
+        lambda model, data: model._known((data, TARGETS)),  # as of `validation_data`
+    ],
+)
+def test_nan_without_a_mask_names_the_modality(model, call):
+    with pytest.raises(ValueError, match="'sound' has NaN .* 'sound_mask'.* is in sample 2"):
+        call(model, UNMASKED)
+    wrong = {**UNMASKED, "sound_mask": np.ones((4, 3), "bool")}
+    with pytest.raises(ValueError, match="'sound' has NaN"):
+        call(model, wrong)
+
+
+def test_nan_in_a_pipeline_names_the_modality(model):
+    tf = pytest.importorskip("tensorflow")
+    data = {**UNMASKED, "sound_mask": TOKENS_MASK}
+    known = model._known(tf.data.Dataset.from_tensor_slices((data, TARGETS)).batch(2))
+    assert [len(targets) for _, targets in known] == [2, 2]
+    [inputs] = model._known(tf.data.Dataset.from_tensors(data))
+    np.testing.assert_array_equal(inputs["sound"], SOUND)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="sound.* has NaN"):
+        list(model._known(tf.data.Dataset.from_tensors((UNMASKED, TARGETS))))
+
+
+def test_nan_for_a_contrastive_model():
+    model = ContrastiveModel({name: VectorEncoder(4) for name in ("sound", "table")})
+    model.compile(run_eagerly=True)
+    data = {"sound": SOUND[:, 1], "table": np.ones((4, 1))}
+    for call in (model.fit, model.evaluate, model.predict):
+        with pytest.raises(ValueError, match="'sound' has NaN"):
+            call(data, verbose=0)
