@@ -6,7 +6,12 @@ import dataclasses
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
-from keras_mmfusion.metrics.visual_question_answering import answer_accuracies, normalize_answer
+from keras_mmfusion.metrics.visual_question_answering import (
+    answer_accuracies,
+    normalize_answer,
+    select_normalizer,
+    trim_answer,
+)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -86,11 +91,11 @@ class QuestionAnswers:
             count: int.
 
         Returns:
-            List of at most `count` strings, normalized as `metrics.normalize_answer` does.
+            List of at most `count` strings, written as `metrics.answer_accuracies` does.
         """
         counts = collections.Counter()
         for people in self.answers:
-            counts.update(normalize_answer(answer) for answer in people)
+            counts.update(map(select_normalizer(people), people))
         del counts[""]
         return [answer for answer, _ in counts.most_common(count)]
 
@@ -101,15 +106,24 @@ class QuestionAnswers:
             classes: list of strings, such as `frequent_answers` gives.
 
         Returns:
-            List of dicts, a question's, index of a class -> `metrics.answer_accuracies`, above 0.
+            List of dicts, a question's, index of a class -> what `metrics.vqa_accuracy` gives for
+            the class as a prediction, where it is above 0.
         """
         check_strings("classes", classes)
-        index = {answer: place for place, answer in enumerate(classes)}
+        places = {form: _places(classes, form) for form in (trim_answer, normalize_answer)}
         return [
             {
-                index[answer]: accuracy
+                place: accuracy
                 for answer, accuracy in answer_accuracies(people).items()
-                if answer in index
+                for place in places[select_normalizer(people)].get(answer, ())
             }
             for people in self.answers
         ]
+
+
+def _places(classes, form):
+    """Dict of answer -> list of the indices of the classes that are written in this way."""
+    places = collections.defaultdict(list)
+    for place, answer in enumerate(classes):
+        places[form(answer)].append(place)
+    return places

@@ -1,4 +1,4 @@
-"""VQA's consensus accuracy, and how it makes answers comparable."""
+"""VQA's consensus accuracy, and how its evaluation code makes answers comparable."""
 
 import collections
 import functools
@@ -9,33 +9,51 @@ from keras_mmfusion.metrics.caption_inputs import list_ids
 _NUMBERS = "zero one two three four five six seven eight nine ten"
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS.split())} | {"none": "0"}
 _ARTICLES = {"a", "an", "the"}
-_PUNCTUATION = ";:/'[]\"()=+\\_><@`,?"
+_PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+# The evaluation code passes a flag, `re.UNICODE`, where `sub` takes the number of replacements.
+_MOST_PERIODS = int(re.UNICODE)
 
 # Words that take each ending; written without the apostrophe they get it back.
 _ENDINGS = {
     "n't": "ai are ca could did does do had has have is might must need ought sha should was "
     "were wo would",
     "'ve": "could might must not should they we what where who would you",
-    "'d": "he how it somebody someone something there they where who you",
+    "'d": "he how it someone something there they where who you",
     "'ll": "how it somebody someone something they what who why you",
     "'s": "he how somebody someone that there what when where who why",
     "'re": "there they what why you",
 }
+# Words with several apostrophes get one back, not two.
+_SEVERAL = (
+    "couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've "
+    "someone'd've something'd've there'd've they'd've we'd've who'd've wouldn't've you'd've "
+    "y'all'd've y'all'll 'ow's'at"
+)
 _CONTRACTIONS = {
-    f"{word}{ending}".replace("'", ""): f"{word}{ending}"
-    for ending, words in _ENDINGS.items()
-    for word in words.split()
-} | {"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all"}
+    **{
+        f"{word}{ending}".replace("'", ""): f"{word}{ending}"
+        for ending, words in _ENDINGS.items()
+        for word in words.split()
+    },
+    **{
+        word[: mark.start()] + word[mark.end() :]: word
+        for word in _SEVERAL.split()
+        for mark in re.finditer("'", word)
+    },
+    **{"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all"},
+    "somebody'd": "somebodyd",  # The other way round, as in the evaluation code.
+}
 
 
 # People give the same few answers over and over.
 @functools.lru_cache(maxsize=100_000)
 def normalize_answer(answer):
-    """Writes an answer as VQA compares it.
+    """Writes an answer as VQA's evaluation code compares it.
 
-    Lower case; no periods but in decimals; other punctuation taken out where it stands beside a
-    space or the answer has a number with a thousands comma, else made a space; numbers up to ten
-    as digits; no articles; contractions with their apostrophe.
+    Punctuation but `.`, `:` and `'` is removed where it stands beside a space anywhere in the
+    answer, or the answer has a comma between digits, and otherwise becomes a space; periods are
+    removed unless a digit follows; then lower case, numbers up to ten and "none" as digits, no
+    articles, and the apostrophes of contractions.
 
     Args:
         answer: string.
@@ -45,21 +63,56 @@ def normalize_answer(answer):
 
     Example:
 
-    >>> normalize_answer("The two dogs, I dont know.")
-    "2 dogs i don't know"
+    >>> normalize_answer("The two hot-dogs, I dont know!")
+    "2 hot dogs i don't know"
 
     Reference:
-        Antol et al., "VQA: Visual Question Answering" (2015), and the data set's evaluation page.
+        Antol et al., "VQA: Visual Question Answering" (2015), and `vqaEval.py` of the data set.
     """
-    text = " ".join(answer.split())
+    text = trim_answer(answer)
     thousands = re.search(r"\d,\d", text)
     written = text
     for mark in _PUNCTUATION:
         apart = f"{mark} " in text or f" {mark}" in text
         written = written.replace(mark, "" if apart or thousands else " ")
-    written = re.sub(r"\.(?!\d)", "", written)
+    written = re.sub(r"\.(?!\d)", "", written, count=_MOST_PERIODS)
     words = [_DIGITS.get(word, word) for word in written.lower().split()]
     return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
+
+
+def trim_answer(answer):
+    """Removes line breaks, tabs, and white space at the ends of an answer.
+
+    Args:
+        answer: string.
+
+    Returns:
+        A string.
+    """
+    return answer.replace("\n", " ").replace("\t", " ").strip()
+
+
+def select_normalizer(people):
+    """Tells how VQA's evaluation code writes the answers to a question to compare them.
+
+    If several people were asked and all wrote the same, answers are only trimmed, so that text
+    that was read off the image stays as it is.
+
+    Args:
+        people: list of strings, the answers that people gave to the question.
+
+    Returns:
+        `trim_answer` or `normalize_answer`.
+
+    Example:
+
+    >>> select_normalizer(["No. 5", "No. 5"])("No. 5")
+    'No. 5'
+    >>> select_normalizer(["No. 5", "five"])("No. 5")
+    'no 5'
+    """
+    unanimous = len(people) > 1 and len(set(map(trim_answer, people))) == 1
+    return trim_answer if unanimous else normalize_answer
 
 
 def answer_accuracies(people):
@@ -68,13 +121,14 @@ def answer_accuracies(people):
     `accuracy(a) = mean over people i of min(1, people other than i who answered a / 3)`.
 
     With ten people, an answer that one, two or three of them gave is 0.3, 0.6 or 0.9 right. A
-    question with one answer has no consensus: that answer is right.
+    question with one answer has no consensus: that answer is right. Answers are compared as
+    `normalize_answer` writes them; as they are, if all of several people wrote the same.
 
     Args:
         people: list of strings, the answers that people gave.
 
     Returns:
-        Dict of normalized answer -> float, in the order of `people`.
+        Dict of answer, as it is compared -> float, in the order of `people`.
 
     Example:
 
@@ -83,7 +137,7 @@ def answer_accuracies(people):
     >>> answer_accuracies(["a dog"])
     {'dog': 1.0}
     """
-    counts = collections.Counter(map(normalize_answer, people))
+    counts = collections.Counter(map(select_normalizer(people), people))
     if len(people) == 1:
         return dict.fromkeys(counts, 1.0)
     return {
@@ -95,29 +149,31 @@ def answer_accuracies(people):
 def vqa_accuracy(answers, predictions):
     """VQA's accuracy: an answer is right if three of the people asked gave it.
 
-    See `answer_accuracies`.
+    The numbers are those of the data set's evaluation code; see `answer_accuracies` for the
+    formula and for what counts as the same answer.
 
     Args:
         answers: dict of question id -> list of the answers of people: ten in VQA; with one, as in
-            Visual Genome, the prediction must equal it once both are normalized.
+            Visual Genome, for which the evaluation code gives 0 whatever is said, the prediction
+            must equal it once both are normalized.
         predictions: dict of question id -> string.
 
     Returns:
         A tuple `(mean, per_question)`: a float, and a dict of question id -> float.
 
     Raises:
+        TypeError: if a prediction or an answer is no string.
         ValueError: if the two have different ids, or a question has no answer.
 
     Example:
 
-    >>> mean, _ = vqa_accuracy({1: ["yes"] * 2 + ["no"] * 8, 2: ["two"] * 10}, {1: "Yes", 2: "2"})
+    >>> people = {1: ["yes"] * 2 + ["no"] * 8, 2: ["two"] * 9 + ["three"]}
+    >>> mean, _ = vqa_accuracy(people, {1: "Yes!", 2: "2"})
     >>> round(mean, 2)
     0.8
 
     Reference:
-        Antol et al., "VQA: Visual Question Answering" (2015); the mean over nine of ten people is
-        that of the data set's evaluation code. That code leaves people's answers as they are if
-        all gave the same; here they are normalized like any other.
+        Antol et al., "VQA: Visual Question Answering" (2015), and `vqaEval.py` of the data set.
     """
     one_sided = [i for i in (*answers, *predictions) if i not in answers or i not in predictions]
     if one_sided or not answers:
@@ -128,8 +184,24 @@ def vqa_accuracy(answers, predictions):
     unanswered = [question_id for question_id, people in answers.items() if not people]
     if unanswered:
         raise ValueError(f"`answers` has none for these question ids: {list_ids(unanswered)}.")
-    per_question = {
-        question_id: answer_accuracies(people).get(normalize_answer(predictions[question_id]), 0.0)
-        for question_id, people in answers.items()
-    }
+    for question_id, people in answers.items():
+        _check_strings(question_id, people, predictions[question_id])
+    per_question = {}
+    for question_id, people in answers.items():
+        prediction = select_normalizer(people)(predictions[question_id])
+        per_question[question_id] = answer_accuracies(people).get(prediction, 0.0)
     return sum(per_question.values()) / len(per_question), per_question
+
+
+def _check_strings(question_id, people, prediction):
+    if isinstance(people, str):
+        raise TypeError(
+            f"`answers` must have a list of strings for question {question_id!r}, not one string: "
+            f"{people!r:.80}"
+        )
+    for argument, answer in (("predictions", prediction), *(("answers", each) for each in people)):
+        if not isinstance(answer, str):
+            raise TypeError(
+                f"`{argument}` must have strings for question {question_id!r}, not "
+                f"{type(answer).__name__}: {answer!r:.80}"
+            )

@@ -47,6 +47,28 @@ def test_scoring(tmp_path):
     assert data.answer_scores(["down", "net"]) == [{1: 1.0}, {0: pytest.approx(0.9)}, {}]
 
 
+def test_targets_are_what_the_metric_gives_for_each_class(tmp_path):
+    people = {
+        458752000: ["The Who"] * 10,
+        458752001: ["hot-dog"] * 4 + ["two"] * 2 + ["the who"] * 3 + ["dont"],
+        262148000: ["two"] * 10,
+    }
+    write_vqa_v2(
+        tmp_path,
+        "train2014",
+        QUESTIONS,
+        [annotation(key, IMAGES[key], each) for key, each in people.items()],
+    )
+    write_coco_photos(tmp_path, "train2014", set(IMAGES.values()))
+    data = read_vqa_v2(tmp_path)
+    assert data.frequent_answers(9) == ["The Who", "two", "hot dog", "who", "2", "don't"]
+    classes = [*data.frequent_answers(9), "hot-dog", "dont", "unknown"]
+    for index, answer in enumerate(classes):
+        _, each = vqa_accuracy(people, dict.fromkeys(people, answer))
+        targets = [scores.get(index, 0.0) for scores in data.answer_scores(classes)]
+        assert dict(zip(data.question_ids, targets, strict=True)) == pytest.approx(each)
+
+
 @pytest.mark.parametrize(("split", "part"), [("test-dev", "test-dev2015"), ("test", "test2015")])
 def test_splits_without_answers(tmp_path, split, part):
     write_vqa_v2(tmp_path, part, QUESTIONS)
