@@ -18,6 +18,7 @@ PARTS = {
         "layers/fusion",
         "models/fusion/test_fine_tuning.py",
         "models/fusion/test_gradient_blending.py",
+        "models/test_stateless_call.py",
     ],
     "graph": [
         "layers/graph",

@@ -163,6 +163,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
             ops.reshape(x, (-1, count * length, dim)),
             image_tokens,
             image_tokens,
+            training=training,
             **({"return_attention_scores": True} if return_attention_scores else {}),
         )
         scores = None

@@ -90,7 +90,8 @@ class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         flat = {name: ops.reshape(value, (-1, *value.shape[2:])) for name, value in inputs.items()}
         fused = self.utterance_model(flat, training=training)
         tokens = ops.reshape(fused, (*ops.shape(present), fused.shape[-1]))
-        return self.head(self.context(tokens, mask=present, training=training))
+        tokens = self.context(tokens, mask=present, training=training)
+        return self.head(tokens, training=training)
 
     def _present(self, inputs):
         """Which utterances have any modality: bool `(batch, utterances)`."""

@@ -102,7 +102,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     def call(self, inputs, training=False):
         values, mask = self._encode(inputs, training)
         fused = self.fusion(values, mask=mask, training=training)
-        return fused if self.head is None else self.head(fused)
+        return fused if self.head is None else self.head(fused, training=training)
 
     def shares(self, inputs):
         """How much each modality has to do with what the head gets; see `FusionBlock`.
@@ -209,7 +209,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         for name in self.modalities:
             if inputs.get(name) is not None:
                 encoder, mask = self.encoders.get(name), inputs.get(f"{name}_mask")
-                values[name], masks[name] = encode_modality(encoder, inputs[name], mask)
+                values[name], masks[name] = encode_modality(encoder, inputs[name], mask, training)
         return values, self.modality_dropout(values, masks, training=training)
 
     def get_config(self):
@@ -233,13 +233,15 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         return cls(**{**config, "encoders": encoders, **parts})
 
 
-def encode_modality(encoder, value, mask):
+def encode_modality(encoder, value, mask, training):
     """What an encoder makes of a modality, and the mask of that.
 
     Args:
         encoder: layer, or `None` for a modality that stays as it is.
         value: what the encoder takes.
         mask: bool tensor `(batch,)` or `(batch, tokens)`, or `None`.
+        training: bool. Passed on explicitly: in `stateless_call`, with which `fit` trains on JAX,
+            Keras does not pass it on to the layers of a model.
 
     Returns:
         A tuple of a tensor and a bool tensor or `None`.
@@ -250,7 +252,8 @@ def encode_modality(encoder, value, mask):
     if encoder is not None:
         arguments = inspect.signature(encoder.call).parameters
         takes_mask = encoder.supports_masking and "mask" in arguments
-        encoded = encoder(value, **({"mask": mask} if takes_mask else {}))
+        masks = {"mask": mask} if takes_mask else {}
+        encoded = encoder(value, **masks, training=training)
         # Layers that pool have no mask for their output, but what is missing stays missing.
         encoded_mask = encoder.compute_mask(value, mask)
         mask = mask if encoded_mask is None else encoded_mask

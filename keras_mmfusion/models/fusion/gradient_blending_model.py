@@ -77,9 +77,10 @@ class GradientBlendingModel(FusionModel):
 
     def call(self, inputs, training=False):
         values, mask = self._encode(inputs, training)
-        fused = self.head(self.fusion(values, mask=mask, training=training))
+        fused = self.fusion(values, mask=mask, training=training)
+        fused = self.head(fused, training=training)
         alone = {
-            name: self.modality_heads[name](mean_token(value, mask[name]))
+            name: self.modality_heads[name](mean_token(value, mask[name]), training=training)
             for name, value in values.items()
         }
         return (alone, {name: _has_any(mask[name]) for name in alone}, fused) if training else fused

@@ -27,7 +27,8 @@ class ModalityAlone(StepsByRank, keras.Model):
 
     def call(self, inputs, training=False):
         mask = inputs.get(f"{self.modality}_mask")
-        return self.head(mean_token(*encode_modality(self.encoder, inputs[self.modality], mask)))
+        encoded = encode_modality(self.encoder, inputs[self.modality], mask, training)
+        return self.head(mean_token(*encoded), training=training)
 
 
 def mean_token(value, mask):

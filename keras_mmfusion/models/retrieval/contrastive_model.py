@@ -156,9 +156,9 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
                 f"`inputs` lacks {missing[0]!r}: a {type(self).__name__} is called with all of its "
                 f"modalities; `embed` takes one. Received: {', '.join(map(repr, inputs))}"
             )
-        return self.embeddings(inputs)
+        return self.embeddings(inputs, training=training)
 
-    def embeddings(self, inputs):
+    def embeddings(self, inputs, training=None):
         """Embeddings of those modalities that are there."""
         found = {}
         for name in self.modalities:
@@ -169,13 +169,15 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
                     continue
                 if mask is None and isinstance(inputs[name], dict):
                     mask = inputs[name].get("padding_mask")
-                tokens = self._encode(name, inputs[name])
+                tokens = self._encode(name, inputs[name], training)
             projector = getattr(self, f"{name}_projector", None)
-            found[name] = tokens if projector is None else projector(tokens, mask=mask)
+            if projector is not None:
+                tokens = projector(tokens, mask=mask, training=training)
+            found[name] = tokens
         return found
 
-    def _encode(self, name, inputs):
-        tokens = getattr(self, f"{name}_encoder")(inputs)
+    def _encode(self, name, inputs, training):
+        tokens = getattr(self, f"{name}_encoder")(inputs, training=training)
         if isinstance(tokens, dict):
             tokens = tokens["sequence_output"]
         return flatten_feature_map(tokens)
