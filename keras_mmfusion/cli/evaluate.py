@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
+from keras_mmfusion.cli.score import Metrics, chosen_metrics
 from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
 from keras_mmfusion.zoo.presets import resolve_preset
 
@@ -48,9 +49,7 @@ def captioner(
         float, typer.Option(min=-2, max=10, help="Power of the length that scores are divided by.")
     ] = 0.7,
     limit: Annotated[int | None, typer.Option(min=1, help="Take only the first images.")] = None,
-    metric: Annotated[
-        list[str], typer.Option(help="bleu, meteor, rouge_l, cider or plain_cider; repeatable.")
-    ] = ["bleu", "meteor", "rouge_l", "cider"],  # noqa: B006
+    metric: Metrics = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Images decoded together.")] = 32,
     json_file: Annotated[
         pathlib.Path | None,
@@ -58,10 +57,8 @@ def captioner(
     ] = None,
 ):
     """Score an image captioner against the captions that people wrote: corpus scores."""
-    from keras_mmfusion.metrics.caption_scores import check_metrics
-
     # What can be wrong with the arguments, before TensorFlow is imported.
-    check_metrics(metric)
+    metrics = chosen_metrics(metric)
     pairs, data_protocol = _read_pairs(data, split, images, captions, limit, json_file)
     resolve_preset(preset)
 
@@ -74,7 +71,7 @@ def captioner(
         pairs,
         beams,
         length_penalty,
-        metric,
+        metrics,
         batch_size,
         _progress("Captioning"),
     )
@@ -275,6 +272,8 @@ def _report(results, protocol, json_file):
     width = max(15, *map(len, results["metrics"]))
     for name, value in results["metrics"].items():
         typer.echo(f"{name:{width}} {value:.4f}")
+    if "meteor" in results["protocol"]:
+        typer.echo(f"{'meteor_variant':{width}} {results['protocol']['meteor']}")
     if json_file is not None:
         _write_json(results, json_file)
 

@@ -13,15 +13,22 @@ File = Annotated[
 ]
 
 
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="bleu, meteor, rouge_l, cider or plain_cider; repeatable. By default the first four, "
+        "without METEOR where its tables (package pycocoevalcap) are not installed."
+    ),
+]
+
+
 def score(
     references: File,
     candidates: File,
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,
-    metric: Annotated[
-        list[str], typer.Option(help="bleu, rouge_l, cider, plain_cider or meteor; repeatable.")
-    ] = ["bleu", "rouge_l", "cider", "meteor"],  # noqa: B006
+    metric: Metrics = None,
     per_image: Annotated[
         bool, typer.Option("--per-image", help="Also each image's scores, in the JSON file.")
     ] = False,
@@ -29,7 +36,7 @@ def score(
     """Score captions as coco-caption does, without Java: BLEU, METEOR, ROUGE-L, CIDEr."""
     from keras_mmfusion.metrics.caption_files import score_files
 
-    scores = score_files(references, candidates, metric, per_image)
+    scores = score_files(references, candidates, chosen_metrics(metric), per_image)
     for name, value in scores.items():
         if name != "per_image":
             typer.echo(
@@ -39,3 +46,12 @@ def score(
         part = json_file.with_name(f"{json_file.name}.part")
         part.write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         os.replace(part, json_file)
+
+
+def chosen_metrics(metric):
+    """The metrics asked for, or the default ones; says on stderr if METEOR is left out."""
+    from keras_mmfusion.metrics.caption_scores import check_metrics, default_metrics
+
+    if metric:
+        return check_metrics(metric)
+    return default_metrics(lambda message: typer.echo(f"mmfusion: {message}", err=True))

@@ -62,9 +62,7 @@ def read_candidates(path):
     return {image_id: each[0] for image_id, each in captions.items()}
 
 
-def score_files(
-    references, candidates, metrics=("bleu", "rouge_l", "cider", "meteor"), per_image=False
-):
+def score_files(references, candidates, metrics=None, per_image=False):
     """Scores the captions of one file against those of another: `mmfusion score`.
 
     Args:

@@ -1,15 +1,16 @@
 """The scores that caption papers report, in one call."""
 
+import warnings
+
 from keras_mmfusion.metrics.bleu import bleu_scores
 from keras_mmfusion.metrics.caption_inputs import check_captions
 from keras_mmfusion.metrics.cider import cider_d_score, plain_cider_score
+from keras_mmfusion.metrics.meteor_tables import REMEDY, installed_tables
 from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
 from keras_mmfusion.metrics.rouge_l import rouge_l_score
 
 
-def coco_caption_scores(
-    references, candidates, metrics=("bleu", "rouge_l", "cider", "meteor"), per_image=False
-):
+def coco_caption_scores(references, candidates, metrics=None, per_image=False):
     """Scores captions as coco-caption (pycocoevalcap) does, without Java.
 
     Captions are tokenized by `PTBTokenizer` (lower case, punctuation taken out), then each
@@ -20,18 +21,20 @@ def coco_caption_scores(
         references: dict of image id -> list of strings.
         candidates: dict of image id -> string.
         metrics: names of metrics: `"bleu"`, `"rouge_l"`, `"cider"`, `"meteor"`, or
-            `"plain_cider"` (without CIDEr-D's clipping and length penalty).
+            `"plain_cider"` (without CIDEr-D's clipping and length penalty). `None` for the first
+            four, without METEOR, and with a warning, where its tables are not installed.
         per_image: bool. Adds each image's own scores.
 
     Returns:
         A dict of floats: `bleu_1` ... `bleu_4`, `rouge_l`, `cider`, `meteor`, as asked for. With
-        `"meteor"` also `meteor_variant`, a string that names the stages that were used. With
+        `"meteor"`, always METEOR 1.5 with all of its tables, also `meteor_variant`, a string that
+        names the version and its stages. With
         `per_image=True` also `per_image`, a dict of metric -> {image id: float}.
 
     Raises:
         TypeError: if a caption is no string.
-        ValueError: if the two have different image ids, an image has no reference, or a metric is
-            not known.
+        ValueError: if the two have different image ids, an image has no reference, a metric is not
+            known, or METEOR is asked for without its tables.
 
     Example:
 
@@ -81,22 +84,24 @@ def score_tokens(references, candidates, metrics, per_image=False):
 
 
 def check_metrics(metrics):
-    """Checks names of metrics.
+    """Checks names of metrics, before anything is computed.
 
     Args:
-        metrics: a name, or a sequence of names.
+        metrics: a name, a sequence of names, or `None` for `default_metrics()`.
 
     Returns:
         A tuple of names.
 
     Raises:
-        ValueError: if one is not known.
+        ValueError: if one is not known, or METEOR's tables are not installed.
 
     Example:
 
     >>> check_metrics("bleu")
     ('bleu',)
     """
+    if metrics is None:
+        return default_metrics()
     metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     unknown = [name for name in metrics if name not in _METRICS]
     if unknown:
@@ -104,7 +109,24 @@ def check_metrics(metrics):
             f"`metrics` has the unknown {', '.join(map(repr, unknown))}; "
             f"known are {', '.join(_METRICS)}."
         )
+    if "meteor" in metrics and installed_tables() is None:
+        raise ValueError(f"`metrics` has 'meteor'. {REMEDY}")
     return metrics
+
+
+def default_metrics(warn=warnings.warn):
+    """The metrics that papers report: BLEU, METEOR, ROUGE-L and CIDEr-D.
+
+    Args:
+        warn: function that is told, in a string, that METEOR is left out for want of its tables.
+
+    Returns:
+        A tuple of names.
+    """
+    if installed_tables() is not None:
+        return "bleu", "meteor", "rouge_l", "cider"
+    warn(f"METEOR is left out. {REMEDY}")
+    return "bleu", "rouge_l", "cider"
 
 
 def _bleu(references, candidates):

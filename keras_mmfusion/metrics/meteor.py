@@ -3,7 +3,7 @@
 from keras_mmfusion.metrics.caption_inputs import check_captions
 from keras_mmfusion.metrics.meteor_aligner import STAGES, MeteorAligner
 from keras_mmfusion.metrics.meteor_normalizer import normalize
-from keras_mmfusion.metrics.meteor_tables import MeteorTables
+from keras_mmfusion.metrics.meteor_tables import REMEDY, MeteorTables, installed_tables
 
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _STAGE_WEIGHTS = (1.0, 0.6, 0.8, 0.6)
@@ -22,20 +22,21 @@ class Meteor:
 
     Args:
         tables: folder with METEOR's `meteor-1.5.jar` and `data/paraphrase-en.gz`. `None` takes
-            that of the installed pycocoevalcap package. The jar is read, never run. A stage whose
-            table is missing is left out, and `variant` does not list it: such scores are lower
-            than, and not comparable with, METEOR 1.5's.
+            that of the installed pycocoevalcap package. The jar is read, never run. If a folder
+            is given that lacks a table, its stage is left out and `variant` does not list it:
+            such scores may be higher or lower than METEOR 1.5's and are not comparable with them.
 
     Attributes:
         variant: string, the version and the stages in use, such as
             `"meteor-1.5 (exact stem synonym paraphrase)"`.
 
     Raises:
-        ValueError: if `tables` is no folder, or holds files that are not METEOR's.
+        ValueError: if `tables` is `None` and pycocoevalcap is not installed, if it is no folder,
+            or if it holds files that are not METEOR's.
 
     Example:
 
-    `Meteor()` takes all tables there are; without any it still runs, and says what it is:
+    `Meteor()` is METEOR 1.5. With a folder that lacks tables it is another metric, and says so:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as no_tables:
@@ -53,6 +54,10 @@ class Meteor:
     """
 
     def __init__(self, tables=None):
+        if tables is None:
+            tables = installed_tables()
+            if tables is None:
+                raise ValueError(f"{REMEDY} Or name a folder that holds them as `tables`.")
         self._tables = MeteorTables(tables)
         stages = [
             stage

@@ -8,6 +8,12 @@ from pathlib import Path
 from keras_mmfusion.metrics.meteor_normalizer import ALWAYS, BEFORE_NUMBER
 from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
 
+JAR = "meteor-1.5.jar"
+PARAPHRASES = "data/paraphrase-en.gz"
+REMEDY = (
+    "METEOR 1.5 needs its tables, which the package pycocoevalcap brings (100 MB): "
+    "pip install pycocoevalcap."
+)
 # WordNet's rules for base forms: an ending and what takes its place.
 _ENDINGS = (
     *(("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z")),
@@ -18,14 +24,26 @@ _ENDINGS = (
 )
 
 
+def installed_tables():
+    """Finds METEOR's tables in the installed package pycocoevalcap; nothing is read or run.
+
+    Returns:
+        A path for `MeteorTables`, or `None` if the package or one of the tables is missing.
+    """
+    package = importlib.util.find_spec("pycocoevalcap")
+    if package is None:
+        return None
+    folder = Path(package.submodule_search_locations[0]) / "meteor"
+    return folder if all((folder / name).is_file() for name in (JAR, PARAPHRASES)) else None
+
+
 class MeteorTables:
     """Function words, abbreviations, synonyms and paraphrases of METEOR 1.5 for English.
 
     Args:
         folder: folder that holds `meteor-1.5.jar` (function words, abbreviations, WordNet's
             synonym sets; read as the zip file that it is) and `data/paraphrase-en.gz`, either of
-            which may be missing. `None` takes the folder of the installed pycocoevalcap package,
-            and has no tables where that is not installed.
+            which may be missing.
 
     Attributes:
         function_words: frozenset of strings, or `None`.
@@ -38,26 +56,21 @@ class MeteorTables:
         ValueError: if `folder` does not exist or its jar is not METEOR's.
     """
 
-    def __init__(self, folder=None):
+    def __init__(self, folder):
         self.function_words = None
         self.prefixes = {}
         self._paraphrases_path = None
         self._synsets = None
         self._bases = {}
-        if folder is None:
-            package = importlib.util.find_spec("pycocoevalcap")
-            if package is None:
-                return
-            folder = Path(package.submodule_search_locations[0]) / "meteor"
-        elif not Path(folder).is_dir():
+        if not Path(folder).is_dir():
             raise ValueError(
                 f"`tables` is {str(folder)!r}, which is no folder. Name the one that holds "
                 "meteor-1.5.jar, or leave `tables` out to take the installed pycocoevalcap's."
             )
-        jar = Path(folder) / "meteor-1.5.jar"
+        jar = Path(folder) / JAR
         if jar.is_file():
             self._read_jar(jar)
-        paraphrases = Path(folder) / "data" / "paraphrase-en.gz"
+        paraphrases = Path(folder) / PARAPHRASES
         if paraphrases.is_file():
             self._paraphrases_path = paraphrases
 

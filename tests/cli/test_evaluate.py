@@ -2,11 +2,12 @@ import json
 
 import numpy as np
 import pytest
+from metrics.meteor_small_tables import write_tables
 from PIL import Image
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.metrics import coco_caption_scores
+from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
 from keras_mmfusion.models import ImageCaptioningModel
 from keras_mmfusion.zoo.manifest import files_of, fingerprint
 
@@ -120,12 +121,29 @@ def test_a_list_file_is_a_split(data, captioner_preset):
     assert [sample["image"] for sample in results["samples"]] == ["b_3.png", "r_1.png"]
 
 
-def test_the_default_metrics_and_which_meteor(data, captioner_preset):
-    _, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
+def test_the_default_metrics_and_which_meteor(data, captioner_preset, tmp_path, monkeypatch):
+    write_tables(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
+    for module in (caption_scores, meteor):
+        monkeypatch.setattr(module, "installed_tables", lambda: tmp_path)
+    command, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
 
     assert {"bleu_4", "meteor", "rouge_l", "cider"} <= set(results["metrics"])
     assert all(isinstance(value, float) for value in results["metrics"].values())
-    assert "exact" in results["protocol"]["meteor"]
+    assert results["protocol"]["meteor"] == "meteor-1.5 (exact stem synonym paraphrase)"
+    assert "meteor_variant  meteor-1.5 (exact stem synonym paraphrase)\n" in command.stdout
+
+
+def test_meteor_without_its_tables_is_left_out_or_refused(data, captioner_preset, monkeypatch):
+    for module in (caption_scores, meteor):
+        monkeypatch.setattr(module, "installed_tables", lambda: None)
+    command, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
+    assert "METEOR is left out" in command.stderr and "meteor" not in command.stdout
+    assert "meteor" not in {**results["metrics"], **results["protocol"]}
+
+    command, _ = run(data, captioner_preset, "--split", "dev", "--metric", "meteor")
+    assert command.exit_code == 2
+    assert "pip install pycocoevalcap" in command.stderr
 
 
 def test_a_table_of_captions_is_scored_like_a_folder(data, captioner_preset):

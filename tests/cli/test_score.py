@@ -5,7 +5,7 @@ import typer
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.score import score
-from keras_mmfusion.metrics import score_files
+from keras_mmfusion.metrics import caption_scores, score_files
 
 app = typer.Typer()
 app.command()(score)
@@ -21,15 +21,17 @@ def files(tmp_path):
     return str(references), str(candidates)
 
 
-def test_scores_are_printed_and_written(files, tmp_path):
+def test_scores_are_printed_and_written(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(caption_scores, "installed_tables", lambda: None)
     references, candidates = files
     target = tmp_path / "scores.json"
     arguments = ["--references", references, "--candidates", candidates, "--json", str(target)]
     done = CliRunner().invoke(app, [*arguments, "--per-image"], catch_exceptions=False)
-    expected = score_files(references, candidates, per_image=True)
+    expected = score_files(references, candidates, ("bleu", "rouge_l", "cider"), per_image=True)
     assert json.loads(target.read_text()) == expected
     assert f"cider           {expected['cider']:.4f}\n" in done.output
     assert "per_image" not in done.output
+    assert "mmfusion: METEOR is left out" in done.stderr and "meteor" not in expected
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
 

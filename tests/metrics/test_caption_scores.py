@@ -2,8 +2,18 @@ import pathlib
 import shutil
 
 import pytest
+from meteor_small_tables import write_tables
 
-from keras_mmfusion.metrics import PTBTokenizer, bleu_scores, cider_d_score, coco_caption_scores
+from keras_mmfusion.metrics import (
+    CaptionScores,
+    PTBTokenizer,
+    bleu_scores,
+    caption_scores,
+    cider_d_score,
+    coco_caption_scores,
+    meteor,
+)
+from keras_mmfusion.metrics.meteor_tables import installed_tables
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 REFERENCES = {
@@ -40,10 +50,40 @@ def test_per_image_has_each_metric_and_id():
     assert scores["rouge_l"] == pytest.approx(sum(each["rouge_l"].values()) / 3)
 
 
-def test_meteor_names_its_variant():
-    scores = coco_caption_scores(REFERENCES, CANDIDATES, ("meteor",))
+def install_tables(monkeypatch, folder):
+    """Lets the package find METEOR's tables in this folder, or, for `None`, nowhere."""
+    for module in (caption_scores, meteor):
+        monkeypatch.setattr(module, "installed_tables", lambda: folder)
+
+
+def test_meteor_names_its_variant(tmp_path, monkeypatch):
+    write_tables(tmp_path)
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
+    install_tables(monkeypatch, tmp_path)
+    scores = coco_caption_scores(REFERENCES, CANDIDATES)
     assert 0 < scores["meteor"] < 1
-    assert scores["meteor_variant"].startswith("meteor-1.5")
+    assert scores["meteor_variant"] == "meteor-1.5 (exact stem synonym paraphrase)"
+
+
+def test_nothing_but_meteor_with_its_tables_is_called_meteor(monkeypatch):
+    install_tables(monkeypatch, None)
+    with pytest.warns(UserWarning, match="METEOR is left out.*pip install pycocoevalcap"):
+        scores = coco_caption_scores(REFERENCES, CANDIDATES)
+    assert list(scores) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"]
+    with pytest.raises(ValueError, match="'meteor'.*pip install pycocoevalcap"):
+        coco_caption_scores(REFERENCES, CANDIDATES, ("bleu", "meteor"))
+    with pytest.raises(ValueError, match="pip install pycocoevalcap"):
+        CaptionScores(metrics=("meteor",))
+
+
+def test_tables_are_found_in_the_package(tmp_path, monkeypatch):
+    package = tmp_path / "pycocoevalcap"
+    (package / "meteor").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path)
+    (package / "__init__.py").touch()
+    assert installed_tables() is None  # A package without its data.
+    write_tables(package / "meteor")
+    assert installed_tables() == package / "meteor"
 
 
 def test_what_is_given_stays_as_it_was():

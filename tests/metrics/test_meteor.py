@@ -115,7 +115,8 @@ def test_without_pycocoevalcap(monkeypatch):
         "find_spec",
         lambda name: None if name == "pycocoevalcap" else find_spec(name),
     )
-    assert Meteor().variant == "meteor-1.5 (exact stem; no function words)"
+    with pytest.raises(ValueError, match="pip install pycocoevalcap.*as `tables`"):
+        Meteor()
 
 
 def test_score_does_not_depend_on_the_other_images(small_tables, stored):

@@ -10,7 +10,7 @@ def evaluate_captioner(
     pairs,
     beams=4,
     length_penalty=0.7,
-    metrics=("bleu", "meteor", "rouge_l", "cider"),
+    metrics=None,
     batch_size=32,
     progress=iter,
 ):
@@ -23,7 +23,7 @@ def evaluate_captioner(
         pairs: `CaptionPairs`.
         beams: int. Width of the beam search; 1 is greedy.
         length_penalty: float. See `DecodingSettings`.
-        metrics: names for `coco_caption_scores`.
+        metrics: names for `coco_caption_scores`, or `None` for its default.
         batch_size: int. Images decoded together.
         progress: function that passes on the images' paths, such as `tqdm.tqdm`.
 
