@@ -43,7 +43,7 @@ def caption(
         if "error" in result:
             typer.echo(f"mmfusion: {result['error']}", err=True)
         elif not as_json:
-            name = f"{result['photo']}: " if len(photos) > 1 else ""
+            name = f"{result['image']}: " if len(photos) > 1 else ""
             typer.echo(name + result["caption"])
     if as_json:
         typer.echo(json.dumps(results, indent=2, ensure_ascii=False))
@@ -76,9 +76,9 @@ def _results(photos, preset, beams, details, draw):
             captions = dict(zip(images, made, strict=True))
         for number, photo in chunk:
             if number in errors:
-                yield {"photo": photo, "error": errors[number]}
+                yield {"image": photo, "error": errors[number]}
                 continue
-            result = {"photo": photo, **_facts(captions[number])}
+            result = {"image": photo, **_facts(captions[number])}
             if draw is not None:
                 result["picture"] = draw(model, images[number], captions[number], number)
             yield result

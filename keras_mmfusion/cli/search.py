@@ -53,7 +53,7 @@ def search(
         places, cosines = model.retrieve({"text": sentences}, vectors, k=count)
         for sentence, *found in zip(sentences, places, cosines, strict=True):
             nearest = [
-                {"photo": photos[place], "cosine": round(float(cosine), 4)}
+                {"image": photos[place], "cosine": round(float(cosine), 4)}
                 for place, cosine in zip(*found, strict=True)
             ]
             results.append({"sentence": sentence, "photos": nearest})
@@ -168,4 +168,4 @@ def _print(results):
         if len(results) > 1:
             typer.echo("\n" * bool(number) + result["sentence"])
         for nearest in result["photos"]:
-            typer.echo(f"{nearest['cosine']:.3f}  {nearest['photo']}")
+            typer.echo(f"{nearest['cosine']:.3f}  {nearest['image']}")

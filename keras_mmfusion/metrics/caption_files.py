@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
+from pathlib import Path, PurePosixPath
 
 from keras_mmfusion.files.caption_lines import read_caption_lines
-from keras_mmfusion.files.json_files import parse_json, read_json_lines
+from keras_mmfusion.files.json_files import parse_json, read_json, read_json_lines
 from keras_mmfusion.files.json_kinds import describe_json
 from keras_mmfusion.files.text_files import read_text
 from keras_mmfusion.metrics.caption_inputs import list_ids
@@ -20,8 +22,13 @@ def read_references(path):
     caption), or CSV with the columns `image` and `caption`, such as Kaggle's `captions.txt` of
     Flickr8k. In each, all captions of an id belong to one image.
 
+    What `mmfusion caption --json`, `caption-dataset` (its folder, or one of its JSON lines files)
+    and `evaluate captioner --json` write is read, too: an object without `image_id` has the path
+    of its image as `image`, or `photo` or `path`, and the name of that file is its id; if it has a
+    `filename`, as records of TFRecords may, that is. Images with an `error` are left out.
+
     Args:
-        path: path of a text file.
+        path: path of a text file, or of `caption-dataset`'s folder.
 
     Returns:
         A dict of image id -> list of strings; ids are what the file has, strings or integers.
@@ -30,11 +37,13 @@ def read_references(path):
         FileNotFoundError: if there is no such file.
         ValueError: if it is in none of the formats; the message names the line or entry.
     """
+    path = os.fspath(path)
+    files = _shards(path) if os.path.isdir(path) else [path]
     captions = {}
-    for image_id, caption in _read_pairs(os.fspath(path)):
+    for image_id, caption in (pair for file in files for pair in _read_pairs(file)):
         captions.setdefault(image_id, []).append(caption)
     if not captions:
-        raise ValueError(f"{os.fspath(path)!r} has no captions.")
+        raise ValueError(f"{path!r} has no captions.")
     return captions
 
 
@@ -42,7 +51,7 @@ def read_candidates(path):
     """Reads one caption for each image, in any format that `read_references` knows.
 
     Args:
-        path: path of a text file.
+        path: path of a text file, or of `caption-dataset`'s folder.
 
     Returns:
         A dict of image id -> string.
@@ -67,7 +76,8 @@ def score_files(references, candidates, metrics=None, per_image=False):
 
     Args:
         references: path of a file that `read_references` reads.
-        candidates: path of a file that `read_candidates` reads.
+        candidates: path of what `read_candidates` reads. If it knows images by the names of their
+            files and `references` is COCO's annotation file, that file's `images` tell the ids.
         metrics: names of metrics, as for `coco_caption_scores`.
         per_image: bool. Adds each image's own scores.
 
@@ -80,6 +90,9 @@ def score_files(references, candidates, metrics=None, per_image=False):
             files have different images; the message lists the ids.
     """
     truth, captions = read_references(references), read_candidates(candidates)
+    if not truth.keys() & captions.keys():
+        names = _file_names(references)
+        truth = {names.get(image_id, image_id): each for image_id, each in truth.items()}
     return {"images": len(captions), **coco_caption_scores(truth, captions, metrics, per_image)}
 
 
@@ -94,7 +107,7 @@ def _read_pairs(path):
     entries = content
     if isinstance(content, dict):
         # One line of JSON lines is a whole JSON document too.
-        entries = content.get("annotations", [content])
+        entries = content.get("annotations", content.get("samples", [content]))
     if not isinstance(entries, list):
         entries = [entries]
     return [
@@ -102,6 +115,19 @@ def _read_pairs(path):
         for number, entry in enumerate(entries)
         for pair in _pairs(path, f"entry {number}", entry, content)
     ]
+
+
+def _file_names(path):
+    """Image id -> name of the image's file, as far as COCO's annotation file has them."""
+    try:
+        images = read_json(path)["images"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}  # Another format.
+    return {
+        image["id"]: image["file_name"]
+        for image in images
+        if isinstance(image, dict) and {"id", "file_name"} <= image.keys()
+    }
 
 
 def _is_json_lines(text):
@@ -114,13 +140,48 @@ def _is_json_lines(text):
 
 
 def _pairs(path, place, entry, content):
-    captions = None
-    if isinstance(entry, dict) and isinstance(entry.get("image_id"), (str, int)):
+    image_id, captions = None, None
+    if isinstance(entry, dict):
+        if isinstance(entry.get("error"), str) and "caption" not in entry:
+            return []
+        image_id = _image_id(entry)
         captions = entry.get("captions", [entry.get("caption")])
-    if not isinstance(captions, list) or not all(isinstance(c, str) for c in captions):
+    if image_id is None or not isinstance(captions, list) or not _are_strings(captions):
         raise ValueError(
-            f"{path}, {place}: must be an object with `image_id` and the string `caption` or the "
-            f"list `captions`, not {json.dumps(entry)[:80]}. The file appears to be "
-            f"{describe_json(content)}."
+            f"{path}, {place}: must be an object with `image_id`, or `image` with the path of the "
+            "image, and the string `caption` or the list `captions`, not "
+            f"{json.dumps(entry)[:80]}. The file appears to be {describe_json(content)}."
         )
-    return [(entry["image_id"], caption) for caption in captions]
+    return [(image_id, caption) for caption in captions]
+
+
+def _image_id(entry):
+    """The id of an entry's image, or the name of its file, or `None`."""
+    image_id = entry.get("image_id")
+    if isinstance(image_id, (str, int)):
+        return image_id
+    for key in ("filename", "image", "photo", "path"):
+        if isinstance(entry.get(key), str):
+            return PurePosixPath(entry[key].replace("\\", "/")).name
+    return None
+
+
+def _are_strings(captions):
+    return all(isinstance(caption, str) for caption in captions)
+
+
+def _shards(folder):
+    """The files of captions that `caption-dataset` wrote into a folder, which must be all there."""
+    shards = sorted(str(path) for path in Path(folder).glob("captions-*-of-*.jsonl"))
+    if not shards:
+        raise ValueError(
+            f"{folder!r} has no captions-*.jsonl: name a file of captions, or the `--out` of "
+            "`mmfusion caption-dataset --format jsonl`."
+        )
+    count = int(re.search(r"-of-(\d+)\.jsonl$", shards[0])[1])
+    if len(shards) != count:
+        raise ValueError(
+            f"{folder!r} has {len(shards)} of {count} files of captions: run "
+            "`mmfusion caption-dataset` again with the same arguments, so that it goes on."
+        )
+    return shards

@@ -71,7 +71,7 @@ def test_json_holds_each_caption_and_each_error(photos, expected, captioner_pres
     results = json.loads(command.stdout)
 
     assert command.exit_code == 1
-    assert [result["photo"] for result in results] == photos
+    assert [result["image"] for result in results] == photos
     assert [result.get("caption") for result in results] == [expected.get(p) for p in photos]
     assert "not an image" in results[2]["error"]
     assert len(results[0]["tokens"]) == len(results[0]["token_log_probs"])

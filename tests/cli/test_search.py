@@ -100,7 +100,7 @@ def test_json_and_a_bad_file(tmp_path, photos, embedder_preset, monkeypatch, bat
     for result in results:
         cosines = [nearest["cosine"] for nearest in result["photos"]]
         assert cosines == sorted(cosines, reverse=True)
-        assert {nearest["photo"] for nearest in result["photos"]} == {
+        assert {nearest["image"] for nearest in result["photos"]} == {
             str(tmp_path / "a.png"),
             str(tmp_path / "d.png"),
         }

@@ -109,3 +109,80 @@ def test_score_files(tmp_path):
     candidates.write_text("a.jpg\ta dog\nc.jpg\ta cat\n")
     with pytest.raises(ValueError, match="'b.jpg'. .*'c.jpg'"):
         score_files(references, candidates, ("bleu",))
+
+
+TRUTH = "a.jpg#0\tA dog runs.\nb.jpg#0\tTwo cats\n"
+BULK = [
+    '{"image": "photos/a.jpg", "caption": "a dog runs", "score": -0.5}',
+    '{"image": "x.tfrecord#7", "filename": "some/b.jpg", "caption": "two cats", "score": -1.0}',
+]
+
+
+def as_bulk_folder(path):
+    path.mkdir()
+    for number, line in enumerate(BULK):
+        (path / f"captions-0000{number}-of-00002.jsonl").write_text(line + "\n")
+    (path / "errors-00000-of-00002.jsonl").write_text('{"image": "c.jpg", "error": "empty"}\n')
+    (path / "plan.jsonl").write_text('{"shards": 2}\n')
+
+
+def as_bulk_file(path):
+    path.write_text("\n".join(BULK))
+
+
+def as_caption_json(key):
+    def write(path):
+        entries = [
+            {key: "/data/a.jpg", "caption": "a dog runs", "score": -0.5, "tokens": ["a"]},
+            {key: "C:\\photos\\b.jpg", "caption": "two cats"},
+            {key: "c.jpg", "error": "no image"},
+        ]
+        path.write_text(json.dumps(entries, indent=2))
+
+    return write
+
+
+def as_evaluation(path):
+    samples = [
+        {"image": "a.jpg", "caption": "a dog runs"},
+        {"image": "b.jpg", "caption": "two cats"},
+    ]
+    path.write_text(json.dumps({"metrics": {}, "protocol": {}, "samples": samples}))
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        as_bulk_folder,
+        as_bulk_file,
+        as_caption_json("image"),
+        as_caption_json("photo"),  # As `mmfusion caption --json` called it once.
+        as_caption_json("path"),
+        as_evaluation,
+    ],
+)
+def test_what_the_commands_write_is_scored(tmp_path, write):
+    (tmp_path / "references.txt").write_text(TRUTH)
+    write(tmp_path / "candidates")
+    assert read_candidates(tmp_path / "candidates") == {"a.jpg": "a dog runs", "b.jpg": "two cats"}
+    scores = score_files(tmp_path / "references.txt", tmp_path / "candidates", ("bleu",))
+    assert (scores["images"], scores["bleu_1"]) == (2, pytest.approx(1))
+
+
+def test_coco_annotations_tell_the_ids_of_file_names(tmp_path):
+    images = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}]
+    truth = [{"image_id": 7, "caption": "A dog runs."}, {"image_id": 8, "caption": "Two cats"}]
+    references = tmp_path / "captions_val.json"
+    references.write_text(json.dumps({"images": images, "annotations": truth}))
+    as_bulk_folder(tmp_path / "captions")
+    scores = score_files(references, tmp_path / "captions", ("bleu",), per_image=True)
+    assert scores["per_image"]["bleu_1"] == {"a.jpg": pytest.approx(1), "b.jpg": pytest.approx(1)}
+
+
+def test_folders_without_all_captions(tmp_path):
+    with pytest.raises(ValueError, match="has no captions-.*caption-dataset --format jsonl"):
+        read_candidates(tmp_path)
+    as_bulk_folder(tmp_path / "captions")
+    (tmp_path / "captions" / "captions-00000-of-00002.jsonl").unlink()
+    with pytest.raises(ValueError, match="has 1 of 2 files of captions.*caption-dataset"):
+        read_candidates(tmp_path / "captions")
