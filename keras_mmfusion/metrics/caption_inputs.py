@@ -74,6 +74,29 @@ def check_references(references):
         )
 
 
+def check_words(references):
+    """Checks that each image has a reference with a word in it.
+
+    Args:
+        references: dict of image id -> list of captions, tokenized.
+
+    Raises:
+        ValueError: if the captions of images have no token at all; the message lists the images.
+
+    Example:
+
+    >>> check_words({7: ["", ""]})
+    Traceback (most recent call last):
+    ValueError: `references` has no caption with a word for these image ids: 7. ...
+    """
+    wordless = [i for i, each in references.items() if not any(map(split_tokens, each))]
+    if wordless:
+        raise ValueError(
+            "`references` has no caption with a word for these image ids: "
+            f"{list_ids(wordless)}. Leave these images out, or repair their captions."
+        )
+
+
 def check_captions(references, candidates):
     """Checks that references and candidates are for the same images.
 

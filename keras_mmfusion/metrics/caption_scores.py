@@ -3,7 +3,7 @@
 import warnings
 
 from keras_mmfusion.metrics.bleu import bleu_scores
-from keras_mmfusion.metrics.caption_inputs import check_captions
+from keras_mmfusion.metrics.caption_inputs import check_captions, check_words
 from keras_mmfusion.metrics.cider import cider_d_score, plain_cider_score
 from keras_mmfusion.metrics.meteor_tables import REMEDY, installed_tables
 from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
@@ -33,8 +33,8 @@ def coco_caption_scores(references, candidates, metrics=None, per_image=False):
 
     Raises:
         TypeError: if a caption is no string.
-        ValueError: if the two have different image ids, an image has no reference, a metric is not
-            known, or METEOR is asked for without its tables.
+        ValueError: if the two have different image ids, an image has no reference with a word, a
+            metric is not known, or METEOR is asked for without its tables.
 
     Example:
 
@@ -75,6 +75,7 @@ def score_tokens(references, candidates, metrics, per_image=False):
     >>> score_tokens({1: [[4, 5, 6]]}, {1: [4, 5, 6]}, ["rouge_l"])
     {'rouge_l': 1.0}
     """
+    check_words(references)
     scores, each = {}, {}
     for name in check_metrics(metrics):
         corpus_scores, image_scores = _METRICS[name](references, candidates)

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_mmfusion.metrics.comparable_values import check_comparable, check_not_nan
+
 
 def classification_scores(labels, predictions):
     """Accuracy, macro and weighted F1.
@@ -17,7 +19,8 @@ def classification_scores(labels, predictions):
         A dict of floats: `accuracy`, `macro_f1`, `weighted_f1`.
 
     Raises:
-        ValueError: if the two have different lengths or there are no samples.
+        ValueError: if the two have different lengths or types, such as `"0"` and 0, a value is
+            missing, or there are no samples.
 
     Example:
 
@@ -25,7 +28,8 @@ def classification_scores(labels, predictions):
     >>> {name: round(score, 3) for name, score in scores.items()}
     {'accuracy': 0.75, 'macro_f1': 0.733, 'weighted_f1': 0.767}
     """
-    labels, predictions = _check(labels, predictions)
+    labels, predictions = _check(_as_classes(labels), _as_classes(predictions))
+    check_comparable(labels=labels.tolist(), predictions=predictions.tolist())
     f1, weights = [], []
     for name in np.union1d(labels, predictions):
         true, said = labels == name, predictions == name
@@ -55,7 +59,7 @@ def sentiment_scores(labels, predictions):
         class; NaN where all labels are 0).
 
     Raises:
-        ValueError: if the two have different lengths or there are no samples.
+        ValueError: if the two have different lengths, a value is NaN, or there are no samples.
 
     Example:
 
@@ -67,7 +71,8 @@ def sentiment_scores(labels, predictions):
         Zadeh et al., "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset" (2018); the
         names Has0 and Non0 are MMSA's.
     """
-    labels, predictions = _check(labels, predictions)
+    labels, predictions = _check(np.asarray(labels), np.asarray(predictions))
+    check_not_nan(labels=labels, predictions=predictions)
     labels, predictions = labels.astype(float), predictions.astype(float)
     rounded = [np.clip(np.round(values), -3, 3) for values in (labels, predictions)]
     varies = labels.std() > 0 and predictions.std() > 0
@@ -88,8 +93,14 @@ def sentiment_scores(labels, predictions):
     }
 
 
+def _as_classes(values):
+    """An array in which every class keeps its type: NumPy would make a string of 1 in [1, "a"]."""
+    if isinstance(values, (list, tuple)) and len(set(map(type, values))) > 1:
+        return np.array(values, object)
+    return np.asarray(values)
+
+
 def _check(labels, predictions):
-    labels, predictions = np.asarray(labels), np.asarray(predictions)
     if labels.shape != predictions.shape or labels.ndim != 1:
         raise ValueError(
             "`labels` and `predictions` must have one shape `(samples,)`, not "

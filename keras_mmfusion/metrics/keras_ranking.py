@@ -5,6 +5,8 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion.metrics.comparable_values import check_not_nan
+
 
 class RankingMetric(keras.metrics.Metric):
     """What the metrics of a ranking's first k share: a mean over queries since the last reset.
@@ -23,7 +25,8 @@ class RankingMetric(keras.metrics.Metric):
         sample_weight: float tensor `(queries,)`.
 
     Raises:
-        ValueError: if `k` is no positive integer.
+        ValueError: if `k` is no positive integer, or a score is NaN. Within compiled functions,
+            which cannot raise, the result is then NaN.
     """
 
     def __init__(self, k, name, **kwargs):
@@ -48,12 +51,15 @@ class RankingMetric(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         relevant = ops.cast(y_true, "float32")
         scores = ops.cast(y_pred, "float32")
+        _raise_if_nan(scores)
+        undefined = ops.any(ops.isnan(scores), axis=1)
         # Places for fewer candidates than k, of no relevance.
         extra = ((0, 0), (0, self.k))
         scores = ops.pad(scores, extra, constant_values=float("-inf"))
         _, first = ops.top_k(scores, self.k)
         found = ops.take_along_axis(ops.pad(relevant, extra), first, axis=1)
         values = self.query_values(found, ops.sum(relevant, axis=1))
+        values = ops.where(undefined, float("nan"), values)
         weights = ops.ones_like(values)
         if sample_weight is not None:
             weights = ops.cast(sample_weight, "float32")
@@ -65,6 +71,14 @@ class RankingMetric(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "k": self.k}
+
+
+def _raise_if_nan(scores):
+    try:
+        scores = ops.convert_to_numpy(scores)
+    except (AttributeError, NotImplementedError, RuntimeError, TypeError):
+        return  # A function is being traced: there are no values yet.
+    check_not_nan(y_pred=scores)
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

@@ -1,6 +1,10 @@
 """Recall@k and NDCG@k of ranked items."""
 
+import itertools
+
 import numpy as np
+
+from keras_mmfusion.metrics.comparable_values import check_comparable
 
 
 def recall_at_k(relevant, ranked, k):
@@ -18,7 +22,8 @@ def recall_at_k(relevant, ranked, k):
         A float between 0 and 1.
 
     Raises:
-        ValueError: if the two have different lengths, a query has no relevant item, or `k < 1`.
+        ValueError: if the two have different lengths or items of different types, a query has no
+            relevant item, an item is missing, or `k < 1`.
 
     Example:
 
@@ -48,7 +53,8 @@ def ndcg_at_k(relevant, ranked, k):
         A float between 0 and 1.
 
     Raises:
-        ValueError: if the two have different lengths, a query has no relevant item, or `k < 1`.
+        ValueError: if the two have different lengths or items of different types, a query has no
+            relevant item, an item is missing, or `k < 1`.
 
     Example:
 
@@ -89,4 +95,8 @@ def _check(relevant, ranked, k):
     doubled = [n for n, items in enumerate(ranked) if len(set(items)) < len(items)]
     if doubled:
         raise ValueError(f"`ranked` has an item twice for these queries: {doubled[:20]}.")
-    return relevant, [list(items) for items in ranked]
+    ranked = [list(items) for items in ranked]
+    check_comparable(
+        relevant=list(itertools.chain(*relevant)), ranked=list(itertools.chain(*ranked))
+    )
+    return relevant, ranked

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_mmfusion.metrics.comparable_values import check_not_nan
+
 RECALLS = (1, 5, 10)
 
 
@@ -32,8 +34,7 @@ def best_ranks(similarities, relevant):
             "`similarities` and `relevant` must have one shape (queries, candidates), not "
             f"{similarities.shape} and {relevant.shape}."
         )
-    if np.isnan(similarities).any():
-        raise ValueError("`similarities` has values that are NaN.")
+    check_not_nan(similarities=similarities)
     without = np.flatnonzero(~relevant.any(axis=1))
     if len(without):
         raise ValueError(f"`relevant` has nothing for these queries: {without[:20].tolist()}.")

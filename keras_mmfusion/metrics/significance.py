@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_mmfusion.metrics.comparable_values import check_not_nan
+
 
 class Interval(NamedTuple):
     """A statistic of a sample and the ends of its confidence interval."""
@@ -42,7 +44,8 @@ def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, 
         An `Interval` of floats: `value`, `low`, `high`.
 
     Raises:
-        ValueError: if there are no samples, or `confidence` is not between 0 and 1.
+        ValueError: if there are no samples, a value or the statistic is NaN, or `confidence` is
+            not between 0 and 1.
 
     Example:
 
@@ -79,8 +82,8 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
         A `Comparison` of floats: `difference` (second less first), `low`, `high`, `p_value`.
 
     Raises:
-        ValueError: if the two have different ids or lengths, there are no samples, or
-            `confidence` is not between 0 and 1.
+        ValueError: if the two have different ids or lengths, there are no samples, a value or
+            the statistic is NaN, or `confidence` is not between 0 and 1.
 
     Example:
 
@@ -133,9 +136,16 @@ def _resample(samples, statistic, resamples, seed):
     draws = rng.integers(len(samples), size=(resamples, len(samples)))
     if statistic is None:
         values = np.asarray(samples, dtype=float)
+        check_not_nan(scores=values)
         return float(values.mean()), values[draws].mean(axis=1)
     value = float(statistic(samples))
-    return value, np.array([float(statistic([samples[i] for i in draw])) for draw in draws])
+    values = np.array([float(statistic([samples[i] for i in draw])) for draw in draws])
+    if np.isnan([value, *values]).any():
+        raise ValueError(
+            "`statistic` gives NaN for all samples, or for some draws of them: for a score that "
+            "may be undefined there is no interval."
+        )
+    return value, values
 
 
 def _ends(draws, confidence):

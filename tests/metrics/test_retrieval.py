@@ -44,7 +44,7 @@ def test_names():
     ("similarities", "relevant", "message"),
     [
         (np.zeros((2, 3)), np.zeros((3, 2)), "must have one shape"),
-        (np.array([[0.0, np.nan]]), np.ones((1, 2)), "has values that are NaN"),
+        (np.array([[0.0, np.nan]]), np.ones((1, 2)), "has 1 values that are NaN"),
         (np.zeros((2, 2)), np.array([[1, 0], [0, 0]]), r"nothing for these queries: \[1\]"),
     ],
 )

@@ -11,6 +11,11 @@ from keras_mmfusion.models.captioning.decoding import SpecialTokens
 from keras_mmfusion.models.captioning.decoding_arguments import checked_integer
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
+_NO_WORDS = (
+    "No caption of `captions` has a word that the tokenizer knows, so that there is nothing to "
+    "learn: check that the captions are in the language of its vocabulary."
+)
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CaptioningPreprocessor(Preprocessor):
@@ -48,7 +53,9 @@ class CaptioningPreprocessor(Preprocessor):
         `(..., sequence_length)`, with `...` the captions' shape.
 
     Raises:
-        ValueError: if `x` is not such a dict, `y` is given or the arguments are unfit.
+        ValueError: if `x` is not such a dict, `y` is given, the arguments are unfit, or none of a
+            batch's captions has a word that the tokenizer knows (inside `tf.data`, TensorFlow's
+            `InvalidArgumentError`).
 
     Example:
 
@@ -95,8 +102,11 @@ class CaptioningPreprocessor(Preprocessor):
                 f"Received: {type(y)}"
             )
         images = self.generate_preprocess(x["images"])
-        pack = self.pack_captions_tensor if self._use_tf_workflow() else self.pack_captions
+        pack, check = self.pack_captions, self._check_words
+        if self._use_tf_workflow():
+            pack, check = self.pack_captions_tensor, self._check_words_tensor
         inputs, targets, weights = pack(x["captions"], sample_weight)
+        targets = check(x["captions"], targets)
         return {"images": images, "captions": inputs}, targets, weights
 
     def generate_preprocess(self, images):
@@ -143,6 +153,42 @@ class CaptioningPreprocessor(Preprocessor):
             pad=self.tokenizer.pad_token_id,
             blocked=(self.tokenizer.unknown_token_id,),
         )
+
+    def count_known_words(self, targets):
+        """How many words of each caption the tokenizer knows.
+
+        Args:
+            targets: int array `(..., sequence_length)`, as `pack_captions` makes them.
+
+        Returns:
+            Int array `(...)`.
+        """
+        return (~np.isin(targets, self._special_ids())).sum(axis=-1)
+
+    def _special_ids(self):
+        special = self.special_tokens()
+        return [special.start, special.end, special.pad, *special.blocked]
+
+    def _check_words(self, captions, targets):
+        captions = [_text(caption) for caption in np.asarray(captions).ravel().tolist()]
+        written = any(caption.strip() for caption in captions)
+        if written and targets.ndim > 1 and not self.count_known_words(targets).any():
+            raise ValueError(f"{_NO_WORDS} Received: {captions[:3]!r:.300}")
+        return targets
+
+    def _check_words_tensor(self, captions, targets):
+        import tensorflow as tf
+
+        if targets.shape.rank == 1:
+            return targets
+        captions = tf.reshape(tf.convert_to_tensor(captions), [-1])
+        is_special = tf.zeros_like(targets, "bool")
+        for token_id in self._special_ids():
+            is_special |= targets == token_id
+        are_blank = tf.reduce_all(tf.strings.strip(captions) == "")
+        fine = are_blank | ~tf.reduce_all(is_special)
+        with tf.control_dependencies([tf.debugging.Assert(fine, [_NO_WORDS, captions])]):
+            return tf.identity(targets)
 
     def pack_captions(self, captions, sample_weight=None):
         """The captions' part of a call, without TensorFlow or images.
@@ -206,3 +252,7 @@ class CaptioningPreprocessor(Preprocessor):
 
     def get_config(self):
         return {**super().get_config(), "sequence_length": self.sequence_length}
+
+
+def _text(caption):
+    return caption.decode("utf-8", "replace") if isinstance(caption, bytes) else caption

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import warnings
 
 import keras
 import numpy as np
@@ -193,6 +194,7 @@ class FeatureSequence(keras.utils.PyDataset):
         self.features = np.load(folder / FEATURES_FILE, mmap_mode="r")
         captions = json.loads((folder / CAPTIONS_FILE).read_text("utf-8"))
         self.packed = preprocessor.pack_captions(captions)
+        _check_words(captions[0], preprocessor.count_known_words(self.packed[1][0]))
         self.caption_length = preprocessor.sequence_length
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -232,3 +234,25 @@ class FeatureSequence(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
+
+
+def _check_words(captions, known_words):
+    """Warns of captions without a word of the vocabulary, and raises if there are no others."""
+    unknown = [
+        caption
+        for each, counts in zip(captions, known_words, strict=True)
+        for caption, count in zip(each, counts, strict=True)
+        if caption.strip() and not count
+    ]
+    if not known_words.any():
+        raise ValueError(
+            "No caption has a word that the tokenizer knows, so that there is nothing to learn: "
+            "check that the captions are in the language of its vocabulary. The first are "
+            f"{unknown[:3]!r:.300}"
+        )
+    if unknown:
+        warnings.warn(
+            f"{len(unknown)} captions have no word that the tokenizer knows, and teach nothing, "
+            f"such as {unknown[:3]!r:.300}",
+            stacklevel=3,
+        )

@@ -3,6 +3,7 @@
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.metrics.comparable_values import check_not_nan
 from keras_mmfusion.metrics.ranking import ndcg_at_k, recall_at_k
 from keras_mmfusion.models.recommendation.recommender import first_places
 
@@ -98,6 +99,7 @@ def _wanted(model, test):
 
 def _first(scores, shuffled, k):
     """For each row the places of its `k` highest scores that are not minus infinity."""
+    check_not_nan(scores=scores)
     first = shuffled[first_places(scores[:, shuffled], k)]
     values = np.take_along_axis(scores, first, axis=1)
     return [row[value > -np.inf].tolist() for row, value in zip(first, values, strict=True)]

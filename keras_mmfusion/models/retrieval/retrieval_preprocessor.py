@@ -1,5 +1,7 @@
 """Raw photos and sentences to what a contrastive model trains on."""
 
+import warnings
+
 import keras
 import numpy as np
 from keras_hub.layers import ImageConverter
@@ -110,12 +112,28 @@ class RetrievalPreprocessor(Preprocessor):
         ids = np.full(shape, self.tokenizer.pad_token_id, "int32")
         mask = np.zeros(shape, "int32")
         if sentences:
+            unknown, wordless = self._unknown_id(), []
             for row, words in enumerate(self.tokenizer(sentences)):
-                words = [int(word) for word in words][: self.sequence_length - 2]
+                words = [int(word) for word in words]
+                if not set(words) - {unknown}:
+                    wordless.append(sentences[row])
+                words = words[: self.sequence_length - 2]
                 words = [self.tokenizer.cls_token_id, *words, self.tokenizer.sep_token_id]
                 ids[row, : len(words)] = words
                 mask[row, : len(words)] = 1
+            if wordless:
+                warnings.warn(
+                    f"{len(wordless)} of {len(sentences)} texts have no word that the tokenizer "
+                    "knows, so that their embeddings say nothing, such as "
+                    f"{wordless[:3]!r:.300}",
+                    stacklevel=2,
+                )
         return {"token_ids": ids, "padding_mask": mask}
+
+    def _unknown_id(self):
+        """The id of words that are not in the vocabulary, or `None` if there is none."""
+        token = getattr(self.tokenizer, "oov_token", None)
+        return None if token is None else self.tokenizer.token_to_id(token)
 
     def _pack_tensor(self, sentences):
         import tensorflow as tf

@@ -10,6 +10,11 @@ from keras_hub.layers import ImageConverter
 
 from keras_mmfusion.encoders import ImageEncoder
 from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
+from keras_mmfusion.models.captioning.feature_cache import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    FeatureSequence,
+)
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 9, 7, 3), "uint8")
 
@@ -211,6 +216,11 @@ from PIL import Image
 from keras_mmfusion.datasets import CaptionPairs, CaptionSequence
 from keras_mmfusion.encoders import ImageEncoder
 from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
+from keras_mmfusion.models.captioning.feature_cache import (
+    CAPTIONS_FILE,
+    FEATURES_FILE,
+    FeatureSequence,
+)
 
 Image.new("RGB", (9, 7), "red").save("red.png")
 pairs = CaptionPairs(["red.png"], [["a red image"]])
@@ -241,3 +251,37 @@ def test_without_tensorflow(backend, tmp_path):
         check=True,
         timeout=300,
     )
+
+
+@pytest.mark.parametrize("in_graph", [False, True])
+def test_captions_of_another_language_are_refused(in_graph):
+    preprocessor = CaptioningPreprocessor(
+        WordTokenizer.from_captions(["a dog runs"], min_count=1),
+        ImageConverter(image_size=(4, 4)),
+        sequence_length=5,
+    )
+
+    def prepare(captions):
+        x = {"images": np.zeros((len(captions), 8, 8, 3), "uint8"), "captions": captions}
+        if not in_graph:
+            return preprocessor(x)
+        tf = pytest.importorskip("tensorflow")
+        return next(iter(tf.data.Dataset.from_tensors(x).map(preprocessor)))
+
+    prepare(["a dog", "有只狗"])  # A word is known, and so something is learned.
+    prepare(["", " "])  # What fills up a batch.
+    for captions in (["有只狗", "собака бежит"], ["hund läuft", ""]):
+        with pytest.raises(Exception, match="No caption of `captions` has a word") as error:
+            prepare(captions)
+        assert in_graph or error.type is ValueError
+
+
+def test_a_cache_of_captions_without_known_words(tmp_path, preprocessor):
+    np.save(tmp_path / FEATURES_FILE, np.zeros((1, 2, 1, 4), "float16"))
+    captions = tmp_path / CAPTIONS_FILE
+    captions.write_text(json.dumps([[["a dog", "有只狗"], ["the grass", ""]]]))
+    with pytest.warns(UserWarning, match="1 captions have no word .* such as .'有只狗'"):
+        FeatureSequence(tmp_path, preprocessor)
+    captions.write_text(json.dumps([[["有只狗"], ["собака"]]]))
+    with pytest.raises(ValueError, match="No caption has a word .*The first are .'有只狗', 'соб"):
+        FeatureSequence(tmp_path, preprocessor)

@@ -1,0 +1,101 @@
+import keras
+import numpy as np
+import pytest
+
+from keras_mmfusion.metrics import (
+    NDCGAtK,
+    RecallAtK,
+    best_ranks,
+    bootstrap_interval,
+    classification_scores,
+    coco_caption_scores,
+    ndcg_at_k,
+    paired_bootstrap_test,
+    recall_at_k,
+    retrieval_scores,
+    sentiment_scores,
+)
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions", "message"),
+    [
+        ([0, 1], ["0", "1"], "`labels` has numbers, such as 0, and `predictions` has strings"),
+        (["0", "1"], [0, 1], "`labels` has strings, such as '0', and `predictions` has numbers"),
+        (np.array([b"a", b"b"]), np.array(["a", "b"]), "has values of type bytes, such as b'a'"),
+        (["a", 1], ["a", "1"], "`labels` has .*, and `labels` has "),
+        ([0, 1], [0, None], "`predictions` has 1 missing values .*positions: \\[1\\]"),
+        ([0.0, 1.0], [NAN, NAN], "`predictions` has 2 missing values .*positions: \\[0, 1\\]"),
+        ([NAN, 1.0], [0.0, 1.0], "`labels` has 1 missing values"),
+    ],
+)
+def test_classes(labels, predictions, message):
+    with pytest.raises(ValueError, match=message):
+        classification_scores(labels, predictions)
+
+
+@pytest.mark.parametrize(
+    ("labels", "predictions"),
+    [
+        ([0, 1], [0.0, 1.0]),
+        ([True, False], [1, 0]),
+        (np.array([0, 1], "uint8"), np.array([0, 1], "int64")),
+        (["a", "b"], np.array(["a", "b"])),
+        ([np.str_("a"), "b"], ["a", "b"]),
+    ],
+)
+def test_classes_that_can_be_equal(labels, predictions):
+    assert classification_scores(labels, predictions)["accuracy"] == 1.0
+
+
+def test_scores():
+    with pytest.raises(ValueError, match="`predictions` has 1 values that are NaN.*\\[1\\]"):
+        sentiment_scores([1.0, -1.0], [0.5, NAN])
+    with pytest.raises(ValueError, match="`labels` has 1 values that are NaN"):
+        sentiment_scores([NAN, -1.0], [0.5, 0.1])
+    with pytest.raises(ValueError, match="`scores` has 1 values that are NaN"):
+        bootstrap_interval([0.1, NAN, 0.3])
+    with pytest.raises(ValueError, match="`scores` has 1 values that are NaN"):
+        paired_bootstrap_test([0.1, 0.2], [0.1, NAN])
+    with pytest.raises(ValueError, match="`statistic` gives NaN"):
+        bootstrap_interval([0.0, 1.0], lambda drawn: 0.0 / sum(drawn) if sum(drawn) else NAN)
+    with pytest.raises(ValueError, match="`similarities` has 1 values that are NaN.*\\(0, 1\\)"):
+        best_ranks([[0.1, NAN]], [[True, False]])
+    with pytest.raises(ValueError, match="`similarities` has"):
+        retrieval_scores([[0.1, NAN]], [0, 0])
+
+
+@pytest.mark.parametrize("metric", [recall_at_k, ndcg_at_k])
+def test_rankings(metric):
+    assert metric([{1}], [[np.int64(1), 2]], k=1) == 1.0
+    with pytest.raises(ValueError, match="`relevant` has numbers, such as 1, and `ranked` has str"):
+        metric([{1}], [["1", "2"]], k=1)
+    with pytest.raises(ValueError, match="`ranked` has 1 missing values"):
+        metric([{1.0}], [[NAN, 2.0]], k=1)
+    with pytest.raises(ValueError, match="`relevant` has 1 missing values"):
+        metric([{None}], [["a"]], k=1)
+
+
+@pytest.mark.parametrize("metric", [RecallAtK(1), NDCGAtK(2)])
+def test_keras_metrics(metric):
+    with pytest.raises(ValueError, match="`y_pred` has 1 values that are NaN"):
+        metric.update_state([[1.0, 0.0]], [[NAN, 0.3]])
+    metric.reset_state()
+
+    class Scores(keras.Model):
+        def call(self, x):
+            return x
+
+    model = Scores()
+    model.compile(loss="mse", metrics=[type(metric)(metric.k)], jit_compile=False)
+    truth = np.eye(2, dtype="float32")
+    found = model.evaluate(np.array([[1.0, NAN], [0.0, 1.0]], "float32"), truth, verbose=0)
+    assert np.isnan(found[-1] if isinstance(found, list) else found)
+
+
+def test_references_without_a_word():
+    references = {1: ["A dog."], 2: ["...", ""]}
+    with pytest.raises(ValueError, match="no caption with a word for these image ids: 2"):
+        coco_caption_scores(references, {1: "a dog", 2: "a cat"}, ("bleu",))
