@@ -6,6 +6,8 @@
 A table stands between `<!-- scores:begin -->` and `<!-- scores:end -->`. A model card gets the
 scores of its own preset, every other page those of all presets. `results*.json` are what
 `mmfusion evaluate --json` wrote; results without caption scores are left out. Between
+`<!-- unseen:begin -->` and `<!-- unseen:end -->` a page gets the scores of all captioners on
+photos that chose nothing, out of `results_flickr_extra.json`. Between
 `<!-- stages:begin -->` and `<!-- stages:end -->` a model card gets a table of the stages of its
 training, out of the `log_<stage>.csv` that `mmfusion train captioner` wrote. Between
 `<!-- retrieval:begin -->` and `<!-- retrieval:end -->` a page gets the scores of the presets of
@@ -42,6 +44,7 @@ RETRIEVAL_LOSSES = {
     "fine-tuned": ROOT / "benchmarks" / "results" / "retrieval_fine_tuning.json",
 }
 FUSION_MOSI = ROOT / "benchmarks" / "results" / "fusion_mosi.json"
+UNSEEN = "results_flickr_extra.json"
 RECOMMENDATION = ROOT / "benchmarks" / "results" / "recommendation.json"
 RESULT_TABLES = {
     **captioning_tables.TABLES,
@@ -51,7 +54,7 @@ RESULT_TABLES = {
     **serving_tables.TABLES,
 }
 TABLES = (
-    "scores|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
+    "scores|unseen|stages|retrieval|retrieval_losses|sentiment|fusion_mosi|missing_modalities|"
     "recommendation|" + "|".join(RESULT_TABLES)
 )
 BLOCK = re.compile(rf"(<!-- ({TABLES}):begin -->\n).*?(<!-- \2:end -->)", re.DOTALL)
@@ -77,17 +80,20 @@ COLUMNS = {
 }
 
 
-def read_results(zoo):
+def read_results(zoo, unseen=False):
     """Reads every evaluation of a captioner in a zoo folder.
 
     Args:
         zoo: path of the folder that holds `<preset>/results*.json`.
+        unseen: bool. Those on photos that chose nothing, and only those.
 
     Returns:
         A dict of preset name -> list of results, widest search first.
     """
     results = {}
     for path in sorted(zoo.glob("*/results*.json")):
+        if unseen != (path.name == UNSEEN):
+            continue
         result = json.loads(path.read_text(encoding="utf-8"))
         if COLUMNS.keys() & result["metrics"].keys():
             results.setdefault(path.parent.name, []).append(result)
@@ -125,8 +131,9 @@ def _number(value):
 
 
 def _protocol(protocol):
+    split = f", {protocol['split']} split" if protocol["split"] else ""
     facts = [
-        f"{protocol['data']}, {protocol['split']} split: {protocol['images']:,} images with "
+        f"{protocol['data']}{split}: {protocol['images']:,} images with "
         f"{protocol['captions']:,} captions",
         f"length penalty {protocol['decoding']['length_penalty']:g}",
         f"tokenizer: {protocol['tokenizer']}",
@@ -240,10 +247,16 @@ def sentiment_table(zoo):
             cells = [f"`{path.parent.name}`", *[_number(result["metrics"][n]) for n in columns]]
             lines.append("| " + " | ".join(cells) + " |")
             protocol = result["protocol"]
+            accuracies = protocol["accuracy_of_seeds"]
+            epochs = " and ".join(map(str, protocol["epochs_of_halves"]))
             protocols[
-                f"{protocol['data']}: {protocol['utterances']:,} utterances of "
-                f"{protocol['videos']} videos; {protocol['split']}; Keras "
-                f"{protocol['versions']['keras']} on {protocol['versions']['backend']}."
+                f"{protocol['data']}: trained on {protocol['trained_on']}, scored on "
+                f"{protocol['utterances']:,} of {protocol['videos']} other videos; "
+                f"{protocol['split']} (epochs {epochs} of at most "
+                f"{protocol['recipe']['epochs']}); mean of {len(accuracies)} seeds, "
+                f"accuracy {min(accuracies):.3f} to {max(accuracies):.3f}; Keras "
+                f"{protocol['versions']['keras']} on {protocol['versions']['backend']}; "
+                f"{cores(protocol['machine'])}, shared with other work."
             ] = None
     return "\n".join([*lines, "", *protocols, ""])
 
@@ -258,19 +271,24 @@ def fusion_mosi_table(path):
         A string.
     """
     report = json.loads(path.read_text(encoding="utf-8"))
-    heads = "Model | Accuracy | Spread over seeds | Over folds | F1 | Parameters | CPU seconds"
+    heads = "Model | Accuracy | Over seeds | Over videos | F1 | Parameters | CPU seconds"
     lines = [f"| {heads} |", "|---|" + "---:|" * 6]
     for name, model in sorted(report["models"].items(), key=lambda item: -item[1]["accuracy"]):
         cells = [name, _number(model["accuracy"])]
-        cells += [_number(model[f"accuracy_spread_over_{of}"]) for of in ("seeds", "folds")]
+        cells.append(f"± {_number(model['accuracy_spread_over_seeds'])}")
+        cells.append(" to ".join(map(_number, model["accuracy_interval_over_videos"])))
         cells += [_number(model["f1"]), f"{model['parameters']:,}"]
         cells.append(f"{model['cpu_seconds_of_all_runs']:.0f}")
         lines.append("| " + " | ".join(cells) + " |")
+    train, dev = report["train"], report["dev"]
     facts = (
-        f"{report['utterances']:,} utterances of {report['videos']} videos, {report['folds']} "
-        f"folds over whole videos, {report['seeds']} seeds, {report['epochs']} epochs; the seconds "
-        f"are of all {report['folds'] * report['seeds']} trainings and their compilation; "
-        f"{report['machine']}, shared with other work; Keras {report['keras']} on JAX "
+        f"Trained on {train['utterances']:,} utterances of {train['videos']} videos, scored on "
+        f"{dev['utterances']} of {dev['videos']} others, each half of them after the number of "
+        f"epochs, at most {report['epochs']}, that is best on the other half; "
+        f"{_number(report['majority_accuracy'])} of them are of the more frequent class. Mean and "
+        f"standard deviation of {report['seeds']} seeds; over videos, the 95 % interval if other "
+        "videos had been drawn (bootstrap). The seconds are of all seeds' trainings and their "
+        f"compilation; {report['machine']}, shared with other work; Keras {report['keras']} on JAX "
         f"{report['jax']}."
     )
     return "\n".join([*lines, "", facts, ""])
@@ -343,6 +361,7 @@ def filled(path, results):
 
     tables = {
         "scores": lambda: score_table(results),
+        "unseen": lambda: score_table(read_results(ROOT / "zoo", unseen=True)),
         "stages": lambda: stage_table(path.parent),
         "retrieval": lambda: retrieval_table(ROOT / "zoo"),
         "retrieval_losses": lambda: retrieval_losses_table(RETRIEVAL_LOSSES),

@@ -44,6 +44,16 @@ def test_numbers_of_the_table_are_those_of_the_results(tables, tmp_path):
     assert table.count("flickr8k, dev split: 1,000 images with 5,000 captions") == 1
 
 
+def test_photos_that_chose_nothing_have_a_table_of_their_own(tables, tmp_path):
+    write_results(tmp_path, "one", "results.json", beams=4, bleu=0.25)
+    write_results(tmp_path, "one", tables.UNSEEN, beams=4, bleu=0.5)
+    chosen, unseen = (tables.read_results(tmp_path / "zoo", unseen) for unseen in (False, True))
+    assert [each["metrics"]["bleu_1"] for each in chosen["one"]] == [0.25]
+    assert [each["metrics"]["bleu_1"] for each in unseen["one"]] == [0.5]
+    unseen["one"][0]["protocol"]["split"] = None
+    assert "\nflickr8k: 1,000 images with" in tables.score_table(unseen)
+
+
 def test_results_of_other_tasks_are_left_out(tables, tmp_path):
     folder = tmp_path / "zoo" / "encoder"
     folder.mkdir(parents=True)
@@ -111,9 +121,14 @@ def test_the_scores_of_opinions(tables, tmp_path):
     folder.mkdir()
     protocol = {
         "data": "films",
-        "split": "2 folds",
+        "split": "half by half",
+        "trained_on": "5,000 utterances of 90 videos",
         "utterances": 1200,
         "videos": 30,
+        "epochs_of_halves": [4, 7],
+        "recipe": {"epochs": 9},
+        "accuracy_of_seeds": [0.7, 0.8],
+        "machine": {"cores": 2, "cpu": "x"},
         "versions": {"keras": "3.15.1", "backend": "torch"},
     }
     metrics = {"accuracy": 0.75, "f1": 0.5, "weighted_f1": 0.625}
@@ -121,7 +136,11 @@ def test_the_scores_of_opinions(tables, tmp_path):
     write_results(tmp_path, "one", "results.json", beams=4, bleu=0.25)
     table = tables.sentiment_table(tmp_path)
     assert "| `opinions` | 0.750 | 0.500 | 0.625 |\n" in table and "`one`" not in table
-    assert "films: 1,200 utterances of 30 videos; 2 folds; Keras 3.15.1 on torch." in table
+    assert (
+        "films: trained on 5,000 utterances of 90 videos, scored on 1,200 of 30 other videos; half "
+        "by half (epochs 4 and 7 of at most 9); mean of 2 seeds, accuracy 0.700 to 0.800; Keras "
+        "3.15.1 on torch; 2 CPU cores (x), shared with other work." in table
+    )
 
 
 def test_the_benchmark_of_fusion(tables, tmp_path):
@@ -129,7 +148,7 @@ def test_the_benchmark_of_fusion(tables, tmp_path):
         return {
             "accuracy": accuracy,
             "accuracy_spread_over_seeds": 0.125,
-            "accuracy_spread_over_folds": 0.25,
+            "accuracy_interval_over_videos": [0.25, 0.75],
             "f1": 0.5,
             "parameters": 1234,
             "cpu_seconds_of_all_runs": 7.6,
@@ -138,15 +157,17 @@ def test_the_benchmark_of_fusion(tables, tmp_path):
     report = {
         "models": {"worse": model(0.75), "better": model(0.875)},
         "without_modalities": {"better": {"text, audio": {"accuracy": 0.5}}},
-        **dict.fromkeys(("utterances", "videos", "folds", "seeds", "epochs"), 3),
+        **dict.fromkeys(("train", "dev"), {"utterances": 1200, "videos": 30}),
+        "majority_accuracy": 0.5,
+        **dict.fromkeys(("seeds", "epochs"), 3),
         **dict.fromkeys(("machine", "keras", "jax"), "x"),
     }
     path = tmp_path / "fusion.json"
     path.write_text(json.dumps(report))
     table = tables.fusion_mosi_table(path)
-    assert "| better | 0.875 | 0.125 | 0.250 | 0.500 | 1,234 | 8 |\n" in table
+    assert "| better | 0.875 | ± 0.125 | 0.250 to 0.750 | 0.500 | 1,234 | 8 |\n" in table
     assert table.index("| better |") < table.index("| worse |")
-    assert "all 9 trainings" in table
+    assert "Trained on 1,200 utterances of 30 videos, scored on 1200 of 30 others" in table
     table = tables.missing_modalities_table(path)
     assert table.startswith("| What is there | better |\n|---|---:|\n| text, audio | 0.500 |")
 

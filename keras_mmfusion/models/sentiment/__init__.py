@@ -6,9 +6,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "SentimentRecipe": "sentiment_recipe",
-        "cross_validate_sentiment": "sentiment_recipe",
         "evaluate_sentiment": "sentiment_evaluation",
         "predict_sentiment": "sentiment_evaluation",
+        "score_sentiment_recipe": "sentiment_recipe",
         "train_sentiment": "sentiment_recipe",
     },
 )

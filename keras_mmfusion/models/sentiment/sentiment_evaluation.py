@@ -3,6 +3,7 @@
 import numpy as np
 
 from keras_mmfusion.metrics.classification import classification_scores
+from keras_mmfusion.metrics.comparable_values import check_not_nan
 
 
 def evaluate_sentiment(model, data, batch_size=16):
@@ -57,6 +58,7 @@ def sentiment_results(data, probabilities):
         data: `SentimentUtterances`.
         probabilities: array `(utterances,)`.
     """
+    check_not_nan(probabilities=probabilities)
     predictions = (np.asarray(probabilities) > 0.5).astype("int64")
     scores = classification_scores(data.labels, predictions)
     hits = 2 * np.sum((data.labels == 1) & (predictions == 1))

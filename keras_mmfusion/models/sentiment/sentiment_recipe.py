@@ -49,12 +49,13 @@ class SentimentRecipe:
     seed: int = 0
 
 
-def train_sentiment(recipe, data):
+def train_sentiment(recipe, data, after_epoch=None):
     """Trains a model on all utterances of some videos.
 
     Args:
         recipe: `SentimentRecipe`.
         data: `SentimentUtterances`.
+        after_epoch: function that is called with the model after each epoch, or `None`.
 
     Returns:
         `ConversationModel` of `"text"`, `"audio"` and `"video"`, which gives a logit of each
@@ -70,41 +71,82 @@ def train_sentiment(recipe, data):
         keras.losses.BinaryCrossentropy(from_logits=True),
         jit_compile=False,  # To compile takes longer than to train.
     )
+    callbacks = []
+    if after_epoch is not None:
+        callbacks.append(
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: after_epoch(model))
+        )
     model.fit(
         model_inputs(model, features, here),
         labels[..., None].astype("float32"),
         sample_weight=here.astype("float32"),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
+        callbacks=callbacks,
         verbose=0,
     )
     return model
 
 
-def cross_validate_sentiment(recipe, data, folds=5, progress=iter):
-    """Scores a recipe: each video is judged by a model that was trained on other videos.
+def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=iter):
+    """Scores a recipe on videos that it is not trained on, and chooses its number of epochs.
+
+    A model of each seed is trained on all of `train` and judges `dev` after each epoch. The videos
+    of `dev` are two random halves; each is scored after the number of epochs that is best on the
+    other one by mean accuracy, so that no utterance is scored by what was chosen on it.
 
     Args:
-        recipe: `SentimentRecipe`.
-        data: `SentimentUtterances`.
-        folds: int. The number of models; videos are shared out among them at random.
-        progress: function that passes on the folds, such as `tqdm.tqdm`.
+        recipe: `SentimentRecipe`. Its `epochs` are the most that can be chosen.
+        train, dev: `SentimentUtterances` of different videos, of which the features' networks, if
+            they were trained on labels, saw those of `train` only.
+        seeds: sequence of ints.
+        progress: function that passes on the seeds, such as `tqdm.tqdm`.
 
     Returns:
-        A dict as `evaluate_sentiment` makes it, over all utterances.
+        A dict: `"metrics"`, the means over the seeds of those of `evaluate_sentiment`;
+        `"protocol"`, with `"accuracy_of_seeds"`, `"epochs_of_halves"`, and `"epochs"`, the number
+        that is best on all of `dev`; and `"samples"`, for each utterance a dict of
+        `"utterance_id"` and `"probabilities"`, of each seed, that it is positive.
+
+    Raises:
+        ValueError: if a video is in both, or `dev` has less than two videos.
     """
-    fold_of = data.folds(folds)
-    probabilities = np.zeros(len(data))
-    for fold in progress(range(folds)):
-        model = train_sentiment(recipe, data.take(fold_of != fold))
-        probabilities[fold_of == fold] = predict_sentiment(model, data.take(fold_of == fold))
-    results = sentiment_results(data, probabilities)
-    results["protocol"] |= {
-        "split": f"{folds} folds over whole videos, each judged by a model of the others",
-        "recipe": dataclasses.asdict(recipe),
-        "seeds": [recipe.seed],
+    both = sorted(set(train.video_ids.tolist()) & set(dev.video_ids.tolist()))
+    if both:
+        raise ValueError(f"`train` and `dev` must have no video in common; both have {both[:5]}.")
+    curves = []
+    for seed in progress(seeds):
+        curve = []
+        train_sentiment(
+            dataclasses.replace(recipe, seed=seed),
+            train,
+            lambda model, curve=curve: curve.append(predict_sentiment(model, dev)),
+        )
+        curves.append(curve)
+    curves = np.array(curves)  # (seeds, epochs, utterances)
+    right = ((curves > 0.5) == dev.labels).mean(axis=0)
+    half_of = dev.folds(2)
+    chosen = [int(right[:, half_of != half].mean(axis=1).argmax()) for half in (0, 1)]
+    probabilities = np.where(half_of == 0, curves[:, chosen[0]], curves[:, chosen[1]])
+    results = [sentiment_results(dev, each) for each in probabilities]
+    metrics = [each["metrics"] for each in results]
+    samples = [
+        {"utterance_id": name, "probabilities": np.round(each, 4).tolist()}
+        for name, each in zip(dev.utterance_ids.tolist(), probabilities.T, strict=True)
+    ]
+    protocol = {
+        **results[0]["protocol"],
+        "trained_on": f"{len(train):,} utterances of {len(np.unique(train.video_ids))} videos",
+        "split": "videos not trained on, each half of them scored after the number of epochs "
+        "that is best on the other half",
+        "epochs_of_halves": [epoch + 1 for epoch in chosen],
+        "epochs": int(right.mean(axis=1).argmax()) + 1,
+        "accuracy_of_seeds": [each["accuracy"] for each in metrics],
+        "recipe": {name: x for name, x in dataclasses.asdict(recipe).items() if name != "seed"},
+        "seeds": list(seeds),
     }
-    return results
+    means = {name: float(np.mean([each[name] for each in metrics])) for name in metrics[0]}
+    return {"metrics": means, "protocol": protocol, "samples": samples}
 
 
 def _untrained(recipe, modalities):

@@ -13,7 +13,7 @@ IDS = [
 
 
 def test_sentences_are_packed():
-    with pytest.warns(UserWarning, match=r"(?s)2 of 5 texts have no word .*: \['', 'dog'\]"):
+    with pytest.warns(UserWarning, match=r"2 of 5 texts have no word .* such as \['', 'dog'\]"):
         text = small_preprocessor()({"text": CAPTIONS})["text"]
     assert WORDS[9] == "red"
     assert text["token_ids"].tolist() == IDS
@@ -21,12 +21,12 @@ def test_sentences_are_packed():
     assert text["token_ids"].dtype == text["padding_mask"].dtype == "int32"
 
 
-@pytest.mark.filterwarnings("ignore:(?s:.*)have no word that the tokenizer knows")
 def test_the_same_inside_tf_data():
     tf = pytest.importorskip("tensorflow")
     preprocessor = small_preprocessor()
     raw = {"image": np.stack(pictures()[:5]), "text": CAPTIONS}
-    expected = preprocessor(raw)
+    with pytest.warns(UserWarning, match="2 of 5 texts have no word"):
+        expected = preprocessor(raw)
     [found] = tf.data.Dataset.from_tensor_slices(raw).batch(5).map(preprocessor)
     assert found["text"]["token_ids"].numpy().tolist() == IDS
     np.testing.assert_array_equal(found["text"]["padding_mask"], np.array(IDS) > 0)

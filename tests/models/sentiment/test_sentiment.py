@@ -9,9 +9,9 @@ from models.sentiment.small_utterances import LENGTHS, small_sentiment_model, ut
 
 from keras_mmfusion.models.sentiment import (
     SentimentRecipe,
-    cross_validate_sentiment,
     evaluate_sentiment,
     predict_sentiment,
+    score_sentiment_recipe,
     train_sentiment,
 )
 from keras_mmfusion.models.sentiment.sentiment_evaluation import sentiment_results
@@ -78,19 +78,52 @@ def test_training_learns_what_the_text_tells_and_does_without_the_rest():
     assert right[here].mean() >= 0.8
 
 
-def test_cross_validation_judges_every_video_by_models_of_the_others(monkeypatch):
-    model, data, seen = small_sentiment_model(), utterances(), []
+def test_after_each_epoch_the_model_is_shown():
+    weights = []
+    model = train_sentiment(
+        dataclasses.replace(RECIPE, epochs=3),
+        utterances(),
+        lambda model: weights.append(to_numpy(model.trainable_variables[0])),
+    )
+    assert len(weights) == 3 and not np.array_equal(weights[0], weights[1])
+    np.testing.assert_array_equal(weights[2], to_numpy(model.trainable_variables[0]))
 
-    def train(recipe, part):
-        seen.append(set(part.video_ids.tolist()))
-        return model
 
-    monkeypatch.setattr("keras_mmfusion.models.sentiment.sentiment_recipe.train_sentiment", train)
-    results = cross_validate_sentiment(RECIPE, data, folds=2)
-    assert [len(videos) for videos in seen] == [3, 3]
-    assert set.intersection(*seen) == set()
-    expected = predict_sentiment(model, data)
-    found = [sample["probability"] for sample in results["samples"]]
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert results["protocol"]["recipe"] == dataclasses.asdict(RECIPE)
-    assert results["protocol"]["seeds"] == [0]
+def test_each_half_is_scored_after_the_epochs_that_suit_the_other(monkeypatch):
+    data = utterances()
+    in_dev = np.isin(data.video_ids, ["v2", "v3", "v4", "v5"])
+    train, dev = data.take(~in_dev), data.take(in_dev)
+    half_of = dev.folds(2)
+    right = np.where(dev.labels == 1, 0.9, 0.1)
+    # After one epoch half 0 is judged rightly, after two half 1, after three both are wrong.
+    curve = [np.where(half_of == 0, right, 1 - right), np.where(half_of == 1, right, 1 - right)]
+    curve.append(1 - right)
+    seen = []
+
+    def train_model(recipe, part, after_epoch):
+        seen.append((recipe.seed, sorted(set(part.video_ids.tolist()))))
+        for probabilities in curve:
+            after_epoch(probabilities)
+
+    module = "keras_mmfusion.models.sentiment.sentiment_recipe"
+    monkeypatch.setattr(f"{module}.train_sentiment", train_model)
+    monkeypatch.setattr(f"{module}.predict_sentiment", lambda probabilities, part: probabilities)
+    results = score_sentiment_recipe(RECIPE, train, dev, seeds=(3, 4))
+    assert seen == [(3, ["v0", "v1"]), (4, ["v0", "v1"])]
+    # Half 0 is scored after two epochs, where it is wrong, since half 1 is right then.
+    assert results["protocol"]["epochs_of_halves"] == [2, 1]
+    assert results["metrics"]["accuracy"] == 0.0
+    assert results["protocol"]["accuracy_of_seeds"] == [0.0, 0.0]
+    assert results["protocol"]["seeds"] == [3, 4]
+    assert len(results["samples"]) == len(dev)
+    assert len(results["samples"][0]["probabilities"]) == 2
+
+
+def test_videos_in_both_files_are_refused():
+    with pytest.raises(ValueError, match="no video in common; both have .'v0', 'v1'"):
+        score_sentiment_recipe(RECIPE, utterances(), utterances())
+
+
+def test_logits_that_are_nan_are_refused():
+    with pytest.raises(ValueError, match="`probabilities` has 18 values that are NaN"):
+        sentiment_results(utterances(), np.full(18, np.nan))
