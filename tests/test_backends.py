@@ -19,6 +19,7 @@ PARTS = {
         "models/fusion/test_fine_tuning.py",
         "models/fusion/test_gradient_blending.py",
         "models/test_stateless_call.py",
+        "models/test_integer_features.py",
     ],
     "graph": [
         "layers/graph",

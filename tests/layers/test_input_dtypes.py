@@ -65,9 +65,9 @@ def test_numbers_of_any_dtype_give_the_same(name):
     check_dtypes(layer, inputs)
 
 
-@pytest.mark.parametrize("dtype", ["int32", "bool"])
-def test_a_functional_model_of_counts_trains(dtype):
-    counts = (RNG.random((6, 5, 4)) < 0.5).astype(dtype)
+def test_a_functional_model_of_counts_trains():
+    dtype = "int32"
+    counts = RNG.integers(0, 3, (6, 5, 4)).astype(dtype)
     adjacency = np.ones((6, 5, 5), dtype)
     inputs = {
         "node_features": keras.Input((5, 4), dtype=dtype, name="node_features"),
