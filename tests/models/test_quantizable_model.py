@@ -220,8 +220,7 @@ def test_exported(tmp_path):
     served = tf.saved_model.load(model.export(tmp_path, inputs)).signatures["serving_default"]
     names = served.structured_input_signature[1]
     given = {
-        name: tf.constant(inputs[name]) if name in inputs else tf.ones(4, "bool")
-        for name in names
+        name: tf.constant(inputs[name]) if name in inputs else tf.ones(4, "bool") for name in names
     }
     (found,) = served(**given).values()
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
