@@ -1,7 +1,14 @@
 """The settings of a captioner's training, checked without Keras."""
 
 import dataclasses
-import math
+
+from keras_mmfusion.models.setting_checks import (
+    check_fractions,
+    check_integers,
+    check_not_negative,
+    check_one_of,
+    check_positive,
+)
 
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
 # From what number on each setting may be, for integers and for floats.
@@ -58,16 +65,11 @@ class CaptionerSettings:
     seed: int = 0
 
     def __post_init__(self):
-        for name, least in _AT_LEAST.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"`{name}` must be an integer from {least} on. Received: {value}")
-        for name in _FRACTIONS:
-            self._check(name, "in [0, 1)", lambda value: 0 <= value < 1)
-        for name in _RATES:
-            self._check(name, "a number above 0", lambda value: 0 < value < math.inf)
-        self._check("weight_decay", "a number from 0 on", lambda value: 0 <= value < math.inf)
-        self._check("dtype", f"one of {', '.join(DTYPES)}", lambda value: value in DTYPES)
+        check_integers(self, _AT_LEAST)
+        check_fractions(self, *_FRACTIONS)
+        check_positive(self, *_RATES)
+        check_not_negative(self, "weight_decay")
+        check_one_of(self, "dtype", DTYPES)
         if self.dim % self.num_heads:
             raise ValueError(
                 "`num_heads` must divide `dim`. Received: "
@@ -78,8 +80,3 @@ class CaptionerSettings:
                 "`self_critical_blocks` must be from 0 to `fine_tune_blocks`. Received: "
                 f"{self.self_critical_blocks}, with fine_tune_blocks={self.fine_tune_blocks}"
             )
-
-    def _check(self, name, wanted, is_fit):
-        value = getattr(self, name)
-        if not is_fit(value):
-            raise ValueError(f"`{name}` must be {wanted}. Received: {value}")

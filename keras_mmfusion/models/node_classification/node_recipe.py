@@ -7,6 +7,7 @@ from keras_mmfusion.models.node_classification.gat_classifier import GATClassifi
 from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classifier
 from keras_mmfusion.models.node_classification.gcn_classifier import GCNClassifier
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
+from keras_mmfusion.models.setting_checks import check_integers, check_positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,12 +21,19 @@ class NodeRecipe:
         patience: int or `None`. Stop after so many epochs without a lower validation loss or a
             higher validation accuracy, and take the weights of the epoch that had both; `None`
             trains for all epochs and takes the last weights.
+
+    Raises:
+        ValueError: if a number is out of its range.
     """
 
     model: type[NodeClassifier]
     learning_rate: float
     epochs: int
     patience: int | None = None
+
+    def __post_init__(self):
+        check_positive(self, "learning_rate")
+        check_integers(self, {"epochs": 1} | ({} if self.patience is None else {"patience": 1}))
 
 
 # By the names of the command; on Cora, as in the papers.

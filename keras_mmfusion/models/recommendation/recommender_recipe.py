@@ -13,6 +13,12 @@ from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNR
 from keras_mmfusion.models.recommendation.popularity_recommender import PopularityRecommender
 from keras_mmfusion.models.recommendation.recommender import Recommender
 from keras_mmfusion.models.recommendation.vbpr_recommender import VBPRRecommender
+from keras_mmfusion.models.setting_checks import (
+    check_integers,
+    check_not_negative,
+    check_one_of,
+    check_positive,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +32,9 @@ class RecommenderRecipe:
         batch_size: int. Interactions of a batch (`"bpr"`), or users (`"softmax"`).
         learning_rate, weight_decay: floats, of AdamW.
         settings: dict. Further arguments of the model.
+
+    Raises:
+        ValueError: if a number is out of its range, or `loss` is neither of the two.
     """
 
     model: type[Recommender]
@@ -35,6 +44,12 @@ class RecommenderRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     settings: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        check_one_of(self, "loss", ("bpr", "softmax"))
+        check_integers(self, {"epochs": 0, "batch_size": 1})
+        check_positive(self, "learning_rate")
+        check_not_negative(self, "weight_decay")
 
 
 # By the names of the command. Sizes, epochs and rates were chosen on MovieLens latest-small: of the

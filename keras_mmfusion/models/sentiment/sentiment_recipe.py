@@ -14,6 +14,7 @@ from keras_mmfusion.models.sentiment.sentiment_evaluation import (
     predict_sentiment,
     sentiment_results,
 )
+from keras_mmfusion.models.setting_checks import check_fractions, check_integers, check_positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,9 @@ class SentimentRecipe:
         learning_rate: float, of AdamW.
         seed: int. Of the first weights, the order and all dropout.
 
+    Raises:
+        ValueError: if a number is out of its range.
+
     Example:
 
     >>> from keras_mmfusion.models.sentiment import SentimentRecipe
@@ -47,6 +51,11 @@ class SentimentRecipe:
     batch_size: int = 13
     learning_rate: float = 3e-3
     seed: int = 0
+
+    def __post_init__(self):
+        check_integers(self, {"dim": 1, "epochs": 1, "batch_size": 1, "seed": 0})
+        check_fractions(self, "feature_dropout", "dropout", "modality_dropout")
+        check_positive(self, "learning_rate")
 
 
 def train_sentiment(recipe, data, after_epoch=None):

@@ -22,10 +22,10 @@ from keras_mmfusion.models.captioning.captioner_settings import CaptionerSetting
         ("self_critical_epochs", (-1,)),
         ("self_critical_blocks", (-1, 5)),
         ("seed", (-1,)),
-        ("dropout", (1.0, -0.1, math.nan)),
+        ("dropout", (1.0, -0.1, math.nan, "0.1", None, False)),
         ("label_smoothing", (1.0,)),
         ("self_critical_average", (1.0,)),
-        ("learning_rate", (0.0, -1.0, math.inf, math.nan)),
+        ("learning_rate", (0.0, -1.0, math.inf, math.nan, "fast")),
         ("fine_tune_learning_rate", (0.0,)),
         ("self_critical_learning_rate", (-0.1,)),
         ("weight_decay", (-0.1,)),
@@ -35,7 +35,7 @@ from keras_mmfusion.models.captioning.captioner_settings import CaptionerSetting
 )
 def test_settings_out_of_their_range_are_named(name, values):
     for value in values:
-        with pytest.raises(ValueError, match=f"`{name}` must be .* Received: {value}"):
+        with pytest.raises(ValueError, match=f"`{name}` must be .* Received: {value!r}"):
             CaptionerSettings(**{name: value})
 
 
