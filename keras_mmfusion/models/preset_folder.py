@@ -9,6 +9,7 @@ import tempfile
 import keras
 import keras_hub
 
+from keras_mmfusion._extras import require_extra
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.preset_target import check_preset_target
 from keras_mmfusion.models.quantizable_model import QuantizableModel
@@ -181,12 +182,19 @@ def set_dtype_policy(model, dtype):
 
 
 def _local_folder(preset):
-    if preset.startswith("hf://"):
+    scheme, separator, handle = preset.partition("://")
+    if not separator:
+        return pathlib.Path(preset)
+    if scheme.lower() == "hf":
+        require_extra("hub", f"Preset {preset!r}", "huggingface_hub")
         import huggingface_hub
 
-        return pathlib.Path(huggingface_hub.snapshot_download(preset.removeprefix("hf://")))
-    if preset.startswith("kaggle://"):
+        return pathlib.Path(huggingface_hub.snapshot_download(handle))
+    if scheme.lower() == "kaggle":
         import kagglehub
 
-        return pathlib.Path(kagglehub.model_download(preset.removeprefix("kaggle://")))
-    return pathlib.Path(preset)
+        return pathlib.Path(kagglehub.model_download(handle))
+    raise ValueError(
+        "`preset` must be a folder, or a handle that begins with hf:// or kaggle://. "
+        f"Received: {preset!r}"
+    )

@@ -36,7 +36,7 @@ def resolve_preset(preset):
         preset: string or path.
 
     Returns:
-        A string: the path of a folder that holds the preset, or the handle as it came.
+        A string: the path of a folder that holds the preset, or the handle with its scheme in lower case.
 
     Raises:
         ValueError: if it is none of these; the message names the nearest preset of the zoo.
@@ -51,12 +51,13 @@ def resolve_preset(preset):
     if isinstance(preset, str):
         if preset in load_manifest():
             return str(preset_folder(preset))
-        scheme, separator, _ = preset.partition("://")
+        scheme, separator, rest = preset.partition("://")
         if separator:
-            if scheme.lower() in _HANDLES:
-                if scheme.lower() == "hf":
+            scheme = scheme.lower()  # Those who fetch handles know no capitals.
+            if scheme in _HANDLES:
+                if scheme == "hf":
                     require_extra("hub", f"Preset {preset!r}", "huggingface_hub")
-                return preset
+                return f"{scheme}://{rest}"
             raise ValueError(
                 f"`preset` must be a name of the zoo, a folder, or a handle that begins with "
                 f"{', '.join(f'{handle}://' for handle in _HANDLES)}. Received: preset={preset!r}"

@@ -123,9 +123,13 @@ def test_a_server_that_does_not_answer_is_asked_once(installed, make_preset, ser
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("handle", ["hf://someone/captioner", "kaggle://a/b/keras/c", "HF://a/b"])
+@pytest.mark.parametrize("handle", ["hf://someone/captioner", "kaggle://a/b/keras/c"])
 def test_handles_pass_through(handle):
     assert resolve_preset(handle) == handle
+
+
+def test_the_scheme_of_a_handle_has_no_capitals():
+    assert resolve_preset("HF://Someone/Captioner") == "hf://Someone/Captioner"
 
 
 def test_other_handles_are_refused():

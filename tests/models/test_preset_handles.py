@@ -1,0 +1,38 @@
+import sys
+from types import SimpleNamespace
+
+import pytest
+
+from keras_mmfusion._extras import MissingExtraError
+from keras_mmfusion.models.preset_folder import load_preset
+
+
+@pytest.mark.parametrize("scheme", ["hf", "HF", "kaggle", "Kaggle"])
+def test_who_fetches_a_handle_gets_it_without_its_scheme(scheme, tmp_path, monkeypatch):
+    fetched = []
+
+    def fetch(handle):
+        fetched.append(handle)
+        return tmp_path
+
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
+    fetchers = {
+        "huggingface_hub": SimpleNamespace(snapshot_download=fetch),
+        "kagglehub": SimpleNamespace(model_download=fetch),
+    }
+    for name, module in fetchers.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    with pytest.raises(ValueError, match="must be a preset folder"):  # It is empty.
+        load_preset(object, f"{scheme}://Someone/Captioner")
+    assert fetched == ["Someone/Captioner"]
+
+
+def test_other_handles_are_refused():
+    with pytest.raises(ValueError, match="hf:// or kaggle://. Received: 'gs://a/b'"):
+        load_preset(object, "gs://a/b")
+
+
+def test_the_extra_that_fetches_a_handle_is_named(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r"huggingface_hub.*keras-mmfusion\[hub\]"):
+        load_preset(object, "hf://a/b")
