@@ -116,7 +116,7 @@ def _movie_facts(movies, folder):
     digests = ImageDigests(read_record(folder).get("known_images"))
     texts = {"titles": movies.titles, "overviews": movies.overviews}
     facts = {
-        **code_facts(),
+        **code_facts("recommendation", "retrieval"),
         "image encoder": f"{IMAGE_ENCODER}, {preset_fingerprint(IMAGE_ENCODER)[:12]}",
         "text encoder": f"{TEXT_MODEL}, {preset_fingerprint(TEXT_MODEL)[:12]}",
         "movies": f"{len(movies.item_ids)} ({digest_of(movies.item_ids.tolist())})",

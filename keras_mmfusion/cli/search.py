@@ -91,10 +91,11 @@ def photo_files(folder):
 
 def _index(folder, fingerprint):
     """The folder's index, or `None` where nothing tells the files of the preset."""
-    from keras_mmfusion import __version__
     from keras_mmfusion.cli.photo_index import PhotoIndex
+    from keras_mmfusion.models.run_record import code_facts
 
-    return fingerprint and PhotoIndex(folder, f"{fingerprint} {__version__}")
+    (code,) = code_facts("retrieval").values()
+    return fingerprint and PhotoIndex(folder, f"{fingerprint} {code}")
 
 
 def _embedded(model, photos, index):

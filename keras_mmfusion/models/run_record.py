@@ -6,15 +6,20 @@ import os
 import pathlib
 
 from keras_mmfusion.files.json_files import read_json
+from keras_mmfusion.models.code_digest import code_digest
 
 RECORD = "fingerprint.json"
 
 
-def code_facts():
-    """The version of the code, as a dict of one fact."""
+def code_facts(*tasks):
+    """The version of the code and a digest of it, as a dict of one fact.
+
+    Args:
+        *tasks: as for `code_digest`.
+    """
     from keras_mmfusion import __version__
 
-    return {"keras_mmfusion": __version__}
+    return {"keras_mmfusion": f"{__version__} (sha256 {code_digest(*tasks)[:12]})"}
 
 
 def read_record(folder):

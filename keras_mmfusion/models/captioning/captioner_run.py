@@ -3,6 +3,8 @@
 import dataclasses
 import shutil
 
+import keras
+
 from keras_mmfusion.models.captioning.encoder_digest import encoder_digest
 from keras_mmfusion.models.image_digest import ImageDigests, pairs_facts
 from keras_mmfusion.models.run_record import (
@@ -46,7 +48,9 @@ class CaptionerRun:
         self.work = work
         self._digests = ImageDigests(read_record(work).get("known_images"))
         self.facts = {
-            **code_facts(),
+            **code_facts("captioning"),
+            # The same seeds draw other numbers elsewhere.
+            "keras": f"{keras.__version__} on {keras.config.backend()}",
             "encoder": encoder_digest(image_encoder),
             **{
                 f"{kind} of {split}": value

@@ -69,7 +69,7 @@ def feature_facts(encoder, pairs, folder, image_size, views, seed):
     """What a cache is made from, and the digests of the image lists that are known by then."""
     digests = ImageDigests(read_record(folder).get("known_images"))
     facts = {
-        **code_facts(),
+        **code_facts("captioning"),
         "encoder": encoder_digest(encoder),
         **pairs_facts(pairs, digests),
         "image_size": list(image_size),
@@ -129,7 +129,11 @@ def encode_feature_cache(encoder, cache, folder, batch_size=32):
                 yield view[start : start + batch_size].astype("float32")
 
     source = read_record(cache)["facts"]
-    facts = {**code_facts(), "encoder": encoder_digest(encoder), "maps": digest_of(source)}
+    facts = {
+        **code_facts("captioning"),
+        "encoder": encoder_digest(encoder),
+        "maps": digest_of(source),
+    }
     if is_finished(folder, facts):
         return pathlib.Path(folder)
     return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions, facts, {})

@@ -1,0 +1,71 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+import keras_mmfusion
+from keras_mmfusion.models import code_digest as module
+from keras_mmfusion.models.code_digest import code_digest, code_structure
+
+SOURCE = '''"""A module."""
+
+
+def twice(x):
+    """Doubles."""
+    # Why.
+    return 2 * x
+'''
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('"""A module."""', ""),
+        ('"""Doubles."""', '"""Doubles a number."""'),
+        ("# Why.", "# Because."),
+        ("return 2 * x", "return (2*x)"),
+    ],
+)
+def test_words_and_layout_are_no_code(old, new):
+    assert code_structure(SOURCE.replace(old, new)) == code_structure(SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("2 * x", "3 * x"),
+        ("2 * x", "2.0 * x"),
+        ("2 * x", "'2' * x"),
+        ("2 * x", "2 + x"),
+        ("2 * x", "x"),
+        ("(x)", "(x=1)"),
+        ("def", "async def"),
+        ("    return 2 * x", "    if x:\n        return 2 * x"),
+    ],
+)
+def test_what_the_code_does_counts(old, new):
+    assert code_structure(SOURCE.replace(old, new)) != code_structure(SOURCE)
+
+
+def test_only_code_that_a_task_is_made_of_counts(tmp_path, monkeypatch):
+    package = tmp_path / "keras_mmfusion"
+    shutil.copytree(Path(keras_mmfusion.__file__).parent, package)
+    monkeypatch.setattr(module, "_PACKAGE", package)
+
+    def digest():
+        return code_digest.__wrapped__("captioning")  # Without its cache.
+
+    before = digest()
+    for path in ("cli/train.py", "models/sentiment/sentiment_recipe.py", "zoo/mirror.py"):
+        with (package / path).open("a") as file:
+            file.write("\n_UNRELATED = 1\n")
+    assert digest() == before
+    for path in (
+        "datasets/read_image.py",
+        "models/image_digest.py",
+        "models/captioning/caption.py",
+    ):
+        with (package / path).open("a") as file:
+            file.write("\n_RELATED = 1\n")
+        assert digest() != before
+        before = digest()
