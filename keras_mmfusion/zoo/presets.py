@@ -36,7 +36,8 @@ def resolve_preset(preset):
         preset: string or path.
 
     Returns:
-        A string: the path of a folder that holds the preset, or the handle with its scheme in lower case.
+        A string: the path of a folder that holds the preset, or the handle, its scheme in lower
+        case.
 
     Raises:
         ValueError: if it is none of these; the message names the nearest preset of the zoo.
