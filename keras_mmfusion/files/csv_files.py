@@ -1,7 +1,6 @@
 """CSV files, read strictly: no cell is cut off, no row swallowed, no column hidden."""
 
 import collections
-import csv
 import itertools
 import os
 import re
@@ -9,6 +8,8 @@ import re
 from keras_mmfusion.files.text_files import read_lines
 
 _SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+# The text of a quoted cell, in which quotation marks are doubled, and the mark that closes it.
+_CLOSED = re.compile(r'((?:[^"]++|"")*+)"')
 
 
 def read_csv(path, columns=(), text_column=None):
@@ -86,15 +87,43 @@ def _quoted_row(path, first, others):
     def lines():
         for number, line in itertools.chain([first], others):
             taken.append((number, line))
-            yield f"{line}\n"
+            yield line
 
     try:
-        cells = next(csv.reader(lines(), strict=True, skipinitialspace=True))
-    except csv.Error as error:
+        cells = _parse_row(lines())
+    except ValueError as error:
         raise ValueError(_quotation_problem(path, taken, error)) from None
     if _holds_rows(cells[0], taken[1:]):
         raise ValueError(_quotation_problem(path, taken, "the cell contains other rows"))
     return cells, "\n".join(line for _, line in taken)
+
+
+def _parse_row(lines):
+    """The cells of the row that the first lines are; blanks may stand around a quoted cell."""
+    cells, comma, rest = [], ",", next(lines)
+    while comma:
+        quoted = rest.lstrip(" \t")
+        if quoted.startswith('"'):
+            cell, rest = _parse_quoted(quoted[1:], lines)
+            after, comma, rest = rest.partition(",")
+            if after.strip():
+                raise ValueError(f"{after.strip()[:40]!r} follows it")
+        else:
+            cell, comma, rest = rest.partition(",")
+        cells.append(cell)
+    return cells
+
+
+def _parse_quoted(rest, lines):
+    """A quoted cell from behind its first quotation mark, and what follows it on its last line."""
+    parts = []
+    while (closed := _CLOSED.match(rest)) is None:
+        parts.append(rest)
+        rest = next(lines, None)
+        if rest is None:
+            raise ValueError("the file ends")
+    parts.append(closed[1])
+    return "\n".join(parts).replace('""', '"'), rest[closed.end() :]
 
 
 def _holds_rows(first_cell, lines):
@@ -109,7 +138,7 @@ def _holds_rows(first_cell, lines):
 def _quotation_problem(path, lines, reason):
     return (
         f"{path!r}, line {_opening_line(lines)}: the quotation mark that opens a cell is not "
-        f"closed, or not right before a comma or the end of the line ({reason}). Close it there; "
+        f"closed, or not before a comma or the end of the line ({reason}). Close it there; "
         "inside a quoted cell, write quotation marks twice."
     )
 

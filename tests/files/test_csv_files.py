@@ -56,8 +56,22 @@ def test_what_is_ambiguous_is_named(read, text, message):
         read(text, "a", "b")
 
 
+@pytest.mark.parametrize(
+    ("row", "cells"),
+    [
+        ('"A dog" ,x', ["A dog", "x"]),
+        (' "A, ""b""" \t, "x" ', ['A, "b"', "x"]),
+        ('\t"A"\t,"x\n\n""y"" , z" ', ["A", 'x\n\n"y" , z']),
+        ('"" ,""""', ["", '"']),
+        ('5" disk,say "hi"', ['5" disk', 'say "hi"']),
+    ],
+)
+def test_blanks_around_quoted_cells(read, row, cells):
+    assert [list(found.values()) for _, found in read(f"a,b\n{row}\n1,2\n")] == [cells, ["1", "2"]]
+
+
 def test_a_huge_unclosed_cell(read):
-    with pytest.raises(ValueError, match="line 2: the quotation mark .*field limit"):
+    with pytest.raises(ValueError, match="line 2: the quotation mark .*the file ends"):
         read('a,b\n1,"2\n' + "3,4\n" * 50_000)
 
 
