@@ -9,7 +9,11 @@ from keras_mmfusion.datasets.coco_annotations import (
     karpathy_file,
     read_coco_captions,
 )
-from keras_mmfusion.datasets.flickr8k_captions import captions_file, read_flickr8k
+from keras_mmfusion.datasets.flickr8k_captions import (
+    captions_file,
+    flickr_karpathy_file,
+    read_flickr8k,
+)
 from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.text_files import read_list
 
@@ -35,14 +39,14 @@ def read_caption_folder(data_dir, split):
     ]
     karpathy = list(KARPATHY_SPLITS) if karpathy_file(folder) else []
     splits = official + karpathy
-    if not splits and captions_file(folder):
+    if not splits and (captions_file(folder) or flickr_karpathy_file(folder)):
         return read_flickr8k(str(folder), split)
     if not splits:
         raise ValueError(
             "`data_dir` must have the layout of Flickr8k (Flickr8k.token.txt or Kaggle's "
-            "captions.txt, and list files) or of MS COCO captions "
-            "(annotations/captions_<split>.json, or Karpathy's dataset_coco.json). Received: "
-            f"data_dir={os.fspath(data_dir)!r}"
+            "captions.txt, and list files or Karpathy's dataset_flickr8k.json) or of MS COCO "
+            "captions (annotations/captions_<split>.json, or Karpathy's dataset_coco.json). "
+            f"Received: data_dir={os.fspath(data_dir)!r}"
         )
     if {name.strip() for name in split.split("+")} <= set(splits):
         return read_coco_captions(str(folder), split)

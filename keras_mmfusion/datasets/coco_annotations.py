@@ -5,8 +5,9 @@ import os
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
 from keras_mmfusion.datasets.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.karpathy_splits import karpathy_captions, read_karpathy_split
 from keras_mmfusion.datasets.split_names import split_name
-from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
+from keras_mmfusion.files.json_records import ID, TEXT, JsonFile
 
 KARPATHY = "dataset_coco.json"
 KARPATHY_SPLITS = ("train", "restval", "val", "test")
@@ -106,14 +107,7 @@ def _read_karpathy(data_dir, splits):
             "https://cs.stanford.edu/people/karpathy/deepimagesent/; the photos are train2014.zip "
             "and val2014.zip from https://cocodataset.org/#download."
         )
-    file = JsonFile(path, "Karpathy's split file (`images`, each with `sentences`)")
-    images = file.records("images", filename=TEXT, filepath=TEXT, split=TEXT, sentences=LIST)
-    records = [image for image in images if image["split"].strip() in splits]
-    if not records:
-        found = ", ".join(sorted({repr(image["split"]) for image in images}))
-        file.refuse(f"no image is of the split {'+'.join(splits)!r}; the splits are {found}")
-    for each in records:
-        file.check(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
+    records = read_karpathy_split(path, splits, filepath=TEXT)
     folders = {name: _photos(data_dir, name) for name in {each["filepath"] for each in records}}
     without = [name for name, folder in folders.items() if folder is None]
     if without:
@@ -123,7 +117,7 @@ def _read_karpathy(data_dir, splits):
         )
     return (
         [os.path.join(folders[each["filepath"]], each["filename"]) for each in records],
-        [[clean_text(sentence["raw"]) for sentence in each["sentences"]] for each in records],
+        [karpathy_captions(each) for each in records],
     )
 
 

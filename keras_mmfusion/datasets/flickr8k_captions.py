@@ -4,6 +4,7 @@ import os
 
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.karpathy_splits import karpathy_captions, read_karpathy_split
 from keras_mmfusion.datasets.split_names import split_name
 from keras_mmfusion.files.caption_lines import read_caption_lines
 from keras_mmfusion.files.text_files import read_list
@@ -11,9 +12,19 @@ from keras_mmfusion.files.text_files import read_list
 _SPLITS = ("train", "dev", "test")
 _CAPTIONS = "Flickr8k.token.txt"
 _KAGGLE_CAPTIONS = "captions.txt"
+_KARPATHY = ("dataset_flickr8k.json", "dataset_flickr30k.json")
+# Karpathy's name of a split that he calls otherwise.
+_KARPATHY_SPLITS = {"dev": "val"}
 # Where the archives of the data set, and the copies that circulate, keep their files.
 _TEXT_FOLDERS = ("", "Flickr8k_text")
-_IMAGE_FOLDERS = ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset")
+_IMAGE_FOLDERS = (
+    "images",
+    "Images",
+    "Flicker8k_Dataset",
+    "Flickr8k_Dataset",
+    "flickr30k-images",
+    "flickr30k_images",
+)
 
 
 def flickr8k(data_dir, split="train", **options):
@@ -46,7 +57,9 @@ def read_flickr8k(data_dir, split="train"):
         data_dir: string. A folder with `Flickr8k.token.txt` or Kaggle's `captions.txt`, the list
             files `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
             `Flickr_8k.testImages.txt` (all of them there or in `Flickr8k_text/`), and the photos
-            in `images/` or `Flicker8k_Dataset/`.
+            in `images/` or `Flicker8k_Dataset/`. In place of the list files, Karpathy's
+            `dataset_flickr8k.json` will do, whose captions are then read. A folder of Flickr30k
+            with `dataset_flickr30k.json` and `flickr30k-images/` is read in the same way.
         split: string. `"train"`, `"dev"`, `"test"`, or the path of a file that lists file names
             of photos, one a line.
 
@@ -57,19 +70,16 @@ def read_flickr8k(data_dir, split="train"):
         ValueError: if files are missing; the error says which and where to get them.
     """
     data_dir, split = os.path.expanduser(data_dir), split_name(split)
-    if split in _SPLITS:
-        split_file = _find(data_dir, _TEXT_FOLDERS, f"Flickr_8k.{split}Images.txt")
-    elif os.path.isfile(split):
-        split_file = split
-    else:
+    if split not in _SPLITS and not os.path.isfile(split):
         raise ValueError(
             f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
         )
-    captions = {}
-    path = captions_file(data_dir) or _find(data_dir, _TEXT_FOLDERS, _CAPTIONS)
-    for _, image, caption in read_caption_lines(path):
-        captions.setdefault(image, []).append(caption)
-    names = read_list(split_file)
+    karpathy = flickr_karpathy_file(data_dir)
+    listed = any(map(os.path.isfile, _paths(data_dir, _TEXT_FOLDERS, _list_name(split))))
+    if split in _SPLITS and karpathy and not listed:
+        names, captions = _read_karpathy(karpathy, split)
+    else:
+        names, captions = _read_listed(data_dir, split)
     folder = _find(data_dir, _IMAGE_FOLDERS, "")
     return CaptionPairs(
         [os.path.join(folder, name) for name in names],
@@ -79,19 +89,50 @@ def read_flickr8k(data_dir, split="train"):
 
 def captions_file(data_dir):
     """The path of Flickr8k's captions in a folder, its own or Kaggle's file, or `None`."""
-    paths = [
-        os.path.join(data_dir, folder, name)
-        for name in (_CAPTIONS, _KAGGLE_CAPTIONS)
-        for folder in _TEXT_FOLDERS
-    ]
+    names = (_CAPTIONS, _KAGGLE_CAPTIONS)
+    paths = [path for name in names for path in _paths(data_dir, _TEXT_FOLDERS, name)]
     return next(filter(os.path.isfile, paths), None)
 
 
+def flickr_karpathy_file(data_dir):
+    """The path of Karpathy's split file of Flickr8k or Flickr30k in a folder, or `None`."""
+    paths = [path for name in _KARPATHY for path in _paths(data_dir, _TEXT_FOLDERS, name)]
+    return next(filter(os.path.isfile, paths), None)
+
+
+def _read_karpathy(path, split):
+    records = read_karpathy_split(path, [_KARPATHY_SPLITS.get(split, split)])
+    captions = {each["filename"]: karpathy_captions(each) for each in records}
+    return list(captions), captions
+
+
+def _read_listed(data_dir, split):
+    is_list = split not in _SPLITS
+    split_file = split if is_list else _find(data_dir, _TEXT_FOLDERS, _list_name(split))
+    path = captions_file(data_dir)
+    captions = {}
+    if path is None and is_list and (karpathy := flickr_karpathy_file(data_dir)):
+        for name in _SPLITS:
+            captions.update(_read_karpathy(karpathy, name)[1])
+    else:
+        path = path or _find(data_dir, _TEXT_FOLDERS, _CAPTIONS)
+        for _, image, caption in read_caption_lines(path):
+            captions.setdefault(image, []).append(caption)
+    return read_list(split_file), captions
+
+
+def _list_name(split):
+    return f"Flickr_8k.{split}Images.txt"
+
+
+def _paths(data_dir, folders, name):
+    return [os.path.join(data_dir, folder, name) for folder in folders]
+
+
 def _find(data_dir, folders, name):
-    for folder in folders:
-        path = os.path.join(data_dir, folder, name)
-        if os.path.exists(path):
-            return path
+    found = next(filter(os.path.exists, _paths(data_dir, folders, name)), None)
+    if found is not None:
+        return found
     wanted = " or ".join(os.path.join(folder, name) for folder in folders)
     raise ValueError(
         f"`data_dir` lacks {wanted}. Received: data_dir={data_dir!r}. Flickr8k is had from "
@@ -100,5 +141,7 @@ def _find(data_dir, folders, name):
         f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it holds "
         f"{_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
         "Flickr_8k.testImages.txt and the photos in a folder images/. Kaggle's copy has no list "
-        "files: give the path of your own as `split`, with the name of an image on each line."
+        f"files: put {_KARPATHY[0]} beside it, from caption_datasets.zip of "
+        "https://cs.stanford.edu/people/karpathy/deepimagesent/; or give the path of your own "
+        "list as `split`, with the name of an image on each line."
     )

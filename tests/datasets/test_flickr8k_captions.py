@@ -1,3 +1,4 @@
+import json
 import os
 
 import pytest
@@ -113,8 +114,41 @@ def test_kaggles_captions(data_dir, read):
     assert read(data_dir, chosen).captions == [["Sea ."], ["A dog, a cat", 'A cat, "a" dog']]
     for path in data_dir.rglob("Flickr_8k.*.txt"):
         path.unlink()
-    with pytest.raises(ValueError, match="lacks .*trainImages.txt.* path of your own as `split`"):
+    with pytest.raises(ValueError, match="lacks .*trainImages.txt.* your own list as `split`"):
         read(data_dir, "train")
+
+
+def with_karpathys_splits(data_dir, name):
+    for path in data_dir.rglob("Flickr*.txt"):
+        path.unlink()
+    rows = [("a_2.jpg", "train"), ("b_1.jpg", "val"), ("c_3.jpg", "test")]
+    images = [
+        {"filename": photo, "split": split, "sentences": [{"raw": f"A {split} photo. "}]}
+        for photo, split in rows
+    ]
+    (data_dir / name).write_text(json.dumps({"images": images}))
+
+
+@pytest.mark.parametrize("read", [read_flickr8k, read_caption_folder])
+@pytest.mark.parametrize("name", ["dataset_flickr8k.json", "dataset_flickr30k.json"])
+def test_karpathys_splits(data_dir, read, name):
+    with_karpathys_splits(data_dir, name)
+    found = {split: read(data_dir, split) for split in ("train", "dev", "test")}
+    names = [os.path.basename(image) for each in found.values() for image in each.images]
+    assert names == ["a_2.jpg", "b_1.jpg", "c_3.jpg"]
+    assert found["dev"].captions == [["A val photo."]]
+    chosen = data_dir / "mine.txt"
+    chosen.write_text("c_3.jpg\nb_1.jpg\n")
+    assert read(data_dir, chosen).captions == [["A test photo."], ["A val photo."]]
+
+
+def test_kaggles_captions_with_karpathys_splits(data_dir):
+    with_karpathys_splits(data_dir, "dataset_flickr8k.json")
+    (data_dir / "captions.txt").write_text("image,caption\na_2.jpg,A blue photo\n")
+    assert read_caption_folder(data_dir, "train").captions == [["A train photo."]]
+    (data_dir / "dataset_flickr8k.json").write_text('{"images": [{"filename": "a_2.jpg"}]}')
+    with pytest.raises(ValueError, match="flickr8k.json' must be Karpathy's .* has no 'split'"):
+        read_flickr8k(data_dir, "train")
 
 
 def test_dataset(data_dir):
