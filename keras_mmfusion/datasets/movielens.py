@@ -30,7 +30,7 @@ class Movies:
         posters: list of paths, or `None` where there is none.
 
     Raises:
-        ValueError: if one string stands in place of a list.
+        ValueError: if an id is missing, or one string stands in place of a list.
     """
 
     item_ids: np.ndarray
@@ -41,6 +41,7 @@ class Movies:
     posters: list
 
     def __post_init__(self):
+        object.__setattr__(self, "item_ids", check_ids(self.item_ids, "`item_ids`"))
         check_strings("titles", self.titles)
         check_string_lists("genres", self.genres)
 

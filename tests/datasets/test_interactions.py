@@ -120,7 +120,7 @@ def test_lengths_must_fit():
         (np.array(["a", "nan"]), np.array(["x", "y"]), "`users` must not be missing"),
         (np.array([None, "b"]), np.array(["x", "y"]), "`users` must not be missing"),
         ("ab", ["x", "y"], "`users` must be a list or array of ids. Received: 'ab'"),
-        (["a", ["b"]], ["x", "y"], "`users` must be a list or array of ids"),
+        (["a", ["b"]], ["x", "y"], "`users`: an id must be a string"),
         (np.array([1.0, np.nan]), ["x", "y"], "`users` must not be missing.*index 1: 'nan'"),
     ],
 )
@@ -160,3 +160,16 @@ def test_times_must_be_numbers():
 
 def test_the_repr_is_short():
     assert repr(TAKEN) == "Interactions(interactions=112, users=7, items=40)"
+
+
+def test_ids_that_pandas_made_floats_of_are_whole_numbers_again():
+    taken = Interactions([1.0, 2.0, np.float32(3)], ["1", b"a", " b "], [1, 2, 3])
+    assert taken.users.tolist() == ["1", "2", "3"]
+    assert taken.items.tolist() == ["1", "a", "b"]
+    assert Interactions(np.array([1.0, -2.0]), [7, 8], [1, 2]).users.tolist() == ["1", "-2"]
+
+
+@pytest.mark.parametrize("wrong", [1.5, np.inf, 2.0**60, ("a", "b"), ["a"]])
+def test_what_is_no_id(wrong):
+    with pytest.raises(ValueError, match="`users`: an id must be a string or a whole number"):
+        Interactions([1, wrong], ["a", "b"], [1, 2])

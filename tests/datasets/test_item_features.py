@@ -77,3 +77,10 @@ def test_missing_ids_and_numbers():
 
 def test_the_repr_is_short():
     assert repr(ITEMS) == "ItemFeatures(items=3, dims={'photo': 2, 'text': 1})"
+
+
+def test_ids_are_those_of_interactions():
+    items = ItemFeatures(np.array([1.0, 2.0]), {"photo": np.ones((2, 3))})
+    assert items.item_ids.tolist() == ["1", "2"]
+    with pytest.raises(ValueError, match="`item_ids` has ids twice: 1"):
+        ItemFeatures([1, 1.0], {"photo": np.ones((2, 3))})

@@ -303,7 +303,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
             jit_compile=jit_compile,
             **kwargs,
         )
-        self.forget_functions()
+        self.generator.reset()
 
     @property
     def jit_compile_search(self):
@@ -311,9 +311,6 @@ class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
         if self._jit_compile_argument == "auto":
             return isinstance(self.text_decoder, TextDecoder)
         return self._jit_compile_argument
-
-    def forget_functions(self):
-        self.generator.reset()
 
     def get_compile_config(self):
         config = super().get_compile_config()

@@ -4,12 +4,11 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
-from keras_mmfusion.models.quantizable_model import QuantizableModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 from keras_mmfusion.models.tensor_export import export_tensors
 
 
-class NodeClassifier(QuantizableModel, StepsByRank, keras.Model):
+class NodeClassifier(StepsByRank, keras.Model):
     """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
 
     A classifier of your own implements `build`, which builds its layers, and `call(inputs,

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.datasets.identifiers import id_text
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
@@ -255,9 +256,6 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         """
         return export_recommender(self, folder, k, manifest)
 
-    def forget_functions(self):
-        self._score_function = None
-
     def get_build_config(self):
         return {
             "user_ids": self.user_ids.tolist(),
@@ -276,7 +274,7 @@ def _listed_ids(ids):
         ids = ids.ravel().tolist()
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
         ids = [ids]
-    return [each.decode() if isinstance(each, bytes) else str(each) for each in ids]
+    return [id_text(each) for each in ids]
 
 
 def places_in(ids, wanted):
