@@ -1,5 +1,6 @@
 """How sure a score is: bootstrap confidence intervals and a paired test of two systems."""
 
+import numbers
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, 
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
-    samples = list(scores.values() if hasattr(scores, "values") else scores)
+    samples = list(_samples("scores", scores, statistic).values())
     _check(samples, confidence)
     value, draws = _resample(samples, statistic, resamples, seed)
     low, high = _ends(draws, confidence)
@@ -96,19 +97,18 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
     Reference:
         Koehn, "Statistical Significance Tests for Machine Translation Evaluation" (2004).
     """
-    if hasattr(first, "keys") and hasattr(second, "keys"):
-        if first.keys() != second.keys():
-            raise ValueError(
-                "`first` and `second` must have the same ids; these are in one only: "
-                f"{sorted(map(str, first.keys() ^ second.keys()))[:20]}"
-            )
-        pairs = [(first[i], second[i]) for i in first]
-    elif len(first) != len(second):
+    both_named = hasattr(first, "keys") and hasattr(second, "keys")
+    first, second = _samples("first", first, statistic), _samples("second", second, statistic)
+    if not both_named and len(first) != len(second):
         raise ValueError(
             f"`first` and `second` must have one length, not {len(first)} and {len(second)}."
         )
-    else:
-        pairs = list(zip(first, second, strict=True))
+    if first.keys() != second.keys():
+        raise ValueError(
+            "`first` and `second` must have the same ids; these are in one only: "
+            f"{sorted(map(str, first.keys() ^ second.keys()))[:20]}"
+        )
+    pairs = [(first[i], second[i]) for i in first]
     _check(pairs, confidence)
     if statistic is None:
         value, draws = _resample([b - a for a, b in pairs], None, resamples, seed)
@@ -122,6 +122,23 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
     beyond = min(np.sum(draws <= 0), np.sum(draws >= 0))
     p_value = min(1.0, 2.0 * (beyond + 1) / (resamples + 1))
     return Comparison(value, low, high, float(p_value))
+
+
+def _samples(name, scores, statistic):
+    """The samples' values by their ids or, of a sequence, their positions."""
+    if isinstance(scores, (str, bytes)) or not hasattr(scores, "__iter__"):
+        raise ValueError(
+            f"`{name}` must be a dict of id -> value, or a list of values. Received: "
+            f"{type(scores).__name__}"
+        )
+    samples = dict(scores) if hasattr(scores, "keys") else dict(enumerate(scores))
+    for key, value in samples.items():
+        if statistic is None and not isinstance(value, (numbers.Real, np.bool_)):
+            raise ValueError(
+                f"`{name}` must be numbers, as there is no `statistic`. Received: {value!r:.80} "
+                f"for {key!r}"
+            )
+    return samples
 
 
 def _check(samples, confidence):

@@ -94,3 +94,16 @@ def test_bad_arguments():
         bootstrap_interval([])
     with pytest.raises(ValueError, match="between 0 and 1, not 95"):
         bootstrap_interval([1.0], confidence=95)
+
+
+@pytest.mark.parametrize("wrong", ["123", b"123", 0.5, None, ["1", "2"], {1: None}, [[1, 2]]])
+def test_what_is_no_list_of_numbers(wrong):
+    with pytest.raises(ValueError, match="`scores` must be"):
+        bootstrap_interval(wrong)
+    with pytest.raises(ValueError, match="`second` must be"):
+        paired_bootstrap_test([1, 2], wrong)
+
+
+def test_a_table_by_ids_and_a_list_do_not_go_together():
+    with pytest.raises(ValueError, match="must have the same ids"):
+        paired_bootstrap_test({"a": 1.0, "b": 2.0}, [1.0, 2.0])
