@@ -1,5 +1,6 @@
 """A client of TensorFlow Serving's gRPC interface."""
 
+from keras_mmfusion.serving.client_inputs import check_inputs
 from keras_mmfusion.serving.retries import call_with_retries, check_settings
 from keras_mmfusion.serving.serving_error import ServingError
 
@@ -66,8 +67,10 @@ class GrpcClient:
             Dict, name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
 
         Raises:
+            ValueError: if an input is a bare string or bytes, not a list of them.
             ServingError: if the server refuses, fails, or is not there in time.
         """
+        check_inputs(inputs)
         import tensorflow as tf
 
         request = self._request_type()

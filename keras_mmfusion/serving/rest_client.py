@@ -7,6 +7,7 @@ import urllib.request
 
 import numpy as np
 
+from keras_mmfusion.serving.client_inputs import check_inputs
 from keras_mmfusion.serving.retries import call_with_retries, check_settings
 from keras_mmfusion.serving.serving_error import ServingError
 
@@ -82,8 +83,10 @@ class RestClient:
             Dict, name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
 
         Raises:
+            ValueError: if an input is a bare string or bytes, not a list of them.
             ServingError: if the server refuses, fails, or is not there in time.
         """
+        check_inputs(inputs)
         request = {
             "signature_name": signature,
             "inputs": {name: _to_json(value) for name, value in inputs.items()},

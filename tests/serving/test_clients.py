@@ -101,6 +101,20 @@ def test_wrong_types(connect):
     assert raised.value.code == "INVALID_ARGUMENT"
 
 
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"image_bytes": b"abc"}, r"`inputs\['image_bytes'\]` must be a list.*bytes; put it in"),
+        ({"image_bytes": "abc"}, r"`inputs\['image_bytes'\]` must be a list.*str; put it in"),
+        ({"image_bytes": None}, "Received: NoneType"),
+        ([b"abc"], "`inputs` must be a dict .*Received: list"),
+    ],
+)
+def test_bare_values_are_no_batch(connect, inputs, message):
+    with pytest.raises(ValueError, match=message):
+        connect().predict(inputs)
+
+
 def test_a_passing_failure_is_retried(connect, model):
     model.failures += ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
     assert connect().predict({"x": [1.0]}, "multiply")["y"].tolist() == [3]
