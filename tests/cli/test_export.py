@@ -34,7 +34,13 @@ def test_an_unknown_preset(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--beams", 0), ("--beams", 5000), ("--beams", "nan"), ("--length-penalty", 11)],
+    [
+        ("--beams", 0),
+        ("--beams", 5000),
+        ("--beams", "nan"),
+        ("--length-penalty", 11),
+        ("--length-penalty", "nan"),
+    ],
 )
 def test_options_out_of_range(tmp_path, option, value):
     command = run("--out", tmp_path / "served", option, value)
