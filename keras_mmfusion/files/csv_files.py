@@ -59,7 +59,8 @@ def _check_separator(path, columns):
         wanted = f" with the columns {', '.join(columns)}" if columns else ""
         raise ValueError(f"{path!r} is empty; it must have a header{wanted}, and rows.")
     found = next((separator for separator in _SEPARATORS if separator in header), None)
-    if found and "," not in header:
+    names = [name.strip(' "') for name in header.split(found)]
+    if found and ("," not in header or (columns and set(columns) <= set(names))):
         raise ValueError(
             f"{path!r} appears to be separated by {_SEPARATORS[found]}; it must be separated by "
             f"commas. Convert it, for example with pandas: read_csv(path, sep={found!r})"

@@ -43,6 +43,7 @@ def test_columns_without_a_name_are_left_out(read):
         ("a,b\n1,2\n\n1,2,3\n", "line 4: expected 2 cells, .* there are 3. .*double quotes"),
         ("a;b\n1;2\n", r"separated by semicolons; .*read_csv\(path, sep=';'\)"),
         ('"a"\t"b"\n1\t2\n', "separated by tabs"),
+        ('"a"; b;"c, d"\n1;2;3\n', "separated by semicolons"),
         ("a|b\n1|2\n", "separated by vertical bars"),
         ('a,b\n1,"2\n3,4\n5,6\n', "line 2: the quotation mark that opens a cell is not closed"),
         ('a,b\n1,2\n3,"4\n5,"6"\n', "line 3: the quotation mark that opens"),
