@@ -90,9 +90,9 @@ def score_files(references, candidates, metrics=None, per_image=False):
             files have different images; the message lists the ids.
     """
     truth, captions = read_references(references), read_candidates(candidates)
-    if not truth.keys() & captions.keys():
-        names = _file_names(references)
-        truth = {names.get(image_id, image_id): each for image_id, each in truth.items()}
+    if truth.keys() != captions.keys():
+        truth = _by_file_name(truth, _file_names(references))
+        captions = _by_file_name(captions, {})
     return {"images": len(captions), **coco_caption_scores(truth, captions, metrics, per_image)}
 
 
@@ -115,6 +115,24 @@ def _read_pairs(path):
         for number, entry in enumerate(entries)
         for pair in _pairs(path, f"entry {number}", entry, content)
     ]
+
+
+def _by_file_name(captions, names):
+    """The captions by the names of the images' files, unless images of two folders share one.
+
+    Args:
+        captions: dict, image id -> captions.
+        names: dict, image id -> name of the file; other ids that are strings may be paths.
+    """
+    renamed = {
+        _base_name(names.get(image_id, image_id)): each for image_id, each in captions.items()
+    }
+    return renamed if len(renamed) == len(captions) else captions
+
+
+def _base_name(image_id):
+    is_path = isinstance(image_id, str)
+    return PurePosixPath(image_id.replace("\\", "/")).name if is_path else image_id
 
 
 def _file_names(path):
@@ -158,11 +176,11 @@ def _pairs(path, place, entry, content):
 def _image_id(entry):
     """The id of an entry's image, or the name of its file, or `None`."""
     image_id = entry.get("image_id")
-    if isinstance(image_id, (str, int)):
+    if isinstance(image_id, (str, int)) and not isinstance(image_id, bool):
         return image_id
     for key in ("filename", "image", "photo", "path"):
         if isinstance(entry.get(key), str):
-            return PurePosixPath(entry[key].replace("\\", "/")).name
+            return _base_name(entry[key])
     return None
 
 

@@ -186,3 +186,16 @@ def test_folders_without_all_captions(tmp_path):
     (tmp_path / "captions" / "captions-00000-of-00002.jsonl").unlink()
     with pytest.raises(ValueError, match="has 1 of 2 files of captions.*caption-dataset"):
         read_candidates(tmp_path / "captions")
+
+
+def test_paths_in_a_table_are_found_by_the_names_of_files(tmp_path):
+    table, made = tmp_path / "t.csv", tmp_path / "made.json"
+    table.write_text("image,caption\nmine/a.jpg,a dog\nb.jpg,a cat\n")
+    made.write_text(
+        json.dumps([{"image": f"/x/{name}.jpg", "caption": "a dog"} for name in ("a", "b")])
+    )
+    for references, candidates in ((table, made), (made, table)):
+        assert score_files(references, candidates, ["rouge_l"])["images"] == 2
+    table.write_text("image,caption\nmine/a.jpg,a dog\nyours/a.jpg,a cat\n")
+    with pytest.raises(ValueError, match="lacks these image ids .*'mine/a.jpg', 'yours/a.jpg'"):
+        score_files(table, made, ["rouge_l"])
