@@ -2,8 +2,11 @@
 
 import os
 
+import numpy as np
+
 from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.json_annotations import clean_text
 from keras_mmfusion.datasets.table_rows import Table
 
 
@@ -34,7 +37,7 @@ def read_image_caption_pairs(folder, table):
             `{"image": ..., "caption": ...}` or `{"image": ..., "captions": [...]}`. An image in
             several rows has several captions. Where `caption` is the last column of a CSV file, a
             caption may have commas without being quoted. Or a pandas `DataFrame` with these
-            columns.
+            columns, `caption` or `captions`.
 
     Returns:
         `CaptionPairs`, in the order in which the table first names the images.
@@ -42,18 +45,23 @@ def read_image_caption_pairs(folder, table):
     Raises:
         ValueError: if the table is not as described, or names missing files.
     """
-    folder, table = os.path.expanduser(folder), Table(table, ("image", "caption"), "caption")
+    named = "captions" if hasattr(table, "columns") and "captions" in table.columns else "caption"
+    folder, table = os.path.expanduser(folder), Table(table, ("image", named), "caption")
     captions = {}
     for line, row in table.rows():
         image, found = row.get("image"), row.get("captions", row.get("caption"))
+        image = os.fspath(image) if isinstance(image, os.PathLike) else image
         found = [found] if isinstance(found, str) else found
-        texts = isinstance(found, list) and all(isinstance(text, str) for text in found)
-        if not isinstance(image, str) or not image.strip() or not texts:
+        are_texts = isinstance(found, (list, tuple, np.ndarray)) and all(
+            isinstance(text, str) for text in found
+        )
+        if not isinstance(image, str) or not image.strip() or not are_texts:
             raise ValueError(
                 f"{table.name}, {table.unit} {line}: `table` must name an 'image' and its "
                 f"'caption' in each row. Received: {row!r:.200}"
             )
-        captions.setdefault(os.path.join(folder, image.strip()), []).extend(found)
+        path = os.path.join(folder, image.strip())
+        captions.setdefault(path, []).extend(map(clean_text, found))
     if not captions:
         raise ValueError(f"{table.name} has no rows; it must name an image and a caption in each.")
     return CaptionPairs(list(captions), list(captions.values()))

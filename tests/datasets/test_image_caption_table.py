@@ -1,6 +1,8 @@
 import json
 import os
+import pathlib
 
+import numpy as np
 import pytest
 
 from keras_mmfusion.datasets import image_caption_pairs, read_image_caption_pairs
@@ -87,6 +89,22 @@ def test_a_data_frame(folder):
     assert read_image_caption_pairs(folder, frame[:1]).captions == [["A dog, a cat"]]
     with pytest.raises(ValueError, match="The DataFrame, row 1: `table` must name an 'image'"):
         read_image_caption_pairs(folder, frame)
+
+
+def test_a_data_frame_of_lists_and_paths(folder):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame(
+        {"image": [pathlib.Path("1.jpg"), "0.jpg"], "captions": [np.array(["a", "b"]), ("c",)]}
+    )
+    found = read_image_caption_pairs(folder, frame)
+    assert [os.path.basename(image) for image in found.images] == ["1.jpg", "0.jpg"]
+    assert found.captions == [["a", "b"], ["c"]]
+
+
+def test_captions_are_one_line_that_tensors_can_hold(folder, tmp_path):
+    text = '{"image": "0.jpg", "captions": ["a \\ud83d\\n dog "]}'
+    found = read_image_caption_pairs(folder, write(tmp_path, "t.jsonl", text))
+    assert found.captions == [["a \ufffd dog"]]
 
 
 def test_dataset(folder, tmp_path):
