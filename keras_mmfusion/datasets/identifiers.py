@@ -88,3 +88,20 @@ def check_ids(ids, name, unit="index", places=None):
             f"{place}: {texts[wrong[0]].item()!r:.80}. Leave those rows out first."
         )
     return texts
+
+
+def check_different_ids(ids, name):
+    """Checks ids as `check_ids` does, and that none comes twice.
+
+    Args:
+        ids: list, array or pandas Series of strings or whole numbers.
+        name: string. What they are, for the error message.
+
+    Returns:
+        String array `(ids,)`.
+    """
+    ids = check_ids(ids, name)
+    found, counts = np.unique(ids, return_counts=True)
+    if np.any(counts > 1):
+        raise ValueError(f"{name} has ids twice: {', '.join(found[counts > 1][:20])}")
+    return ids

@@ -20,7 +20,8 @@ class Interactions:
     Args:
         users: string array `(interactions,)`, ids; none is missing.
         items: string array `(interactions,)`, ids; none is missing.
-        timestamps: float64 array `(interactions,)`, seconds or any other number that grows.
+        timestamps: float64 array `(interactions,)`, seconds or any other number that grows; or
+            datetimes, which become seconds.
 
     Raises:
         ValueError: if the lengths differ, an id is missing (`None`, NaN or empty), or a time is not
@@ -44,13 +45,13 @@ class Interactions:
     timestamps: np.ndarray
 
     def __post_init__(self):
-        if not len(self.users) == len(self.items) == len(self.timestamps):
+        users, items = check_ids(self.users, "`users`"), check_ids(self.items, "`items`")
+        times = _check_times(self.timestamps)
+        if not len(users) == len(items) == len(times):
             raise ValueError(
                 "`users`, `items` and `timestamps` must have one length. Received: "
-                f"{len(self.users)}, {len(self.items)} and {len(self.timestamps)}"
+                f"{len(users)}, {len(items)} and {len(times)}"
             )
-        times = _check_times(self.timestamps)
-        users, items = check_ids(self.users, "`users`"), check_ids(self.items, "`items`")
         order = np.lexsort((times, items, users))
         same = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
         kept = np.sort(np.delete(order, np.flatnonzero(same)))
@@ -78,10 +79,17 @@ class Interactions:
 
 
 def _check_times(timestamps):
+    times = np.asarray(timestamps)
+    if times.dtype.kind == "M":
+        times = (times - np.datetime64(0, "s")) / np.timedelta64(1, "s")
     try:
-        times = np.asarray(timestamps, "float64")
+        if times.dtype.kind == "c":
+            raise TypeError("they are complex")
+        times = times.astype("float64")
     except (TypeError, ValueError) as error:
         raise ValueError(f"`timestamps` must be finite numbers: {error}") from None
+    if times.ndim != 1:
+        raise ValueError(f"`timestamps` must be a list or array. Received: {timestamps!r:.80}")
     wrong = np.flatnonzero(~np.isfinite(times))
     if len(wrong):
         raise ValueError(
@@ -108,13 +116,11 @@ def read_interactions(path, user="user", item="item", timestamp="timestamp"):
     table = Table(path, (user, item, timestamp))
     places, users, items, times = [], [], [], []
     for place, row in table.rows():
-        try:
-            time = float(row[timestamp])
-        except (KeyError, TypeError, ValueError):
-            time = np.nan
+        time = _seconds(row.get(timestamp))
         if not np.isfinite(time):
             raise ValueError(
-                f"{table.name}, {table.unit} {place}, must have a number as its {timestamp!r}. "
+                f"{table.name}, {table.unit} {place}, must have a number as its {timestamp!r}, or "
+                "in a DataFrame a datetime. "
                 f"Received: {row!r:.200}"
             )
         places.append(place)
@@ -126,6 +132,16 @@ def read_interactions(path, user="user", item="item", timestamp="timestamp"):
     users = check_ids(users, f"The column {user!r} of {table.name}", table.unit, places)
     items = check_ids(items, f"The column {item!r} of {table.name}", table.unit, places)
     return Interactions(users, items, np.array(times))
+
+
+def _seconds(time):
+    """A number or datetime as a number, NaN if it is neither."""
+    if isinstance(time, bool):
+        return np.nan
+    try:
+        return float(time.timestamp() if hasattr(time, "timestamp") else time)
+    except (TypeError, ValueError):
+        return np.nan
 
 
 def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):

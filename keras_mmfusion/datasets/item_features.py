@@ -7,7 +7,7 @@ import tempfile
 
 import numpy as np
 
-from keras_mmfusion.datasets.identifiers import check_ids
+from keras_mmfusion.datasets.identifiers import check_different_ids
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.files.text_files import read_list
 
@@ -24,8 +24,8 @@ class ItemFeatures:
             the modality.
 
     Raises:
-        ValueError: if an id is missing or comes twice, an array does not fit, or a row is NaN or
-            infinite in part.
+        ValueError: if an id is missing or comes twice, an array is not of numbers or does not fit,
+            or a row is NaN or infinite in part.
 
     Example:
 
@@ -43,11 +43,15 @@ class ItemFeatures:
     features: dict
 
     def __post_init__(self):
-        object.__setattr__(self, "item_ids", check_ids(self.item_ids, "`item_ids`"))
-        ids, counts = np.unique(self.item_ids, return_counts=True)
-        if np.any(counts > 1):
-            raise ValueError(f"`item_ids` has ids twice: {', '.join(ids[counts > 1][:20])}")
-        for name, values in self.features.items():
+        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
+        if not hasattr(self.features, "items"):
+            raise ValueError(
+                "`features` must be a dict, modality -> array. Received: "
+                f"{type(self.features).__name__}"
+            )
+        features = {name: _as_floats(name, values) for name, values in self.features.items()}
+        object.__setattr__(self, "features", features)
+        for name, values in features.items():
             if np.ndim(values) != 2 or len(values) != len(self.item_ids):
                 raise ValueError(
                     f"`features[{name!r}]` must have the shape (items, dim), of "
@@ -89,6 +93,16 @@ class ItemFeatures:
         return ItemFeatures(self.item_ids, kept)
 
 
+def _as_floats(name, values):
+    try:
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiubO":
+            raise ValueError(f"their dtype is {values.dtype}")
+        return values.astype("float32", copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`features[{name!r}]` must be numbers: {error}") from None
+
+
 def read_item_features(folder):
     """Reads a folder of `items.txt`, an id in each line, and one `<modality>.npy` per modality.
 
@@ -112,7 +126,6 @@ def read_item_features(folder):
     ids = np.array(read_list(folder / ITEMS_FILE))
     try:
         features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
-        features = {name: values.astype("float32") for name, values in features.items()}
         return ItemFeatures(ids, features)
     except (ValueError, EOFError) as error:
         raise ValueError(

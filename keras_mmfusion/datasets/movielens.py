@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 
-from keras_mmfusion.datasets.identifiers import check_ids
+from keras_mmfusion.datasets.identifiers import check_different_ids, check_ids
 from keras_mmfusion.datasets.interactions import read_interactions
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
@@ -30,7 +30,8 @@ class Movies:
         posters: list of paths, or `None` where there is none.
 
     Raises:
-        ValueError: if an id is missing, or one string stands in place of a list.
+        ValueError: if an id is missing or comes twice, one string stands in place of a list, or
+            the lengths differ.
     """
 
     item_ids: np.ndarray
@@ -41,9 +42,12 @@ class Movies:
     posters: list
 
     def __post_init__(self):
-        object.__setattr__(self, "item_ids", check_ids(self.item_ids, "`item_ids`"))
+        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
         check_strings("titles", self.titles)
         check_string_lists("genres", self.genres)
+        lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"All lists must have one length. Received: {lengths}")
 
     def __len__(self):
         return len(self.item_ids)
@@ -102,6 +106,8 @@ def _read_movies(folder):
     for line, row in read_csv(path, ("movieId", "title", "genres")):
         lines.append(line)
         rows.append(row)
+    if not rows:
+        raise ValueError(f"{os.fspath(path)!r} has no rows.")
     posters = [folder / row["poster"] if row.get("poster") else None for row in rows]
     lost = [str(path) for path in posters if path is not None and not path.is_file()]
     if lost:

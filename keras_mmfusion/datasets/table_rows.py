@@ -32,6 +32,11 @@ class Table:
         if self._is_frame:
             self._source, self.name, self.unit, self.folder = source, "The DataFrame", "row", ""
         else:
+            if not isinstance(source, (str, os.PathLike)):
+                raise ValueError(
+                    "A table must be the path of a CSV or JSON lines file, or a pandas DataFrame. "
+                    f"Received: {source!r:.80}"
+                )
             self._source = os.path.expanduser(os.fspath(source))
             self.name, self.unit = repr(self._source), "line"
             self.folder = os.path.dirname(self._source)

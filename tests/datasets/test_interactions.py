@@ -173,3 +173,36 @@ def test_ids_that_pandas_made_floats_of_are_whole_numbers_again():
 def test_what_is_no_id(wrong):
     with pytest.raises(ValueError, match="`users`: an id must be a string or a whole number"):
         Interactions([1, wrong], ["a", "b"], [1, 2])
+
+
+def test_datetimes_are_seconds():
+    days = np.array(["1970-01-02", "1970-01-03"], "datetime64[D]")
+    assert Interactions(["a", "b"], ["x", "y"], days).timestamps.tolist() == [86400, 172800]
+    with pytest.raises(ValueError, match="finite numbers. Received nan at index 1"):
+        Interactions(["a", "b"], ["x", "y"], [days[0], np.datetime64("NaT")])
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"user": [1.0, 2.0], "item": ["x", "y"], "timestamp": days})
+    assert read_interactions(frame).timestamps.tolist() == [86400, 172800]
+    frame.loc[1, "timestamp"] = None
+    with pytest.raises(ValueError, match="row 1, must have a number as its 'timestamp'"):
+        read_interactions(frame)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ((None, None, None), "`users` must be a list"),
+        ((1, 2, 3), "`users` must be a list"),
+        ((["a", "b"], ["x", "y"], "12"), "`timestamps` must be a list"),
+        ((["a"], ["x"], [1j]), "`timestamps` must be finite numbers"),
+    ],
+)
+def test_what_are_no_lists(values, message):
+    with pytest.raises(ValueError, match=message):
+        Interactions(*values)
+
+
+@pytest.mark.parametrize("source", [None, ["a"], {"user": [1]}])
+def test_what_is_no_table(source):
+    with pytest.raises(ValueError, match="must be the path of a CSV .* DataFrame. Received"):
+        read_interactions(source)

@@ -84,3 +84,22 @@ def test_ids_are_those_of_interactions():
     assert items.item_ids.tolist() == ["1", "2"]
     with pytest.raises(ValueError, match="`item_ids` has ids twice: 1"):
         ItemFeatures([1, 1.0], {"photo": np.ones((2, 3))})
+
+
+@pytest.mark.parametrize(
+    ("features", "message"),
+    [
+        ([[1, 2]], "`features` must be a dict"),
+        ({"photo": [["1", "2"]]}, "'photo'.* must be numbers: their dtype is"),
+        ({"photo": [[1j, 2]]}, "'photo'.* must be numbers: their dtype is"),
+        ({"photo": [[{}, 2]]}, "'photo'.* must be numbers: float"),
+    ],
+)
+def test_features_that_are_no_numbers(features, message):
+    with pytest.raises(ValueError, match=message):
+        ItemFeatures(["a"], features)
+
+
+def test_none_is_nan():
+    items = ItemFeatures(["a", "b"], {"photo": [[None, None], [1, 2]]})
+    assert items.present("photo").tolist() == [False, True]

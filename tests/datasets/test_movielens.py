@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_mmfusion.datasets import read_movielens
+from keras_mmfusion.datasets import Movies, read_movielens
 
 MOVIES = """movieId,title,genres,imdbId,tmdbId,poster,overview
 1,Toy Story (1995),Adventure|Animation,0114709,862,posters/1.jpg,"Toys, alive."
@@ -65,10 +65,29 @@ def test_an_unquoted_comma_cuts_no_title(folder):
         read_movielens(folder)
 
 
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ("", "movies.csv' has no rows"),
+        ("1,A,B\n2,C,D\n1,E,F\n", "`item_ids` has ids twice: 1"),
+    ],
+)
+def test_tables_of_no_use(folder, rows, message):
+    (folder / "movies.csv").write_text(f"movieId,title,genres\n{rows}")
+    with pytest.raises(ValueError, match=message):
+        read_movielens(folder)
+
+
+def test_movies_of_different_numbers():
+    with pytest.raises(ValueError, match="must have one length. .*'titles': 1"):
+        Movies(["1", "2"], ["A"], [1, 2], [["x"], ["y"]], ["", ""], [None, None])
+
+
 def test_the_repr_is_short(folder):
     assert repr(read_movielens(folder)[1]) == "Movies(movies=3, posters=1)"
 
 
+@pytest.mark.filterwarnings("ignore:.*no word that the tokenizer knows")
 def test_features_of_movies(folder):
     from models.retrieval.small_embedders import small_embedder
 
