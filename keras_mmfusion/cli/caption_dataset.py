@@ -54,6 +54,8 @@ def caption_dataset(
     --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
     """
     require_extra("beam", "Captioning in bulk", "apache_beam")
+    if model is None:
+        _check_export(preset, out)
     typer.echo("mmfusion: loading Apache Beam and TensorFlow", err=True)
     with says_how_to_resume("the same command goes on with the shards that are left"):
         logging.disable(
@@ -73,11 +75,9 @@ def caption_dataset(
     typer.echo(json.dumps(written))
 
 
-def _exported(preset, out, beams):
-    """The preset as a SavedModel in `out`, from an earlier run if there was one."""
-    from keras_mmfusion.models.run_record import changed_facts
-    from keras_mmfusion.models.saved_model_folder import MANIFEST
-    from keras_mmfusion.zoo.presets import preset_fingerprint
+def _check_export(preset, out):
+    """Raises an error if a preset cannot be exported to `out`, before imports that take long."""
+    from keras_mmfusion.zoo.presets import resolve_preset
 
     if "://" in out:
         raise ValueError(
@@ -85,12 +85,23 @@ def _exported(preset, out, beams):
             f"that `mmfusion export captioner` wrote, where every worker finds it. "
             f"Received: --out {out}"
         )
+    resolve_preset(preset)
+
+
+def _exported(preset, out, beams):
+    """The preset as a SavedModel in `out`, from an earlier run if there was one."""
+    from keras_mmfusion.files.json_files import read_json
+    from keras_mmfusion.models.run_record import changed_facts
+    from keras_mmfusion.models.saved_model_folder import MANIFEST
+    from keras_mmfusion.zoo.presets import preset_fingerprint
+
     version = pathlib.Path(out) / "model" / "1"
     if not version.exists():
         typer.echo(f"mmfusion: exporting {preset} to {version}", err=True)
         return export_preset(preset, version.parent, beams)
-    manifest = json.loads((version / MANIFEST).read_text("utf-8"))
-    found = {"preset": manifest["preset_hash"], "beams": manifest["decoding"]["beams"]}
+    manifest = read_json(version / MANIFEST)
+    # What a program exported says of no preset.
+    found = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
     changes = changed_facts(found, {"preset": preset_fingerprint(preset), "beams": beams})
     if changes:
         raise ValueError(

@@ -1,12 +1,13 @@
 """`mmfusion evaluate`: scores of a preset, with all that is needed to read and repeat them."""
 
-import json
+import enum
 import os
 import pathlib
 from typing import Annotated
 
 import typer
 
+from keras_mmfusion.cli.json_file import check_json_file, write_json
 from keras_mmfusion.cli.quiet_import import import_keras
 from keras_mmfusion.cli.score import Metrics, chosen_metrics
 from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
@@ -26,6 +27,25 @@ Captions = Annotated[
     pathlib.Path | None,
     typer.Option(help="With --images: a CSV file with the columns image and caption."),
 ]
+
+
+class NodeModel(enum.StrEnum):
+    """Classifiers of nodes; their recipes, which import Keras, have the same names."""
+
+    GCN = "gcn"
+    GAT = "gat"
+    APPNP = "appnp"
+    GCN2 = "gcn2"
+
+
+class RecommenderModel(enum.StrEnum):
+    """Recommenders; their recipes, which import Keras, have the same names."""
+
+    POPULARITY = "popularity"
+    BPR = "bpr"
+    VBPR = "vbpr"
+    LIGHT_GCN = "light_gcn"
+    GRAPH_FUSION = "graph_fusion"
 
 
 @app.callback()
@@ -125,7 +145,7 @@ def sentiment(
     from keras_mmfusion.datasets import read_cmu_mosi
 
     # What can be wrong with the arguments, before Keras is imported.
-    _check_folder(json_file)
+    check_json_file(json_file)
     utterances = read_cmu_mosi(data)
     resolve_preset(preset)
 
@@ -155,7 +175,7 @@ def sentiment(
 def nodes(
     data: Annotated[pathlib.Path, typer.Option(help="Folder of Planetoid's files, ind.*.")],
     dataset: Annotated[str, typer.Option(help="cora, citeseer or pubmed.")] = "cora",
-    model: Annotated[str, typer.Option(help="gcn, gat, appnp or gcn2.")] = "gcn",
+    model: Annotated[NodeModel, typer.Option(help="How nodes are classified.")] = NodeModel.GCN,
     runs: Annotated[int, typer.Option(min=1, help="Trainings, from the seeds 0, 1, 2, ...")] = 10,
     json_file: Annotated[
         pathlib.Path | None,
@@ -165,13 +185,15 @@ def nodes(
     """Train a classifier of a graph's nodes, several times, and score it on the test nodes."""
     from keras_mmfusion.datasets.planetoid import read_planetoid
 
-    _check_folder(json_file)
+    check_json_file(json_file)
     graph = read_planetoid(data, dataset)
 
     import_keras()
     from keras_mmfusion.models.node_classification import evaluate_node_classifier
 
-    results = evaluate_node_classifier(model, graph, runs, progress=_progress("Training", runs))
+    results = evaluate_node_classifier(
+        model.value, graph, runs, progress=_progress("Training", runs)
+    )
     _report(results, {"data": data.resolve().name, "dataset": dataset}, json_file)
 
 
@@ -188,8 +210,8 @@ def recommender(
         pathlib.Path, typer.Option(help="CSV file of later interactions, with the same columns.")
     ],
     model: Annotated[
-        str, typer.Option(help="popularity, bpr, vbpr, light_gcn or graph_fusion.")
-    ] = "graph_fusion",
+        RecommenderModel, typer.Option(help="What recommends.")
+    ] = RecommenderModel.GRAPH_FUSION,
     features: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -209,7 +231,7 @@ def recommender(
     from keras_mmfusion.cli.recommender_data import check_encoders, item_features, read_tables
 
     # What can be wrong with the arguments, before Keras is imported.
-    _check_folder(json_file)
+    check_json_file(json_file)
     tables = read_tables(data, test)
 
     import_keras()
@@ -217,13 +239,13 @@ def recommender(
     from keras_mmfusion.models.recommendation.recommender_recipe import describe_recipe, recipe_of
     from keras_mmfusion.zoo.manifest import sha256_of
 
-    recipe = recipe_of(model)
+    recipe = recipe_of(model.value)
     check_encoders(tables, recipe.model.uses_features, features)
     items = item_features(tables, recipe.model.uses_features, features, _progress("Encoding"))
     trained = train_recommender(recipe, tables.interactions, items, seed)
     results = evaluate_recommender(trained, tables.test)
     protocol = {
-        "model": model,
+        "model": model.value,
         "recipe": describe_recipe(recipe),
         "modalities": list(trained.feature_dims),
         "seeds": [seed],
@@ -238,15 +260,10 @@ def _read_pairs(data, split, images, captions, limit, json_file):
     """What to score on, once it is sure that results can be written, and the protocol's words."""
     from keras_mmfusion.cli.caption_data import data_facts, read_pairs
 
-    _check_folder(json_file)
+    check_json_file(json_file)
     pairs = read_pairs(data, split, images, captions)
     protocol = {**data_facts(data, split, images, captions), "limit": limit}
     return pairs if limit is None else pairs.take(limit), protocol
-
-
-def _check_folder(json_file):
-    if json_file is not None and not json_file.absolute().parent.is_dir():
-        raise ValueError(f"`--json` must lie in a folder that is there. Received: {json_file}")
 
 
 def _preset_facts(preset):
@@ -275,7 +292,7 @@ def _report(results, protocol, json_file):
     if "meteor" in results["protocol"]:
         typer.echo(f"{'meteor_variant':{width}} {results['protocol']['meteor']}")
     if json_file is not None:
-        _write_json(results, json_file)
+        write_json(results, json_file)
 
 
 def _progress(description, total=None):
@@ -288,12 +305,3 @@ def _progress(description, total=None):
         return track(things, description, total, console=Console(stderr=True))
 
     return progress
-
-
-def _write_json(results, path):
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        part.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

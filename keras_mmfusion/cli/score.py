@@ -1,11 +1,11 @@
 """`mmfusion score`: caption scores of one file against another."""
 
-import json
-import os
 import pathlib
 from typing import Annotated
 
 import typer
+
+from keras_mmfusion.cli.json_file import check_json_file, write_json
 
 File = Annotated[
     pathlib.Path,
@@ -36,6 +36,9 @@ def score(
     """Score captions as coco-caption does, without Java: BLEU, METEOR, ROUGE-L, CIDEr."""
     from keras_mmfusion.metrics.caption_files import score_files
 
+    check_json_file(json_file)
+    if per_image and json_file is None:
+        raise ValueError("`--per-image` needs `--json`, the file to write.")
     scores = score_files(references, candidates, chosen_metrics(metric), per_image)
     for name, value in scores.items():
         if name != "per_image":
@@ -43,9 +46,7 @@ def score(
                 f"{name:15} {value:.4f}" if isinstance(value, float) else f"{name:15} {value}"
             )
     if json_file:
-        part = json_file.with_name(f"{json_file.name}.part")
-        part.write_text(json.dumps(scores, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, json_file)
+        write_json(scores, json_file)
 
 
 def chosen_metrics(metric):

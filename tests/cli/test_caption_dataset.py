@@ -62,11 +62,33 @@ def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
     assert "other beams" in other.stderr
 
 
-def test_a_preset_for_a_folder_elsewhere(asked):
-    command = run("--out", "gs://bucket/out")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--out", "gs://bucket/out"], "give `--model`"),
+        (["--out", "out", "--preset", "captioner_flickr8k_lite9"], "Unknown preset"),
+    ],
+)
+def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, message, monkeypatch):
+    monkeypatch.setattr(caption_dataset, "import_keras", lambda: pytest.fail("Imports Keras."))
+    command = run(*arguments)
     assert command.exit_code == 2
-    assert "give `--model`" in command.stderr
+    assert message in command.stderr
+    assert "loading" not in command.stderr
     assert asked == []
+
+
+def test_a_model_that_a_program_exported_is_of_another_preset(asked, tmp_path, captioner_preset):
+    version = tmp_path / "model" / "1"
+    version.mkdir(parents=True)
+    (version / "manifest.json").write_text('{"decoding": {"beams": 4}}', encoding="utf-8")
+    command = run("--out", tmp_path, "--preset", captioner_preset)
+    assert command.exit_code == 2
+    assert "is of another preset or other beams: preset: null -> " in command.stderr
+    (version / "manifest.json").write_text('{"decoding": ', encoding="utf-8")
+    command = run("--out", tmp_path, "--preset", captioner_preset)
+    assert command.exit_code == 2
+    assert "manifest.json' is not JSON" in command.stderr
 
 
 def test_ctrl_c_says_that_shards_are_kept(asked, monkeypatch):

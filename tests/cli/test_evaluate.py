@@ -6,6 +6,7 @@ from metrics.meteor_small_tables import write_tables
 from PIL import Image
 from typer.testing import CliRunner
 
+from keras_mmfusion.cli.evaluate import NodeModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
 from keras_mmfusion.models import ImageCaptioningModel
@@ -217,10 +218,12 @@ def test_classifiers_of_nodes(tmp_path, monkeypatch):
     assert results["protocol"]["recipe"]["epochs"] == 2
     assert {"versions", "machine"} <= set(results["protocol"])
 
+    assert list(NodeModel) == list(RECIPES)
     for wrong, message in (
-        (["--model", "mlp"], "`name` must be one of gcn"),
+        (["--model", "mlp"], "'mlp' is not one of 'gcn', 'gat', 'appnp', 'gcn2'"),
         (["--dataset", "other"], "`data_dir` must have the files of 'other'"),
         (["--json", str(tmp_path / "no" / "x.json")], "`--json` must lie in a folder"),
+        (["--json", str(tmp_path)], "`--json` must be a file to write, but"),
     ):
         command = CliRunner().invoke(app, [*arguments, *wrong])
         assert command.exit_code == 2

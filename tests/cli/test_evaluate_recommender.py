@@ -5,6 +5,7 @@ from models.recommendation.planted_tastes import planted
 from PIL import Image
 from typer.testing import CliRunner
 
+from keras_mmfusion.cli.evaluate import RecommenderModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.datasets import write_item_features
 
@@ -58,7 +59,7 @@ def test_popularity_has_nothing_to_train(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--model", "magic"), "must be one of popularity, bpr, vbpr, light_gcn, graph_fusion"),
+        (("--model", "magic"), "'magic' is not one of 'popularity', 'bpr', 'vbpr', 'light_gcn', "),
         (("--test", "no_such.csv"), "no_such.csv"),
     ],
 )
@@ -140,3 +141,9 @@ def test_both_encoders_are_looked_for_before_either_runs(folder, monkeypatch):
     recommender_data.check_encoders(tables, False, None)
     tables = recommender_data.RecommenderTables(TRAIN, TEST, ITEMS)
     recommender_data.check_encoders(tables, True, None)
+
+
+def test_the_commands_models_are_those_that_have_a_recipe():
+    from keras_mmfusion.models.recommendation.recommender_recipe import RECIPES
+
+    assert list(RecommenderModel) == list(RECIPES)
