@@ -15,6 +15,7 @@ import tempfile
 
 LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 QUIET = "3"
+_KEPT = ("1", "2", "3")  # The levels that hold lines back.
 _SEVERITIES = "IWEF"  # The level is the index of the lowest severity that is printed.
 _LOG_LINE = re.compile(rb"(?:\d{4}-\d\d-\d\d \S+ )?([IWEF])(?:\d{4} | tensorflow/)")
 _NOTICE = b"WARNING: All log messages before absl::InitializeLog()"
@@ -29,7 +30,7 @@ def quiet_tensorflow():
     if "tensorflow" in sys.modules:
         return
     level = os.environ.setdefault(LEVEL_VARIABLE, QUIET)
-    if level in ("1", "2", "3"):
+    if level in _KEPT:
         sys.meta_path.insert(0, _TensorFlowFinder())
 
 
@@ -63,10 +64,13 @@ def _log_lines_held_back():
         sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
-        level = 0
+        level = os.environ.get(LEVEL_VARIABLE)
+        level = int(level) if level in _KEPT else 0
         try:
             yield
-            level = int(os.environ[LEVEL_VARIABLE])
+        except Exception:
+            level = 0  # Any line may tell what is wrong; after Ctrl-C nothing is.
+            raise
         finally:
             if sys.stderr:
                 sys.stderr.flush()

@@ -93,6 +93,22 @@ def test_errors_and_what_is_no_log_line_are_printed(load, capfd):
     ]
 
 
+def test_ctrl_c_in_the_import_shows_no_line_below_the_level(load, capfd):
+    with pytest.raises(KeyboardInterrupt):
+        load(f"os.write(2, {NATIVE!r})\nraise KeyboardInterrupt")
+    assert [line[:1] for line in capfd.readouterr().err.splitlines()] == ["E", "I"]
+
+
+@pytest.mark.parametrize("level", ["info", "4", None])
+def test_a_level_that_was_changed_before_the_import(load, capfd, monkeypatch, level):
+    if level is None:
+        monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
+    else:
+        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", level)
+    load(f"os.write(2, {NATIVE!r})")
+    assert capfd.readouterr().err.encode() == NATIVE
+
+
 def test_when_the_import_fails_all_is_printed(load, capfd):
     with pytest.raises(ImportError, match="no libcuda"):
         load(f"os.write(2, {NATIVE!r})\nraise ImportError('no libcuda')")

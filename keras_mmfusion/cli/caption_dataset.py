@@ -1,6 +1,7 @@
 """`mmfusion caption-dataset`: captions by the million, on Apache Beam."""
 
 import enum
+import itertools
 import json
 import logging
 import pathlib
@@ -54,6 +55,7 @@ def caption_dataset(
     --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
     """
     require_extra("beam", "Captioning in bulk", "apache_beam")
+    _check_flags(context.args)
     if model is None:
         _check_export(preset, out)
     typer.echo("mmfusion: loading Apache Beam and TensorFlow", err=True)
@@ -75,8 +77,24 @@ def caption_dataset(
     typer.echo(json.dumps(written))
 
 
+def _check_flags(arguments):
+    """Raises an error if an argument is neither a flag nor a flag's value, which Beam would skip."""
+    strays = [
+        argument
+        for before, argument in itertools.pairwise(["", *arguments])
+        if argument[:1] != "-" and (before[:1] != "-" or "=" in before)
+    ]
+    if strays:
+        raise ValueError(
+            "`--input` takes one pattern. Put it in quotes, such as 'photos/*.jpg', lest the shell "
+            f"replace it by the files that match. Received besides: {', '.join(strays[:3])}"
+            f"{', ...' if len(strays) > 3 else ''}"
+        )
+
+
 def _check_export(preset, out):
     """Raises an error if a preset cannot be exported to `out`, before imports that take long."""
+    from keras_mmfusion.models.export_target import check_export_target
     from keras_mmfusion.zoo.presets import resolve_preset
 
     if "://" in out:
@@ -85,6 +103,7 @@ def _check_export(preset, out):
             f"that `mmfusion export captioner` wrote, where every worker finds it. "
             f"Received: --out {out}"
         )
+    check_export_target(out)
     resolve_preset(preset)
 
 

@@ -88,9 +88,12 @@ def edge(
 
 def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
     """Exports a captioner, with its preset in the manifest; returns the path of the version."""
+    from keras_mmfusion.models.export_target import check_export_target
     from keras_mmfusion.zoo.presets import preset_fingerprint, resolve_preset
 
-    resolve_preset(preset)  # A mistyped preset is told before TensorFlow is imported.
+    # What can be wrong is told before TensorFlow is imported.
+    check_export_target(out)
+    resolve_preset(preset)
     import_keras()
     from keras_mmfusion.zoo import captioner as load_captioner
 

@@ -32,7 +32,7 @@ def read_caption_folder(data_dir, split):
     Raises:
         ValueError: if the folder has neither layout, files are missing, or the split is unknown.
     """
-    folder, split = pathlib.Path(data_dir).expanduser(), split_name(split)
+    folder, split = pathlib.Path(os.path.expanduser(data_dir)), split_name(split)
     official = [
         file.stem.removeprefix("captions_")
         for file in sorted(folder.glob("annotations/captions_*.json"))

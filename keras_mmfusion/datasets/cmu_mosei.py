@@ -1,5 +1,6 @@
 """CMU-MOSEI and CMU-MOSI: sentiment in videos, as computational sequences of the SDK."""
 
+import os
 import pathlib
 
 from keras_mmfusion.datasets.labeled_segments import read_computational_sequences
@@ -72,7 +73,7 @@ def read_cmu_mosi_sequences(
 
 
 def _read_folder(folder, text, audio, video, labels, words, video_ids, align):
-    folder = pathlib.Path(folder).expanduser()
+    folder = pathlib.Path(os.path.expanduser(folder))
     missing = [name for name in (text, audio, video, labels) if not (folder / name).is_file()]
     if missing:
         raise ValueError(

@@ -1,5 +1,6 @@
 """The citation graphs Cora, Citeseer and PubMed, in the files of the Planetoid paper."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -35,7 +36,7 @@ def read_planetoid(data_dir, name):
     Reference:
         Yang et al., "Revisiting Semi-Supervised Learning with Graph Embeddings", 2016.
     """
-    folder = pathlib.Path(data_dir).expanduser()
+    folder = pathlib.Path(os.path.expanduser(data_dir))
     paths = {part: folder / f"ind.{name}.{part}" for part in (*_ARRAYS, "graph", "test.index")}
     missing = [path.name for path in paths.values() if not path.is_file()]
     if missing:

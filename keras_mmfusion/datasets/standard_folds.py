@@ -1,6 +1,7 @@
 """The official folds of a data set, from the file that its makers publish."""
 
 import ast
+import os
 import pathlib
 
 from keras_mmfusion.files.json_files import parse_json
@@ -31,7 +32,7 @@ def read_standard_folds(path):
     >>> read_standard_folds(path)
     {'train': ['a', 'b'], 'test': ['c']}
     """
-    path = pathlib.Path(path).expanduser()
+    path = pathlib.Path(os.path.expanduser(path))
     source = read_text(path)
     try:
         is_json = path.suffix.lower() == ".json"

@@ -8,6 +8,7 @@ import shutil
 
 import keras
 
+from keras_mmfusion.models.export_target import check_export_target
 from keras_mmfusion.models.warmup_requests import write_warmup_requests
 
 MANIFEST = "manifest.json"
@@ -34,8 +35,7 @@ def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
             f"{keras.config.backend()!r}; set KERAS_BACKEND=tensorflow and load the model again."
         )
     folder = pathlib.Path(folder).absolute()
-    if folder.exists() and not folder.is_dir():
-        raise ValueError(f"`folder` must be a folder, or not be there yet. Received: {folder}")
+    check_export_target(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # Of no number, so that a server that watches the folder does not take it for a version.
     scratch = folder / f".part.{os.getpid()}"

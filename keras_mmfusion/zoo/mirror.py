@@ -177,7 +177,7 @@ def mirror_at(address):
     """
     scheme, separator, _ = address.partition("://")
     if not separator:
-        return FolderMirror(pathlib.Path(address).expanduser())
+        return FolderMirror(pathlib.Path(os.path.expanduser(address)))
     parts = urllib.parse.urlsplit(address)
     if "@" in parts.netloc:
         # Said without the address: it would print the password.

@@ -71,7 +71,7 @@ def resolve_preset(preset):
             "`preset` must be a string (a name, a path or a handle) or a path. "
             f"Received: preset={preset!r} (of type {type(preset).__name__})"
         )
-    folder = pathlib.Path(preset).expanduser()
+    folder = pathlib.Path(os.path.expanduser(preset))
     if not any((folder / name).is_file() for name in CONFIG_FILES):
         problem = f"holds no {' or '.join(CONFIG_FILES)}" if folder.is_dir() else "is not there"
         raise ValueError(

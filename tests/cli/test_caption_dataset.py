@@ -67,6 +67,7 @@ def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
     [
         (["--out", "gs://bucket/out"], "give `--model`"),
         (["--out", "out", "--preset", "captioner_flickr8k_lite9"], "Unknown preset"),
+        (["--out", __file__], "`folder` must be a folder, or not be there yet"),
     ],
 )
 def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, message, monkeypatch):
@@ -75,6 +76,23 @@ def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, me
     assert command.exit_code == 2
     assert message in command.stderr
     assert "loading" not in command.stderr
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["b.jpg", "--out", "out"],
+        ["b.jpg", "c.jpg", "d.jpg", "e.jpg", "--out", "out", "--runner", "FlinkRunner"],
+        ["--out", "out", "--runner", "FlinkRunner", "b.jpg"],
+        ["--out", "out", "--runner=FlinkRunner", "b.jpg"],
+    ],
+)
+def test_files_that_the_shell_put_in_place_of_a_pattern(asked, arguments):
+    command = run(*arguments)
+    assert command.exit_code == 2
+    assert "Put it in quotes, such as 'photos/*.jpg'" in command.stderr
+    assert "Received besides: b.jpg" in command.stderr
     assert asked == []
 
 

@@ -147,6 +147,8 @@ def test_a_folder_is_a_path(zoo, preset, folder_mirror, monkeypatch):
     monkeypatch.setenv("HOME", str(folder_mirror))
     monkeypatch.setenv("USERPROFILE", str(folder_mirror))
     assert resolve_preset("~/mine") == str(folder_mirror / "mine")
+    with pytest.raises(ValueError, match="~no_such_user/mine is not there"):
+        resolve_preset("~no_such_user/mine")
 
 
 def test_a_name_of_the_zoo_wins_over_a_folder_of_that_name(zoo, preset, folder_mirror, monkeypatch):
