@@ -78,7 +78,7 @@ def caption_dataset(
 
 
 def _check_flags(arguments):
-    """Raises an error if an argument is neither a flag nor a flag's value, which Beam would skip."""
+    """Raises an error if an argument is no flag and no value of a flag."""
     strays = [
         argument
         for before, argument in itertools.pairwise(["", *arguments])
