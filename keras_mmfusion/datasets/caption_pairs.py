@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.short_repr import short_repr
-from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
+from keras_mmfusion.datasets.string_lists import check_string_lists, list_paths
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -14,7 +14,7 @@ class CaptionPairs:
     """A split of a captioning data set: image paths, and the captions of each image.
 
     Args:
-        images: list of strings. Paths of image files.
+        images: list, array or pandas Series of strings or paths, of image files.
         captions: list of lists of strings. The captions of each image, at least one.
 
     Raises:
@@ -34,8 +34,9 @@ class CaptionPairs:
     captions: list
 
     def __post_init__(self):
-        check_strings("images", self.images)
+        object.__setattr__(self, "images", list_paths("images", self.images))
         check_string_lists("captions", self.captions)
+        object.__setattr__(self, "captions", [list(each) for each in self.captions])
         if not self.images or len(self.images) != len(self.captions):
             raise ValueError(
                 "`images` and `captions` must be of equal length and not empty. Received: "

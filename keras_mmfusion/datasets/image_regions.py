@@ -8,7 +8,7 @@ from keras_mmfusion.datasets.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.image_rows import image_rows
 from keras_mmfusion.datasets.short_repr import short_repr
-from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
+from keras_mmfusion.datasets.string_lists import check_string_lists, list_paths
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -16,7 +16,7 @@ class ImageRegions:
     """Images, boxes in them, and a phrase for each box: dense captions.
 
     Args:
-        images: list of strings. Paths of image files.
+        images: list, array or pandas Series of strings or paths, of image files.
         boxes: list of float32 arrays `(regions, 4)`: left, top, right, bottom, as shares of the
             image's width and height.
         phrases: list of lists of strings, one for each box.
@@ -43,8 +43,9 @@ class ImageRegions:
     phrases: list
 
     def __post_init__(self):
-        check_strings("images", self.images)
+        object.__setattr__(self, "images", list_paths("images", self.images))
         check_string_lists("phrases", self.phrases)
+        object.__setattr__(self, "phrases", [list(each) for each in self.phrases])
         if not self.images or not len(self.images) == len(self.boxes) == len(self.phrases):
             raise ValueError(
                 "`images`, `boxes` and `phrases` must be of equal length and not empty. Received: "

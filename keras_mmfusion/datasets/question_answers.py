@@ -5,7 +5,7 @@ import dataclasses
 
 from keras_mmfusion.datasets.image_files import complain, missing_files
 from keras_mmfusion.datasets.short_repr import short_repr
-from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings
+from keras_mmfusion.datasets.string_lists import check_string_lists, check_strings, list_paths
 from keras_mmfusion.metrics.visual_question_answering import (
     answer_accuracies,
     normalize_answer,
@@ -53,9 +53,11 @@ class QuestionAnswers:
     question_ids: list
 
     def __post_init__(self):
-        check_strings("images", self.images)
+        object.__setattr__(self, "images", list_paths("images", self.images))
         check_strings("questions", self.questions)
+        object.__setattr__(self, "questions", list(self.questions))
         check_string_lists("answers", self.answers)
+        object.__setattr__(self, "answers", [list(each) for each in self.answers])
         lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(set(lengths.values())) > 1 or not self.questions:
             raise ValueError(

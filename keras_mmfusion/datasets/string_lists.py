@@ -1,5 +1,7 @@
 """Checks of arguments that are lists of strings, which one bare string passes for."""
 
+import os
+
 
 def check_strings(name, values):
     """Raises an error if an argument is a string, or has what is no string.
@@ -15,6 +17,8 @@ def check_strings(name, values):
     ...
     ValueError: `classes` must be a list of strings. Received: 'yes'; did you mean ['yes']?
     """
+    if isinstance(values, bytes) or not hasattr(values, "__iter__"):
+        raise ValueError(f"`{name}` must be a list of strings. Received: {values!r:.80}")
     if isinstance(values, str):
         raise ValueError(
             f"`{name}` must be a list of strings. Received: {values!r:.80}; did you mean "
@@ -25,6 +29,25 @@ def check_strings(name, values):
             raise ValueError(f"`{name}` must be a list of strings, but an entry is {value!r:.80}")
 
 
+def list_paths(name, values):
+    """Paths as a list of strings.
+
+    Args:
+        name: string. The argument's name.
+        values: list, array or pandas Series of strings or paths.
+
+    Returns:
+        List of strings.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    if hasattr(values, "__iter__") and not isinstance(values, (str, bytes)):
+        values = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in values]
+    check_strings(name, values)
+    return values
+
+
 def check_string_lists(name, lists):
     """Raises an error if an argument is not a list of lists of strings; see `check_strings`.
 
@@ -32,7 +55,7 @@ def check_string_lists(name, lists):
         name: string. The argument's name.
         lists: list of lists of strings.
     """
-    if isinstance(lists, str):
+    if isinstance(lists, (str, bytes)) or not hasattr(lists, "__iter__"):
         raise ValueError(f"`{name}` must be a list of lists of strings. Received: {lists!r:.80}")
     for place, values in enumerate(lists):
         if not hasattr(values, "__iter__"):

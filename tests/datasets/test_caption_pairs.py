@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from keras_mmfusion.datasets import CaptionPairs
@@ -51,3 +53,15 @@ def test_one_string_is_no_list(pairs):
 
 def test_the_repr_is_short(pairs):
     assert repr(pairs) == "CaptionPairs(images=10, captions=19)"
+
+
+def test_arrays_and_series_of_paths(pairs):
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.DataFrame({"image": pairs.images, "captions": pairs.captions})
+    expected = (list(pairs.images), [list(each) for each in pairs.captions])
+    for images in (frame["image"], frame["image"].to_numpy(), list(map(Path, pairs.images))):
+        found = CaptionPairs(images, frame["captions"])
+        assert (found.images, found.captions) == expected
+    for wrong in (None, "a.jpg", b"a.jpg", [None]):
+        with pytest.raises(ValueError, match="`images` must be a list of strings"):
+            CaptionPairs(wrong, [["a"]])
