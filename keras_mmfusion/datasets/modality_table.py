@@ -6,6 +6,7 @@ import numpy as np
 
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.datasets.split_names import split_name
+from keras_mmfusion.datasets.table_columns import Column
 from keras_mmfusion.datasets.table_rows import Table
 
 
@@ -118,6 +119,12 @@ def read_multimodal_table(path, columns, label=None, split=None):
             "`columns` must be a dict, modality -> column, such as {'review': TextColumn()}. "
             f"Received: {columns!r}"
         )
+    for name, column in {**columns, "label": label}.items():
+        if not isinstance(column, Column) and (column is not None or name in columns):
+            raise ValueError(
+                f"The column of {name!r} must be a column, such as TextColumn(). Received: "
+                f"{column!r}"
+            )
     split = None if split is None else split_name(split)
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")

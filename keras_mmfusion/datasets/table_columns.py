@@ -2,6 +2,7 @@
 
 import json
 import math
+import numbers
 
 import numpy as np
 
@@ -119,19 +120,32 @@ class CategoryColumn(Column):
 
     def __init__(self, name=None, classes=()):
         super().__init__(name)
-        if isinstance(classes, str):
+        if isinstance(classes, (str, bytes)) or not hasattr(classes, "__iter__"):
             check_strings("classes", classes)
+        classes = list(classes)
         self.classes = tuple(map(_as_text, classes))
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ValueError(
                 f"`classes` must be different, and at least one. Received: {classes!r}"
             )
+        # Integers may be floats in a table, and floats integers.
+        self._numbers = {
+            float(each): place for place, each in enumerate(classes) if _is_number(each)
+        }
 
     def parse(self, cell, folder):
         text = _as_text(cell)
-        if text not in self.classes:
+        if text in self.classes:
+            place = self.classes.index(text)
+        else:
+            place = self._numbers.get(float(cell)) if _is_number(cell) else None
+        if place is None:
             raise ValueError(f"{text!r} is none of the classes {', '.join(self.classes)}")
-        return np.array([self.classes.index(text)], "int32")
+        return np.array([place], "int32")
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _as_text(value):

@@ -314,3 +314,23 @@ def test_a_fusion_model_trains_on_it_and_does_not_see_what_is_missing(folder):
     outputs = model.predict(dataset, verbose=0)
     np.testing.assert_allclose(outputs[1], outputs[3], rtol=1e-6)
     assert abs(outputs[0] - outputs[1]) > 1e-4
+
+
+def test_numbers_of_categories_may_be_floats():
+    for classes in ((0, 1), (0.0, 1.0)):
+        column = CategoryColumn("x", classes=classes)
+        assert [column.parse(cell, "").item() for cell in (1, 1.0, np.float32(0))] == [1, 1, 0]
+        with pytest.raises(ValueError, match="none of the classes"):
+            column.parse(0.5, "")
+    assert CategoryColumn("x", classes=(0, 1)).parse("1", "").item() == 1
+    with pytest.raises(ValueError, match="`classes` must be a list"):
+        CategoryColumn("x", classes=None)
+
+
+def test_what_is_no_column(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("x,y\na,1\n")
+    with pytest.raises(ValueError, match="column of 'x' must be a column, such as TextColumn()"):
+        read_multimodal_table(table, {"x": TextColumn})
+    with pytest.raises(ValueError, match="column of 'label' must be a column.* Received: 'y'"):
+        read_multimodal_table(table, {"x": TextColumn()}, label="y")
