@@ -1,5 +1,7 @@
 """What every caption metric takes: image ids, references and candidates, checked in one place."""
 
+from collections.abc import Mapping
+
 _LISTED_IDS = 20
 
 
@@ -28,12 +30,21 @@ def as_list(strings):
     Args:
         strings: iterable of strings, or a string.
 
+    Raises:
+        TypeError: if there is something else.
+
     Example:
 
     >>> as_list("a dog"), as_list(("a dog", "a cat"))
     (['a dog'], ['a dog', 'a cat'])
     """
-    return [strings] if isinstance(strings, str) else list(strings)
+    if isinstance(strings, str):
+        return [strings]
+    entries = list(strings) if hasattr(strings, "__iter__") else [strings]
+    wrong = [entry for entry in entries if not isinstance(entry, str)]
+    if wrong:
+        raise TypeError(f"There must be strings. Received: {wrong[0]!r:.80} in {strings!r:.80}")
+    return entries
 
 
 def check_references(references):
@@ -53,7 +64,7 @@ def check_references(references):
     Traceback (most recent call last):
     ValueError: `references` has no caption for these image ids: 7. Leave these images out.
     """
-    if not hasattr(references, "items"):
+    if not isinstance(references, Mapping):
         raise TypeError(
             "`references` must be a dict of image id -> list of captions, "
             f"not {type(references).__name__}."
@@ -65,6 +76,12 @@ def check_references(references):
         raise TypeError(
             "`references` must map an image id to a list of captions; these image ids have one "
             f"bare string: {list_ids(bare)}. Put it in a list."
+        )
+    none = [i for i, captions in references.items() if not hasattr(captions, "__len__")]
+    if none:
+        raise TypeError(
+            "`references` must map an image id to a list of captions; these image ids have none: "
+            f"{list_ids(none)}."
         )
     empty = [i for i, captions in references.items() if not len(captions)]
     if empty:
@@ -115,7 +132,7 @@ def check_captions(references, candidates):
     ValueError: `candidates` lacks these image ids of `references`: 2.
     """
     check_references(references)
-    if not hasattr(candidates, "items"):
+    if not isinstance(candidates, Mapping):
         raise TypeError(
             "`candidates` must be a dict of image id -> one caption, "
             f"not {type(candidates).__name__}."

@@ -2,6 +2,7 @@
 
 import re
 import struct
+from collections.abc import Mapping
 
 from keras_mmfusion.metrics.ptb_rules import NEWLINES, RULES
 
@@ -60,7 +61,12 @@ class PTBTokenizer:
         Raises:
             TypeError: if an image has one bare string, or a caption is no string.
         """
-        bare = [each for each in captions.values() if isinstance(each, str)]
+        if not isinstance(captions, Mapping):
+            raise TypeError(
+                "`captions` must be a dict of image id -> list of strings, not "
+                f"{type(captions).__name__}; of a list, take `tokenize_lines`."
+            )
+        bare = [each for each in captions.values() if isinstance(each, str) or each is None]
         if bare:
             raise TypeError(f"an image must have a list of captions. Received: {bare[0]!r:.80}")
         lines = self.tokenize_lines([caption for each in captions.values() for caption in each])

@@ -68,7 +68,14 @@ def retrieval_scores(similarities, owners, names=("image", "text")):
         Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task", JAIR 47
         (2013), section 4.2.
     """
+    if isinstance(names, str) or len(names) != 2:
+        raise ValueError(f"`names` must be two strings. Received: {names!r:.80}")
     similarities = np.asarray(similarities)
+    if similarities.ndim != 2:
+        raise ValueError(
+            "`similarities` must have the shape (images, texts). Received shape: "
+            f"{similarities.shape}"
+        )
     relevant = np.asarray(owners)[None] == np.arange(len(similarities))[:, None]
     first, second = names
     scores = {}

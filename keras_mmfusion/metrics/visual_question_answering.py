@@ -3,6 +3,7 @@
 import collections
 import functools
 import re
+from collections.abc import Mapping
 
 from keras_mmfusion.metrics.caption_inputs import list_ids
 
@@ -89,6 +90,8 @@ def trim_answer(answer):
     Returns:
         A string.
     """
+    if not isinstance(answer, str):
+        raise TypeError(f"`answer` must be a string, not {type(answer).__name__}: {answer!r:.80}")
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
@@ -137,6 +140,8 @@ def answer_accuracies(people):
     >>> answer_accuracies(["a dog"])
     {'dog': 1.0}
     """
+    if isinstance(people, str) or not all(isinstance(answer, str) for answer in people):
+        raise TypeError(f"`people` must be a list of strings, not {people!r:.80}")
     counts = collections.Counter(map(select_normalizer(people), people))
     if len(people) == 1:
         return dict.fromkeys(counts, 1.0)
@@ -175,6 +180,11 @@ def vqa_accuracy(answers, predictions):
     Reference:
         Antol et al., "VQA: Visual Question Answering" (2015), and `vqaEval.py` of the data set.
     """
+    for name, values in (("answers", answers), ("predictions", predictions)):
+        if not isinstance(values, Mapping):
+            raise TypeError(
+                f"`{name}` must be a dict with question ids, not {type(values).__name__}."
+            )
     one_sided = [i for i in (*answers, *predictions) if i not in answers or i not in predictions]
     if one_sided or not answers:
         raise ValueError(

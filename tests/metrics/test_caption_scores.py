@@ -143,3 +143,17 @@ def test_hostile_captions_score_as_with_pycocoevalcap_and_java():
     assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(bleu, abs=1e-9)
     assert scores["rouge_l"] == pytest.approx(Rouge().compute_score(truth, results)[0], abs=1e-9)
     assert scores["cider"] == pytest.approx(Cider().compute_score(truth, results)[0], abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("references", "message"),
+    [
+        ({1: None}, "list of captions; these image ids have none: 1"),
+        ([["a dog"]], "must be a dict of image id"),
+    ],
+)
+def test_what_are_no_references(references, message):
+    with pytest.raises(TypeError, match=message):
+        coco_caption_scores(references, {1: "a dog"}, ["bleu"])
+    with pytest.raises(TypeError, match="must (be a dict|have a list)"):
+        PTBTokenizer().tokenize(references)

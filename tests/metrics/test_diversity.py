@@ -58,7 +58,7 @@ def test_one_string_is_one_caption():
 
 @pytest.mark.parametrize("wrong", [None, float("nan"), 3])
 def test_captions_that_are_no_strings_are_named(wrong):
-    with pytest.raises(TypeError, match="must be a string in a list. Received: (None|nan|3)"):
+    with pytest.raises(TypeError, match="must be strings. Received: (None|nan|3)"):
         caption_diversity(["a dog", wrong])
 
 
@@ -66,3 +66,11 @@ def test_tables_of_captions():
     pandas = pytest.importorskip("pandas")
     figures = caption_diversity(pandas.Series(["a dog", "a cat"]))
     assert figures == caption_diversity(["a dog", "a cat"])
+
+
+@pytest.mark.parametrize("wrong", [None, [None], [b"dog"], b"dog", 3])
+def test_what_are_no_strings_is_named(wrong):
+    with pytest.raises(TypeError, match="There must be strings. Received"):
+        caption_diversity(wrong)
+    with pytest.raises(TypeError, match="There must be strings. Received"):
+        object_recall({1: ["a dog"]}, {1: "a dog"}, wrong)

@@ -51,3 +51,10 @@ def test_names():
 def test_bad_input(similarities, relevant, message):
     with pytest.raises(ValueError, match=message):
         best_ranks(similarities, relevant)
+
+
+def test_one_string_is_not_two_names():
+    with pytest.raises(ValueError, match="`names` must be two strings"):
+        retrieval_scores(np.eye(2), [0, 1], names="ab")
+    with pytest.raises(ValueError, match=r"must have the shape \(images, texts\)"):
+        retrieval_scores("ab", [0, 1])

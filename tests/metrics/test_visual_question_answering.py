@@ -218,3 +218,12 @@ def test_answers_must_be_strings():
         vqa_accuracy({"q": ["2", float("nan")]}, {"q": "2"})
     with pytest.raises(TypeError, match="not one string: 'yes'"):
         vqa_accuracy({"q": "yes"}, {"q": "yes"})
+
+
+def test_one_string_is_no_list_of_answers():
+    with pytest.raises(TypeError, match="`people` must be a list of strings, not 'yes'"):
+        answer_accuracies("yes")
+    with pytest.raises(TypeError, match="`predictions` must be a dict with question ids, not str"):
+        vqa_accuracy({"y": ["yes"]}, "y")
+    with pytest.raises(TypeError, match="`answer` must be a string, not NoneType"):
+        normalize_answer(None)
