@@ -108,7 +108,8 @@ def _open_file(file):
     """What an open file holds, from its start, and its name."""
     if getattr(file, "seekable", lambda: False)():
         file.seek(0)
-    data = file.read()
+    # A text file would fail to decode the image before it gave a string.
+    data = None if isinstance(file, io.TextIOBase) else file.read()
     if not isinstance(data, bytes):
         raise TypeError(f"`source` must be a binary file: open(path, 'rb'). Received: {file!r}")
     name = getattr(file, "name", None)

@@ -164,6 +164,8 @@ def test_open_files_are_read_from_their_start(tmp_path):
     with open(path, "rb") as file:
         for source in (buffer, buffer, file, file):
             np.testing.assert_array_equal(read_image(source), pixels)
+    with open(path, encoding="utf-8") as file, pytest.raises(TypeError, match="a binary file"):
+        read_image(file)
     with open(path, "w+") as file, pytest.raises(TypeError, match="must be a binary file"):
         read_image(file)
     with pytest.raises(ValueError, match="The BytesIO of 0 bytes is empty"):
