@@ -148,6 +148,23 @@ def check_captions(references, candidates):
         raise ValueError(" ".join(problems))
 
 
+def token_types(captions):
+    """A token of each type, with which `check_comparable` tells words from ids.
+
+    Args:
+        captions: iterable of captions.
+
+    Returns:
+        A list of tokens.
+
+    Example:
+
+    >>> token_types(["a dog", "a cat"]), token_types([[3, 4], ["a"]])
+    (['cat'], [4, 'a'])
+    """
+    return list({type(token): token for each in captions for token in split_tokens(each)}.values())
+
+
 def split_tokens(caption):
     """Tokens of one caption: a string is split at white space, a sequence of tokens is kept.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_mmfusion.metrics.comparable_values import check_comparable, check_not_nan
+from keras_mmfusion.metrics.comparable_values import check_comparable, check_finite
 
 
 def classification_scores(labels, predictions):
@@ -20,7 +20,7 @@ def classification_scores(labels, predictions):
 
     Raises:
         ValueError: if the two have different lengths or types, such as `"0"` and 0, a value is
-            missing, or there are no samples.
+            missing, predictions are probabilities in place of classes, or there are no samples.
 
     Example:
 
@@ -30,6 +30,7 @@ def classification_scores(labels, predictions):
     """
     labels, predictions = _check(_as_classes(labels), _as_classes(predictions))
     check_comparable(labels=labels.tolist(), predictions=predictions.tolist())
+    _check_whole(labels, predictions)
     f1, weights = [], []
     for name in np.union1d(labels, predictions):
         true, said = labels == name, predictions == name
@@ -59,7 +60,8 @@ def sentiment_scores(labels, predictions):
         class; NaN where all labels are 0).
 
     Raises:
-        ValueError: if the two have different lengths, a value is NaN, or there are no samples.
+        ValueError: if the two have different lengths, a value is NaN, infinite or no number, or
+            there are no samples.
 
     Example:
 
@@ -72,7 +74,7 @@ def sentiment_scores(labels, predictions):
         names Has0 and Non0 are MMSA's.
     """
     labels, predictions = _check(np.asarray(labels), np.asarray(predictions))
-    check_not_nan(labels=labels, predictions=predictions)
+    check_finite(labels=labels, predictions=predictions)
     labels, predictions = labels.astype(float), predictions.astype(float)
     rounded = [np.clip(np.round(values), -3, 3) for values in (labels, predictions)]
     varies = labels.std() > 0 and predictions.std() > 0
@@ -98,6 +100,24 @@ def _as_classes(values):
     if isinstance(values, (list, tuple)) and len(set(map(type, values))) > 1:
         return np.array(values, object)
     return np.asarray(values)
+
+
+def _check_whole(labels, predictions):
+    """Classes are numbers, not how likely they are."""
+    if "f" not in (labels.dtype.kind, predictions.dtype.kind):
+        return
+    if _is_whole(labels).all():
+        fractions = predictions[~_is_whole(predictions)].tolist()
+        if fractions:
+            raise ValueError(
+                f"`predictions` must be classes, as `labels` are, such as {labels.tolist()[0]}. "
+                f"Received: {fractions[0]}. Of probabilities take a threshold or the argmax first."
+            )
+
+
+def _is_whole(values):
+    values = values.astype("float64")
+    return np.isfinite(values) & (values == np.floor(values))
 
 
 def _check(labels, predictions):

@@ -46,17 +46,47 @@ def check_not_nan(**values):
         **values: argument's name -> array of numbers.
 
     Raises:
-        ValueError: if one is NaN.
+        ValueError: if one is NaN, or is no real number.
     """
     for argument, each in values.items():
-        each = np.asarray(each, "float64")
-        places = np.argwhere(np.isnan(each))
-        if len(places):
-            shown = [place[0] if len(place) == 1 else tuple(place) for place in places.tolist()]
-            raise ValueError(
-                f"`{argument}` has {len(places)} values that are NaN, at these positions: "
-                f"{shown[:_EXAMPLES]}. Look for what made them, such as a training that diverged."
-            )
+        _check_all(argument, ~np.isnan(_as_floats(argument, each)), "NaN")
+
+
+def check_finite(**values):
+    """Checks that scores are finite numbers, of which a mean can be taken.
+
+    Args:
+        **values: argument's name -> array of numbers.
+
+    Raises:
+        ValueError: if one is NaN or infinite, or is no real number.
+    """
+    check_not_nan(**values)
+    for argument, each in values.items():
+        _check_all(argument, np.isfinite(_as_floats(argument, each)), "infinite")
+
+
+def _as_floats(argument, values):
+    values = np.asarray(values)
+    try:
+        if values.dtype.kind in "biufO":
+            return values.astype("float64")
+    except (TypeError, ValueError):
+        pass  # An array of objects that are no numbers.
+    raise ValueError(
+        f"`{argument}` must be real numbers. Received: {values.dtype}, such as "
+        f"{values.ravel()[:1].tolist()}"
+    )
+
+
+def _check_all(argument, right, fault):
+    places = np.argwhere(~right)
+    if len(places):
+        shown = [place[0] if len(place) == 1 else tuple(place) for place in places.tolist()]
+        raise ValueError(
+            f"`{argument}` has {len(places)} values that are {fault}, at these positions: "
+            f"{shown[:_EXAMPLES]}. Look for what made them, such as a training that diverged."
+        )
 
 
 def _check_none_missing(argument, values):

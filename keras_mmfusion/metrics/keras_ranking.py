@@ -25,8 +25,8 @@ class RankingMetric(keras.metrics.Metric):
         sample_weight: float tensor `(queries,)`.
 
     Raises:
-        ValueError: if `k` is no positive integer, or a score is NaN. Within compiled functions,
-            which cannot raise, the result is then NaN.
+        ValueError: if `k` is no positive integer, `y_true` and `y_pred` have different shapes, or a
+            value is NaN. Within compiled functions, which cannot raise, the result is then NaN.
     """
 
     def __init__(self, k, name, **kwargs):
@@ -51,8 +51,9 @@ class RankingMetric(keras.metrics.Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         relevant = ops.cast(y_true, "float32")
         scores = ops.cast(y_pred, "float32")
-        _raise_if_nan(scores)
-        undefined = ops.any(ops.isnan(scores), axis=1)
+        _check_shapes(relevant.shape, scores.shape)
+        _raise_if_nan(y_true=relevant, y_pred=scores)
+        undefined = ops.any(ops.isnan(scores + relevant), axis=1)
         # Places for fewer candidates than k, of no relevance.
         extra = ((0, 0), (0, self.k))
         scores = ops.pad(scores, extra, constant_values=float("-inf"))
@@ -73,12 +74,22 @@ class RankingMetric(keras.metrics.Metric):
         return {**super().get_config(), "k": self.k}
 
 
-def _raise_if_nan(scores):
+def _check_shapes(relevant, scores):
+    pairs = zip(relevant, scores, strict=False)
+    unequal = any(None not in pair and pair[0] != pair[1] for pair in pairs)
+    if len(relevant) != 2 or len(scores) != 2 or unequal:
+        raise ValueError(
+            "`y_true` and `y_pred` must have one shape (queries, candidates). Received shapes: "
+            f"{tuple(relevant)} and {tuple(scores)}"
+        )
+
+
+def _raise_if_nan(**values):
     try:
-        scores = ops.convert_to_numpy(scores)
+        values = {name: ops.convert_to_numpy(each) for name, each in values.items()}
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
         return  # A function is being traced: there are no values yet.
-    check_not_nan(y_pred=scores)
+    check_not_nan(**values)
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

@@ -75,18 +75,19 @@ def ndcg_at_k(relevant, ranked, k):
 
 
 def _check(relevant, ranked, k):
-    if k < 1:
-        raise ValueError(f"`k` must be at least 1, not {k}.")
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
+        raise ValueError(f"`k` must be at least 1, an integer. Received: {k!r}")
     if len(relevant) != len(ranked) or not len(ranked):
         raise ValueError(
             "`relevant` and `ranked` must have one length above 0, not "
             f"{len(relevant)} and {len(ranked)}."
         )
     for name, rows in (("relevant", relevant), ("ranked", ranked)):
-        if any(isinstance(row, (str, bytes)) for row in (rows, *rows)):
+        bare = (str, bytes, dict)
+        if any(isinstance(row, bare) or not hasattr(row, "__iter__") for row in (rows, *rows)):
             raise ValueError(
                 f"`{name}` must have a set or list of items for each query, even of one item. "
-                f"Received a bare string: {rows!r:.80}"
+                f"Received: {rows!r:.80}"
             )
     relevant = [set(wanted) for wanted in relevant]
     empty = [number for number, wanted in enumerate(relevant) if not wanted]

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import split_tokens
+from keras_mmfusion.metrics.caption_inputs import split_tokens, token_types
+from keras_mmfusion.metrics.comparable_values import check_comparable
 
 
 class NgramCounts(NamedTuple):
@@ -48,6 +49,7 @@ class ReferenceNgrams:
         number = self._vocabulary.setdefault
         sequences = [split_tokens(caption) for image in captions for caption in image]
         tokens = [number(token, len(self._vocabulary)) for s in sequences for token in s]
+        self._examples = token_types([list(self._vocabulary)])
         self.lengths = np.array([len(s) for s in sequences], dtype=np.int64)
 
         self.counts = []
@@ -64,6 +66,9 @@ class ReferenceNgrams:
 
         Returns:
             A tuple `(lengths, counts)`: int array `(captions,)`, and per order a `NgramCounts`.
+
+        Raises:
+            ValueError: if these are words and the references' tokens are ids, or the reverse.
         """
         sequences = [split_tokens(caption) for caption in captions]
         known, new = self._vocabulary, {}
@@ -75,6 +80,7 @@ class ReferenceNgrams:
                 if code is None:
                     code = first_new + new.setdefault(token, len(new))
                 tokens.append(code)
+        check_comparable(references=self._examples, candidates=token_types([list(new)]))
         lengths = np.array([len(s) for s in sequences], dtype=np.int64)
         tokens = np.array(tokens, dtype=np.int64)
         return lengths, [

@@ -21,20 +21,29 @@ def best_ranks(similarities, relevant):
         An int array `(queries,)`.
 
     Raises:
-        ValueError: if the shapes differ, a score is NaN, or a query has no relevant candidate.
+        ValueError: if the shapes differ, a score is NaN, there is no candidate, `relevant` is
+            neither bool nor 0 and 1, or a query has no relevant candidate.
 
     Example:
 
     >>> best_ranks([[0.9, 0.5, 0.7]], [[False, True, False]]).tolist()
     [3]
     """
-    similarities, relevant = np.asarray(similarities), np.asarray(relevant, "bool")
+    similarities, relevant = np.asarray(similarities), np.asarray(relevant)
     if similarities.ndim != 2 or similarities.shape != relevant.shape:
         raise ValueError(
             "`similarities` and `relevant` must have one shape (queries, candidates), not "
             f"{similarities.shape} and {relevant.shape}."
         )
-    check_not_nan(similarities=similarities)
+    if not similarities.size:
+        raise ValueError(
+            "`similarities` must have a query and a candidate. Received shape: "
+            f"{similarities.shape}"
+        )
+    check_not_nan(similarities=similarities, relevant=relevant)
+    if not np.isin(relevant, (0, 1)).all():
+        raise ValueError("`relevant` must be bool, or 0 and 1 alone.")
+    relevant = relevant.astype("bool")
     without = np.flatnonzero(~relevant.any(axis=1))
     if len(without):
         raise ValueError(f"`relevant` has nothing for these queries: {without[:20].tolist()}.")
@@ -56,7 +65,7 @@ def retrieval_scores(similarities, owners, names=("image", "text")):
         the same for `"text_to_image"`.
 
     Raises:
-        ValueError: see `best_ranks`.
+        ValueError: if `owners` are no integers, or as of `best_ranks`.
 
     Example:
 
@@ -70,13 +79,18 @@ def retrieval_scores(similarities, owners, names=("image", "text")):
     """
     if isinstance(names, str) or len(names) != 2:
         raise ValueError(f"`names` must be two strings. Received: {names!r:.80}")
-    similarities = np.asarray(similarities)
+    similarities, owners = np.asarray(similarities), np.asarray(owners)
     if similarities.ndim != 2:
         raise ValueError(
             "`similarities` must have the shape (images, texts). Received shape: "
             f"{similarities.shape}"
         )
-    relevant = np.asarray(owners)[None] == np.arange(len(similarities))[:, None]
+    if owners.ndim != 1 or (owners.size and owners.dtype.kind not in "iu"):
+        raise ValueError(
+            "`owners` must be the row of an image for each text, integers (texts,). Received: "
+            f"{owners.dtype}, shape {owners.shape}"
+        )
+    relevant = owners[None] == np.arange(len(similarities))[:, None]
     first, second = names
     scores = {}
     for name, table, mask in (

@@ -1,6 +1,7 @@
 """ROUGE-L of captions, as coco-caption computes it."""
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens
+from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens, token_types
+from keras_mmfusion.metrics.comparable_values import check_comparable
 
 _BETA = 1.2
 
@@ -34,6 +35,10 @@ def rouge_l_score(references, candidates):
         the two maxima are those of the coco-caption code.
     """
     check_captions(references, candidates)
+    check_comparable(
+        references=token_types(caption for each in references.values() for caption in each),
+        candidates=token_types(candidates.values()),
+    )
     per_image = {i: _score(references[i], candidates[i]) for i in references}
     return sum(per_image.values()) / len(per_image), per_image
 

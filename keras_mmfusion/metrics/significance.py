@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_mmfusion.metrics.comparable_values import check_not_nan
+from keras_mmfusion.metrics.comparable_values import check_finite
 
 
 class Interval(NamedTuple):
@@ -45,8 +45,8 @@ def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, 
         An `Interval` of floats: `value`, `low`, `high`.
 
     Raises:
-        ValueError: if there are no samples, a value or the statistic is NaN, or `confidence` is
-            not between 0 and 1.
+        ValueError: if there are no samples, a value or the statistic is NaN or infinite,
+            `confidence` is not between 0 and 1, or `resamples` is no positive integer.
 
     Example:
 
@@ -58,7 +58,7 @@ def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, 
         Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
     samples = list(_samples("scores", scores, statistic).values())
-    _check(samples, confidence)
+    _check(samples, confidence, resamples)
     value, draws = _resample(samples, statistic, resamples, seed)
     low, high = _ends(draws, confidence)
     return Interval(value, low, high)
@@ -83,8 +83,8 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
         A `Comparison` of floats: `difference` (second less first), `low`, `high`, `p_value`.
 
     Raises:
-        ValueError: if the two have different ids or lengths, there are no samples, a value or
-            the statistic is NaN, or `confidence` is not between 0 and 1.
+        ValueError: if the two have different ids or lengths, or for a reason of
+            `bootstrap_interval`.
 
     Example:
 
@@ -109,8 +109,9 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
             f"{sorted(map(str, first.keys() ^ second.keys()))[:20]}"
         )
     pairs = [(first[i], second[i]) for i in first]
-    _check(pairs, confidence)
+    _check(pairs, confidence, resamples)
     if statistic is None:
+        check_finite(first=list(first.values()), second=list(second.values()))
         value, draws = _resample([b - a for a, b in pairs], None, resamples, seed)
     else:
 
@@ -141,11 +142,13 @@ def _samples(name, scores, statistic):
     return samples
 
 
-def _check(samples, confidence):
+def _check(samples, confidence, resamples):
     if not samples:
         raise ValueError("`scores` must have at least one sample.")
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1, not {confidence}.")
+    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
+        raise ValueError(f"`resamples` must be a positive integer. Received: {resamples!r}")
 
 
 def _resample(samples, statistic, resamples, seed):
@@ -153,14 +156,14 @@ def _resample(samples, statistic, resamples, seed):
     draws = rng.integers(len(samples), size=(resamples, len(samples)))
     if statistic is None:
         values = np.asarray(samples, dtype=float)
-        check_not_nan(scores=values)
+        check_finite(scores=values)
         return float(values.mean()), values[draws].mean(axis=1)
     value = float(statistic(samples))
     values = np.array([float(statistic([samples[i] for i in draw])) for draw in draws])
-    if np.isnan([value, *values]).any():
+    if not np.isfinite([value, *values]).all():
         raise ValueError(
-            "`statistic` gives NaN for all samples, or for some draws of them: for a score that "
-            "may be undefined there is no interval."
+            "`statistic` gives NaN or infinity for all samples, or for some draws of them: for a "
+            "score that may be undefined there is no interval."
         )
     return value, values
 

@@ -185,13 +185,15 @@ def vqa_accuracy(answers, predictions):
             raise TypeError(
                 f"`{name}` must be a dict with question ids, not {type(values).__name__}."
             )
+    for question_id, people in answers.items():
+        _check_list(question_id, people)
     one_sided = [i for i in (*answers, *predictions) if i not in answers or i not in predictions]
     if one_sided or not answers:
         raise ValueError(
             "`answers` and `predictions` must have the same question ids, at least one; these are "
             f"in one only: {list_ids(one_sided)}."
         )
-    unanswered = [question_id for question_id, people in answers.items() if not people]
+    unanswered = [question_id for question_id, people in answers.items() if not len(people)]
     if unanswered:
         raise ValueError(f"`answers` has none for these question ids: {list_ids(unanswered)}.")
     for question_id, people in answers.items():
@@ -203,12 +205,16 @@ def vqa_accuracy(answers, predictions):
     return sum(per_question.values()) / len(per_question), per_question
 
 
-def _check_strings(question_id, people, prediction):
-    if isinstance(people, str):
+def _check_list(question_id, people):
+    if isinstance(people, str) or not hasattr(people, "__len__"):
+        what = "one string" if isinstance(people, str) else type(people).__name__
         raise TypeError(
-            f"`answers` must have a list of strings for question {question_id!r}, not one string: "
+            f"`answers` must have a list of strings for question {question_id!r}, not {what}: "
             f"{people!r:.80}"
         )
+
+
+def _check_strings(question_id, people, prediction):
     for argument, answer in (("predictions", prediction), *(("answers", each) for each in people)):
         if not isinstance(answer, str):
             raise TypeError(

@@ -6,17 +6,21 @@ from keras_mmfusion.metrics import (
     NDCGAtK,
     RecallAtK,
     best_ranks,
+    bleu_scores,
     bootstrap_interval,
+    cider_d_score,
     classification_scores,
     coco_caption_scores,
     ndcg_at_k,
     paired_bootstrap_test,
+    plain_cider_score,
     recall_at_k,
     retrieval_scores,
+    rouge_l_score,
     sentiment_scores,
 )
 
-NAN = float("nan")
+NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,7 @@ def test_scores():
         sentiment_scores([NAN, -1.0], [0.5, 0.1])
     with pytest.raises(ValueError, match="`scores` has 1 values that are NaN"):
         bootstrap_interval([0.1, NAN, 0.3])
-    with pytest.raises(ValueError, match="`scores` has 1 values that are NaN"):
+    with pytest.raises(ValueError, match="`second` has 1 values that are NaN"):
         paired_bootstrap_test([0.1, 0.2], [0.1, NAN])
     with pytest.raises(ValueError, match="`statistic` gives NaN"):
         bootstrap_interval([0.0, 1.0], lambda drawn: 0.0 / sum(drawn) if sum(drawn) else NAN)
@@ -67,8 +71,55 @@ def test_scores():
         retrieval_scores([[0.1, NAN]], [0, 0])
 
 
+def test_probabilities_are_no_classes():
+    with pytest.raises(ValueError, match="`predictions` must be classes.* Received: 0.3"):
+        classification_scores([0, 1], [0.3, 1.0])
+    with pytest.raises(ValueError, match="`predictions` must be classes.* Received: inf"):
+        classification_scores([True, False], [0.0, INF])
+    assert classification_scores([0.5, 1.0], [0.5, 1.0])["accuracy"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: sentiment_scores([1, 2], [0.5, INF]), "`predictions` has 1 values that are inf"),
+        (lambda: sentiment_scores(["1", "2"], [1, 2]), "`labels` must be real numbers"),
+        (lambda: sentiment_scores([1, 2], [1, 1j]), "`predictions` must be real numbers"),
+        (lambda: bootstrap_interval([1, INF]), "`scores` has 1 values that are infinite"),
+        (lambda: bootstrap_interval(["1", "2"]), "`scores` must be numbers"),
+        (lambda: bootstrap_interval([[1, 2], [3, 4]]), "`scores` must be numbers"),
+        (lambda: bootstrap_interval([1], resamples=0), "`resamples` must be a positive integer"),
+        (lambda: bootstrap_interval([1, 2], lambda drawn: INF), "`statistic` gives NaN or inf"),
+        (lambda: paired_bootstrap_test(["a"], ["b"]), "`first` must be numbers"),
+        (lambda: paired_bootstrap_test({5: 1.0}, [5.0]), "must have the same ids"),
+        (lambda: best_ranks([[0.1, 0.2]], [[NAN, 1]]), "`relevant` has 1 values that are NaN"),
+        (lambda: best_ranks([[0.1, 0.2]], [["False", "True"]]), "`relevant` must be real numbers"),
+        (lambda: best_ranks([[0.1, 0.2]], [[0, 2]]), "`relevant` must be bool, or 0 and 1"),
+        (lambda: retrieval_scores(np.zeros((0, 0)), []), "must have a query and a candidate"),
+        (lambda: retrieval_scores([[0.1, 0.2]], ["0", "0"]), "`owners` must be the row"),
+    ],
+)
+def test_values_that_are_no_scores(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+@pytest.mark.parametrize("score", [bleu_scores, cider_d_score, plain_cider_score, rouge_l_score])
+def test_words_are_never_equal_to_ids(score):
+    with pytest.raises(ValueError, match="`references` has numbers, such as 6, and `candidates`"):
+        score({1: [[4, 5, 6]]}, {1: "4 5 6"})
+    with pytest.raises(ValueError, match="`references` has strings, such as '6', and `candidates`"):
+        score({1: ["4 5 6"]}, {1: [4, 5, 6]})
+    assert score({1: [[4, 5, 6]], 2: [[7]]}, {1: np.array([4, 5]), 2: []})
+
+
 @pytest.mark.parametrize("metric", [recall_at_k, ndcg_at_k])
 def test_rankings(metric):
+    for k in (0, 1.5, "1", None, True):
+        with pytest.raises(ValueError, match="`k` must be at least 1, an integer"):
+            metric([{1}], [[1]], k=k)
+    with pytest.raises(ValueError, match="`relevant` must have a set or list of items"):
+        metric([1], [[1]], k=1)
     assert metric([{1}], [[np.int64(1), 2]], k=1) == 1.0
     with pytest.raises(ValueError, match="`relevant` has numbers, such as 1, and `ranked` has str"):
         metric([{1}], [["1", "2"]], k=1)
@@ -82,6 +133,10 @@ def test_rankings(metric):
 def test_keras_metrics(metric):
     with pytest.raises(ValueError, match="`y_pred` has 1 values that are NaN"):
         metric.update_state([[1.0, 0.0]], [[NAN, 0.3]])
+    with pytest.raises(ValueError, match="`y_true` has 1 values that are NaN"):
+        metric.update_state([[1.0, NAN]], [[0.1, 0.3]])
+    with pytest.raises(ValueError, match="must have one shape .*: \\(1, 2\\) and \\(1, 3\\)"):
+        metric.update_state([[1.0, 0.0]], [[0.1, 0.3, 0.2]])
     metric.reset_state()
 
     class Scores(keras.Model):

@@ -21,7 +21,7 @@ def test_ndcg_discounts_by_place():
 
 
 def test_bad_arguments():
-    with pytest.raises(ValueError, match="`k` must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="`k` must be at least 1, an integer. Received: 0"):
         recall_at_k([{1}], [[1]], 0)
     with pytest.raises(ValueError, match=r"no item for these queries: \[1\]"):
         ndcg_at_k([{1}, set()], [[1], [2]], 1)
@@ -36,5 +36,5 @@ def test_bad_arguments():
     ("relevant", "ranked"), [("12", "12"), (["12"], [["12"]]), ([["12"]], ["12"])]
 )
 def test_a_bare_string_is_no_list_of_items(score, relevant, ranked):
-    with pytest.raises(ValueError, match="even of one item. Received a bare string"):
+    with pytest.raises(ValueError, match="even of one item. Received: "):
         score(relevant, ranked, k=1)

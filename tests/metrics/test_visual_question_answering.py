@@ -1,6 +1,7 @@
 import random
 import re
 
+import numpy as np
 import pytest
 
 from keras_mmfusion.metrics.visual_question_answering import (
@@ -227,3 +228,10 @@ def test_one_string_is_no_list_of_answers():
         vqa_accuracy({"y": ["yes"]}, "y")
     with pytest.raises(TypeError, match="`answer` must be a string, not NoneType"):
         normalize_answer(None)
+
+
+def test_answers_in_arrays_or_none_at_all():
+    people = np.array(["yes"] * 3 + ["no"])
+    assert vqa_accuracy({1: people}, {1: "yes"}) == vqa_accuracy({1: people.tolist()}, {1: "yes"})
+    with pytest.raises(TypeError, match="list of strings for question 1, not int: 5"):
+        vqa_accuracy({1: 5}, {1: "5"})
