@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion.datasets.known_nodes import check_known_nodes
 from keras_mmfusion.datasets.short_repr import short_repr
 from keras_mmfusion.layers.graph.table_nodes import NAMES_HINT
 
@@ -21,8 +22,8 @@ class LabeledGraph:
         test_nodes: int array.
 
     Raises:
-        ValueError: if a shape or an index does not fit, splits overlap, or a node of a split has no
-            label.
+        ValueError: if a shape or an index does not fit, a feature is NaN, splits overlap, or a node
+            of a split has no label.
 
     Example:
 
@@ -56,6 +57,7 @@ class LabeledGraph:
                     f"`{name}` must have {rank} axes, the first of {nodes} nodes. Received shape: "
                     f"{shape}"
                 )
+        check_known_nodes(self.node_features)
         if self.edge_index.ndim != 2 or len(self.edge_index) != 2:
             raise ValueError(
                 f"`edge_index` must have the shape (2, edges). Received: {self.edge_index.shape}"

@@ -5,6 +5,7 @@ import math
 import keras
 import numpy as np
 
+from keras_mmfusion.datasets.known_nodes import check_known_nodes
 from keras_mmfusion.layers.graph.incoming_edges import IncomingEdges, places_of
 
 NODE_KEYS = ("node_features", "source_scale")
@@ -44,7 +45,8 @@ class NeighborSampler(keras.utils.PyDataset):
         nodes that the graph's `node_mask` masks.
 
     Raises:
-        ValueError: if an index is out of range, a node comes twice, or lengths do not fit.
+        ValueError: if an index is out of range, a node comes twice, lengths do not fit, or a node
+            that `node_mask` does not mask has a feature that is NaN.
 
     Example:
 
@@ -101,6 +103,7 @@ class NeighborSampler(keras.utils.PyDataset):
         self.node_budget, self.edge_budget = self._budgets()
 
     def _check(self):
+        check_known_nodes(self.node_values["node_features"], self.node_mask)
         if len(self.labels) != self.num_nodes:
             raise ValueError(
                 f"`labels` must have a label for each of {self.num_nodes} nodes. Received: "

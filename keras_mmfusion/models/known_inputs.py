@@ -31,18 +31,22 @@ class KnownInputs:
 
     def _known(self, data):
         if isinstance(data, keras.utils.PyDataset):
-            return _KnownSequence(data, self._check_batch)
-        if hasattr(data, "element_spec"):
+            return _KnownSequence(data, self.check_known)
+        if hasattr(data, "element_spec") and hasattr(data, "map"):  # Distributed ones have none.
             return data.map(self._known_tensors)
         if isinstance(data, dict | tuple | list):
-            self._check_batch(data)
+            self.check_known(data)
         return data
 
-    def _check_batch(self, batch):
-        """Looks through a dict of arrays, or a tuple that begins with one."""
+    def check_known(self, batch):
+        """Looks through a batch, a dict of arrays or a tuple that begins with one.
+
+        Raises:
+            ValueError: if a modality has NaN that no mask leaves out.
+        """
         inputs = batch[0] if isinstance(batch, tuple | list) and batch else batch
-        for name in self._features(inputs):
-            value, mask = (_array(inputs.get(key)) for key in (name, f"{name}_mask"))
+        for name, mask_name, value, mask in self._features(inputs):
+            value, mask = _array(value), _array(mask)
             if value is None or value.dtype.kind != "f":
                 continue
             unknown = np.isnan(value)
@@ -51,15 +55,15 @@ class KnownInputs:
                 unknown = unknown.any(axis=axes) & mask.astype("bool")
             if unknown.any():
                 sample = int(np.nonzero(unknown)[0][0])
-                raise ValueError(f"{_message(name)} The first one is in sample {sample}.")
+                message = _message(name, mask_name)
+                raise ValueError(f"{message} The first one is in sample {sample}.")
 
     def _known_tensors(self, inputs, *rest):
         """The same for the tensors of a `tf.data` pipeline, which are returned."""
         import tensorflow as tf
 
-        checked = dict(inputs) if isinstance(inputs, dict) else inputs
-        for name in self._features(inputs):
-            value, mask = inputs[name], inputs.get(f"{name}_mask")
+        checks = []
+        for name, mask_name, value, mask in self._features(inputs):
             if not isinstance(value, tf.Tensor) or not value.dtype.is_floating:
                 continue
             unknown = tf.math.is_nan(value)
@@ -68,14 +72,35 @@ class KnownInputs:
                 unknown = tf.reduce_any(unknown, axis=axes)
                 unknown = tf.logical_and(unknown, tf.cast(mask, "bool"))
             right = tf.logical_not(tf.reduce_any(unknown))
-            with tf.control_dependencies([tf.debugging.Assert(right, [_message(name)])]):
-                checked[name] = tf.identity(value)
-        return (checked, *rest) if rest else checked
+            checks.append(tf.debugging.Assert(right, [_message(name, mask_name)]))
+        if checks:
+            with tf.control_dependencies(checks):
+                inputs = tf.nest.map_structure(tf.identity, inputs)
+        return (inputs, *rest) if rest else inputs
 
     def _features(self, inputs):
+        """Tuples of a name, the name of a mask or `None`, the value, and the mask or `None`.
+
+        A model whose inputs are no modalities implements it.
+        """
         if not isinstance(inputs, dict):
-            return []
-        return [name for name in self.modalities if name in inputs and not self.takes_nan(name)]
+            return
+        for modality in self.modalities:
+            if self.takes_nan(modality):
+                continue
+            for name in (modality, f"{modality}_tokens"):
+                value = inputs.get(name)
+                if isinstance(value, dict):  # Such as a graph.
+                    for key, part in value.items():
+                        mask_name = _MASKS.get(key, f"{key}_mask")
+                        yield f"{name}/{key}", mask_name, part, value.get(mask_name)
+                elif value is not None:
+                    mask_name = f"{modality}_mask"
+                    yield name, mask_name, value, inputs.get(mask_name)
+
+
+# Of graphs.
+_MASKS = {"node_features": "node_mask", "edge_weight": "edge_mask"}
 
 
 class _KnownSequence(PreprocessedSequence):
@@ -92,8 +117,14 @@ def _array(x):
     return keras.ops.convert_to_numpy(x) if hasattr(x, "dtype") else None
 
 
-def _message(name):
+def _message(name, mask_name):
+    remedy = "Replace NaN by numbers."
+    if mask_name is not None:
+        remedy = (
+            f"Give {mask_name!r}, False where a sample or a token is missing, or replace NaN by "
+            "numbers."
+        )
     return (
-        f"Modality {name!r} has NaN that no mask leaves out, so that the loss would be NaN. Give "
-        f"'{name}_mask', False where a sample or a token is missing, or replace NaN by numbers."
+        f"Modality {name!r} has NaN that no mask leaves out, so that loss and results would be "
+        f"NaN. {remedy}"
     )

@@ -4,9 +4,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion import FusionBlock
+from keras_mmfusion import CrossModalAttention, FusionBlock, ImageCaptioningModel, TextDecoder
+from keras_mmfusion.datasets import LabeledGraph, NeighborSampler
 from keras_mmfusion.encoders import TableEncoder, VectorEncoder
 from keras_mmfusion.models import ContrastiveModel, FusionModel
+from keras_mmfusion.models.node_classification import GCNClassifier, node_classifier_inputs
 
 SOUND = np.ones((4, 3, 2), "float32")
 SOUND[2, 1] = np.nan
@@ -83,3 +85,64 @@ def test_nan_for_a_contrastive_model():
     for call in (model.fit, model.evaluate, model.predict):
         with pytest.raises(ValueError, match="'sound' has NaN"):
             call(data, verbose=0)
+        with pytest.raises(ValueError, match="'sound_tokens' has NaN.* Give 'sound_mask'"):
+            call({"sound_tokens": SOUND, "table": np.ones((4, 1))}, verbose=0)
+    for call in (
+        lambda: model.embed("sound", SOUND[:, 1]),
+        lambda: model.retrieve({"table": np.ones((4, 1))}, {"sound": SOUND[:, 1]}),
+    ):
+        with pytest.raises(ValueError, match="'sound' has NaN"):
+            call()
+
+
+def test_nan_in_a_modality_that_is_a_graph():
+    class Nodes(keras.layers.Layer):
+        def call(self, graph):
+            return graph["node_features"][:, 0]
+
+    model = FusionModel({"scene": Nodes()}, FusionBlock(("scene", "sound"), dim=4))
+    graph = {"node_features": SOUND, "node_mask": np.ones((4, 3), "int32")}
+    data = {"scene": graph, "sound": np.ones((4, 2))}
+    for check in (model.check_known, lambda data: model.check_known((data, TARGETS))):
+        with pytest.raises(ValueError, match="'scene/node_features' has NaN.* Give 'node_mask'"):
+            check(data)
+    model.check_known({**data, "scene": {**graph, "node_mask": TOKENS_MASK}})
+    if keras.config.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with pytest.raises(tf.errors.InvalidArgumentError, match="scene/node_features"):
+            list(model._known(tf.data.Dataset.from_tensors((data, TARGETS))))
+
+
+def test_nan_for_a_captioner():
+    decoder = TextDecoder(9, dim=4, num_layers=1, num_heads=1)
+    model = ImageCaptioningModel(keras.layers.Dense(4), decoder, CrossModalAttention(1, 4))
+    data = {"image_tokens": SOUND, "captions": np.ones((4, 2), "int32")}
+    targets = np.ones((4, 2))
+    for call in (
+        lambda: model.fit(data, targets, verbose=0),
+        lambda: model.fit(x=Batches(data), verbose=0),
+        lambda: model.evaluate(data, targets, verbose=0),
+        lambda: model.predict(data, verbose=0),
+        lambda: model.predict({**data, "images": SOUND}, verbose=0),
+    ):
+        with pytest.raises(ValueError, match="'image(s|_tokens)' has NaN.* Replace NaN by numbers"):
+            call()
+
+
+def test_nan_for_a_classifier_of_nodes():
+    edges = np.array([[0, 1, 2], [1, 2, 0]], "int32")
+    features = np.array([[0, 1], [1, np.nan], [1, 0]], "float32")
+    splits = (np.array([0]), np.array([1]), np.array([2]))
+    labels = np.array([0, 1, 0], "int32")
+    with pytest.raises(ValueError, match=r"`node_features` has NaN for these nodes: \[1\]"):
+        LabeledGraph(features, edges, labels, *splits)
+    graph = {"node_features": features, "edge_index": edges}
+    with pytest.raises(ValueError, match=r"`node_features` has NaN for these nodes: \[1\]"):
+        NeighborSampler(graph, labels, np.array([0]))
+    masked = NeighborSampler({**graph, "node_mask": [1, 0, 1]}, labels, np.array([0]))
+    assert np.isfinite(masked[0][0]["node_features"]).all()
+    inputs = node_classifier_inputs(LabeledGraph(np.nan_to_num(features), edges, labels, *splits))
+    inputs["feature_values"][0] = np.nan
+    with pytest.raises(ValueError, match="'node_features' has NaN"):
+        GCNClassifier(2, 2).predict(Batches(inputs), verbose=0)

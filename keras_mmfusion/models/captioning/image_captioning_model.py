@@ -10,13 +10,14 @@ from keras_mmfusion.models.captioning.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
+from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
+class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.Task):
     """Image captioning: encode the image, attend over it from the caption, decode.
 
     ```
@@ -259,7 +260,13 @@ class ImageCaptioningModel(PresetModel, StepsByRank, keras_hub.models.Task):
             return keras.Model.predict(self, self._preprocessed(x), *args, **kwargs)
         return super().predict(x, *args, **kwargs)
 
+    def _features(self, inputs):
+        """What may have NaN, for `KnownInputs`; images have no mask."""
+        names = ("images", "image_tokens") if isinstance(inputs, dict) else ()
+        return [(name, None, inputs[name], None) for name in names if name in inputs]
+
     def _preprocessed(self, data):
+        data = self._known(data)
         if isinstance(data, keras.utils.PyDataset):
             return PreprocessedSequence(data, self.preprocess_samples)
         if hasattr(data, "element_spec"):

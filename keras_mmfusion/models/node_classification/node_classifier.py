@@ -4,11 +4,12 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
+from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 from keras_mmfusion.models.tensor_export import export_tensors
 
 
-class NodeClassifier(StepsByRank, keras.Model):
+class NodeClassifier(StepsByRank, KnownInputs, keras.Model):
     """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
 
     A classifier of your own implements `build`, which builds its layers, and `call(inputs,
@@ -69,6 +70,12 @@ class NodeClassifier(StepsByRank, keras.Model):
         """Builds a graph layer for node features of this dim, and other tensors' shapes."""
         graph = {"node_features": (None, dim), "edge_index": (2, None), "source_scale": (None,)}
         layer.build(graph, *shapes)
+
+    def _features(self, inputs):
+        """What may have NaN, for `KnownInputs`: features are given by their entries."""
+        names = {"feature_values": "node_features", "edge_weight": "edge_weight"}
+        found = names if isinstance(inputs, dict) else ()
+        return [(names[key], None, inputs[key], None) for key in found if key in inputs]
 
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.

@@ -291,8 +291,9 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         return self.preprocessor is None or isinstance(data, keras.utils.PyDataset)
 
     def _preprocessed(self, data):
+        data = self._known(data)
         if self.preprocessor is None:
-            return self._known(data)
+            return data
         if isinstance(data, keras.utils.PyDataset):
             return PreprocessedSequence(data, self.preprocess_samples)
         if hasattr(data, "element_spec"):

@@ -20,7 +20,10 @@ def embed_batches(model, modality, inputs, batch_size=32):
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ValueError(f"`batch_size` must be an integer >= 1. Received: {batch_size!r}")
     prepared = _prepared(model, modality, inputs, batch_size)
-    found = [_unit_vectors(_embed(model, modality, batch)) for batch in prepared]
+    found = []
+    for batch in prepared:
+        model.check_known({modality: batch})
+        found.append(_unit_vectors(_embed(model, modality, batch)))
     if not found:
         raise ValueError(f"`inputs` must have something to embed. Received: {inputs!r}")
     return np.concatenate(found)
