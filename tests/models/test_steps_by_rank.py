@@ -63,7 +63,8 @@ def test_a_rank_is_compiled_once_and_anew_after_compile():
     for batch in BATCHES * 2:
         model.evaluate(batch, TARGETS, verbose=0)
         counts.append(len(traces))
-    assert counts[1] > counts[0] and counts[3] == counts[1]
+    if keras.config.backend() == "tensorflow":  # Others trace in another way, or not at all.
+        assert counts[1] > counts[0] and counts[3] == counts[1]
     model.compile("sgd", "mae", jit_compile=False)
     loss = model.evaluate(BATCHES[0], TARGETS, verbose=0)
     expected = np.mean(np.abs(to_numpy(model(BATCHES[0])) - TARGETS))
