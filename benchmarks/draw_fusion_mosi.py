@@ -35,7 +35,7 @@ def draw_models(report):
             accuracy, row, xerr=model["accuracy_spread_over_seeds"], color=color, fmt="o", ms=4
         )
     axes.set_yticks(range(len(models)), [name for name, _ in models])
-    axes.set(xlim=(LOWEST, 0.86), ylim=(-0.7, len(models) - 0.3))
+    axes.set(xlim=(LOWEST, 0.85), ylim=(-0.7, len(models) - 0.3))
     axes.set_xlabel(
         f"accuracy on videos not trained on, mean of {report['seeds']} seeds\n"
         "thin line: standard deviation of the seeds\n"
