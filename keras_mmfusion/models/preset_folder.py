@@ -12,6 +12,7 @@ import keras_hub
 from keras_mmfusion._extras import require_extra
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.preset_target import check_preset_target
+from keras_mmfusion.models.quantizable_model import QuantizableModel
 from keras_mmfusion.models.slow_float16 import warn_of_slow_float16
 
 TASK_CONFIG = "task.json"
@@ -19,7 +20,7 @@ TASK_WEIGHTS = "task.weights.h5"
 BACKBONE_WEIGHTS = "model.weights.h5"
 
 
-class PresetModel:
+class PresetModel(QuantizableModel):
     """What models that live in preset folders share; goes before the Keras class they extend."""
 
     def save_to_preset(self, preset_dir):
@@ -174,8 +175,10 @@ def set_dtype_policy(model, dtype):
     preprocessor = getattr(model, "preprocessor", None)
     kept = set() if preprocessor is None else {id(x) for x in preprocessor._flatten_layers()}
     for layer in model._flatten_layers():
-        if id(layer) not in kept:
-            layer.dtype_policy = policy
+        if id(layer) in kept:
+            continue
+        mode = layer.quantization_mode
+        layer.dtype_policy = policy if mode is None else f"{mode}_from_{policy.name}"
 
 
 def _local_folder(preset):

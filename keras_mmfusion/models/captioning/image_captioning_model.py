@@ -310,7 +310,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.mode
             jit_compile=jit_compile,
             **kwargs,
         )
-        self.generator.reset()
+        self.forget_functions()
 
     @property
     def jit_compile_search(self):
@@ -318,6 +318,9 @@ class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.mode
         if self._jit_compile_argument == "auto":
             return isinstance(self.text_decoder, TextDecoder)
         return self._jit_compile_argument
+
+    def forget_functions(self):
+        self.generator.reset()
 
     def get_compile_config(self):
         config = super().get_compile_config()

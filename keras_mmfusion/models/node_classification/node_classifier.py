@@ -5,11 +5,12 @@ from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
 from keras_mmfusion.models.known_inputs import KnownInputs
+from keras_mmfusion.models.quantizable_model import QuantizableModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 from keras_mmfusion.models.tensor_export import export_tensors
 
 
-class NodeClassifier(StepsByRank, KnownInputs, keras.Model):
+class NodeClassifier(QuantizableModel, StepsByRank, KnownInputs, keras.Model):
     """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
 
     A classifier of your own implements `build`, which builds its layers, and `call(inputs,

@@ -256,6 +256,9 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         """
         return export_recommender(self, folder, k, manifest)
 
+    def forget_functions(self):
+        self._score_function = None
+
     def get_build_config(self):
         return {
             "user_ids": self.user_ids.tolist(),

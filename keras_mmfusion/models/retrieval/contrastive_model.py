@@ -305,6 +305,9 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         super().compile(optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs)
+        self.forget_functions()
+
+    def forget_functions(self):
         self.embedding_functions = {}
 
     def get_compile_config(self):
