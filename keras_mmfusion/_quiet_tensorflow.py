@@ -6,12 +6,10 @@ imports it, and those of the wanted level and all that is no log line are printe
 """
 
 import contextlib
-import importlib.abc
 import importlib.machinery
 import os
 import re
 import sys
-import tempfile
 
 LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 QUIET = "3"
@@ -34,7 +32,8 @@ def quiet_tensorflow():
         sys.meta_path.insert(0, _TensorFlowFinder())
 
 
-class _TensorFlowFinder(importlib.abc.MetaPathFinder):
+# Without importlib's abstract class: its module imports more than the whole package does.
+class _TensorFlowFinder:
     """Finds TensorFlow as Python does, and has it loaded quietly."""
 
     def find_spec(self, fullname, path=None, target=None):
@@ -55,6 +54,8 @@ class _QuietLoader(importlib.machinery.SourceFileLoader):
 @contextlib.contextmanager
 def _log_lines_held_back():
     """Holds back what goes to file descriptor 2; after an error, all of it is printed."""
+    import tempfile
+
     try:
         shown = os.dup(2)
     except OSError:  # A program without stderr.

@@ -2,10 +2,12 @@
 
 import importlib
 import inspect
+import os
 import pkgutil
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +53,21 @@ def heavy_modules(*arguments):
 @pytest.mark.parametrize("package", PACKAGES)
 def test_importing_a_package_loads_nothing_heavy(package):
     assert heavy_modules(f"import {package}") == []
+
+
+def test_importing_the_package_takes_milliseconds():
+    # Without site-packages, whose own imports would hide those of the package.
+    code = "import sys, keras_mmfusion; print(*sys.modules)"
+    root = str(Path(keras_mmfusion.__file__).parents[1])
+    run = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+        env={**os.environ, "PYTHONPATH": root},
+    )
+    assert {"importlib.abc", "tempfile", "typing"}.isdisjoint(run.stdout.split())
 
 
 @pytest.mark.parametrize(
