@@ -22,7 +22,8 @@ class _Stamp:
     """What tells, without reading a photo, that it is as it was."""
 
     size: int
-    time: int
+    modified: int
+    changed: int  # A program can set the time of modification back, but not this one.
 
 
 class PhotoIndex:
@@ -30,7 +31,7 @@ class PhotoIndex:
 
     The file belongs to one folder and to one preset's very files. It is written whole or not at
     all, and holds what the folder holds: photos that are gone leave it. A photo is read again only
-    if its size or time of change is another. A file that cannot be read counts as empty.
+    if its size or one of its times is another. A file that cannot be read counts as empty.
 
     Args:
         folder: path. The folder of photos.
@@ -52,6 +53,8 @@ class PhotoIndex:
             vectors = file["vectors"].astype("float32")
         if not len(names) == len(hashes) == len(stamps) == len(vectors) or vectors.ndim != 2:
             raise ValueError("lengths differ")
+        if any(len(stamp) != len(dataclasses.fields(_Stamp)) for stamp in stamps):
+            raise ValueError("stamps of another version")
         if not np.isfinite(vectors).all():
             raise ValueError("NaN")
         self._hashes = dict(zip(names, hashes, strict=True))
@@ -69,12 +72,12 @@ class PhotoIndex:
         """
         started = time.time_ns()
         status = os.stat(photo)
-        stamp = _Stamp(status.st_size, status.st_mtime_ns)
+        stamp = _Stamp(status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if self._stamps.get(photo) != stamp:
             with open(photo, "rb") as file:
                 self._hashes[photo] = hashlib.file_digest(file, "sha256").hexdigest()
-            settled = started - status.st_mtime_ns > _SETTLED_NANOSECONDS
-            self._stamps[photo] = stamp if settled else _Stamp(-1, -1)
+            settled = started - max(stamp.modified, stamp.changed) > _SETTLED_NANOSECONDS
+            self._stamps[photo] = stamp if settled else _Stamp(-1, -1, -1)
         return self._hashes[photo]
 
     def save(self, photos):

@@ -146,7 +146,7 @@ def test_only_new_and_changed_photos_are_embedded(tmp_path, cache, embedder_pres
         command = run(tmp_path, "a red wall", "--preset", embedder_preset, "--json")
         assert command.exit_code == 0, command.output
         (result,) = json.loads(command.stdout)
-        return {os.path.basename(each["photo"]): each["cosine"] for each in result["photos"]}
+        return {os.path.basename(each["image"]): each["cosine"] for each in result["photos"]}
 
     before = set(cache.glob("*"))
     first = found()
