@@ -114,7 +114,7 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
             "Write one with `model.save_to_preset(folder)`."
         )
     config = read_json(config_path)
-    _import_modules(config)
+    import_modules(config)
     task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):
         raise ValueError(
@@ -133,7 +133,7 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
     return task
 
 
-def _import_modules(config):
+def import_modules(config):
     """Imports the modules of ours that a configuration names, since exports are lazy.
 
     Importing one registers its class.
@@ -145,7 +145,7 @@ def _import_modules(config):
         if isinstance(module, str) and module.startswith("keras_mmfusion."):
             importlib.import_module(module)
         for value in config.values():
-            _import_modules(value)
+            import_modules(value)
 
 
 def _not_in_task(task):

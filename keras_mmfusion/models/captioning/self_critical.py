@@ -67,12 +67,8 @@ class SelfCriticalSequence(keras.utils.PyDataset):
         ids = _trimmed(ids, self.special_tokens.pad)
         rewards = self._rewards(ids, places)
         self.mean_reward = float(rewards.mean())
-        others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
-        drawn = (ids != self.special_tokens.pad).astype("float32")
-        weights = (rewards - others)[..., np.newaxis] * drawn / drawn.sum()
-        inputs = np.roll(ids, 1, axis=-1)
-        inputs[..., 0] = self.special_tokens.start
-        return {**x, "captions": inputs}, ids, weights.astype("float32")
+        inputs, weights = self_critical_targets(ids, rewards, self.special_tokens)
+        return {**x, "captions": inputs}, ids, weights
 
     def _rewards(self, ids, places):
         captions = [
@@ -83,6 +79,25 @@ class SelfCriticalSequence(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.sequence.on_epoch_end()
+
+
+def self_critical_targets(ids, rewards, special_tokens):
+    """What to train on drawn captions: see `SelfCriticalSequence`.
+
+    Args:
+        ids: int array `(images, samples, length)`, the drawn captions.
+        rewards: float array `(images, samples)`.
+        special_tokens: `SpecialTokens`.
+
+    Returns:
+        The decoder's inputs, of the shape of `ids`, and the float32 weights of the drawn tokens.
+    """
+    others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
+    drawn = (ids != special_tokens.pad).astype("float32")
+    weights = (rewards - others)[..., np.newaxis] * drawn / drawn.sum()
+    inputs = np.roll(ids, 1, axis=-1)
+    inputs[..., 0] = special_tokens.start
+    return inputs, weights.astype("float32")
 
 
 def _trimmed(ids, pad, multiple=4):
