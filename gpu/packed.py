@@ -1,0 +1,136 @@
+"""What `pack.py` wrote, as the parts read it: photos, captions, token ids, weights."""
+
+import concurrent.futures
+import dataclasses
+import io
+import json
+import os
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+PHOTOS_FILE, INDEX_FILE = "photos.bin", "photos.json"
+ENCODERS_FOLDER = "encoders"
+TEXT_FOLDER = "text"
+
+
+def packed_folder():
+    """The folder with the packed files: `packed` beside this file, or what GPU_PACKED names."""
+    default = pathlib.Path(__file__).resolve().parent / "packed"
+    return pathlib.Path(os.environ.get("GPU_PACKED", default))
+
+
+def is_tiny():
+    """Whether parts are to run at the smallest size, to see that they run: `run.py --tiny`."""
+    return os.environ.get("GPU_TINY") == "1"
+
+
+@dataclasses.dataclass(frozen=True)
+class Photos:
+    """Captioned photos.
+
+    Attributes:
+        pixels: uint8 array `(photos, height, width, 3)`.
+        captions: list of lists of strings.
+        sources: array of strings `(photos,)`: the data set of each.
+        rows: int array `(photos,)`: each photo's number among all that were packed.
+    """
+
+    pixels: np.ndarray
+    captions: list
+    sources: np.ndarray
+    rows: np.ndarray
+
+    def __len__(self):
+        return len(self.pixels)
+
+
+def read_photos(split, sources=None):
+    """Decodes the photos of a split.
+
+    Args:
+        split: string, `"train"` or `"dev"`.
+        sources: names of data sets, or `None` for all.
+
+    Returns:
+        `Photos`.
+    """
+    folder = packed_folder()
+    if not (folder / INDEX_FILE).is_file():
+        raise ValueError(
+            f"{folder} holds no packed photos. Run `python gpu/pack.py` first, or set GPU_PACKED "
+            "to the folder that it wrote."
+        )
+    entries = json.loads((folder / INDEX_FILE).read_text("utf-8"))["photos"]
+    ends = np.cumsum([entry["bytes"] for entry in entries])
+    data = (folder / PHOTOS_FILE).read_bytes()
+    chosen = [
+        row
+        for row, entry in enumerate(entries)
+        if entry["split"] == split and (sources is None or entry["source"] in sources)
+    ]
+
+    def decode(row):
+        file = data[ends[row] - entries[row]["bytes"] : ends[row]]
+        with Image.open(io.BytesIO(file)) as image:
+            return np.asarray(image.convert("RGB"))
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        pixels = np.stack(list(pool.map(decode, chosen)))
+    return Photos(
+        pixels,
+        [entries[row]["captions"] for row in chosen],
+        np.array([entries[row]["source"] for row in chosen]),
+        np.array(chosen),
+    )
+
+
+def read_image_encoder(name):
+    """A pretrained `ImageEncoder` with all weights trainable."""
+    from keras_mmfusion import ImageEncoder
+
+    folder = packed_folder() / ENCODERS_FOLDER / name
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is missing: name the part that needs it when packing.")
+    return ImageEncoder.from_preset(str(folder))
+
+
+def read_text_encoder():
+    """A pretrained `TextEncoder` whose vocabulary is the word pieces of the packed captions."""
+    import keras
+
+    from keras_mmfusion.encoders import TextEncoder  # noqa: F401 (registers the class)
+
+    folder = packed_folder() / TEXT_FOLDER
+    if not folder.is_dir():
+        raise ValueError(f"{folder} is missing: name the part that needs it when packing.")
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    encoder = keras.saving.deserialize_keras_object(config)
+    with np.load(folder / "weights.npz") as arrays:
+        for number, variable in enumerate(encoder.weights):
+            values = arrays[f"{number}.values"]
+            if f"{number}.scale" in arrays:
+                values = values.astype("float32") * arrays[f"{number}.scale"]
+            variable.assign(values.astype("float32"))
+    return encoder
+
+
+def read_sentences(rows):
+    """Token ids and masks of the captions of photos, as they are and with left and right swapped.
+
+    Args:
+        rows: int array, `Photos.rows`.
+
+    Returns:
+        Two int32 arrays `(2, photos, captions, tokens)`: ids and masks; `[1]` has them swapped.
+    """
+    with np.load(packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
+        ids = arrays["ids"][:, rows].astype("int32")
+        return ids, (ids != arrays["pad"]).astype("int32")
+
+
+def read_word_pieces():
+    """The ids that the packed captions' ids stand for in the whole vocabulary, a list."""
+    with np.load(packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
+        return arrays["kept"].tolist()

@@ -1,0 +1,105 @@
+"""The parts' building blocks, without a training."""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import packed_files
+import pytest
+from keras import ops
+
+sys.path.insert(0, str(packed_files.GPU))
+
+import outputs
+from augment import IDENTITY, augment_photos
+from clock import Clock
+
+from keras_mmfusion.datasets.caption_augmentation import augment_array
+
+
+def photo(size=40):
+    """A smooth photo: where pixels differ little, so do the ways of rounding crops."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(40, 216, (1, 4, 4, 3)).astype("float32")
+    smooth = ops.image.resize(ops.convert_to_tensor(coarse), (size, size), "bilinear")
+    return np.round(ops.convert_to_numpy(smooth)[0]).astype("uint8")
+
+
+@pytest.mark.parametrize("flip", [0.0, 0.9])
+def test_augmentation_is_the_librarys(flip):
+    draws = np.array([0.3, 0.8, 0.4, 0.6, 0.9, 0.2, 0.7, flip], "float32")
+    expected, _ = augment_array(photo(), [], draws)
+    found = augment_photos(
+        ops.convert_to_tensor(photo()[None]), ops.convert_to_tensor(draws[None]), (40, 40)
+    )
+    found = ops.convert_to_numpy(found)[0] * 128 + 127
+    assert np.abs(found - expected).mean() < 1.5
+    assert np.abs(found - expected.astype("float32")[:, ::-1]).mean() > 5
+
+
+def test_the_identity_changes_nothing():
+    pixels = photo()
+    draws = ops.convert_to_tensor(IDENTITY[None])
+    found = augment_photos(ops.convert_to_tensor(pixels[None]), draws, (40, 40))
+    np.testing.assert_allclose(ops.convert_to_numpy(found)[0] * 128 + 127, pixels, atol=0.01)
+    larger = augment_photos(ops.convert_to_tensor(pixels[None]), draws, (60, 60))
+    resized = ops.image.resize(
+        ops.convert_to_tensor(pixels[None].astype("float32")), (60, 60), "bilinear"
+    )
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(larger) * 128 + 127, ops.convert_to_numpy(resized), atol=0.01
+    )
+
+
+def test_outputs_come_back_in_pieces(tmp_path, monkeypatch):
+    monkeypatch.setattr(outputs, "PIECE_BYTES", 1000)
+    arrays = {str(n): np.full(400, n, "float16") for n in range(4)}
+    outputs.write_output(tmp_path, "model", {"steps": 1}, arrays)
+    assert all(path.stat().st_size <= 1000 for path in tmp_path.glob("*.npz-*"))
+    # The newer output takes the older one's place.
+    arrays["3"] = arrays["3"] + 1
+    outputs.write_output(tmp_path, "model", {"steps": 2}, arrays)
+    record, found = outputs.read_output(tmp_path, "model")
+    assert record == {"steps": 2}
+    assert {name: x[0] for name, x in found.items()} == {"0": 0, "1": 1, "2": 2, "3": 4}
+    pieces = json.loads((tmp_path / "model.json").read_text())["pieces"]
+    assert sorted(path.name for path in tmp_path.glob("*.npz-*")) == sorted(pieces)
+    (tmp_path / pieces[-1]).write_bytes(b"something else")
+    with pytest.raises(ValueError, match="damaged"):
+        outputs.read_output(tmp_path, "model")
+    (tmp_path / pieces[-1]).unlink()
+    with pytest.raises(ValueError, match="not beside it"):
+        outputs.read_output(tmp_path, "model")
+
+
+def test_values_beyond_float16_are_an_error():
+    with pytest.raises(ValueError, match="float16"):
+        outputs.float16_arrays([keras.Variable([1e6])])
+
+
+def test_the_clock_is_at_the_end_at_the_deadline(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = Clock(100, progress=0.2)
+    now[0] = 50
+    clock.tick()
+    assert clock.progress == pytest.approx(0.6)
+    now[0] = 90  # Compiling advances nothing, and the rest goes quicker.
+    clock.skip()
+    assert clock.progress == pytest.approx(0.6)
+    now[0] = 95
+    clock.tick()
+    assert clock.progress == pytest.approx(0.8)
+    now[0] = 120
+    clock.tick()
+    assert clock.progress == 1
+
+
+def test_a_clock_of_steps():
+    clock = Clock(0, progress=0.5, steps=3)
+    clock.skip()
+    clock.tick()
+    assert clock.progress == pytest.approx(0.5 + 1 / 3)
+    clock.tick()
+    assert clock.progress == 1
