@@ -18,8 +18,12 @@ def cores(machine):
 
 
 def result_table(table, file, command, results=RESULTS):
-    """What `table` makes of a file of results; what to run, as long as nothing was measured."""
+    """What `table` makes of a file of results; what to run, as long as nothing was measured.
+
+    `command` is a script of this folder, or a whole command line.
+    """
     path = results / file
     if not path.exists():
-        return f"Not measured yet: `python benchmarks/{command}` does.\n"
+        line = command if " " in command else f"python benchmarks/{command}"
+        return f"Not measured yet: `{line}` does.\n"
     return table(json.loads(path.read_text(encoding="utf-8")))

@@ -5,7 +5,6 @@ import os
 
 import numpy as np
 
-DTYPES = ("bfloat16", "float32", "float16")
 VOCABULARY_SIZE, DIM, LAYERS, HEADS, MLP_DIM, LENGTH, CAPTIONS = 2538, 384, 3, 6, 1536, 22, 5
 IMAGE_TOKENS, IMAGE_DIM = 81, 1280
 START, END, PAD, UNKNOWN = 1, 2, 0, 3
@@ -27,6 +26,7 @@ class Sizes:
         graph: nodes, directed edges and features; the default is ogbn-arxiv's, made undirected.
         alignment: batch, rows and columns of soft-DTW's and of Sinkhorn's costs.
         seconds: float. The least time that a measurement takes.
+        dtypes: names of the dtypes, the most telling first.
     """
 
     training_batch: int = 256
@@ -50,6 +50,7 @@ class Sizes:
     graph: tuple = (169_343, 2_332_486, 128)
     alignment: tuple = (32, 256, 256)
     seconds: float = 0.5
+    dtypes: tuple = ("bfloat16", "float32", "float16")
 
 
 TINY = Sizes(
@@ -61,6 +62,7 @@ TINY = Sizes(
     graph=(30, 100, 8),
     alignment=(2, 6, 5),
     seconds=0.0,
+    dtypes=("bfloat16",),
 )
 
 

@@ -13,7 +13,14 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(
-    params=["captioning_tables", "data_tables", "fusion_tables", "graph_tables", "serving_tables"]
+    params=[
+        "captioning_tables",
+        "data_tables",
+        "fusion_tables",
+        "gpu_tables",
+        "graph_tables",
+        "serving_tables",
+    ]
 )
 def tables(request, monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))

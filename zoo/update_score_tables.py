@@ -16,8 +16,8 @@ photos and sentences, and between `<!-- retrieval_losses:begin -->` and
 wrote of each loss. In the same way `sentiment` are the scores of the presets of opinions in
 videos, `fusion_mosi` and `missing_modalities` what `benchmarks/fusion_mosi.py` wrote,
 `recommendation` what `benchmarks/recommendation.py` did. `captioning_tables.py`, `data_tables.py`,
-`fusion_tables.py`, `graph_tables.py` and `serving_tables.py` in `benchmarks/` draw tables of the
-benchmarks that they name.
+`fusion_tables.py`, `gpu_tables.py`, `graph_tables.py` and `serving_tables.py` in `benchmarks/` draw
+tables of the benchmarks that they name.
 """
 
 import argparse
@@ -35,6 +35,7 @@ sys.path.append(str(ROOT / "benchmarks"))
 import captioning_tables  # noqa: E402
 import data_tables  # noqa: E402
 import fusion_tables  # noqa: E402
+import gpu_tables  # noqa: E402
 import graph_tables  # noqa: E402
 import serving_tables  # noqa: E402
 from result_tables import cores, result_table  # noqa: E402
@@ -50,6 +51,7 @@ RESULT_TABLES = {
     **captioning_tables.TABLES,
     **data_tables.TABLES,
     **fusion_tables.TABLES,
+    **gpu_tables.TABLES,
     **graph_tables.TABLES,
     **serving_tables.TABLES,
 }

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from benchmark_sizes import DTYPES, case_names, flops
+from benchmark_sizes import case_names, flops, sizes
 from outputs import read_output, write_output
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
@@ -31,10 +31,10 @@ def run(budget_seconds, out):
     record = record[0] if record else {"rows": [], "done": False, **device()}
     if record["done"]:
         return
-    for dtype in DTYPES:
+    for dtype in sizes().dtypes:
         for side in SIDES:
             measure_side(record, side, dtype, end, out)
-    wanted = len(DTYPES) * len(SIDES) * len(case_names())
+    wanted = len(sizes().dtypes) * len(SIDES) * len(case_names())
     record["done"] = sum("error" not in row for row in record["rows"]) == wanted
     add_shares(record)
     write_output(out, NAME, record)

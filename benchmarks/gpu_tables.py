@@ -1,0 +1,54 @@
+"""The tables of docs/gpu.md, from what `gpu/parts/benchmarks.py` and `gpu/photo_quality.py` wrote.
+
+`zoo/update_score_tables.py` puts them where they belong.
+"""
+
+from result_tables import cores, markdown_table
+
+SIDES = ("keras_mmfusion on jax", "keras_mmfusion on torch", "plain torch")
+
+
+def speed_table(report):
+    """Milliseconds of every case, side by side, and what share of the GPU's peak the best reach."""
+    if report["device"] == "cpu":
+        return "GPU performance has not been measured: the results are of a CPU.\n"
+    heads = ["Case", "Dtype", *(f"{side}, ms" for side in SIDES), "Share of the peak"]
+    found = {(row["case"], row["dtype"], row["side"]): row for row in report["rows"]}
+    cases = dict.fromkeys((row["case"], row["dtype"]) for row in report["rows"])
+    rows = []
+    for case, dtype in cases:
+        sides = [found.get((case, dtype, side), {}) for side in SIDES]
+        times = [f"{1000 * row['seconds']:.2f}" if "seconds" in row else "-" for row in sides]
+        shares = [row["share_of_bfloat16_peak"] for row in sides if "share_of_bfloat16_peak" in row]
+        rows.append([case, dtype, *times, f"{max(shares):.1%}" if shares else "-"])
+    facts = (
+        f"{report['device']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}. The "
+        f"peak is a product of bfloat16 matrices on it, {report['bfloat16_matrix_peak']:.3g} "
+        "operations a second; the share is of the quickest side."
+    )
+    return markdown_table(heads, rows, facts)
+
+
+def photo_quality_table(report):
+    """What re-encoding dev's photos costs a captioner that was trained on them as they are."""
+    heads = ["Photos", "kB each", "BLEU-4", "CIDEr-D"]
+    rows = [
+        [
+            "as they are" if row["quality"] is None else f"{row['format']} {row['quality']}",
+            f"{row['bytes_per_photo'] / 1000:.1f}",
+            f"{row['bleu_4']:.3f}",
+            f"{row['cider']:.3f}",
+        ]
+        for row in report["settings"]
+    ]
+    facts = (
+        f"`{report['preset']}`, {report['search']} search, the {report['images']:,} photos of "
+        f"Flickr8k's {report['split']} split, {cores(report['machine'])}."
+    )
+    return markdown_table(heads, rows, facts)
+
+
+TABLES = {
+    "gpu_speed": (speed_table, "gpu.json", "bash gpu/run.sh OUT benchmarks"),
+    "photo_quality": (photo_quality_table, "gpu_photo_quality.json", "python gpu/photo_quality.py"),
+}
