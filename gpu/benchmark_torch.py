@@ -154,8 +154,14 @@ class GCN(nn.Module):
         self.output = nn.Linear(given.HIDDEN, given.CLASSES)
 
     def forward(self, adjacency, x):
-        x = F.relu(torch.sparse.mm(adjacency, F.linear(x, self.hidden.weight)) + self.hidden.bias)
-        return torch.sparse.mm(adjacency, F.linear(x, self.output.weight)) + self.output.bias
+        x = F.relu(_aggregate(adjacency, F.linear(x, self.hidden.weight)) + self.hidden.bias)
+        return _aggregate(adjacency, F.linear(x, self.output.weight)) + self.output.bias
+
+
+def _aggregate(adjacency, x):
+    if DEVICE == "cpu":  # Where sparse products are of float32 alone.
+        return torch.sparse.mm(adjacency.float(), x.float()).to(x.dtype)
+    return torch.sparse.mm(adjacency, x)
 
 
 def time_gcn(dtype):

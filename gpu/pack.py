@@ -9,6 +9,7 @@ checkout included, stays within `--limit`; `gpu/README.md` says how to make that
 import argparse
 import concurrent.futures
 import csv
+import gzip
 import io
 import json
 import pathlib
@@ -30,7 +31,7 @@ from keras_mmfusion.datasets.coco_annotations import read_coco_captions  # noqa:
 from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k  # noqa: E402
 
 SIZE = 224
-QUALITIES = (65, 60, 55, 50, 45, 40, 35, 30, 25, 20)
+QUALITIES = range(60, 19, -2)
 MEBIBYTE = 2**20
 TEXT_PRESET = "image_text_flickr8k"
 # Of what a sparse checkout for the machine has; its weights stay at home.
@@ -74,7 +75,7 @@ def encode_photo(path, quality, size=SIZE):
     return buffer.getvalue()
 
 
-def highest_quality(entries, most_bytes, sample=200):
+def highest_quality(entries, most_bytes, sample=100):
     """The highest quality at which all photos together take at most so many bytes."""
     some = entries[:: max(1, len(entries) // sample)]
     for quality in QUALITIES:
@@ -101,8 +102,8 @@ def write_photos(folder, entries, quality, size=SIZE):
         for entry, file in zip(entries, files, strict=True)
     ]
     (folder / PHOTOS_FILE).write_bytes(b"".join(files))
-    index = {"quality": quality, "size": size, "photos": rows}
-    (folder / INDEX_FILE).write_text(json.dumps(index, ensure_ascii=False), encoding="utf-8")
+    index = json.dumps({"quality": quality, "size": size, "photos": rows}, ensure_ascii=False)
+    (folder / INDEX_FILE).write_bytes(gzip.compress(index.encode(), mtime=0))
 
 
 def copy_encoder(folder, source):
@@ -234,10 +235,11 @@ def main():
         model = embedder(str(ROOT / "zoo" / TEXT_PRESET))
         write_text(scratch, model, [entry["captions"] for entry in entries])
     if photos:
-        captions_bytes = sum(len(json.dumps(entry["captions"])) for entry in entries)
+        captions = gzip.compress(json.dumps([entry["captions"] for entry in entries]).encode())
         left = arguments.limit * MEBIBYTE - folder_bytes(scratch) - checkout_bytes()
-        quality = arguments.quality or highest_quality(entries, left - 1.3 * captions_bytes)
+        quality = arguments.quality or highest_quality(entries, left - 1.2 * len(captions))
         write_photos(scratch, entries, quality)
+        print(f"photos at quality {quality}")
     shutil.rmtree(arguments.out, ignore_errors=True)
     scratch.replace(arguments.out)
     report(arguments)

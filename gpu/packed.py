@@ -2,6 +2,7 @@
 
 import concurrent.futures
 import dataclasses
+import gzip
 import io
 import json
 import os
@@ -10,7 +11,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-PHOTOS_FILE, INDEX_FILE = "photos.bin", "photos.json"
+PHOTOS_FILE, INDEX_FILE = "photos.bin", "photos.json.gz"
+TINY_PHOTOS = 32
 ENCODERS_FOLDER = "encoders"
 TEXT_FOLDER = "text"
 
@@ -62,7 +64,7 @@ def read_photos(split, sources=None):
             f"{folder} holds no packed photos. Run `python gpu/pack.py` first, or set GPU_PACKED "
             "to the folder that it wrote."
         )
-    entries = json.loads((folder / INDEX_FILE).read_text("utf-8"))["photos"]
+    entries = json.loads(gzip.decompress((folder / INDEX_FILE).read_bytes()))["photos"]
     ends = np.cumsum([entry["bytes"] for entry in entries])
     data = (folder / PHOTOS_FILE).read_bytes()
     chosen = [
@@ -70,6 +72,8 @@ def read_photos(split, sources=None):
         for row, entry in enumerate(entries)
         if entry["split"] == split and (sources is None or entry["source"] in sources)
     ]
+    if is_tiny():
+        chosen = chosen[:TINY_PHOTOS]
 
     def decode(row):
         file = data[ends[row] - entries[row]["bytes"] : ends[row]]

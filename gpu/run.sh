@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?the output folder} && shift
 packed=${GPU_PACKED:-$here/packed}
 python=${PYTHON:-python3}
-if ! "$python" -c "import keras_hub" 2>/dev/null; then
+if ! "$python" -c "from importlib.util import find_spec as f; exit(not f('keras_hub'))"; then
     site=$(mktemp -d)
     "$python" -m pip install -q --no-index --no-deps --no-compile --target "$site" "$packed"/wheels/*.whl
     export PYTHONPATH="$site${PYTHONPATH:+:$PYTHONPATH}"
