@@ -6,21 +6,26 @@
 from result_tables import cores, markdown_table
 
 SIDES = ("keras_mmfusion on jax", "keras_mmfusion on torch", "plain torch")
+# JAX tells its peak of all cases so far, not of one.
+SIDES_WITH_MEMORY = SIDES[1:]
 
 
 def speed_table(report):
     """Milliseconds of every case, side by side, and what share of the GPU's peak the best reach."""
     if report["device"] == "cpu":
         return "GPU performance has not been measured: the results are of a CPU.\n"
-    heads = ["Case", "Dtype", *(f"{side}, ms" for side in SIDES), "Share of the peak"]
+    heads = ["Case", "Dtype", *(f"{side}, ms" for side in SIDES)]
+    heads += [*(f"{side}, MB" for side in SIDES_WITH_MEMORY), "Share of the peak"]
     found = {(row["case"], row["dtype"], row["side"]): row for row in report["rows"]}
     cases = dict.fromkeys((row["case"], row["dtype"]) for row in report["rows"])
     rows = []
     for case, dtype in cases:
         sides = [found.get((case, dtype, side), {}) for side in SIDES]
+        peaks = [found.get((case, dtype, side), {}).get("peak_bytes") for side in SIDES_WITH_MEMORY]
+        memory = ["-" if peak is None else f"{peak / 1e6:,.0f}" for peak in peaks]
         times = [f"{1000 * row['seconds']:.2f}" if "seconds" in row else "-" for row in sides]
         shares = [row["share_of_bfloat16_peak"] for row in sides if "share_of_bfloat16_peak" in row]
-        rows.append([case, dtype, *times, f"{max(shares):.1%}" if shares else "-"])
+        rows.append([case, dtype, *times, *memory, f"{max(shares):.1%}" if shares else "-"])
     facts = (
         f"{report['device']}; {', '.join(f'{k} {v}' for k, v in report['versions'].items())}. The "
         f"peak is a product of bfloat16 matrices on it, {report['bfloat16_matrix_peak']:.3g} "

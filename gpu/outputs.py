@@ -10,6 +10,8 @@ import pathlib
 import numpy as np
 
 PIECE_BYTES = 15 * 2**20
+# What a machine sends back at most, all files together.
+OUTPUT_BYTES = 60 * 10**6
 
 
 def write_output(out, name, record, arrays=None):

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from clock import Clock
 from outputs import (
+    OUTPUT_BYTES,
     assign_arrays,
     float16_arrays,
     read_output,
@@ -23,9 +24,9 @@ LAST_SHARE, LAST_SECONDS = 0.15, 60.0
 class Training:
     """Trains in stages, scores the averaged weights now and then, and keeps the best.
 
-    After each score, the output folder has the best weights, the averaged ones, and how far the
-    training is. Another run on that folder goes on from the averaged weights; what the optimizer
-    remembers is not kept, for its size.
+    After each score, the output folder has the best weights, the averaged ones where both fit, and
+    how far the training is. Another run on that folder goes on from the averaged weights, or else
+    from the best; what the optimizer remembers is not kept, for its size.
 
     Args:
         name: string. Names the files.
@@ -129,6 +130,8 @@ class Training:
         print(" - ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         self.record["log"].append(row)
         arrays.update(with_prefix("best.", self.best))
+        if sum(values.nbytes for values in arrays.values()) > OUTPUT_BYTES:
+            arrays = with_prefix("best.", self.best)
         write_output(self.out, self.name, self.record, arrays)
 
     def _restore(self):
