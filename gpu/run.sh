@@ -19,4 +19,4 @@ export KERAS_BACKEND=${KERAS_BACKEND:-jax} PYTHONUNBUFFERED=1
 # A second call on the same machine compiles nothing again.
 export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${TMPDIR:-/tmp}/jax_cache}
 # Nine minutes in all, even if a part misjudges its time.
-exec timeout 540 "$python" "$here/run.py" --out "$out" "$@"
+exec timeout "${GPU_CALL_SECONDS:-540}" "$python" "$here/run.py" --out "$out" "$@"
