@@ -4,6 +4,8 @@ import importlib
 import json
 import sys
 
+import numpy as np
+import pytest
 from packed_files import GPU, ROOT, run_parts
 
 sys.path.insert(0, str(GPU))
@@ -23,6 +25,36 @@ def test_every_case_runs_on_every_side(tmp_path, monkeypatch):
     table = speed_table({**report, "device": "A GPU"})
     assert table.count("\n| ") == len(report["rows"]) / 3 + 1
     assert "| captioner_training | bfloat16 |" in table
+
+
+def test_both_sides_do_the_same_work(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    plain = importlib.import_module("benchmark_torch")
+    import benchmark_sizes as given
+
+    from keras_mmfusion.layers.alignment import solve_optimal_transport, solve_soft_dtw
+
+    cost = np.random.default_rng(0).random((2, 6, 4)).astype("float32")
+    values, _ = solve_soft_dtw(cost, given.GAMMA)
+    assert float(plain.soft_dtw(torch.tensor(cost))) == pytest.approx(float(sum(values)), rel=1e-4)
+    values, _ = solve_optimal_transport(cost, given.REGULARIZATION)
+    assert float(plain.sinkhorn(torch.tensor(cost))) == pytest.approx(float(sum(values)), rel=1e-3)
+
+
+def test_cached_keys_and_values_change_nothing_in_plain_torch(monkeypatch):
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    plain = importlib.import_module("benchmark_torch")
+    torch.manual_seed(0)
+    decoder = plain.Decoder().eval()
+    tokens = torch.randn(2, 81, 1280)
+    with torch.no_grad():
+        ids = plain.greedy_captions(decoder, tokens)
+        inputs = torch.cat([torch.ones(2, 1, dtype=torch.int64), ids[:, :-1]], dim=1)
+        logits = decoder(inputs[:, None], tokens)[:, 0]
+    logits[..., :4] = -torch.inf
+    assert torch.equal(logits.argmax(dim=-1)[:, :-1], ids[:, :-1])
 
 
 def test_flops_of_a_captioning_step(monkeypatch):
