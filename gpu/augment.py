@@ -62,8 +62,8 @@ def _color_change(mean, draws):
     """
     factors = ops.reshape(1 + COLOR_CHANGE * (2 * draws - 1), (-1, 3, 1, 1))
     brightness, contrast, saturation = (factors[:, i] for i in range(3))
-    to_gray = np.outer(LUMA, np.ones(3, "float32"))
-    matrix = saturation * np.eye(3, dtype="float32") + (1 - saturation) * to_gray
-    gray = ops.sum(mean * LUMA, axis=-1)
+    to_gray = ops.convert_to_tensor(np.outer(LUMA, np.ones(3, "float32")))
+    matrix = saturation * ops.eye(3, dtype="float32") + (1 - saturation) * to_gray
+    gray = ops.matmul(mean, ops.convert_to_tensor(LUMA))
     offset = (1 - contrast) * brightness * ops.reshape(gray, (-1, 1, 1))
     return contrast * brightness * matrix, ops.expand_dims(offset, -1)

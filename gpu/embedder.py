@@ -170,9 +170,11 @@ class EmbedderScores:
         return scores
 
     def final(self):
-        """The scores of the model in float32."""
+        """The scores of the model in float32, and the cosine of each caption and its photo."""
         self.restart()
-        return {"scores": self()}
+        images, texts = self._embeddings()
+        cosines = np.sum(images[self.owners] * texts, axis=1)
+        return {"scores": self(), "cosines": [round(float(x), 4) for x in cosines]}
 
     def _embeddings(self):
         rows = np.arange(len(self.photos), dtype="int32")

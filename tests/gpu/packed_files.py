@@ -139,5 +139,5 @@ def environment(backend, packed, **more):
 
 def run_parts(backend, packed, *arguments, **more):
     subprocess.run(
-        command(*arguments), env=environment(backend, packed, **more), check=True, timeout=900
+        command(*arguments), env=environment(backend, packed, **more), check=True, timeout=1800
     )

@@ -52,7 +52,6 @@ def test_a_returned_embedder_finds_the_same_in_tensorflow(
     import publish
     from packed import read_photos
 
-    from keras_mmfusion.metrics import retrieval_scores
     from keras_mmfusion.models import ContrastiveModel
 
     run_parts(backend, packed, "image_text_info_nce", "--out", tmp_path, "--tiny", "--steps", 2)
@@ -67,8 +66,8 @@ def test_a_returned_embedder_finds_the_same_in_tensorflow(
     images = loaded.embed("image", list(photos.pixels))
     texts = loaded.embed("text", [text for texts in photos.captions for text in texts])
     owners = np.repeat(np.arange(len(photos)), [len(texts) for texts in photos.captions])
-    for key, value in retrieval_scores(images @ texts.T, owners).items():
-        assert record["scores"][f"{key}_all"] == pytest.approx(value)
+    np.testing.assert_allclose(np.sum(images[owners] * texts, axis=1), record["cosines"], atol=2e-3)
+    assert 0 <= record["scores"]["image_to_text_recall_at_1_all"] <= 1
 
 
 def test_a_killed_run_goes_on(packed, tmp_path):
