@@ -14,7 +14,6 @@ from training_step import TrainingStep
 
 from keras_mmfusion.cli.run_protocol import machine, versions
 from keras_mmfusion.datasets.caption_augmentation import swap_left_right
-from keras_mmfusion.losses import SelfCriticalLoss, SmoothedCrossEntropy
 from keras_mmfusion.metrics import CiderD, PTBTokenizer, coco_caption_scores
 from keras_mmfusion.models.captioning.caption_generator import SearchFunction
 from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
@@ -66,7 +65,6 @@ class CaptionerPlan:
             num_heads=2,
             sequence_length=10,
             batch_size=4,
-            samples=2,
             min_count=2,
         )
         return dataclasses.replace(self, recipe=recipe)
@@ -121,8 +119,10 @@ class CaptionerSteps:
         self.data = data
         self.special = self.model.preprocessor.special_tokens()
         self.size = self.model.image_encoder.image_size
-        self.cross_entropy_loss = SmoothedCrossEntropy(plan.recipe.label_smoothing)
-        self.self_critical_loss = SelfCriticalLoss(self.special.never_drawn)
+        words = self.model.preprocessor.tokenizer.vocabulary_size()
+        self.nothing_blocked = np.zeros(words, "float32")
+        self.never_drawn = np.zeros(words, "float32")
+        self.never_drawn[list(self.special.never_drawn)] = -1e9
         self.settings = DecodingSettings(
             max_length=self.model.preprocessor.sequence_length, samples=plan.recipe.samples
         )
@@ -134,14 +134,19 @@ class CaptionerSteps:
     def cross_entropy(self, number, progress):
         """Takes a step by the captions that people wrote."""
         rows, draws, flipped = self._batch(number, np.arange(len(self.data.photos)))
+        weights = self.data.weights[flipped, rows]
         loss = self.step(
-            self._cross_entropy,
+            self._loss,
             self.plan.recipe.learning_rate * warmed_up(progress) * cosine(progress),
             self.plan.average,
             self.data.pixels,
             rows,
             draws,
-            *(x[flipped, rows] for x in (self.data.inputs, self.data.targets, self.data.weights)),
+            self.data.inputs[flipped, rows],
+            self.data.targets[flipped, rows],
+            weights / weights.sum(),
+            np.float32(self.plan.recipe.label_smoothing),
+            self.nothing_blocked,
         )
         return {"cross_entropy": loss}
 
@@ -160,7 +165,7 @@ class CaptionerSteps:
         rewards = self._rewards(ids, keys)
         inputs, weights = self_critical_targets(ids, rewards, self.special)
         loss = self.step(
-            self._self_critical,
+            self._loss,
             self.plan.recipe.self_critical_learning_rate * warmed_up(progress) * cosine(progress),
             self.plan.average,
             self.data.pixels,
@@ -169,6 +174,8 @@ class CaptionerSteps:
             inputs,
             ids,
             weights,
+            np.float32(0),
+            self.never_drawn,
         )
         return {"self_critical": loss, "reward": np.float32(rewards.mean())}
 
@@ -194,21 +201,34 @@ class CaptionerSteps:
     def _images(self, pixels, rows, draws):
         return augment_photos(ops.take(pixels, rows, axis=0), draws, self.size)
 
-    def _cross_entropy(self, pixels, rows, draws, inputs, targets, weights):
-        logits = self.model(
-            {"images": self._images(pixels, rows, draws), "captions": inputs}, training=True
-        )
-        return self.cross_entropy_loss(targets, logits, weights)
-
-    def _self_critical(self, pixels, rows, draws, inputs, ids, weights):
-        logits = self.model(
-            {"images": self._images(pixels, rows, draws), "captions": inputs}, training=True
-        )
-        return self.self_critical_loss(ids, logits, weights)
+    def _loss(self, pixels, rows, draws, inputs, *rest):
+        images = self._images(pixels, rows, draws)
+        logits = self.model({"images": images, "captions": inputs}, training=True)
+        return caption_loss(logits, *rest)
 
     def _draw(self, pixels, rows, draws, noise):
         tokens = self.model.encode(self._images(pixels, rows, draws), training=False)
         return SearchFunction(self.model, self.settings, self.special)(tokens, noise)[0]
+
+
+def caption_loss(logits, targets, weights, label_smoothing, bias):
+    """`SmoothedCrossEntropy` and `SelfCriticalLoss` in one formula, which compiles once for both.
+
+    Args:
+        logits: float tensor `(..., words)`.
+        targets: int tensor `(...)`.
+        weights: float tensor `(...)`.
+        label_smoothing: scalar tensor; 0 for a self-critical step.
+        bias: float tensor `(words,)`, added to the logits: -1e9 for words that are never drawn.
+
+    Returns:
+        The sum over all targets, a scalar.
+    """
+    log_probs = ops.log_softmax(ops.cast(logits, "float32") + bias, axis=-1)
+    chosen = ops.take_along_axis(log_probs, ops.expand_dims(targets, -1), axis=-1)
+    spread = ops.mean(log_probs, axis=-1)
+    smoothed = (1 - label_smoothing) * ops.squeeze(chosen, -1) + label_smoothing * spread
+    return -ops.sum(weights * smoothed)
 
 
 class CaptionerScores:

@@ -103,3 +103,30 @@ def test_a_clock_of_steps():
     assert clock.progress == pytest.approx(0.5 + 1 / 3)
     clock.tick()
     assert clock.progress == 1
+
+
+def test_one_loss_is_both_of_the_librarys():
+    from captioner import caption_loss
+
+    from keras_mmfusion.losses import SelfCriticalLoss, SmoothedCrossEntropy
+
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(2, 3, 4, 9)).astype("float32")
+    targets = rng.integers(3, 9, (2, 3, 4)).astype("int32")
+    weights = rng.random((2, 3, 4)).astype("float32")
+    weights[0, 0, 2:] = 0
+    targets[0, 0, 2:] = 0  # Padding.
+    tensors = [ops.convert_to_tensor(x) for x in (logits, targets)]
+
+    def loss(weights, smoothing, bias):
+        more = (weights, np.float32(smoothing), bias)
+        return float(caption_loss(*tensors, *map(ops.convert_to_tensor, more)))
+
+    expected = SmoothedCrossEntropy(0.1)(targets, logits, weights)
+    found = loss(weights / weights.sum(), 0.1, np.zeros(9, "float32"))
+    assert found == pytest.approx(float(expected), rel=1e-5)
+    blocked = np.zeros(9, "float32")
+    blocked[:3] = -1e9
+    weights -= 0.4 * (weights > 0)  # Advantages may be negative.
+    expected = SelfCriticalLoss((0, 1, 2))(targets, logits, weights)
+    assert loss(weights, 0, blocked) == pytest.approx(float(expected), rel=1e-5)
