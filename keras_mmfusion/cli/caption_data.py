@@ -60,6 +60,10 @@ def read_train_and_dev(
         )
     if dev_fraction is not None:
         _refuse({"--dev-images": dev_images}, "with `--dev-fraction`")
+        if not 0 < dev_fraction < 1:
+            raise ValueError(
+                f"`--dev-fraction` must be between 0 and 1, such as 0.1. Received: {dev_fraction}"
+            )
         return _read_table(images, captions).split(dev_fraction, SPLIT_SEED)
     train, dev = _read_table(images, captions), _read_table(dev_images or images, dev_captions)
     shared = set(train.images) & set(dev.images)

@@ -52,7 +52,7 @@ def test_images_and_captions_to_score_on(folder):
         ({}, "`--images`, a folder, and `--captions`, a table .* go together"),
         ({"images": None}, "Which data?"),
         ({"captions": "train.csv"}, "needs a dev set.*neither"),
-        ({"captions": "all.csv", "dev_fraction": 1.5}, "`fraction` must be between 0 and 1"),
+        ({"captions": "all.csv", "dev_fraction": 1.5}, "`--dev-fraction` must be between 0 and 1"),
         ({"captions": "all.csv", "dev_fraction": 0.5, "dev_captions": "dev.csv"}, "both"),
         (
             {"captions": "all.csv", "dev_fraction": 0.5, "dev_images": "photos"},
