@@ -147,7 +147,7 @@ class EmbedderScores:
         real = np.arange(ids.shape[2]) < np.array(counts)[:, None]
         self.owners = np.repeat(np.arange(len(photos)), counts)
         self.texts = ids[0][real], masks[0][real]
-        self.batch_size = batch_size
+        self.batch_size = min(batch_size, len(photos))
         self.restart()
 
     def restart(self):
