@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import pytest
 from docs_pages import PAGES, ROOT, blocks_of, name_of
 from typer.testing import CliRunner
@@ -20,6 +21,7 @@ def reader(tmp_path, monkeypatch):
 
     for name in "docs", "examples", "tests", "zoo":
         (tmp_path / name).symlink_to(ROOT / name)
+    keras.utils.set_random_seed(0)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(ImageCaptioningModel, "jit_compile_search", False)
