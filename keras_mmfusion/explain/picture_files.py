@@ -10,7 +10,6 @@ from keras_mmfusion._extras import require_extra
 _DPI = 110
 
 
-@functools.cache
 def figure_class():
     """Matplotlib's class of figures. Without pyplot: no display, no state to close.
 
@@ -18,6 +17,11 @@ def figure_class():
     pyplot was imported.
     """
     require_extra("explain", "Drawing a picture", "matplotlib")
+    return _notebook_figure()
+
+
+@functools.cache
+def _notebook_figure():
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
