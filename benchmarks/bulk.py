@@ -22,7 +22,7 @@ import time
 from synthetic_photos import write_photos
 from write_results import write_results
 
-from keras_mmfusion.cli.run_protocol import machine
+from keras_mmfusion._provenance import machine
 
 FEW = 32
 BILLION = 10**9

@@ -30,8 +30,8 @@ from peer_process import seconds, serve
 from synthetic_photos import write_photos
 
 from keras_mmfusion import ImageEncoder, TextDecoder, TransformerCaptioner
-from keras_mmfusion.datasets.caption_pairs import CaptionPairs
-from keras_mmfusion.datasets.caption_sequence import CaptionSequence
+from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.compiled_function import compiled_function
 

@@ -25,9 +25,12 @@ from keras import ops
 from peer_process import seconds, serve
 
 from keras_mmfusion import ImageEncoder, TextDecoder, TransformerCaptioner
-from keras_mmfusion.models.captioning.beam_search import beam_search
-from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
-from keras_mmfusion.models.captioning.greedy_search import greedy_search
+from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
+from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
 from keras_mmfusion.models.compiled_function import compiled_function
 
 SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))

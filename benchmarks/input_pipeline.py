@@ -165,7 +165,7 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     import tensorflow as tf
 
-    from keras_mmfusion.cli.run_protocol import machine
+    from keras_mmfusion._provenance import machine
 
     with tempfile.TemporaryDirectory() as folder:
         drawn = write_photos(folder, options.images)

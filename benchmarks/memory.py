@@ -15,7 +15,7 @@ from resident_memory import resident_megabytes
 from synthetic_photos import write_photos
 from write_results import write_results
 
-from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.zoo import captioner
 
 BATCH_SIZE = 32

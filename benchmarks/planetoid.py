@@ -16,11 +16,11 @@ import time
 
 from write_results import write_results
 
-from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.datasets import read_planetoid
 from keras_mmfusion.models.node_classification import evaluate_node_classifier
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
-from keras_mmfusion.models.run_record import changed_facts
+from keras_mmfusion.models.runs.run_record import changed_facts
 
 
 def show(runs):

@@ -19,8 +19,8 @@ import keras
 import numpy as np
 from write_results import write_results
 
+from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.cli.recommender_data import RecommenderTables, item_features
-from keras_mmfusion.cli.run_protocol import machine, versions
 from keras_mmfusion.datasets import ItemFeatures, read_movielens, split_interactions
 from keras_mmfusion.models.recommendation import evaluate_recommender, train_recommender
 from keras_mmfusion.models.recommendation.recommender_recipe import (

@@ -26,16 +26,16 @@ from retrieval_data import CAPTIONS, RetrievalSequence, RetrievalSplit
 from write_results import write_results
 
 from keras_mmfusion import losses
-from keras_mmfusion.cli.run_protocol import machine, versions
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.encoders import TextEncoder
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel, RetrievalPreprocessor
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 from keras_mmfusion.models.retrieval import canonical_projections
-from keras_mmfusion.models.run_record import changed_facts
+from keras_mmfusion.models.runs.run_record import changed_facts
 from keras_mmfusion.zoo import image_encoder
 
 SEQUENCE_LENGTH = 32

@@ -6,14 +6,14 @@ import os
 import keras
 import numpy as np
 
-from keras_mmfusion.models.captioning.encoder_digest import encoder_digest
-from keras_mmfusion.models.captioning.feature_cache import (
+from keras_mmfusion.models.captioning.training.encoder_digest import encoder_digest
+from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     write_feature_cache,
 )
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.run_record import check_record, code_facts, digest_of, write_record
+from keras_mmfusion.models.runs.run_record import check_record, code_facts, digest_of, write_record
 
 CAPTIONS = 5
 

@@ -23,9 +23,9 @@ import numpy as np
 from retrieval import LOSSES, complete_report, fit, is_blind, save_published, scores_of
 from retrieval_data import ViewSequence
 
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.models import ContrastiveModel
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.zoo import image_encoder
 

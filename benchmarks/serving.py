@@ -174,7 +174,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=10)
     options = parser.parse_args()
 
-    from keras_mmfusion.cli.run_protocol import machine, versions
+    from keras_mmfusion._provenance import machine, versions
     from keras_mmfusion.zoo import captioner
 
     model = captioner(options.preset)

@@ -15,8 +15,11 @@ from keras_mmfusion.layers.alignment import solve_optimal_transport, solve_soft_
 from keras_mmfusion.layers.fusion.rule_names import rule_named
 from keras_mmfusion.layers.graph import GCNLayer, normalize_graph
 from keras_mmfusion.losses import SmoothedCrossEntropy
-from keras_mmfusion.models.captioning.caption_generator import SearchFunction
-from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.decoding.caption_generator import SearchFunction
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
 
 BACKEND = keras.config.backend()
 

@@ -12,16 +12,16 @@ from precision import full_precision
 from training import Training, cosine, epoch_batches, warmed_up
 from training_step import TrainingStep
 
-from keras_mmfusion.cli.run_protocol import machine, versions
-from keras_mmfusion.datasets.caption_augmentation import swap_left_right
+from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion.datasets.captions.caption_augmentation import swap_left_right
 from keras_mmfusion.metrics import CiderD, PTBTokenizer, coco_caption_scores
-from keras_mmfusion.models.captioning.caption_generator import SearchFunction
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
-from keras_mmfusion.models.captioning.decoding import DecodingSettings
-from keras_mmfusion.models.captioning.self_critical import self_critical_targets
+from keras_mmfusion.models.captioning.decoding.caption_generator import SearchFunction
+from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
+from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.captioning.training.self_critical import self_critical_targets
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
-from keras_mmfusion.models.preset_folder import set_dtype_policy
+from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 
 @dataclasses.dataclass(frozen=True)

@@ -20,13 +20,13 @@ from training import Training, cosine, epoch_batches, warmed_up
 from training_step import TrainingStep
 
 from keras_mmfusion import losses
-from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
-from keras_mmfusion.models.preset_folder import set_dtype_policy
+from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 
 @dataclasses.dataclass(frozen=True)

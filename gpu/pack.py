@@ -27,8 +27,8 @@ sys.path.insert(0, str(HERE))
 from packed import ENCODERS_FOLDER, INDEX_FILE, PHOTOS_FILE, TEXT_FOLDER  # noqa: E402
 from run import load_part, part_names  # noqa: E402
 
-from keras_mmfusion.datasets.coco_annotations import read_coco_captions  # noqa: E402
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k  # noqa: E402
+from keras_mmfusion.datasets.captions.coco_annotations import read_coco_captions  # noqa: E402
+from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k  # noqa: E402
 
 SIZE = 224
 QUALITIES = range(60, 19, -2)
@@ -177,7 +177,7 @@ def sentence_ids(preprocessor, captions, count=5):
 
     Photos with fewer captions have their first ones again.
     """
-    from keras_mmfusion.datasets.caption_augmentation import swap_left_right
+    from keras_mmfusion.datasets.captions.caption_augmentation import swap_left_right
 
     filled = [[texts[i % len(texts)] for i in range(count)] for texts in captions]
     both = [filled, [[swap_left_right(text) for text in texts] for texts in filled]]

@@ -17,8 +17,8 @@ import sys
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.cli.run_protocol import machine, versions
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics import coco_caption_scores
 from keras_mmfusion.zoo import captioner
 

@@ -18,8 +18,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from outputs import assign_arrays, read_output
 
 from keras_mmfusion.models import ContrastiveModel
-from keras_mmfusion.models.half_precision_weights import store_as_float16
-from keras_mmfusion.models.preset_folder import import_modules
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.registered_classes import register_classes
 from keras_mmfusion.zoo import embedder
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -85,7 +85,7 @@ def copy_text_weights(trained, whole, word_pieces):
 
 
 def _model(config):
-    import_modules(config)
+    register_classes(config)
     return keras.saving.deserialize_keras_object(config)
 
 

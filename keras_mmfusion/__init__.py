@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "encoders": "",
         "explain": "",
         "layers": "",
+        "load_model": "models",
         "losses": "",
         "metrics": "",
         "models": "",

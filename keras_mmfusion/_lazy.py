@@ -5,14 +5,17 @@ Keras and TensorFlow take seconds to import; `import keras_mmfusion` must not. (
 
 import importlib
 
+_TABLES = {}  # Package -> its exports.
+
 
 def lazy_exports(package, exports):
     """Makes `__getattr__`, `__dir__` and `__all__` for a package's `__init__`.
 
     Args:
         package: string. The package's `__name__`.
-        exports: dict of public name -> submodule that defines it, relative to the package. An
-            empty submodule exports the subpackage of that name itself.
+        exports: dict, public name -> module that defines it: relative to the package, or its
+            full name if it is in another package. An empty string exports the subpackage of that
+            name itself.
 
     Returns:
         A tuple `(__getattr__, __dir__, __all__)`.
@@ -26,13 +29,39 @@ def lazy_exports(package, exports):
     'keras_mmfusion.layers'
     """
     names = sorted(exports)
+    _TABLES[package] = exports
 
     def __getattr__(name):
         if name not in exports:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         if not exports[name]:
             return importlib.import_module(f"{package}.{name}")
-        module = importlib.import_module(f"{package}.{exports[name]}")
-        return getattr(module, name)
+        return getattr(importlib.import_module(_full_name(package, exports[name])), name)
 
     return __getattr__, lambda: names, names
+
+
+def find_defining_modules():
+    """Maps each name that a package exports to the module that defines it.
+
+    Returns:
+        A dict, such as `{"GCNLayer": "keras_mmfusion.layers.graph.convolution.gcn_layer"}`.
+        Subpackages are left out.
+    """
+    import pkgutil
+
+    root = importlib.import_module(__package__)
+    for info in pkgutil.walk_packages(root.__path__, f"{__package__}."):
+        if info.ispkg:
+            importlib.import_module(info.name)
+    # A package above the one that holds the module may export a name too: the longest path wins.
+    modules = {}
+    for package in sorted(_TABLES, key=len):
+        for name, module in _TABLES[package].items():
+            if module:
+                modules[name] = _full_name(package, module)
+    return modules
+
+
+def _full_name(package, module):
+    return module if module.startswith(f"{__package__}.") else f"{package}.{module}"

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion.encoders import ImageEncoder
-from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 SAME_LOGITS = 1e-4
 

@@ -21,7 +21,7 @@ import numpy as np
 from keras_hub.tokenizers import BertTokenizer
 
 from keras_mmfusion.encoders import TextEncoder
-from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 SAME_VECTORS = 1e-4
 SENTENCES = [

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 
 def prepare_captioner(trained, published):

@@ -13,7 +13,7 @@ import dataclasses
 import json
 from pathlib import Path
 
-from keras_mmfusion.cli.run_protocol import machine, versions
+from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.datasets import read_cmu_mosi
 from keras_mmfusion.models.sentiment import (
     SentimentRecipe,

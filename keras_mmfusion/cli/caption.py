@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
 
 BATCH_SIZE = 32
 
@@ -53,7 +53,7 @@ def caption(
 
 def _results(photos, preset, beams, details, draw):
     """Yields a dict of each photo's caption, or of the error that is in its way."""
-    from keras_mmfusion.datasets.read_image import read_image
+    from keras_mmfusion.datasets.images.read_image import read_image
 
     model = None
     remaining = iter(enumerate(photos, start=1))
@@ -98,7 +98,7 @@ def _facts(made):
 def _picture_writer(out, count):
     """A function that draws one photo's caption, and returns the path of the picture."""
     from keras_mmfusion.explain.attention_maps import plot_caption_attention
-    from keras_mmfusion.explain.picture_files import check_picture_path
+    from keras_mmfusion.explain.figure_files import check_picture_path
 
     check_picture_path(out)
 

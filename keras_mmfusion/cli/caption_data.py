@@ -107,13 +107,13 @@ def _refuse(options, why):
 
 
 def _read_folder(data, split):
-    from keras_mmfusion.datasets.caption_folder import read_caption_folder
+    from keras_mmfusion.datasets.captions.caption_folder import read_caption_folder
 
     return read_caption_folder(data, split)
 
 
 def _read_table(images, captions):
-    from keras_mmfusion.datasets.image_caption_table import read_image_caption_pairs
+    from keras_mmfusion.datasets.captions.image_caption_table import read_image_caption_pairs
 
     if not images.is_dir():
         raise ValueError(f"A folder of images was expected. Received: {images}")

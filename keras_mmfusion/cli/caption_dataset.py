@@ -13,7 +13,7 @@ from keras_mmfusion._extras import require_extra
 from keras_mmfusion.cli.export import export_preset
 from keras_mmfusion.cli.interruption import says_how_to_resume
 from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
 
 
 class Format(enum.StrEnum):
@@ -94,7 +94,7 @@ def _check_flags(arguments):
 
 def _check_export(preset, out):
     """Raises an error if a preset cannot be exported to `out`, before imports that take long."""
-    from keras_mmfusion.models.export_target import check_export_target
+    from keras_mmfusion.models.export.export_target import check_export_target
     from keras_mmfusion.zoo.presets import resolve_preset
 
     if "://" in out:
@@ -110,8 +110,8 @@ def _check_export(preset, out):
 def _exported(preset, out, beams):
     """The preset as a SavedModel in `out`, from an earlier run if there was one."""
     from keras_mmfusion.files.json_files import read_json
-    from keras_mmfusion.models.run_record import changed_facts
-    from keras_mmfusion.models.saved_model_folder import MANIFEST
+    from keras_mmfusion.models.export.saved_model_folder import MANIFEST
+    from keras_mmfusion.models.runs.run_record import changed_facts
     from keras_mmfusion.zoo.presets import preset_fingerprint
 
     version = pathlib.Path(out) / "model" / "1"

@@ -10,7 +10,7 @@ import typer
 from keras_mmfusion.cli.json_file import check_json_file, write_json
 from keras_mmfusion.cli.quiet_import import import_keras
 from keras_mmfusion.cli.score import Metrics, chosen_metrics
-from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
 from keras_mmfusion.zoo.presets import resolve_preset
 
 app = typer.Typer(no_args_is_help=True)
@@ -83,7 +83,7 @@ def captioner(
     resolve_preset(preset)
 
     import_keras()
-    from keras_mmfusion.models.captioning.caption_evaluation import evaluate_captioner
+    from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner
     from keras_mmfusion.zoo import captioner as load_captioner
 
     results = evaluate_captioner(
@@ -183,7 +183,7 @@ def nodes(
     ] = None,
 ):
     """Train a classifier of a graph's nodes, several times, and score it on the test nodes."""
-    from keras_mmfusion.datasets.planetoid import read_planetoid
+    from keras_mmfusion.datasets.graphs.planetoid import read_planetoid
 
     check_json_file(json_file)
     graph = read_planetoid(data, dataset)
@@ -278,7 +278,7 @@ def _preset_facts(preset):
 
 def _report(results, protocol, json_file):
     """Prints the metrics, and writes everything with its whole protocol."""
-    from keras_mmfusion.cli.run_protocol import machine, versions
+    from keras_mmfusion._provenance import machine, versions
 
     results["protocol"] = {
         **protocol,

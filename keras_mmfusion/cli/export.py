@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
 
 app = typer.Typer(no_args_is_help=True, help="Write presets to be served.")
 
@@ -73,7 +73,7 @@ def edge(
 
     Prints the folder.
     """
-    from keras_mmfusion.models.captioning.edge_target import check_edge_target
+    from keras_mmfusion.models.captioning.export.edge_target import check_edge_target
     from keras_mmfusion.zoo.presets import resolve_preset
 
     # What can be wrong is told before TensorFlow is imported.
@@ -88,7 +88,7 @@ def edge(
 
 def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
     """Exports a captioner, with its preset in the manifest; returns the path of the version."""
-    from keras_mmfusion.models.export_target import check_export_target
+    from keras_mmfusion.models.export.export_target import check_export_target
     from keras_mmfusion.zoo.presets import preset_fingerprint, resolve_preset
 
     # What can be wrong is told before TensorFlow is imported.

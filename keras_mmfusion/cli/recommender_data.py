@@ -2,16 +2,16 @@
 
 import dataclasses
 
-from keras_mmfusion.datasets.interactions import Interactions, read_interactions
-from keras_mmfusion.datasets.item_features import (
+from keras_mmfusion.datasets.recommendation.interactions import Interactions, read_interactions
+from keras_mmfusion.datasets.recommendation.item_features import (
     ITEMS_FILE,
     ItemFeatures,
     read_item_features,
     write_item_features,
 )
-from keras_mmfusion.datasets.movielens import Movies, read_movielens, read_ratings
-from keras_mmfusion.models.image_digest import ImageDigests
-from keras_mmfusion.models.run_record import (
+from keras_mmfusion.datasets.recommendation.movielens import Movies, read_movielens, read_ratings
+from keras_mmfusion.models.runs.image_digest import ImageDigests
+from keras_mmfusion.models.runs.run_record import (
     check_record,
     code_facts,
     digest_of,

@@ -92,7 +92,7 @@ def photo_files(folder):
 def _index(folder, fingerprint):
     """The folder's index, or `None` where nothing tells the files of the preset."""
     from keras_mmfusion.cli.photo_index import PhotoIndex
-    from keras_mmfusion.models.run_record import code_facts
+    from keras_mmfusion.models.runs.run_record import code_facts
 
     (code,) = code_facts("retrieval").values()
     return fingerprint and PhotoIndex(folder, f"{fingerprint} {code}")
@@ -139,7 +139,7 @@ def _progress():
 
 def _embed(model, new, known, progress, description):
     """Adds the vectors of new photos, by their hashes, and returns what is wrong with some."""
-    from keras_mmfusion.datasets.read_image import read_image
+    from keras_mmfusion.datasets.images.read_image import read_image
 
     errors, remaining = {}, iter(new.items())
     task = progress.add_task(description, total=len(new))

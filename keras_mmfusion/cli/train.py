@@ -105,9 +105,9 @@ def captioner(
     says what differs. Exit status 3 says that `--stop-after` was reached and there is more to do.
     """
     from keras_mmfusion.cli.caption_data import read_train_and_dev
-    from keras_mmfusion.models.captioning.captioner_settings import CaptionerSettings
-    from keras_mmfusion.models.captioning.training_log import require_tensorboard
-    from keras_mmfusion.models.preset_target import check_preset_target
+    from keras_mmfusion.models.captioning.training.captioner_settings import CaptionerSettings
+    from keras_mmfusion.models.captioning.training.training_log import require_tensorboard
+    from keras_mmfusion.models.presets.preset_target import check_preset_target
     from keras_mmfusion.zoo.presets import resolve_preset
 
     # What can be wrong with the arguments, before TensorFlow is imported.
@@ -142,7 +142,7 @@ def captioner(
     goes_on = "the same command" + (", without `--restart`," if restart else "") + " goes on"
     with says_how_to_resume(f"{goes_on} from the last checkpoint"):
         import_keras()
-        from keras_mmfusion.models.captioning.captioner_recipe import (
+        from keras_mmfusion.models.captioning.training.captioner_recipe import (
             CaptionerRecipe,
             train_captioner,
         )

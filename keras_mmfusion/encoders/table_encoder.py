@@ -2,9 +2,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.encoders.standardization import Standardization
-from keras_mmfusion.layers.check_size import check_size
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -58,7 +58,7 @@ class TableEncoder(keras.layers.Layer):
     def __init__(self, dim, columns, **kwargs):
         # Autocast would round numbers, such as years, before they are standardized.
         super().__init__(autocast=False, **kwargs)
-        self.dim = check_size(self, "dim", dim)
+        self.dim = check_integer(self, "dim", dim)
         self.columns = tuple(columns)
         if not self.columns or not all(n is None or (type(n) is int and n > 0) for n in columns):
             raise ValueError(

@@ -1,7 +1,7 @@
 import keras
 import keras_hub
 
-from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.dropout import Dropout
 
 
@@ -76,7 +76,7 @@ class TextEncoder(keras_hub.models.Backbone):
             "max_sequence_length": max_sequence_length,
         }
         for name, size in sizes.items():
-            check_size(self, name, size)
+            check_integer(self, name, size)
         if hidden_dim % num_heads:
             raise ValueError(
                 "`num_heads` must divide `hidden_dim`. Received: "

@@ -2,13 +2,13 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dropout import Dropout
+from keras_mmfusion.layers.masks import zero_masked
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
-from keras_mmfusion.layers.zero_masked import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -74,10 +74,10 @@ class TokenEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(autocast=False, **kwargs)
-        self.dim = check_size(self, "dim", dim)
-        self.num_layers = check_size(self, "num_layers", num_layers)
-        self.num_heads = check_size(self, "num_heads", num_heads)
-        self.mlp_dim = check_size(self, "mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
+        self.dim = check_integer(self, "dim", dim)
+        self.num_layers = check_integer(self, "num_layers", num_layers)
+        self.num_heads = check_integer(self, "num_heads", num_heads)
+        self.mlp_dim = check_integer(self, "mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
         self.vocabulary_size = vocabulary_size
         self.causal = bool(causal)
         self.dropout = dropout
@@ -94,7 +94,7 @@ class TokenEncoder(keras.layers.Layer):
             self.projection = keras.layers.Dense(dim, dtype=policy, name="projection")
         else:
             self.embedding = keras.layers.Embedding(
-                check_size(self, "vocabulary_size", vocabulary_size),
+                check_integer(self, "vocabulary_size", vocabulary_size),
                 dim,
                 dtype=policy,
                 name="embedding",

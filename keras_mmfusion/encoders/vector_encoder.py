@@ -1,9 +1,9 @@
 import keras
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.encoders.standardization import Standardization
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -50,8 +50,8 @@ class VectorEncoder(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         if not 0 <= dropout < 1:
             raise ValueError(f"VectorEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dim = check_size(self, "dim", dim)
-        self.hidden_dims = tuple(check_size(self, "hidden_dims", size) for size in hidden_dims)
+        self.dim = check_integer(self, "dim", dim)
+        self.hidden_dims = tuple(check_integer(self, "hidden_dims", size) for size in hidden_dims)
         self.dropout = dropout
         policy = self.dtype_policy
         self.standardization = Standardization(dtype=policy, name="standardization")

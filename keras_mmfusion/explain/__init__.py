@@ -6,8 +6,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "NodeExplanation": "node_explanation",
-        "explain_nodes": "explaining_nodes",
+        "explain_nodes": "gnn_explainer",
         "plot_caption_attention": "attention_maps",
-        "plot_node_explanation": "node_pictures",
+        "plot_node_explanation": "node_figures",
     },
 )

@@ -7,8 +7,8 @@ import re
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.datasets.read_image import read_image
-from keras_mmfusion.explain.picture_files import figure_class, save_picture
+from keras_mmfusion.datasets.images.read_image import read_image
+from keras_mmfusion.explain.figure_files import figure_class, save_picture
 
 COLUMNS = 5
 CELL_INCHES = 2.6
@@ -46,7 +46,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     Example:
 
     >>> import numpy as np
-    >>> from keras_mmfusion.models.captioning.caption import Caption
+    >>> from keras_mmfusion.models.captioning.decoding.caption import Caption
     >>> caption = Caption(
     ...     text="a dog", score=-0.4, tokens=["a", "dog", "[END]"],
     ...     token_log_probs=np.log([0.9, 0.5, 0.8]), attention=np.full((3, 2, 2), 0.25))

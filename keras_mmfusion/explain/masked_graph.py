@@ -3,8 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.layers.graph.typed_graph_layer import with_string_keys
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import with_string_keys
+from keras_mmfusion.layers.masks import zero_masked
 
 ONE = ""  # The relation, and the modality, of a graph that has only one.
 

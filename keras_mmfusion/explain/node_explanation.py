@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_mmfusion.datasets.short_repr import short_repr
+from keras_mmfusion._short_repr import short_repr
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -2,12 +2,12 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input, cast_mask
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -84,7 +84,7 @@ class CrossModalAttention(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, size in {"num_heads": num_heads, "head_dim": head_dim}.items():
-            check_size(self, name, size)
+            check_integer(self, name, size)
         if not 0 <= dropout < 1:
             raise ValueError(f"`dropout` must be in [0, 1). Received: {dropout!r}")
         self.num_heads = num_heads

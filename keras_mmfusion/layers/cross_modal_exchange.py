@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.cast_input import cast_input, cast_mask
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 

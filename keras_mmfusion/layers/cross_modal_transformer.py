@@ -1,6 +1,6 @@
 import keras
 
-from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
@@ -40,7 +40,7 @@ class CrossModalTransformer(keras.layers.Layer):
 
     def __init__(self, num_layers, num_heads, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
-        self.num_layers = check_size(self, "num_layers", num_layers)
+        self.num_layers = check_integer(self, "num_layers", num_layers)
         self.num_heads = num_heads
         self.dropout = dropout
         self.supports_masking = True

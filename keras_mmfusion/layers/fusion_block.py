@@ -1,16 +1,16 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.cross_modal_exchange import CrossModalExchange
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
 from keras_mmfusion.layers.fusion.rule_names import rule_named
 from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.layers.masks import masked_mean, whole_mask
 from keras_mmfusion.layers.modality_projection import ModalityProjection
 from keras_mmfusion.layers.multimodal_layer import MultimodalLayer
-from keras_mmfusion.layers.present import whole_mask
 
 STRATEGIES = ("early", "late", "hybrid")
 
@@ -111,13 +111,13 @@ class FusionBlock(MultimodalLayer):
         self._check_choice("output", output, ("pooled", "tokens"))
         self.strategy = strategy
         self.combine = combine
-        self.dim = self.check_size("dim", dim)
+        self.dim = check_integer(self, "dim", dim)
         self.output_kind = output
         self.num_outputs = (
-            None if num_outputs is None else self.check_size("num_outputs", num_outputs)
+            None if num_outputs is None else check_integer(self, "num_outputs", num_outputs)
         )
-        self.num_stages = self.check_size("num_stages", num_stages)
-        self.num_heads = self.check_size("num_heads", num_heads)
+        self.num_stages = check_integer(self, "num_stages", num_stages)
+        self.num_heads = check_integer(self, "num_heads", num_heads)
         if not 0 <= dropout < 1:
             raise ValueError(f"FusionBlock: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = dropout

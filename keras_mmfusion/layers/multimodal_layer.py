@@ -2,10 +2,8 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.cast_input import cast_input
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.present import whole_mask
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import whole_mask, zero_masked
 
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
 
@@ -152,10 +150,6 @@ class MultimodalLayer(keras.layers.Layer):
             dense.build((None, dim))
             layers.append(dense)
         return layers
-
-    def check_size(self, name, value):
-        """`value` if it is a positive int, else an error that names the argument."""
-        return check_size(self, name, value)
 
     def get_config(self):
         return {**super().get_config(), "modalities": list(self.modalities)}

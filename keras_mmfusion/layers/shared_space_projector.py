@@ -2,11 +2,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.cast_input import cast_input, cast_mask
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -63,7 +63,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         hidden_dim = 2 * output_dim if hidden_dim is None else hidden_dim
         sizes = {"output_dim": output_dim, "num_heads": num_heads, "hidden_dim": hidden_dim}
         for name, size in sizes.items():
-            check_size(self, name, size)
+            check_integer(self, name, size)
         if output_dim % num_heads:
             raise ValueError(
                 "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "

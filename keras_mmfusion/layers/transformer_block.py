@@ -1,9 +1,9 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
-from keras_mmfusion.layers.check_size import check_size
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -64,8 +64,8 @@ class TransformerBlock(keras.layers.Layer):
             raise ValueError(
                 f"TransformerBlock: `dropout` must be in [0, 1). Received: {dropout!r}"
             )
-        self.num_heads = check_size(self, "num_heads", num_heads)
-        self.mlp_dim = None if mlp_dim is None else check_size(self, "mlp_dim", mlp_dim)
+        self.num_heads = check_integer(self, "num_heads", num_heads)
+        self.mlp_dim = None if mlp_dim is None else check_integer(self, "mlp_dim", mlp_dim)
         self.dropout = dropout
         self.gated = bool(gated)
         self.supports_masking = True

@@ -15,8 +15,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "PairLoss": "pair_loss",
         "RankingLoss": "ranking_loss",
         "SelfCriticalLoss": "self_critical_loss",
-        "SigLIPLoss": "sig_lip_loss",
+        "SigLIPLoss": "siglip_loss",
         "SmoothedCrossEntropy": "smoothed_cross_entropy",
-        "VICRegLoss": "vic_reg_loss",
+        "VICRegLoss": "vicreg_loss",
     },
 )

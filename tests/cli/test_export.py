@@ -56,7 +56,9 @@ def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
         asked.append((type(model).__name__, folder, edge_format))
         return folder
 
-    monkeypatch.setattr("keras_mmfusion.models.captioning.edge_export.export_edge_captioner", write)
+    monkeypatch.setattr(
+        "keras_mmfusion.models.captioning.export.edge_export.export_edge_captioner", write
+    )
     arguments = ["--preset", captioner_preset, "--out", str(tmp_path / "edge")]
     command = CliRunner().invoke(app, ["export", "edge", *arguments])
     assert command.exit_code == 0, command.output

@@ -116,10 +116,10 @@ def test_an_unknown_split_is_told_at_once(data, encoder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--epochs", "0"), "`epochs` must be an integer from 1 on. Received: 0"),
-        (("--batch-size", "-1"), "`batch_size` must be an integer from 1 on"),
+        (("--epochs", "0"), "`epochs` must be a positive integer. Received: 0"),
+        (("--batch-size", "-1"), "`batch_size` must be a positive integer"),
         (("--dropout", "1"), "`dropout` must be in [0, 1). Received: 1.0"),
-        (("--learning-rate", "nan"), "`learning_rate` must be a number above 0"),
+        (("--learning-rate", "nan"), "`learning_rate` must be a positive number"),
         (("--heads", "3"), "`num_heads` must divide `dim`"),
         (("--dtype", "float16"), "`dtype` must be one of float32, mixed_bfloat16, mixed_float16"),
         (("--stop-after", "-1"), "--stop-after"),

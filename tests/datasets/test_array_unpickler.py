@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from datasets.planetoid_files import pickled_array, pickled_graph, pickled_matrix, pickled_parts
 
-from keras_mmfusion.datasets.array_unpickler import read_array_pickle
+from keras_mmfusion.datasets.io.array_unpickler import read_array_pickle
 
 MATRIX = np.array([[0, 2, 0], [0, 0, 0], [1, 0, 3]], "float32")
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from photos import photo
 
-from keras_mmfusion.datasets.caption_augmentation import (
+from keras_mmfusion.datasets.captions.caption_augmentation import (
     DRAWS,
     augment_array,
     augment_tensor,

@@ -4,7 +4,7 @@ from photos import photo
 from PIL import Image
 
 from keras_mmfusion.datasets import CaptionPairs, caption_dataset
-from keras_mmfusion.datasets.read_image import read_image, resize_image
+from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 
 tensorflow = pytest.importorskip("tensorflow")
 

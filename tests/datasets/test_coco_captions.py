@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from keras_mmfusion.datasets import coco_captions, read_coco_captions
-from keras_mmfusion.datasets.caption_folder import read_caption_folder
+from keras_mmfusion.datasets.captions.caption_folder import read_caption_folder
 
 
 def write(tmp_path, pairs, folder):

@@ -6,7 +6,7 @@ import pytest
 from datasets.mosei_files import WORD_TIMES, WORDS, write_sequence
 
 from keras_mmfusion.datasets import ComputationalSequence
-from keras_mmfusion.datasets.computational_sequence import read_words
+from keras_mmfusion.datasets.sentiment.computational_sequence import read_words
 
 TIMES = np.array([[0.0, 1.0], [1.0, 2.0], [2.0, 3.0]])
 ROWS = np.arange(6, dtype="float32").reshape(3, 2)

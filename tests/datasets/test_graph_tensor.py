@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.datasets.graph_tensor import (
+from keras_mmfusion.datasets.graphs.graph_tensor import (
     graph_from_tensor,
     graph_to_tensor,
     import_tfgnn,
@@ -34,7 +34,9 @@ def test_without_the_package_the_error_says_what_to_install():
 
 @pytest.mark.skipif(LEGACY, reason="TF_USE_LEGACY_KERAS=1 is set")
 def test_without_legacy_keras_the_error_says_what_to_set(monkeypatch):
-    monkeypatch.setattr("keras_mmfusion.datasets.graph_tensor._is_installed", lambda name: True)
+    monkeypatch.setattr(
+        "keras_mmfusion.datasets.graphs.graph_tensor._is_installed", lambda name: True
+    )
     with pytest.raises(ImportError, match="Set TF_USE_LEGACY_KERAS=1 in the environment"):
         import_tfgnn()
 

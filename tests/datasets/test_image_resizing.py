@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_mmfusion.datasets import image_resizing
+from keras_mmfusion.datasets.images import image_resizing
 
 tf = pytest.importorskip("tensorflow")
 

@@ -12,7 +12,7 @@ from keras_mmfusion.datasets import (
     read_easy_vqa,
     region_dataset,
 )
-from keras_mmfusion.datasets.read_image import read_image, resize_image
+from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 
 tensorflow = pytest.importorskip("tensorflow")
 

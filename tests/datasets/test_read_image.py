@@ -11,7 +11,7 @@ from image_variants import encoded, png
 from photos import photo
 from PIL import Image
 
-from keras_mmfusion.datasets.read_image import read_image, resize_image
+from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 
 
 def test_png_from_path_bytes_pil_and_array(tmp_path):

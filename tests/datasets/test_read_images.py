@@ -7,8 +7,8 @@ from image_variants import encoded
 from photos import photo
 from PIL import Image
 
-from keras_mmfusion.datasets.check_texts import check_texts
-from keras_mmfusion.datasets.read_images import read_images
+from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.io.check_texts import check_texts
 
 FIRST, SECOND = photo(6, 8), photo(10, 4, phase=1.0)
 

@@ -14,7 +14,7 @@ from keras_mmfusion.datasets import (
     read_cmu_mosei,
     sequence_dataset,
 )
-from keras_mmfusion.datasets.sequence_pipeline import bucket_bounds
+from keras_mmfusion.datasets.sentiment.sequence_pipeline import bucket_bounds
 from keras_mmfusion.models import FusionModel
 
 

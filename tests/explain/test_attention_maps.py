@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from keras_mmfusion.explain import plot_caption_attention
-from keras_mmfusion.models.captioning.caption import Caption
+from keras_mmfusion.models.captioning.decoding.caption import Caption
 
 pytest.importorskip("matplotlib", reason="pictures need matplotlib")
 
@@ -130,7 +130,7 @@ def test_no_display_and_no_pyplot_are_needed():
     code = (
         "import sys, numpy as np\n"
         "from keras_mmfusion.explain import plot_caption_attention\n"
-        "from keras_mmfusion.models.captioning.caption import Caption\n"
+        "from keras_mmfusion.models.captioning.decoding.caption import Caption\n"
         "caption = Caption('a', 0.0, ['a'], np.zeros(1), np.ones((1, 1, 1)))\n"
         "plot_caption_attention(np.zeros((4, 4, 3), 'uint8'), caption)\n"
         "print(sorted({'matplotlib.pyplot', 'keras', 'tensorflow'} & set(sys.modules)))\n"

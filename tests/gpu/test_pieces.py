@@ -15,7 +15,7 @@ import outputs
 from augment import IDENTITY, augment_photos
 from clock import Clock
 
-from keras_mmfusion.datasets.caption_augmentation import augment_array
+from keras_mmfusion.datasets.captions.caption_augmentation import augment_array
 
 
 def photo(size=40):

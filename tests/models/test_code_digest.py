@@ -5,7 +5,7 @@ import pytest
 
 import keras_mmfusion
 from keras_mmfusion.models import code_digest as module
-from keras_mmfusion.models.code_digest import code_digest, code_structure
+from keras_mmfusion.models.runs.code_digest import code_digest, code_structure
 
 SOURCE = '''"""A module."""
 

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.half_precision_weights import store_as_float16
+from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 
 def write(path, **datasets):

@@ -4,8 +4,8 @@ import shutil
 import pytest
 
 from keras_mmfusion.datasets import CaptionPairs
-from keras_mmfusion.models import image_digest
-from keras_mmfusion.models.image_digest import ImageDigests, pairs_facts
+from keras_mmfusion.models.runs import image_digest
+from keras_mmfusion.models.runs.image_digest import ImageDigests, pairs_facts
 
 
 @pytest.fixture

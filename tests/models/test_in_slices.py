@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.in_slices import in_slices
+from keras_mmfusion.models.export.in_slices import in_slices
 
 tf = pytest.importorskip("tensorflow")
 

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 import pytest
 
 from keras_mmfusion._extras import MissingExtraError
-from keras_mmfusion.models.preset_folder import load_preset
+from keras_mmfusion.models.presets.preset_folder import load_preset
 
 
 @pytest.mark.parametrize("scheme", ["hf", "HF", "kaggle", "Kaggle"])

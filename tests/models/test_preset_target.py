@@ -1,6 +1,6 @@
 import pytest
 
-from keras_mmfusion.models.preset_target import check_preset_target
+from keras_mmfusion.models.presets.preset_target import check_preset_target
 
 
 def test_a_folder_of_something_else_is_not_replaced(tmp_path):

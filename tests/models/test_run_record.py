@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from keras_mmfusion.models.run_record import (
+from keras_mmfusion.models.runs.run_record import (
     RECORD,
     check_record,
     folder_digest,

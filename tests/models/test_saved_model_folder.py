@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.saved_model_folder import signatures, versions, write_saved_model
+from keras_mmfusion.models.export.saved_model_folder import signatures, versions, write_saved_model
 
 tf = pytest.importorskip("tensorflow")
 
@@ -49,7 +49,7 @@ def test_a_failure_leaves_nothing(tmp_path):
 
 def test_two_writers_take_different_numbers(tmp_path, monkeypatch):
     # The other writer takes number 1 after this one has looked for it.
-    module = "keras_mmfusion.models.saved_model_folder.versions"
+    module = "keras_mmfusion.models.export.saved_model_folder.versions"
 
     def outrun(folder):
         found = versions(folder)

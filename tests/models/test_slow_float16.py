@@ -3,7 +3,7 @@ import warnings
 import keras
 import pytest
 
-from keras_mmfusion.models import slow_float16
+from keras_mmfusion.models.presets import slow_float16
 
 tf = pytest.importorskip("tensorflow")
 

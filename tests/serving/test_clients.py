@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.saved_model_folder import write_saved_model
+from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 from keras_mmfusion.serving import GrpcClient, RestClient, ServingError
 
 tf = pytest.importorskip("tensorflow")

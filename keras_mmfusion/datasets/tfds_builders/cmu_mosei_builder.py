@@ -5,9 +5,9 @@ import os
 
 import numpy as np
 
-from keras_mmfusion.datasets.cmu_mosei import read_cmu_mosei
-from keras_mmfusion.datasets.computational_sequence import ComputationalSequence
-from keras_mmfusion.datasets.standard_folds import read_standard_folds
+from keras_mmfusion.datasets.sentiment.cmu_sdk import read_cmu_mosei
+from keras_mmfusion.datasets.sentiment.computational_sequence import ComputationalSequence
+from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds
 from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, tfds
 
 # Of the word vectors, COVAREP's and Facet's features in the published files.

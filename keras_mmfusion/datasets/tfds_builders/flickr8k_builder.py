@@ -2,7 +2,7 @@
 
 import os
 
-from keras_mmfusion.datasets.flickr8k_captions import read_flickr8k
+from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, tfds
 
 

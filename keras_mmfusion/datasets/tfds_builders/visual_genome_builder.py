@@ -5,8 +5,8 @@ import pathlib
 
 import numpy as np
 
+from keras_mmfusion.datasets.questions.visual_genome import read_visual_genome_questions
 from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, tfds
-from keras_mmfusion.datasets.visual_genome import read_visual_genome_questions
 
 
 class VisualGenomeQA(FolderBuilder):

@@ -1,11 +1,12 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.alignment.arguments import check_count, real_tokens
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.alignment.tensor_checks import real_tokens
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 class Alignment(keras.layers.Layer):
@@ -41,7 +42,7 @@ class Alignment(keras.layers.Layer):
     def __init__(self, projection_dim=None, **kwargs):
         super().__init__(**kwargs)
         if projection_dim is not None:
-            check_count(type(self).__name__, "projection_dim", projection_dim)
+            check_integer(type(self).__name__, "projection_dim", projection_dim)
         self.projection_dim = projection_dim
         self.supports_masking = True
         if projection_dim is not None:

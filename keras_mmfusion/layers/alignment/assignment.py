@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_mmfusion.layers.alignment.arguments import check_cost, real_tokens
+from keras_mmfusion.layers.alignment.tensor_checks import check_cost, real_tokens
 
 FAR = 1e30
 

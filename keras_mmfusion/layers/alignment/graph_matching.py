@@ -1,12 +1,12 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer, check_positive
 from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
-from keras_mmfusion.layers.alignment.arguments import check_count, check_positive
 from keras_mmfusion.layers.alignment.assignment import solve_assignment
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
 from keras_mmfusion.layers.cast_input import cast_input
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -69,7 +69,7 @@ class GraphMatching(Alignment):
         super().__init__(projection_dim, **kwargs)
         caller = type(self).__name__
         self.temperature = check_positive(caller, "temperature", temperature)
-        self.rounds = check_count(caller, "rounds", rounds)
+        self.rounds = check_integer(caller, "rounds", rounds)
         self.edge_weight = None
         self.query_edge_dense = self.value_edge_dense = None
 

@@ -1,11 +1,7 @@
 from keras import ops
 
-from keras_mmfusion.layers.alignment.arguments import (
-    check_cost,
-    check_count,
-    check_positive,
-    real_tokens,
-)
+from keras_mmfusion._checks import check_integer, check_positive
+from keras_mmfusion.layers.alignment.tensor_checks import check_cost, real_tokens
 
 # The logarithm of no mass: finite, so that no difference of two is NaN.
 NO_MASS = -1e30
@@ -84,7 +80,7 @@ def solve_optimal_transport(
     if marginal_penalty is not None:
         marginal_penalty = check_positive(caller, "marginal_penalty", marginal_penalty)
         damping = marginal_penalty / (marginal_penalty + regularization)
-    check_count(caller, "max_iterations", max_iterations)
+    check_integer(caller, "max_iterations", max_iterations)
     tolerance = check_positive(caller, "tolerance", tolerance)
     rows = real_tokens(caller, "row_mask", row_mask, cost, axis=1)
     columns = real_tokens(caller, "column_mask", column_mask, cost, axis=2)

@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_positive
 from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
-from keras_mmfusion.layers.alignment.arguments import check_positive
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
 
 

@@ -1,6 +1,7 @@
 from keras import ops
 
-from keras_mmfusion.layers.alignment.arguments import check_cost, check_positive, real_tokens
+from keras_mmfusion._checks import check_positive
+from keras_mmfusion.layers.alignment.tensor_checks import check_cost, real_tokens
 
 # What no path takes. In units of gamma; hundreds of them still add up to a finite float32.
 BARRED = 1e30

@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_positive
 from keras_mmfusion.layers.alignment.alignment import Alignment
-from keras_mmfusion.layers.alignment.arguments import check_positive
 from keras_mmfusion.layers.alignment.soft_dtw import solve_soft_dtw
 
 

@@ -2,7 +2,7 @@ from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
-from keras_mmfusion.layers.present import ones_if_missing
+from keras_mmfusion.layers.masks import ones_if_missing
 
 
 class BilinearFusion(FusionRule):

@@ -1,11 +1,12 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
     power_normalized,
 )
-from keras_mmfusion.layers.present import ones_if_missing
+from keras_mmfusion.layers.masks import ones_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -48,9 +49,9 @@ class BlockFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, hidden_dim=256, chunks=16, rank=5, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.hidden_dim = self.check_size("hidden_dim", hidden_dim)
-        self.chunks = self.check_size("chunks", chunks)
-        self.rank = self.check_size("rank", rank)
+        self.hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
+        self.chunks = check_integer(self, "chunks", chunks)
+        self.rank = check_integer(self, "rank", rank)
         if hidden_dim % chunks:
             raise ValueError(
                 "BlockFusion: `chunks` must divide `hidden_dim`. Received: "

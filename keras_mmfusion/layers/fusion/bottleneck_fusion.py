@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -44,7 +45,7 @@ class BottleneckFusion(TransformerFusion):
 
     def __init__(self, modalities, output_dim, num_bottlenecks=4, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.num_bottlenecks = self.check_size("num_bottlenecks", num_bottlenecks)
+        self.num_bottlenecks = check_integer(self, "num_bottlenecks", num_bottlenecks)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim)

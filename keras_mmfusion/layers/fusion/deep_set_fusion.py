@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
-from keras_mmfusion.layers.present import joined_mask, whole_mask
+from keras_mmfusion.layers.masks import joined_mask, whole_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -46,7 +47,7 @@ class DeepSetFusion(TokenFusionRule):
 
     def __init__(self, modalities, output_dim, per_modality=False, average=False, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.check_size("output_dim", output_dim)
+        check_integer(self, "output_dim", output_dim)
         self.per_modality = bool(per_modality)
         self.average = bool(average)
 

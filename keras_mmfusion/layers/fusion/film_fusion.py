@@ -1,7 +1,7 @@
 import keras
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
-from keras_mmfusion.layers.present import zeros_if_missing
+from keras_mmfusion.layers.masks import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

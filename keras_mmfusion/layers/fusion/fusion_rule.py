@@ -1,5 +1,6 @@
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.multimodal_layer import MultimodalLayer
 
 
@@ -28,7 +29,9 @@ class FusionRule(MultimodalLayer):
 
     def __init__(self, modalities, output_dim=None, **kwargs):
         super().__init__(modalities, **kwargs)
-        self.output_dim = None if output_dim is None else self.check_size("output_dim", output_dim)
+        self.output_dim = (
+            None if output_dim is None else check_integer(self, "output_dim", output_dim)
+        )
 
     def build(self, inputs_shape):
         self.build_rule(self.read_dims(inputs_shape))

@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

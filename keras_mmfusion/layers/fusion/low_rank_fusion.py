@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 
@@ -40,7 +41,7 @@ class LowRankFusion(FusionRule):
 
     def __init__(self, modalities, output_dim, rank=4, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.rank = self.check_size("rank", rank)
+        self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
         # One matrix of all ranks: a single product makes the factors of a modality. What stands

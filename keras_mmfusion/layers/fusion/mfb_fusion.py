@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
@@ -52,8 +53,8 @@ class MFBFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, factors=5, order=1, dropout=0.0, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.factor_count = self.check_size("factors", factors)
-        self.order = self.check_size("order", order)
+        self.factor_count = check_integer(self, "factors", factors)
+        self.order = check_integer(self, "order", order)
         if not 0 <= dropout < 1:
             raise ValueError(f"MFBFusion: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dropout = dropout

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
 
 
@@ -38,7 +39,7 @@ class MLBFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, rank=256, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.rank = self.check_size("rank", rank)
+        self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.rank, activation="tanh")

@@ -4,7 +4,7 @@ from keras import ops
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_transformer import CrossModalTransformer
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 from keras_mmfusion.layers.sinusoidal_positions import with_positions
 
 

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
 
 
@@ -42,9 +43,9 @@ class MutanFusion(BilinearFusion):
 
     def __init__(self, modalities, output_dim, hidden_dim=128, core_dim=128, rank=5, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.hidden_dim = self.check_size("hidden_dim", hidden_dim)
-        self.core_dim = self.check_size("core_dim", core_dim)
-        self.rank = self.check_size("rank", rank)
+        self.hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
+        self.core_dim = check_integer(self, "core_dim", core_dim)
+        self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.hidden_dim, activation="tanh")

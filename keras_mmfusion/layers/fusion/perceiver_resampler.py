@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -46,7 +47,7 @@ class PerceiverResampler(TransformerFusion):
 
     def __init__(self, modalities, output_dim, num_latents=64, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.num_latents = self.check_size("num_latents", num_latents)
+        self.num_latents = check_integer(self, "num_latents", num_latents)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim)

@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
-from keras_mmfusion.layers.present import zeros_if_missing
+from keras_mmfusion.layers.masks import zeros_if_missing
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -48,8 +49,8 @@ class QFormer(TransformerFusion):
 
     def __init__(self, modalities, output_dim, num_queries=32, cross_every=2, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.num_queries = self.check_size("num_queries", num_queries)
-        self.cross_every = self.check_size("cross_every", cross_every)
+        self.num_queries = check_integer(self, "num_queries", num_queries)
+        self.cross_every = check_integer(self, "cross_every", cross_every)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim)

@@ -1,9 +1,7 @@
 import keras
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
-from keras_mmfusion.layers.masked_mean import masked_mean
-from keras_mmfusion.layers.present import whole_mask
-from keras_mmfusion.layers.zero_masked import zero_masked
+from keras_mmfusion.layers.masks import masked_mean, whole_mask, zero_masked
 
 
 class TokenFusionRule(FusionRule):

@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
@@ -17,9 +18,9 @@ class TransformerFusion(TokenFusionRule):
 
     def __init__(self, modalities, output_dim, num_layers=2, num_heads=4, dropout=0.0, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.check_size("output_dim", output_dim)
-        self.num_layers = self.check_size("num_layers", num_layers)
-        self.num_heads = self.check_size("num_heads", num_heads)
+        check_integer(self, "output_dim", output_dim)
+        self.num_layers = check_integer(self, "num_layers", num_layers)
+        self.num_heads = check_integer(self, "num_heads", num_heads)
         if output_dim % num_heads:
             raise ValueError(
                 f"{type(self).__name__}: `num_heads` must divide `output_dim`. Received: "

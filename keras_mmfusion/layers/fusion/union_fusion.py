@@ -1,9 +1,10 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -41,7 +42,7 @@ class UnionFusion(TokenFusionRule):
 
     def __init__(self, modalities, output_dim, **kwargs):
         super().__init__(modalities, output_dim, **kwargs)
-        self.check_size("output_dim", output_dim)
+        check_integer(self, "output_dim", output_dim)
 
     def build_rule(self, dims):
         self.projections = self.dense_each("projection", dims, self.output_dim)

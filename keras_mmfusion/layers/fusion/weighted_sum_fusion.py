@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
-from keras_mmfusion.layers.present import whole_mask
+from keras_mmfusion.layers.masks import whole_mask
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

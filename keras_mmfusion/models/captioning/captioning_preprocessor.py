@@ -5,10 +5,10 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import Preprocessor
 
-from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
-from keras_mmfusion.models.captioning.decoding import SpecialTokens
-from keras_mmfusion.models.captioning.decoding_arguments import checked_integer
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import checked_integer
+from keras_mmfusion.models.captioning.decoding.decoding_settings import SpecialTokens
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
 _NO_WORDS = (

@@ -1,6 +1,6 @@
 import keras
 
-from keras_mmfusion.layers.graph.image_graph import ImageGraph
+from keras_mmfusion.layers.graph.convolution.image_graph import ImageGraph
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
 
 

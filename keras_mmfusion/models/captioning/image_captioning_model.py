@@ -2,17 +2,17 @@ import keras
 import keras_hub
 from keras import ops
 
-from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
-from keras_mmfusion.models.captioning.caption_generator import CaptionGenerator
-from keras_mmfusion.models.captioning.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
+from keras_mmfusion.models.captioning.decoding.caption_generator import CaptionGenerator
+from keras_mmfusion.models.captioning.export.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
-from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 

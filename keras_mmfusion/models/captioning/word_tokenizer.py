@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras_hub.tokenizers import Tokenizer
 
-from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.models.captioning.word_standardization import standardize, standardize_tensor
 
 VOCABULARY_FILE = "vocabulary.txt"

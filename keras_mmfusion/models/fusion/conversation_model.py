@@ -6,7 +6,7 @@ from keras import ops
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
 from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 

@@ -1,6 +1,6 @@
 """A model of several modalities as a SavedModel, where any of them may be missing."""
 
-from keras_mmfusion.models.tensor_export import export_tensors
+from keras_mmfusion.models.export.tensor_export import export_tensors
 
 
 def export_fusion(model, functions, inputs, folder, manifest=None, mask_axes=1):

@@ -4,15 +4,15 @@ import inspect
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion_block import FusionBlock
+from keras_mmfusion.layers.masks import zero_masked
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
-from keras_mmfusion.layers.zero_masked import zero_masked
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
 from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
@@ -165,7 +165,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         Raises:
             ValueError: if the model has not been called, or has adapters already.
         """
-        check_size(self, "rank", rank)
+        check_integer(self, "rank", rank)
         if not self.built:
             raise ValueError("Call the model once, so that it has weights, before `enable_lora`.")
         encoders = {id(encoder): encoder for encoder in self.encoders.values()}.values()

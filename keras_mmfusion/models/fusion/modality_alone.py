@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.layers.masks import masked_mean
 from keras_mmfusion.models.fusion.fusion_model import encode_modality
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 

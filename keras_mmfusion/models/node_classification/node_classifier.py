@@ -4,10 +4,10 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
+from keras_mmfusion.models.export.tensor_export import export_tensors
 from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.quantizable_model import QuantizableModel
+from keras_mmfusion.models.presets.quantizable_model import QuantizableModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
-from keras_mmfusion.models.tensor_export import export_tensors
 
 
 class NodeClassifier(QuantizableModel, StepsByRank, KnownInputs, keras.Model):

@@ -7,7 +7,7 @@ from keras_mmfusion.models.node_classification.gat_classifier import GATClassifi
 from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classifier
 from keras_mmfusion.models.node_classification.gcn_classifier import GCNClassifier
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier
-from keras_mmfusion.models.setting_checks import check_integers, check_positive
+from keras_mmfusion.models.runs.setting_checks import check_integers, check_positives
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +32,7 @@ class NodeRecipe:
     patience: int | None = None
 
     def __post_init__(self):
-        check_positive(self, "learning_rate")
+        check_positives(self, "learning_rate")
         check_integers(self, {"epochs": 1} | ({} if self.patience is None else {"patience": 1}))
 
 

@@ -1,6 +1,6 @@
 import keras
 
-from keras_mmfusion.layers.check_size import check_size
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.models.recommendation.recommender import Recommender
 
 
@@ -27,7 +27,7 @@ class BPRRecommender(Recommender):
 
     def __init__(self, dim=64, **kwargs):
         super().__init__(**kwargs)
-        self.dim = check_size(self, "dim", dim)
+        self.dim = check_integer(self, "dim", dim)
 
     def build_vectors(self):
         self.user_table = self.table(self.num_users, self.dim, "user_table")

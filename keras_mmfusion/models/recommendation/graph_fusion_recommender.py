@@ -2,10 +2,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.graphs.neighbor_edges import connect_neighbors
 from keras_mmfusion.layers.alignment.alignment import unit_length
-from keras_mmfusion.layers.graph.edge_list import EdgeList
-from keras_mmfusion.layers.graph.neighbor_edges import connect_neighbors
-from keras_mmfusion.layers.graph.segment_ops import segment_sum
+from keras_mmfusion.layers.graph.core.edge_list import EdgeList
+from keras_mmfusion.layers.graph.core.segment_ops import segment_sum
 from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNRecommender
 
 

@@ -3,9 +3,9 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.datasets.item_features import ItemFeatures
-from keras_mmfusion.datasets.read_image import read_image, resize_image
-from keras_mmfusion.layers.masked_mean import masked_mean
+from keras_mmfusion.datasets.images.read_image import read_image, resize_image
+from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures
+from keras_mmfusion.layers.masks import masked_mean
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 

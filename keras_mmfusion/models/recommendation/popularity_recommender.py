@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph.segment_ops import segment_sum
+from keras_mmfusion.layers.graph.core.segment_ops import segment_sum
 from keras_mmfusion.models.recommendation.recommender import Recommender
 
 

@@ -2,9 +2,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.datasets.identifiers import id_text
+from keras_mmfusion.datasets.io.identifiers import id_text
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 

@@ -2,7 +2,7 @@
 
 from keras import ops
 
-from keras_mmfusion.models.tensor_export import export_tensors
+from keras_mmfusion.models.export.tensor_export import export_tensors
 
 
 def export_recommender(model, folder, k, manifest=None):

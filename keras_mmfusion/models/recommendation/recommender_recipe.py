@@ -13,11 +13,11 @@ from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNR
 from keras_mmfusion.models.recommendation.popularity_recommender import PopularityRecommender
 from keras_mmfusion.models.recommendation.recommender import Recommender
 from keras_mmfusion.models.recommendation.vbpr_recommender import VBPRRecommender
-from keras_mmfusion.models.setting_checks import (
+from keras_mmfusion.models.runs.setting_checks import (
     check_integers,
-    check_not_negative,
+    check_non_negatives,
     check_one_of,
-    check_positive,
+    check_positives,
 )
 
 
@@ -48,8 +48,8 @@ class RecommenderRecipe:
     def __post_init__(self):
         check_one_of(self, "loss", ("bpr", "softmax"))
         check_integers(self, {"epochs": 0, "batch_size": 1})
-        check_positive(self, "learning_rate")
-        check_not_negative(self, "weight_decay")
+        check_positives(self, "learning_rate")
+        check_non_negatives(self, "weight_decay")
 
 
 # By the names of the command. Sizes, epochs and rates were chosen on MovieLens latest-small: of the

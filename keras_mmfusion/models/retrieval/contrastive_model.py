@@ -5,7 +5,7 @@ import keras
 import keras_hub
 from keras import ops
 
-from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
@@ -13,7 +13,7 @@ from keras_mmfusion.metrics.keras_ranking import RecallAtK
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
-from keras_mmfusion.models.preset_folder import PresetModel
+from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.retrieval.embedder_export import export_embedder
 from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas

@@ -2,11 +2,11 @@
 
 from keras import ops
 
-from keras_mmfusion.datasets.decode_image_tensor import OK, decode_image_tensors
-from keras_mmfusion.models.in_slices import in_slices
-from keras_mmfusion.models.saved_model_folder import write_saved_model
-from keras_mmfusion.models.tensor_export import describe
-from keras_mmfusion.models.warmup_requests import photo_requests
+from keras_mmfusion.datasets.images.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.models.export.in_slices import in_slices
+from keras_mmfusion.models.export.saved_model_folder import write_saved_model
+from keras_mmfusion.models.export.tensor_export import describe
+from keras_mmfusion.models.export.warmup_requests import photo_requests
 
 ROWS = 32  # images or texts that the graph holds in memory at once
 

@@ -5,8 +5,8 @@ import itertools
 import keras
 import numpy as np
 
-from keras_mmfusion.datasets.check_texts import check_texts
-from keras_mmfusion.datasets.read_images import read_images
+from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.models.compiled_function import compiled_function
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import BertTokenizer, Preprocessor
 
-from keras_mmfusion.datasets.check_texts import check_texts
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 
 

@@ -9,12 +9,16 @@ from keras_mmfusion.encoders import TokenEncoder, VectorEncoder
 from keras_mmfusion.layers import FusionBlock
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
+from keras_mmfusion.models.runs.setting_checks import (
+    check_fractions,
+    check_integers,
+    check_positives,
+)
 from keras_mmfusion.models.sentiment.sentiment_evaluation import (
     model_inputs,
     predict_sentiment,
     sentiment_results,
 )
-from keras_mmfusion.models.setting_checks import check_fractions, check_integers, check_positive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +59,7 @@ class SentimentRecipe:
     def __post_init__(self):
         check_integers(self, {"dim": 1, "epochs": 1, "batch_size": 1, "seed": 0})
         check_fractions(self, "feature_dropout", "dropout", "modality_dropout")
-        check_positive(self, "learning_rate")
+        check_positives(self, "learning_rate")
 
 
 def train_sentiment(recipe, data, after_epoch=None):

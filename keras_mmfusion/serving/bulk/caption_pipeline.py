@@ -4,7 +4,7 @@ import hashlib
 import os
 
 from keras_mmfusion._extras import require_extra
-from keras_mmfusion.models.saved_model_folder import MANIFEST
+from keras_mmfusion.models.export.saved_model_folder import MANIFEST
 from keras_mmfusion.serving.bulk.progress_report import ProgressReport
 from keras_mmfusion.serving.bulk.shard_plan import SUFFIXES, make_plan, shards_to_do
 from keras_mmfusion.serving.bulk.write_shard import write_shard

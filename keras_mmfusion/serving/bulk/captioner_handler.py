@@ -11,14 +11,14 @@ import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 from PIL import Image
 
-from keras_mmfusion.datasets.decode_image_tensor import (
+from keras_mmfusion.datasets.images.decode_image_tensor import (
     DAMAGED,
     ERRORS,
     NOT_AN_IMAGE,
     OK,
     UNSUPPORTED,
 )
-from keras_mmfusion.datasets.read_image import read_image
+from keras_mmfusion.datasets.images.read_image import read_image
 from keras_mmfusion.serving.bulk.progress_report import LOCAL_WORK
 from keras_mmfusion.serving.bulk.shard_images import batches_by_cost, shard_images
 from keras_mmfusion.serving.bulk.shard_plan import Shard

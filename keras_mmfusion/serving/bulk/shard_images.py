@@ -10,7 +10,7 @@ import zlib
 
 from PIL import Image
 
-from keras_mmfusion.datasets.read_image import MAX_PIXELS
+from keras_mmfusion.datasets.images.read_image import MAX_PIXELS
 from keras_mmfusion.serving.bulk.shard_plan import is_tfrecords
 
 MOST_IMAGES = 32  # What an exported captioner works on at once.

@@ -5,7 +5,7 @@ import json
 import posixpath
 import warnings
 
-from keras_mmfusion.models.run_record import changed_facts, digest_of
+from keras_mmfusion.models.runs.run_record import changed_facts, digest_of
 from keras_mmfusion.serving.bulk.stored_files import matching_files, names_in
 from keras_mmfusion.serving.bulk.written_whole import written_whole
 

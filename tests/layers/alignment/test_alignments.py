@@ -243,12 +243,12 @@ def test_implicit_masks_are_taken_and_passed_on():
 @pytest.mark.parametrize(
     ("make_layer", "message"),
     [
-        (lambda: OptimalTransportAlignment(0), "`projection_dim` must be an integer, 1 or more"),
+        (lambda: OptimalTransportAlignment(0), "`projection_dim` must be a positive integer"),
         (lambda: OptimalTransportAlignment(regularization=0), "`regularization` must be a pos"),
         (lambda: OptimalTransportAlignment(marginal_penalty=-1), "`marginal_penalty` must be"),
         (lambda: SoftDTWAlignment(gamma=True), "SoftDTWAlignment: `gamma` must be a positive"),
         (lambda: GraphMatching(temperature=0), "GraphMatching: `temperature` must be a positive"),
-        (lambda: GraphMatching(rounds=0.5), "GraphMatching: `rounds` must be an integer"),
+        (lambda: GraphMatching(rounds=0.5), "GraphMatching: `rounds` must be a positive integer"),
     ],
 )
 def test_bad_arguments(make_layer, message):

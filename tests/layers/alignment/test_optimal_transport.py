@@ -124,7 +124,7 @@ def test_the_sums_are_the_masses():
         ({"cost": COST[0]}, "solve_optimal_transport: `cost` must have the shape"),
         ({"cost": COST, "regularization": -1}, "`regularization` must be a positive number"),
         ({"cost": COST, "marginal_penalty": 0}, "`marginal_penalty` must be a positive number"),
-        ({"cost": COST, "max_iterations": 0}, "`max_iterations` must be an integer, 1 or more"),
+        ({"cost": COST, "max_iterations": 0}, "`max_iterations` must be a positive integer"),
         ({"cost": COST, "tolerance": 0}, "`tolerance` must be a positive number"),
         ({"cost": COST, "row_mass": COLUMN_MASS}, "`row_mass` must have the shape"),
         ({"cost": COST, "column_mask": QUERY_MASK}, "`column_mask` must have the shape"),

@@ -15,7 +15,7 @@ from keras_mmfusion.layers.fusion import (
     QFormer,
     TokenFusionRule,
 )
-from keras_mmfusion.layers.present import joined_mask
+from keras_mmfusion.layers.masks import joined_mask
 
 each_rule = pytest.mark.parametrize("rule", RULES)
 # A softmax does not change with a bias that all keys share.

@@ -1,9 +1,9 @@
 """Fusion over a graph of nodes, against NumPy float64, and whatever is missing."""
 
+import hetero_references
 import keras
 import numpy as np
 import pytest
-import typed_references
 from graph_references import dense
 from layer_checks import run_layer_checks, to_numpy
 
@@ -16,7 +16,7 @@ from keras_mmfusion.layers.graph import (
     RGCNLayer,
     connect_neighbors,
 )
-from keras_mmfusion.layers.graph.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
 from keras_mmfusion.models import FusionModel
 
 NAMES = ("image", "text")
@@ -30,8 +30,8 @@ MASK = {
     "text": np.array([[1, 0], [1, 1], [1, 1]], "bool"),
 }
 LAYERS = {
-    "hgt": (lambda **kw: HGTLayer(4, num_heads=2, **kw), typed_references.hgt),
-    "rgcn": (lambda **kw: RGCNLayer(4, activation="tanh", **kw), typed_references.rgcn),
+    "hgt": (lambda **kw: HGTLayer(4, num_heads=2, **kw), hetero_references.hgt),
+    "rgcn": (lambda **kw: RGCNLayer(4, activation="tanh", **kw), hetero_references.rgcn),
 }
 each_layer = pytest.mark.parametrize("kind", LAYERS)
 
@@ -334,7 +334,7 @@ def test_similar_products_are_neighbors():
     ("call", "message"),
     [
         (lambda: GraphFusion(NAMES, [HGTLayer(8)], dim=4), "with `dim`, 4, units"),
-        (lambda: GraphFusion(NAMES, [keras.layers.Dense(4)], dim=4), "`TypedGraphLayer`s"),
+        (lambda: GraphFusion(NAMES, [keras.layers.Dense(4)], dim=4), "`HeteroGraphLayer`s"),
         (lambda: GraphFusion(NAMES, neighbors=0), "`neighbors` must be a positive integer"),
         (
             lambda: make()({**entity_graph(), "edges": {}}),

@@ -8,7 +8,7 @@ from graph_references import dense
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import ImageGraph
-from keras_mmfusion.layers.graph.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
 

@@ -8,7 +8,7 @@ if keras.config.backend() != "torch":
 import torch
 
 from keras_mmfusion.layers.graph import order_edges
-from keras_mmfusion.layers.graph.sparse_product import multiplies_sparse, sparse_product
+from keras_mmfusion.layers.graph.core.sparse_product import multiplies_sparse, sparse_product
 
 ROWS, COLUMNS = 5, 4
 # Edge 0 stands there twice; row 3 has none; they are in no order.

@@ -5,8 +5,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mmfusion.models.captioning.beam_search import beam_search
-from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
+from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
 
 PAD, START, END, BLOCKED, WORDS = 0, 1, 2, 3, (4, 5, 6)
 SPECIAL = SpecialTokens(start=START, end=END, pad=PAD, blocked=(BLOCKED,))

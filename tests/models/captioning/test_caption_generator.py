@@ -9,8 +9,8 @@ from saved_models import png
 from small_captioners import pictures, small_captioner, write_pictures
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
-from keras_mmfusion.models.captioning import decoding_arguments
-from keras_mmfusion.models.captioning.caption import Caption
+from keras_mmfusion.models.captioning.decoding import decoding_arguments
+from keras_mmfusion.models.captioning.decoding.caption import Caption
 
 CLASSES = [ImageCaptioningModel, TransformerCaptioner]
 WAYS = {

@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_mmfusion.models.captioning.caption import Caption
+from keras_mmfusion.models.captioning.decoding.caption import Caption
 
 
 def test_the_repr_is_short():

@@ -6,9 +6,9 @@ from saved_models import call, png
 from small_captioners import CAPTIONS, enlarge, picture, pictures, small_captioner
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
-from keras_mmfusion.datasets.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
-from keras_mmfusion.models.captioning.captioner_export import ROWS
-from keras_mmfusion.models.captioning.decoding_arguments import check_search_width
+from keras_mmfusion.datasets.images.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
+from keras_mmfusion.models.captioning.export.captioner_export import ROWS
 
 tf = pytest.importorskip("tensorflow")
 
@@ -207,7 +207,7 @@ def test_what_cannot_be_exported(model, tmp_path):
 
 
 def test_int8_weights(tmp_path, monkeypatch):
-    monkeypatch.setattr("keras_mmfusion.models.int8_weights.SMALLEST", 64)
+    monkeypatch.setattr("keras_mmfusion.models.export.int8_weights.SMALLEST", 64)
     model = small_captioner()
     weights = [weight.numpy() for weight in model.weights]
     version = model.export(tmp_path, beams=2, int8_weights=True)

@@ -13,7 +13,7 @@ from keras_mmfusion.datasets import (
     caption_dataset,
     image_caption_pairs,
 )
-from keras_mmfusion.models.preset_folder import set_dtype_policy
+from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 OPTIONS = {"batch_size": 6, "image_size": SIZE, "captions_per_image": 2}
 # XLA's compile time would be most of each test's.

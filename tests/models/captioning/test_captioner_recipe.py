@@ -10,9 +10,12 @@ from small_captioners import SIZE, pictures, write_pictures
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe, train_captioner
-from keras_mmfusion.models.captioning.captioner_training import BEST
-from keras_mmfusion.models.captioning.feature_cache import (
+from keras_mmfusion.models.captioning.training.captioner_recipe import (
+    CaptionerRecipe,
+    train_captioner,
+)
+from keras_mmfusion.models.captioning.training.captioner_training import BEST
+from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     encode_feature_cache,

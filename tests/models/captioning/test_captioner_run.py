@@ -8,10 +8,13 @@ import pytest
 from PIL import Image
 
 from keras_mmfusion.datasets import CaptionPairs
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
-from keras_mmfusion.models.captioning.captioner_run import CaptionerRun
-from keras_mmfusion.models.captioning.feature_cache import FEATURES_FILE, write_feature_cache
-from keras_mmfusion.models.run_record import RECORD, read_record, write_record
+from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.captioning.training.captioner_run import CaptionerRun
+from keras_mmfusion.models.captioning.training.feature_cache import (
+    FEATURES_FILE,
+    write_feature_cache,
+)
+from keras_mmfusion.models.runs.run_record import RECORD, read_record, write_record
 
 RECIPE = CaptionerRecipe(epochs=2)
 

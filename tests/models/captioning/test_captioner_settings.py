@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_mmfusion.models.captioning.captioner_settings import CaptionerSettings
+from keras_mmfusion.models.captioning.training.captioner_settings import CaptionerSettings
 
 
 @pytest.mark.parametrize(

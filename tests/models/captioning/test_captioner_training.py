@@ -9,13 +9,17 @@ from small_captioners import SIZE, small_captioner, small_encoder, write_picture
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.losses import SelfCriticalLoss
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.models.captioning.captioner_training import BEST, CHECKPOINT, CaptionerTraining
-from keras_mmfusion.models.captioning.feature_cache import (
+from keras_mmfusion.models.captioning.training.captioner_training import (
+    BEST,
+    CHECKPOINT,
+    CaptionerTraining,
+)
+from keras_mmfusion.models.captioning.training.feature_cache import (
     FeatureSequence,
     write_feature_cache,
 )
-from keras_mmfusion.models.captioning.feature_scores import score_features
-from keras_mmfusion.models.captioning.self_critical import SelfCriticalSequence
+from keras_mmfusion.models.captioning.training.score_cached_features import score_features
+from keras_mmfusion.models.captioning.training.self_critical import SelfCriticalSequence
 
 # XLA's compile time would be most of each test's.
 FAST = {"jit_compile": False}

@@ -10,7 +10,7 @@ from keras_hub.layers import ImageConverter
 
 from keras_mmfusion.encoders import ImageEncoder
 from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
-from keras_mmfusion.models.captioning.feature_cache import (
+from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     FeatureSequence,
@@ -216,7 +216,7 @@ from PIL import Image
 from keras_mmfusion.datasets import CaptionPairs, CaptionSequence
 from keras_mmfusion.encoders import ImageEncoder
 from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
-from keras_mmfusion.models.captioning.feature_cache import (
+from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     FeatureSequence,

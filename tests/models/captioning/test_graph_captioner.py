@@ -8,7 +8,7 @@ from small_captioners import SIZE, pictures, small_captioner, small_encoder
 
 from keras_mmfusion import GraphCaptioner, ImageCaptioningModel, ImageEncoder, TextDecoder
 from keras_mmfusion.layers.graph import ImageGraph
-from keras_mmfusion.models.captioning.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, *SIZE, 3)).astype("float32")
 CAPTIONS = np.array([[1, 5, 6, 7], [1, 8, 9, 2], [1, 4, 2, 0]])

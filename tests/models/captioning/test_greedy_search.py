@@ -3,9 +3,12 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mmfusion.models.captioning.beam_search import beam_search
-from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
-from keras_mmfusion.models.captioning.greedy_search import greedy_search
+from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
+from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
 
 SPECIAL = SpecialTokens(start=1, end=2, pad=0, blocked=(3,))
 ROWS, SIZE, LENGTH = 40, 7, 5

@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mmfusion.models.captioning.decoding import DecodingSettings, SpecialTokens
-from keras_mmfusion.models.captioning.sampling import sample_captions
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
+from keras_mmfusion.models.captioning.decoding.sampling import sample_captions
 
 SPECIAL = SpecialTokens(start=1, end=2, pad=0)
 # Words 3 to 7; the special tokens would be likelier than all.

@@ -6,7 +6,7 @@ import pytest
 from saved_models import call, png
 from small_embedders import SENTENCES, pictures, small_embedder
 
-from keras_mmfusion.datasets.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
+from keras_mmfusion.datasets.images.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
 from keras_mmfusion.models.retrieval.embedder_export import ROWS
 
 tf = pytest.importorskip("tensorflow")

@@ -1,0 +1,95 @@
+"""Image files with their captions, before anything is decoded."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.images.image_files import complain, missing_files
+from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class CaptionPairs:
+    """A split of a captioning data set: image paths, and the captions of each image.
+
+    Args:
+        images: list, array or pandas Series of strings or paths, of image files.
+        captions: list of lists of strings. The captions of each image, at least one.
+
+    Raises:
+        ValueError: if there are no images, a file is missing, an image has no caption, or one
+            string stands in place of a list.
+
+    Example:
+
+    >>> import tempfile
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     pairs = CaptionPairs([file.name], [["A dog.", "A brown dog."]])
+    >>> len(pairs), pairs.fixed_captions(3)
+    (1, [['A dog.', 'A brown dog.', '']])
+    """
+
+    images: list
+    captions: list
+
+    def __post_init__(self):
+        object.__setattr__(self, "images", list_paths("images", self.images))
+        check_string_lists("captions", self.captions)
+        object.__setattr__(self, "captions", [list(each) for each in self.captions])
+        if not self.images or len(self.images) != len(self.captions):
+            raise ValueError(
+                "`images` and `captions` must be of equal length and not empty. Received: "
+                f"{len(self.images)} images, {len(self.captions)} lists of captions"
+            )
+        without = [
+            image
+            for image, captions in zip(self.images, self.captions, strict=True)
+            if not any(caption.strip() for caption in captions)
+        ]
+        complain(without, "`captions` has no caption for")
+        complain(missing_files(self.images), "`images` names files that do not exist:")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __repr__(self):
+        return short_repr(self, images=len(self), captions=sum(map(len, self.captions)))
+
+    def take(self, count):
+        """The first `count` images, as `CaptionPairs`."""
+        return CaptionPairs(self.images[:count], self.captions[:count])
+
+    def split(self, fraction, seed=0):
+        """Divides the images at random into two parts; an image's captions stay together.
+
+        Args:
+            fraction: float in (0, 1). The share of the images in the second part, which has at
+                least one image, as the first has.
+            seed: int. The division depends on it and on the number of images alone.
+
+        Returns:
+            Two `CaptionPairs`, each in the order of this one.
+        """
+        if not 0 < fraction < 1 or len(self) < 2:
+            raise ValueError(
+                "`fraction` must be between 0 and 1, of at least two images. Received: "
+                f"fraction={fraction}, of {len(self)} images"
+            )
+        count = min(max(round(fraction * len(self)), 1), len(self) - 1)
+        drawn = np.zeros(len(self), "bool")
+        drawn[np.random.default_rng(seed).permutation(len(self))[:count]] = True
+        return self._chosen(~drawn), self._chosen(drawn)
+
+    def _chosen(self, rows):
+        rows = np.flatnonzero(rows).tolist()
+        return CaptionPairs([self.images[i] for i in rows], [self.captions[i] for i in rows])
+
+    def fixed_captions(self, captions_per_image):
+        """The first captions of each image, filled up with empty strings to a fixed number."""
+        if captions_per_image < 1:
+            raise ValueError(
+                f"`captions_per_image` must be at least 1. Received: {captions_per_image}"
+            )
+        empty = [""] * captions_per_image
+        return [[*captions, *empty][:captions_per_image] for captions in self.captions]

@@ -1,0 +1,78 @@
+"""Images and captions as a tf.data pipeline."""
+
+import os
+
+from keras_mmfusion.datasets.captions.caption_augmentation import DRAWS, augment_tensor
+from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
+
+
+def caption_dataset(
+    pairs,
+    batch_size=32,
+    image_size=(224, 224),
+    captions_per_image=5,
+    shuffle=True,
+    seed=0,
+    augment=False,
+    cache=False,
+):
+    """Decodes images in parallel and batches them with their captions.
+
+    All images are stretched to `image_size`. Images and captions stay raw: the model's
+    preprocessor scales and tokenizes them. Without TensorFlow use `CaptionSequence`.
+
+    Args:
+        pairs: `CaptionPairs`.
+        batch_size: int.
+        image_size: tuple of ints, `(height, width)`.
+        captions_per_image: int. Further captions of an image are left out; missing ones are
+            empty strings, which a `CaptioningPreprocessor` gives no weight.
+        shuffle: bool. Visit all images in a new random order each epoch.
+        seed: int. Seeds the order and the augmentation.
+        augment: bool. Crop, recolour and flip images at random, with "left" and "right" swapped
+            in the captions of flipped ones; see `caption_augmentation`.
+        cache: bool. Keep the resized images in memory after the first epoch.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
+        `"captions"`, strings `(batch, captions_per_image)`. The last batch may be smaller.
+    """
+    import tensorflow as tf
+
+    parallel = tf.data.AUTOTUNE
+    dataset = tf.data.Dataset.from_tensor_slices(
+        {
+            "images": [os.fsencode(image) for image in pairs.images],
+            "captions": pairs.fixed_captions(captions_per_image),
+        }
+    )
+    # The images of a cached data set are decoded in one order, then shuffled.
+    if shuffle and not cache:
+        dataset = dataset.shuffle(len(pairs), seed=seed)
+    dataset = dataset.map(
+        lambda pair: {**pair, "images": load_image_tensor(pair["images"], image_size)}, parallel
+    )
+    if cache:
+        dataset = dataset.cache()
+    if shuffle and cache:
+        dataset = dataset.shuffle(len(pairs), seed=seed)
+    return caption_batches(dataset, batch_size, seed, augment)
+
+
+def caption_batches(dataset, batch_size, seed, augment):
+    """Batches of pairs, each augmented at random if that is asked for; see `caption_dataset`."""
+    import tensorflow as tf
+
+    parallel = tf.data.AUTOTUNE
+    if augment:
+        seeds = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).batch(2)
+        dataset = tf.data.Dataset.zip(dataset, seeds).map(_augment, parallel)
+    return dataset.batch(batch_size).prefetch(parallel)
+
+
+def _augment(pair, seed):
+    import tensorflow as tf
+
+    draws = tf.random.stateless_uniform([DRAWS], seed)
+    image, captions = augment_tensor(pair["images"], pair["captions"], draws)
+    return {"images": image, "captions": captions}

@@ -1,0 +1,132 @@
+"""Captions in the layout of MS COCO."""
+
+import os
+
+from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.captions.karpathy_splits import karpathy_captions, read_karpathy_split
+from keras_mmfusion.datasets.io.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.files.json_records import ID, TEXT, JsonFile
+
+KARPATHY = "dataset_coco.json"
+KARPATHY_SPLITS = ("train", "restval", "val", "test")
+
+
+def coco_captions(data_dir, split="train2017", **options):
+    """MS COCO captions as a `tf.data.Dataset` of raw images and captions.
+
+    Args:
+        data_dir: string. The folder of the data set; see `read_coco_captions`.
+        split: string; see `read_coco_captions`.
+        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
+            `shuffle`, `seed`, `augment`, `cache`.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
+        `"captions"`, strings `(batch, captions_per_image)`.
+
+    Raises:
+        ValueError: if files are missing; the error says which and where to get them.
+    """
+    return caption_dataset(read_coco_captions(data_dir, split), **options)
+
+
+def read_coco_captions(data_dir, split="val2017"):
+    """Reads a split of a data set in the layout of MS COCO captions.
+
+    Args:
+        data_dir: string. A folder with `annotations/captions_{split}.json` and the photos in
+            `{split}/` or `images/{split}/`; for Karpathy's splits, with `dataset_coco.json`, there
+            or in `annotations/`, and the photos in `train2014/` and `val2014/`.
+        split: string. One that the data set has, such as `"train2017"`, `"val2017"` or
+            `"val2014"`; one of Karpathy's, `"train"`, `"restval"`, `"val"` or `"test"`; or several
+            of one kind, such as `"train+restval"`, on which captioners are trained.
+
+    Returns:
+        `CaptionPairs`, in the order of the file's list of images. Captions of images that are not
+        in it are left out with a warning.
+
+    Raises:
+        ValueError: if files are missing, damaged or of another kind, an image has no caption, or
+            two of one id differ.
+
+    Reference:
+        Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server",
+        arXiv 1504.00325 (2015); the splits: Karpathy and Fei-Fei, "Deep Visual-Semantic
+        Alignments for Generating Image Descriptions", 2015.
+    """
+    data_dir = os.path.expanduser(data_dir)
+    names = [name.strip() for name in split_name(split).split("+")]
+    official = [_annotations_file(data_dir, name) for name in names]
+    # A data set of one's own may have a split of that name in its own file.
+    if set(names) <= set(KARPATHY_SPLITS) and (
+        karpathy_file(data_dir) or not all(map(os.path.isfile, official))
+    ):
+        return CaptionPairs(*_read_karpathy(data_dir, names))
+    images, captions = zip(*(_read_official(data_dir, name) for name in names), strict=True)
+    return CaptionPairs(sum(images, []), sum(captions, []))
+
+
+def _annotations_file(data_dir, split):
+    return os.path.join(data_dir, "annotations", f"captions_{split}.json")
+
+
+def _read_official(data_dir, split):
+    annotations = _annotations_file(data_dir, split)
+    folder = _photos(data_dir, split)
+    if not os.path.isfile(annotations) or folder is None:
+        raise ValueError(
+            f"`data_dir` must hold annotations/captions_{split}.json and the photos in {split}/ "
+            f"or images/{split}/. Received: data_dir={data_dir!r}, split={split!r}. MS COCO is "
+            "had from https://cocodataset.org/#download."
+        )
+    file = JsonFile(annotations, "COCO caption annotations (`images` and `annotations`)")
+    images = file.without_repeats(file.records("images", id=ID, file_name=TEXT), "id")
+    captions, unknown = {image["id"]: [] for image in images}, []
+    for annotation in file.records("annotations", image_id=ID, caption=TEXT):
+        if annotation["image_id"] in captions:
+            captions[annotation["image_id"]].append(clean_text(annotation["caption"]))
+        else:
+            unknown.append(annotation["image_id"])
+    if unknown and not any(captions.values()):
+        file.refuse(
+            f"no annotation is of an image that it lists: an `image_id` is {unknown[0]!r}, an "
+            f"`id` in `images` is {next(iter(captions), None)!r}"
+        )
+    warn_left_out("captions of images that the file does not list, by image", unknown)
+    return [os.path.join(folder, image["file_name"]) for image in images], list(captions.values())
+
+
+def _read_karpathy(data_dir, splits):
+    path = karpathy_file(data_dir)
+    if path is None:
+        raise ValueError(
+            f"`data_dir` must hold {KARPATHY} for the splits {', '.join(KARPATHY_SPLITS)}. "
+            f"Received: data_dir={data_dir!r}. It is in caption_datasets.zip from "
+            "https://cs.stanford.edu/people/karpathy/deepimagesent/; the photos are train2014.zip "
+            "and val2014.zip from https://cocodataset.org/#download."
+        )
+    records = read_karpathy_split(path, splits, filepath=TEXT)
+    folders = {name: _photos(data_dir, name) for name in {each["filepath"] for each in records}}
+    without = [name for name, folder in folders.items() if folder is None]
+    if without:
+        raise ValueError(
+            f"`data_dir` must hold the photos in {without[0]}/ or images/{without[0]}/. Received: "
+            f"data_dir={data_dir!r}. They are had from https://cocodataset.org/#download."
+        )
+    return (
+        [os.path.join(folders[each["filepath"]], each["filename"]) for each in records],
+        [karpathy_captions(each) for each in records],
+    )
+
+
+def karpathy_file(data_dir):
+    """The path of Karpathy's split file in a folder, or `None`."""
+    paths = [os.path.join(data_dir, KARPATHY), os.path.join(data_dir, "annotations", KARPATHY)]
+    return next(filter(os.path.isfile, paths), None)
+
+
+def _photos(data_dir, name):
+    folders = [os.path.join(data_dir, name), os.path.join(data_dir, "images", name)]
+    return next(filter(os.path.isdir, folders), None)

@@ -1,0 +1,147 @@
+"""Flickr8k: 8,000 photos with five captions each."""
+
+import os
+
+from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
+from keras_mmfusion.datasets.captions.karpathy_splits import karpathy_captions, read_karpathy_split
+from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.files.caption_lines import read_caption_lines
+from keras_mmfusion.files.text_files import read_list
+
+_SPLITS = ("train", "dev", "test")
+_CAPTIONS = "Flickr8k.token.txt"
+_KAGGLE_CAPTIONS = "captions.txt"
+_KARPATHY = ("dataset_flickr8k.json", "dataset_flickr30k.json")
+# Karpathy's name of a split that he calls otherwise.
+_KARPATHY_SPLITS = {"dev": "val"}
+# Where the archives of the data set, and the copies that circulate, keep their files.
+_TEXT_FOLDERS = ("", "Flickr8k_text")
+_IMAGE_FOLDERS = (
+    "images",
+    "Images",
+    "Flicker8k_Dataset",
+    "Flickr8k_Dataset",
+    "flickr30k-images",
+    "flickr30k_images",
+)
+
+
+def flickr8k(data_dir, split="train", **options):
+    """Flickr8k as a `tf.data.Dataset` of raw images and captions.
+
+    Args:
+        data_dir: string. The folder of the data set; see `read_flickr8k`.
+        split: string. `"train"`, `"dev"`, `"test"`, or the path of a list file.
+        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
+            `shuffle`, `seed`, `augment`, `cache`.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
+        `"captions"`, strings `(batch, captions_per_image)`.
+
+    Raises:
+        ValueError: if files are missing; the error says which and where to get them.
+
+    Reference:
+        Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task: Data, Models
+        and Evaluation Metrics", JAIR 47 (2013).
+    """
+    return caption_dataset(read_flickr8k(data_dir, split), **options)
+
+
+def read_flickr8k(data_dir, split="train"):
+    """Reads a split of Flickr8k, in the data set's own files.
+
+    Args:
+        data_dir: string. A folder with `Flickr8k.token.txt` or Kaggle's `captions.txt`, the list
+            files `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
+            `Flickr_8k.testImages.txt` (all of them there or in `Flickr8k_text/`), and the photos
+            in `images/` or `Flicker8k_Dataset/`. In place of the list files, Karpathy's
+            `dataset_flickr8k.json` will do, whose captions are then read. A folder of Flickr30k
+            with `dataset_flickr30k.json` and `flickr30k-images/` is read in the same way.
+        split: string. `"train"`, `"dev"`, `"test"`, or the path of a file that lists file names
+            of photos, one a line.
+
+    Returns:
+        `CaptionPairs`, in the order of the list.
+
+    Raises:
+        ValueError: if files are missing; the error says which and where to get them.
+    """
+    data_dir, split = os.path.expanduser(data_dir), split_name(split)
+    if split not in _SPLITS and not os.path.isfile(split):
+        raise ValueError(
+            f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
+        )
+    karpathy = flickr_karpathy_file(data_dir)
+    listed = any(map(os.path.isfile, _paths(data_dir, _TEXT_FOLDERS, _list_name(split))))
+    if split in _SPLITS and karpathy and not listed:
+        names, captions = _read_karpathy(karpathy, split)
+    else:
+        names, captions = _read_listed(data_dir, split)
+    folder = _find(data_dir, _IMAGE_FOLDERS, "")
+    return CaptionPairs(
+        [os.path.join(folder, name) for name in names],
+        [captions.get(name, []) for name in names],
+    )
+
+
+def captions_file(data_dir):
+    """The path of Flickr8k's captions in a folder, its own or Kaggle's file, or `None`."""
+    names = (_CAPTIONS, _KAGGLE_CAPTIONS)
+    paths = [path for name in names for path in _paths(data_dir, _TEXT_FOLDERS, name)]
+    return next(filter(os.path.isfile, paths), None)
+
+
+def flickr_karpathy_file(data_dir):
+    """The path of Karpathy's split file of Flickr8k or Flickr30k in a folder, or `None`."""
+    paths = [path for name in _KARPATHY for path in _paths(data_dir, _TEXT_FOLDERS, name)]
+    return next(filter(os.path.isfile, paths), None)
+
+
+def _read_karpathy(path, split):
+    records = read_karpathy_split(path, [_KARPATHY_SPLITS.get(split, split)])
+    captions = {each["filename"]: karpathy_captions(each) for each in records}
+    return list(captions), captions
+
+
+def _read_listed(data_dir, split):
+    is_list = split not in _SPLITS
+    split_file = split if is_list else _find(data_dir, _TEXT_FOLDERS, _list_name(split))
+    path = captions_file(data_dir)
+    captions = {}
+    if path is None and is_list and (karpathy := flickr_karpathy_file(data_dir)):
+        for name in _SPLITS:
+            captions.update(_read_karpathy(karpathy, name)[1])
+    else:
+        path = path or _find(data_dir, _TEXT_FOLDERS, _CAPTIONS)
+        for _, image, caption in read_caption_lines(path):
+            captions.setdefault(image, []).append(caption)
+    return read_list(split_file), captions
+
+
+def _list_name(split):
+    return f"Flickr_8k.{split}Images.txt"
+
+
+def _paths(data_dir, folders, name):
+    return [os.path.join(data_dir, folder, name) for folder in folders]
+
+
+def _find(data_dir, folders, name):
+    found = next(filter(os.path.exists, _paths(data_dir, folders, name)), None)
+    if found is not None:
+        return found
+    wanted = " or ".join(os.path.join(folder, name) for folder in folders)
+    raise ValueError(
+        f"`data_dir` lacks {wanted}. Received: data_dir={data_dir!r}. Flickr8k is had from "
+        "https://hockenmaier.cs.illinois.edu/8k-pictures.html (on request, for research and "
+        "education) or as Flickr8k_Dataset.zip and Flickr8k_text.zip from the releases of "
+        f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it holds "
+        f"{_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
+        "Flickr_8k.testImages.txt and the photos in a folder images/. Kaggle's copy has no list "
+        f"files: put {_KARPATHY[0]} beside it, from caption_datasets.zip of "
+        "https://cs.stanford.edu/people/karpathy/deepimagesent/; or give the path of your own "
+        "list as `split`, with the name of an image on each line."
+    )

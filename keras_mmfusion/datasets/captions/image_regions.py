@@ -1,0 +1,133 @@
+"""Regions of image files with a phrase each, before anything is decoded."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
+from keras_mmfusion.datasets.images.image_files import complain, missing_files
+from keras_mmfusion.datasets.images.image_rows import image_rows
+from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class ImageRegions:
+    """Images, boxes in them, and a phrase for each box: dense captions.
+
+    Args:
+        images: list, array or pandas Series of strings or paths, of image files.
+        boxes: list of float32 arrays `(regions, 4)`: left, top, right, bottom, as shares of the
+            image's width and height.
+        phrases: list of lists of strings, one for each box.
+
+    Raises:
+        ValueError: if there are no images, numbers differ, a file is missing, or one string stands
+            in place of a list.
+
+    Example:
+
+    >>> import tempfile
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import ImageRegions
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     regions = ImageRegions(
+    ...         [file.name], [np.array([[0, 0, 0.5, 1]], "float32")], [["a dog on the left"]])
+    ...     pairs = regions.as_caption_pairs()
+    >>> pairs.captions
+    [['a dog on the left']]
+    """
+
+    images: list
+    boxes: list
+    phrases: list
+
+    def __post_init__(self):
+        object.__setattr__(self, "images", list_paths("images", self.images))
+        check_string_lists("phrases", self.phrases)
+        object.__setattr__(self, "phrases", [list(each) for each in self.phrases])
+        if not self.images or not len(self.images) == len(self.boxes) == len(self.phrases):
+            raise ValueError(
+                "`images`, `boxes` and `phrases` must be of equal length and not empty. Received: "
+                f"{len(self.images)}, {len(self.boxes)} and {len(self.phrases)}"
+            )
+        uneven = [
+            image
+            for image, boxes, phrases in zip(self.images, self.boxes, self.phrases, strict=True)
+            if boxes.shape != (len(phrases), 4)
+        ]
+        complain(uneven, "`boxes` must have four numbers for each phrase, but have not for")
+        complain(missing_files(self.images), "`images` names files that do not exist:")
+
+    def __len__(self):
+        return len(self.images)
+
+    def __repr__(self):
+        return short_repr(self, images=len(self), regions=sum(map(len, self.phrases)))
+
+    def as_caption_pairs(self):
+        """The phrases as captions of the whole image: `CaptionPairs`."""
+        return CaptionPairs(self.images, self.phrases)
+
+
+def region_dataset(
+    regions,
+    batch_size=32,
+    image_size=(224, 224),
+    regions_per_image=50,
+    shuffle=True,
+    seed=0,
+    cache=False,
+):
+    """Decodes images in parallel and batches them with their boxes and phrases.
+
+    Args:
+        regions: `ImageRegions`.
+        batch_size: int.
+        image_size: tuple of ints, `(height, width)`. Images are stretched to it.
+        regions_per_image: int. Further regions of an image are left out.
+        shuffle: bool. Visit all images in a new random order each epoch.
+        seed: int. Seeds the order.
+        cache: bool. Keep the resized images in memory after the first epoch.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`; `"boxes"`,
+        float32 `(batch, regions_per_image, 4)`: left, top, right, bottom, as shares of the image;
+        `"boxes_mask"`, bool `(batch, regions_per_image)`, `False` for padding; and `"captions"`,
+        strings of that shape, empty for padding.
+    """
+    import tensorflow as tf
+
+    shape = (len(regions), regions_per_image)
+    columns = {
+        "boxes": np.zeros((*shape, 4), "float32"),
+        "boxes_mask": np.zeros(shape, "bool"),
+        "captions": regions.as_caption_pairs().fixed_captions(regions_per_image),
+    }
+    for row, boxes in enumerate(regions.boxes):
+        kept = boxes[:regions_per_image]
+        columns["boxes"][row, : len(kept)] = kept
+        columns["boxes_mask"][row, : len(kept)] = True
+    batches = image_rows(regions.images, columns, batch_size, image_size, shuffle, seed, cache)
+    return batches.prefetch(tf.data.AUTOTUNE)
+
+
+def clipped_boxes(boxes, width, height):
+    """Boxes in pixels as shares of the image, without what leaves it.
+
+    Args:
+        boxes: floats `(boxes, 4)`: left, top, width, height.
+        width: int, of the image.
+        height: int.
+
+    Returns:
+        Float32 array `(boxes, 4)`: left, top, right, bottom, in [0, 1]. A box outside of the image
+        has no area.
+
+    Example:
+
+    >>> clipped_boxes(np.array([[-10.0, 0, 60, 50]]), 100, 50).tolist()
+    [[0.0, 0.0, 0.5, 1.0]]
+    """
+    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + np.maximum(boxes[:, 2:], 0)], axis=1)
+    return np.clip(corners / [width, height, width, height], 0, 1).astype("float32")

@@ -1,0 +1,1 @@
+"""Published graph data sets and TF-GNN's GraphTensor."""

@@ -1,0 +1,109 @@
+"""Encoded images to pixels by TensorFlow operations alone, for graphs that run without Python."""
+
+from keras_mmfusion.datasets.images.byte_tensor import ByteTensor
+from keras_mmfusion.datasets.images.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
+from keras_mmfusion.datasets.images.decode_gif_tensor import decode_gif_tensor, gif_pixels
+from keras_mmfusion.datasets.images.decode_jpeg_tensor import decode_jpeg_tensor, jpeg_pixels
+from keras_mmfusion.datasets.images.decode_png_tensor import decode_png_tensor, png_pixels
+from keras_mmfusion.datasets.images.decode_webp_tensor import decode_webp_tensor, webp_pixels
+from keras_mmfusion.datasets.images.exif_orientation import file_orientation, upright
+from keras_mmfusion.datasets.images.read_image import MAX_PIXELS
+
+OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED, UNSUPPORTED = range(6)
+ERRORS = {
+    EMPTY: "empty",
+    NOT_AN_IMAGE: "not a JPEG, PNG, GIF, BMP or WebP",
+    TOO_LARGE: "more than 89 million pixels",
+    DAMAGED: "damaged",
+    UNSUPPORTED: "a variant of its format that an exported model does not decode",
+}
+# The bytes that a format starts with, by their index; its pixels by the header; its decoder.
+_FORMATS = (
+    ({0: b"\xff\xd8\xff"}, jpeg_pixels, decode_jpeg_tensor),
+    ({0: b"\x89PNG\r\n\x1a\n"}, png_pixels, decode_png_tensor),
+    ({0: b"GIF8"}, gif_pixels, decode_gif_tensor),
+    ({0: b"RIFF", 8: b"WEBP"}, webp_pixels, decode_webp_tensor),
+    ({0: b"BM"}, bmp_pixels, decode_bmp_tensor),
+)
+
+
+def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
+    """Decodes a batch of files, each by itself: what one of them breaks, the others do not feel.
+
+    JPEG, PNG, GIF (the first frame), WebP and BMP give the pixels of `read_image`: upright,
+    transparency laid over white, 16 bits brought to 8. Those of JPEG may differ by 3 of 255,
+    since TensorFlow and Pillow have two builds of one decoder. An image's dims are read from its
+    header before anything is decoded.
+
+    Refused as unsupported are WebP animations (TensorFlow 2.21 refuses them or crashes), GIFs
+    whose first frame does not fill the canvas, CMYK JPEGs without Adobe's marker, and BMPs with
+    runs of pixels or unusual masks.
+
+    Args:
+        contents: string tensor `(batch,)`, the files.
+        convert: function, uint8 `(height, width, 3)` -> float32 `(*size, 3)`.
+        size: tuple of ints, `(height, width)`.
+        max_pixels: int. Larger images are refused.
+
+    Returns:
+        Images, float32 `(batch, *size, 3)`, zeros where a file is no image; and error codes,
+        int32 `(batch,)`: 0 all is well, 1 empty, 2 not an image of these formats, 3 more than
+        `max_pixels`, 4 damaged, 5 an unsupported variant of its format.
+    """
+    import tensorflow as tf
+
+    def load(index, content, code):
+        with tf.control_dependencies([tf.debugging.Assert(code == OK, [code])]):
+            content = tf.identity(content)
+        return index, tf.ensure_shape(convert(_decode(content)), (*size, 3))
+
+    count = tf.shape(contents)[0]
+    codes = tf.map_fn(
+        lambda content: _header_code(content, max_pixels), contents, fn_output_signature="int32"
+    )
+    # No operation catches errors, but a data set leaves elements out that raise them. The row
+    # behind the last is there so that there always is one.
+    nothing = (tf.reshape(count, (1,)), tf.zeros((1, *size, 3)))
+    loaded = tf.data.Dataset.from_tensor_slices((tf.range(count), contents, codes))
+    loaded = loaded.map(load, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
+    loaded = loaded.concatenate(tf.data.Dataset.from_tensor_slices(nothing))
+    indices, images = loaded.batch(tf.cast(count, "int64") + 1).get_single_element()
+    images = tf.scatter_nd(indices[:, tf.newaxis], images, (count + 1, *size, 3))[:count]
+    decoded = tf.scatter_nd(indices[:, tf.newaxis], tf.ones_like(indices), (count + 1,))[:count]
+    codes = tf.where((codes == OK) & (decoded == 0), DAMAGED, codes)
+    return images, codes
+
+
+def _header_code(content, max_pixels):
+    """What the headers tell: one of the error codes."""
+    import tensorflow as tf
+
+    data = ByteTensor(content)
+    none, unsupported = tf.constant(-2, "int64"), -1
+    branches = [lambda pixels=pixels: pixels(content, data) for _, pixels, _ in _FORMATS]
+    pixels = tf.switch_case(_format(data), [*branches, lambda: none])
+    code = tf.where(pixels > max_pixels, TOO_LARGE, OK)
+    code = tf.where(pixels == unsupported, UNSUPPORTED, code)
+    code = tf.where(pixels == none, NOT_AN_IMAGE, code)
+    return tf.where(data.size == 0, EMPTY, code)
+
+
+def _decode(content):
+    import tensorflow as tf
+
+    data = ByteTensor(content)
+    branches = [lambda decode=decode: decode(content, data) for _, _, decode in _FORMATS]
+    image, exif, xmp = tf.switch_case(_format(data), branches)
+    return tf.ensure_shape(upright(image, file_orientation(exif, xmp)), (None, None, 3))
+
+
+def _format(data):
+    """The index of the file's format in `_FORMATS`; their number where it has none."""
+    import tensorflow as tf
+
+    head = data.at(tf.range(16))
+    starts = [
+        tf.reduce_all([tf.reduce_all(head[i : i + len(m)] == list(m)) for i, m in magics.items()])
+        for magics, _, _ in _FORMATS
+    ]
+    return tf.argmax(tf.cast(tf.stack([*starts, True]), "int32"), output_type="int32")

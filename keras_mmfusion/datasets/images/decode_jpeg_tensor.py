@@ -1,0 +1,73 @@
+"""JPEG files to pixels by TensorFlow operations."""
+
+from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
+
+_EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
+_APP1, _APP14, _SCAN = 0xE1, 0xEE, 0xDA
+
+
+def jpeg_pixels(content, data):
+    """Height times width from the frame header; 0 without one, -1 for an unsupported variant.
+
+    Args:
+        content: string tensor `()`, the file.
+        data: `ByteTensor` of it.
+    """
+    import tensorflow as tf
+
+    segments = jpeg_segments(data)
+    frame = segments["frame"]
+    pixels = data.big_endian(frame + 5, 2) * data.big_endian(frame + 7, 2)
+    # Pillow reads all CMYK as inverted, as Adobe writes it; TensorFlow only with Adobe's marker.
+    plain_cmyk = (data.at(frame + 9) == 4) & (segments["adobe"] < 0)
+    pixels = tf.where(plain_cmyk, tf.constant(-1, "int64"), pixels)
+    return tf.where(frame < 0, tf.constant(0, "int64"), pixels)
+
+
+def decode_jpeg_tensor(content, data):
+    """The pixels, uint8 `(height, width, 3)`, EXIF data and XMP packet. Arguments as above."""
+    import tensorflow as tf
+
+    image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
+    segments = jpeg_segments(data)
+    exif, xmp = (
+        cut_block(content, segments[name], 4, data.big_endian(segments[name] + 2, 2) - 2)
+        for name in ("exif", "xmp")
+    )
+    return image, exif, xmp
+
+
+def jpeg_segments(data):
+    """The indices of the segments `"frame"`, `"adobe"`, `"exif"` and `"xmp"`; -1 for none.
+
+    Args:
+        data: `ByteTensor`.
+    """
+    import tensorflow as tf
+
+    def marker(index):
+        return data.at(index + 1)
+
+    def next_segment(index):
+        # A marker may be preceded by any number of fill bytes.
+        length = tf.cast(data.big_endian(index + 2, 2), "int32")
+        step = tf.where(marker(index) == 0xFF, 1, 2 + tf.maximum(length, 2))
+        over = (data.at(index) != 0xFF) | (marker(index) == _SCAN)
+        return tf.where(over, index, index + step)
+
+    def is_frame(index):
+        # SOF0 to SOF15, but for the three codes among them that are something else.
+        code = marker(index)
+        other = (code == 0xC4) | (code == 0xC8) | (code == 0xCC)
+        return (data.at(index) == 0xFF) & (code >= 0xC0) & (code <= 0xCF) & ~other
+
+    def is_segment(code, magic):
+        return lambda index: (marker(index) == code) & data.matches(magic, index + 4)
+
+    wanted = {
+        "frame": is_frame,
+        "adobe": is_segment(_APP14, b"Adobe"),
+        "exif": is_segment(_APP1, _EXIF),
+        "xmp": is_segment(_APP1, _XMP),
+    }
+    return find_blocks(data, 2, next_segment, wanted)

@@ -1,0 +1,66 @@
+"""Rows of a table, each with an image file, as a tf.data pipeline."""
+
+import os
+
+import numpy as np
+
+from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
+
+
+def image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
+    """Batches of the rows, with their images decoded.
+
+    Args:
+        images: list of strings. The path of each row's image file.
+        columns: dict, name -> list or array of a value for each row.
+        batch_size: int.
+        image_size: tuple of ints, `(height, width)`.
+        shuffle: bool. Visit all rows in a new random order each epoch.
+        seed: int.
+        cache: bool. Keep resized images in memory, each once for rows of it that stand together.
+
+    Returns:
+        A `tf.data.Dataset` of dicts: the columns, and `"images"`, uint8 `(batch, height, width,
+        3)`.
+    """
+    import tensorflow as tf
+
+    parallel = tf.data.AUTOTUNE
+    with tf.device("cpu"):
+        paths = tf.constant([os.fsencode(image) for image in images])
+        columns = {name: tf.convert_to_tensor(values) for name, values in columns.items()}
+    if shuffle and not cache:
+        rows = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
+        rows = rows.map(lambda row: (row, load_image_tensor(paths[row], image_size)), parallel)
+    else:
+        rows = _rows_of_runs(images, paths, image_size, cache)
+        if shuffle:
+            rows = rows.shuffle(len(images), seed=seed)
+
+    def with_columns(rows, images):
+        return {"images": images, **{name: tf.gather(x, rows) for name, x in columns.items()}}
+
+    return rows.batch(batch_size).map(with_columns)
+
+
+def _rows_of_runs(images, paths, image_size, cache):
+    """Row numbers with images, each decoded once for a run of rows of it.
+
+    The rows of a run share the memory of their image, also while a shuffle holds them.
+    """
+    import tensorflow as tf
+
+    starts = [i for i, image in enumerate(images) if not i or image != images[i - 1]]
+    ends = np.array([starts, [*starts[1:], len(images)]], "int64")
+    runs = tf.data.Dataset.from_tensor_slices(tuple(ends)).map(
+        lambda start, stop: (start, stop, load_image_tensor(paths[start], image_size)),
+        tf.data.AUTOTUNE,
+    )
+    if cache:
+        runs = runs.cache()
+    rows = runs.flat_map(
+        lambda start, stop, image: tf.data.Dataset.zip(
+            tf.data.Dataset.range(start, stop), tf.data.Dataset.from_tensors(image).repeat()
+        )
+    )
+    return rows.apply(tf.data.experimental.assert_cardinality(len(images)))

@@ -1,0 +1,74 @@
+"""One image or several, of any kinds, read one after the other."""
+
+import os
+from collections.abc import Mapping
+
+import numpy as np
+from PIL import Image
+
+from keras_mmfusion.datasets.images.read_image import read_image
+
+
+def read_images(images, name="images"):
+    """Reads whatever holds one image or several, each as it is needed.
+
+    Args:
+        images: one image (see `read_image`); or a list, generator, array `(batch, height, width,
+            channels)`, array or pandas `Series` of paths or files, or `tf.data.Dataset` of images
+            or of dicts with `"images"`, batched or not.
+        name: string. What to call `images` in errors, which name the number of the bad image.
+
+    Returns:
+        An iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images` was one.
+
+    Raises:
+        TypeError: if `images` is a dict or table.
+
+    Example:
+
+    >>> import numpy as np
+    >>> images, single = read_images(np.zeros((4, 5, 3), "uint8"))
+    >>> [image.shape for image in images], single
+    ([(4, 5, 3)], True)
+    """
+    if isinstance(images, Mapping) or hasattr(images, "columns"):
+        raise TypeError(
+            f"`{name}` must be one image or a sequence of images, such as a column of a table. "
+            f"Received: {type(images)}"
+        )
+    if _is_single(images):
+        return map(read_image, [images]), True
+    return _read_each(_elements(images), name), False
+
+
+def _read_each(images, name):
+    for number, image in enumerate(images):
+        try:
+            yield read_image(image)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"`{name}[{number}]`: {error}") from error
+
+
+def _is_single(images):
+    kinds = (str, bytes, bytearray, memoryview, os.PathLike, Image.Image)
+    if isinstance(images, kinds) or hasattr(images, "read"):
+        return True
+    if getattr(getattr(images, "dtype", None), "kind", None) in ("O", "S", "U", "T"):
+        return np.ndim(images) == 0
+    shape = getattr(images, "shape", None)
+    if shape is not None:
+        return len(shape) not in (1, 4)
+    return not hasattr(images, "__iter__")
+
+
+def _elements(images):
+    if not hasattr(images, "element_spec"):
+        yield from images
+        return
+    for element in images.as_numpy_iterator():
+        element = element["images"] if isinstance(element, dict) else element
+        element = element[0] if isinstance(element, tuple) else element
+        if isinstance(element, np.ndarray) and (element.ndim == 4 or element.dtype == object):
+            yield from element
+        else:
+            yield element

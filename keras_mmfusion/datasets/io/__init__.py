@@ -1,0 +1,1 @@
+"""Checks and readers that several kinds of data sets share."""

@@ -1,0 +1,194 @@
+"""Which users took which items, and when; and how to split that into training and test."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.io.identifiers import check_ids
+from keras_mmfusion.datasets.tables.table_rows import Table
+
+SPLITS = ("user_time", "global_time", "random")
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Interactions:
+    """Interactions of users with items, such as ratings, clicks or purchases.
+
+    A user and an item meet once: of several times the last one counts.
+
+    Args:
+        users: string array `(interactions,)`, ids; none is missing.
+        items: string array `(interactions,)`, ids; none is missing.
+        timestamps: float64 array `(interactions,)`, seconds or any other number that grows; or
+            datetimes, which become seconds.
+
+    Raises:
+        ValueError: if the lengths differ, an id is missing (`None`, NaN or empty), or a time is not
+            finite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import Interactions
+    >>> taken = Interactions(
+    ...     np.array(["ann", "ann", "bob", "ann"]),
+    ...     np.array(["tea", "milk", "tea", "tea"]),
+    ...     np.array([1.0, 2.0, 3.0, 4.0]),
+    ... )
+    >>> len(taken), taken.timestamps.tolist()
+    (3, [2.0, 3.0, 4.0])
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    timestamps: np.ndarray
+
+    def __post_init__(self):
+        users, items = check_ids(self.users, "`users`"), check_ids(self.items, "`items`")
+        times = _check_times(self.timestamps)
+        if not len(users) == len(items) == len(times):
+            raise ValueError(
+                "`users`, `items` and `timestamps` must have one length. Received: "
+                f"{len(users)}, {len(items)} and {len(times)}"
+            )
+        order = np.lexsort((times, items, users))
+        same = (users[order][1:] == users[order][:-1]) & (items[order][1:] == items[order][:-1])
+        kept = np.sort(np.delete(order, np.flatnonzero(same)))
+        object.__setattr__(self, "users", users[kept])
+        object.__setattr__(self, "items", items[kept])
+        object.__setattr__(self, "timestamps", times[kept])
+
+    def __len__(self):
+        return len(self.users)
+
+    def __repr__(self):
+        users, items = len(np.unique(self.users)), len(np.unique(self.items))
+        return short_repr(self, interactions=len(self), users=users, items=items)
+
+    def take(self, rows):
+        """Some of the interactions.
+
+        Args:
+            rows: bool or int array.
+
+        Returns:
+            `Interactions`.
+        """
+        return Interactions(self.users[rows], self.items[rows], self.timestamps[rows])
+
+
+def _check_times(timestamps):
+    times = np.asarray(timestamps)
+    if times.dtype.kind == "M":
+        times = (times - np.datetime64(0, "s")) / np.timedelta64(1, "s")
+    try:
+        if times.dtype.kind == "c":
+            raise TypeError("they are complex")
+        times = times.astype("float64")
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`timestamps` must be finite numbers: {error}") from None
+    if times.ndim != 1:
+        raise ValueError(f"`timestamps` must be a list or array. Received: {timestamps!r:.80}")
+    wrong = np.flatnonzero(~np.isfinite(times))
+    if len(wrong):
+        raise ValueError(
+            f"`timestamps` must be finite numbers. Received {times[wrong[0]]} at index {wrong[0]}"
+        )
+    return times
+
+
+def read_interactions(path, user="user", item="item", timestamp="timestamp"):
+    """Reads a table of interactions: a row for each of them.
+
+    Args:
+        path: string or path of a CSV file with a header, or a pandas `DataFrame`.
+        user, item, timestamp: strings. The names of the columns. Others are left unread: what
+            counts is that a user took an item, not how it was rated.
+
+    Returns:
+        `Interactions`.
+
+    Raises:
+        ValueError: if a column is not there, the table has no rows, or a row has no id or no time;
+            the message names the line.
+    """
+    table = Table(path, (user, item, timestamp))
+    places, users, items, times = [], [], [], []
+    for place, row in table.rows():
+        time = _seconds(row.get(timestamp))
+        if not np.isfinite(time):
+            raise ValueError(
+                f"{table.name}, {table.unit} {place}, must have a number as its {timestamp!r}, or "
+                "in a DataFrame a datetime. "
+                f"Received: {row!r:.200}"
+            )
+        places.append(place)
+        users.append(row.get(user))
+        items.append(row.get(item))
+        times.append(time)
+    if not users:
+        raise ValueError(f"{table.name} has no rows.")
+    users = check_ids(users, f"The column {user!r} of {table.name}", table.unit, places)
+    items = check_ids(items, f"The column {item!r} of {table.name}", table.unit, places)
+    return Interactions(users, items, np.array(times))
+
+
+def _seconds(time):
+    """A number or datetime as a number, NaN if it is neither."""
+    if isinstance(time, bool):
+        return np.nan
+    try:
+        return float(time.timestamp() if hasattr(time, "timestamp") else time)
+    except (TypeError, ValueError):
+        return np.nan
+
+
+def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
+    """Splits interactions into what is trained on and what is to be foretold.
+
+    Args:
+        interactions: `Interactions`.
+        how: string. `"user_time"`: each user's latest, one at least, unless the user has only one;
+            `"global_time"`: the latest of all, as in practice; `"random"`: any of them.
+        test_share: float in (0, 1).
+        seed: int, of `"random"`.
+
+    Returns:
+        Two `Interactions`: to train on, and to test on.
+
+    Raises:
+        ValueError: if `how` is none of these, or a part would be empty.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import Interactions, split_interactions
+    >>> users, items = np.array(list("aaaabbbb")), np.array(list("wxyzwxyz"))
+    >>> taken = Interactions(users, items, np.array([1, 2, 3, 4, 8, 7, 6, 5]))
+    >>> train, test = split_interactions(taken, "user_time", test_share=0.25)
+    >>> test.items.tolist()
+    ['z', 'w']
+    """
+    if how not in SPLITS:
+        raise ValueError(f"`how` must be one of {', '.join(SPLITS)}. Received: {how!r}")
+    if not 0 < test_share < 1:
+        raise ValueError(f"`test_share` must be between 0 and 1. Received: {test_share!r}")
+    total = len(interactions)
+    is_test = np.zeros(total, "bool")
+    if how == "random":
+        chosen = np.random.default_rng(seed).permutation(total)[: round(test_share * total)]
+        is_test[chosen] = True
+    else:
+        groups = interactions.users if how == "user_time" else np.zeros(total)
+        # Of one time, the order of the ids decides, so that the order of the rows does not.
+        order = np.lexsort(
+            (interactions.users, interactions.items, interactions.timestamps, groups)
+        )
+        _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
+        tested = np.minimum(np.maximum(1, np.round(test_share * counts)), counts - 1)
+        place = np.arange(total) - np.repeat(starts, counts)
+        is_test[order] = place >= np.repeat(counts - tested, counts)
+    if not is_test.any() or is_test.all():
+        raise ValueError(f"`interactions` are too few to split. Received: {total}")
+    return interactions.take(~is_test), interactions.take(is_test)

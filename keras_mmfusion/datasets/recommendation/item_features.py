@@ -1,0 +1,157 @@
+"""What is known of items: an array of features for each modality."""
+
+import dataclasses
+import os
+import pathlib
+import tempfile
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.io.identifiers import check_different_ids
+from keras_mmfusion.files.text_files import read_list
+
+ITEMS_FILE = "items.txt"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class ItemFeatures:
+    """Features of items in several modalities, any of which an item may lack.
+
+    Args:
+        item_ids: string array `(items,)`.
+        features: dict, modality -> float32 array `(items, dim)`. A row of NaN is an item without
+            the modality.
+
+    Raises:
+        ValueError: if an id is missing or comes twice, an array is not of numbers or does not fit,
+            or a row is NaN or infinite in part.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.datasets import ItemFeatures
+    >>> items = ItemFeatures(
+    ...     np.array(["tea", "milk"]),
+    ...     {"photo": np.array([[1.0, 2.0], [np.nan, np.nan]]), "text": np.ones((2, 3))},
+    ... )
+    >>> items.present("photo").tolist()
+    [True, False]
+    """
+
+    item_ids: np.ndarray
+    features: dict
+
+    def __post_init__(self):
+        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
+        if not hasattr(self.features, "items"):
+            raise ValueError(
+                "`features` must be a dict, modality -> array. Received: "
+                f"{type(self.features).__name__}"
+            )
+        features = {name: _as_floats(name, values) for name, values in self.features.items()}
+        object.__setattr__(self, "features", features)
+        for name, values in features.items():
+            if np.ndim(values) != 2 or len(values) != len(self.item_ids):
+                raise ValueError(
+                    f"`features[{name!r}]` must have the shape (items, dim), of "
+                    f"{len(self.item_ids)} items. Received shape: {np.shape(values)}"
+                )
+            lacks = ~self.present(name)
+            broken = np.flatnonzero(~np.isfinite(values).all(axis=1) & ~lacks)
+            if len(broken):
+                raise ValueError(
+                    f"`features[{name!r}]` must be finite, or NaN in the whole row of an item that "
+                    f"has none. Items: {', '.join(self.item_ids[broken[:20]])}"
+                )
+
+    def __len__(self):
+        return len(self.item_ids)
+
+    def __repr__(self):
+        dims = {name: np.shape(values)[1] for name, values in self.features.items()}
+        return short_repr(self, items=len(self), dims=dims)
+
+    def present(self, modality):
+        """Bool array `(items,)`, `True` for an item that has the modality."""
+        return ~np.isnan(self.features[modality]).all(axis=1)
+
+    def without(self, modality):
+        """The same items without a modality.
+
+        Args:
+            modality: string.
+
+        Returns:
+            `ItemFeatures`.
+        """
+        if modality not in self.features:
+            raise ValueError(
+                f"`modality` must be one of {', '.join(self.features)}. Received: {modality!r}"
+            )
+        kept = {name: values for name, values in self.features.items() if name != modality}
+        return ItemFeatures(self.item_ids, kept)
+
+
+def _as_floats(name, values):
+    try:
+        values = np.asarray(values)
+        if values.dtype.kind not in "fiubO":
+            raise ValueError(f"their dtype is {values.dtype}")
+        return values.astype("float32", copy=False)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"`features[{name!r}]` must be numbers: {error}") from None
+
+
+def read_item_features(folder):
+    """Reads a folder of `items.txt`, an id in each line, and one `<modality>.npy` per modality.
+
+    Args:
+        folder: string or path. Each array is `(items, dim)`, floats, its rows in the order of the
+            ids; an item without the modality has a row of NaN.
+
+    Returns:
+        `ItemFeatures`.
+
+    Raises:
+        ValueError: if a file is missing or does not fit.
+    """
+    folder = pathlib.Path(folder)
+    arrays = sorted(folder.glob("*.npy"))
+    if not (folder / ITEMS_FILE).is_file() or not arrays:
+        raise ValueError(
+            f"{os.fspath(folder)!r} must have {ITEMS_FILE}, an id in each line, and a "
+            "<modality>.npy for each modality, an array (items, dim)."
+        )
+    ids = np.array(read_list(folder / ITEMS_FILE))
+    try:
+        features = {path.stem: np.load(path, allow_pickle=False) for path in arrays}
+        return ItemFeatures(ids, features)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{os.fspath(folder)!r} has files that do not fit {ITEMS_FILE}, or are no arrays of "
+            f"numbers: {error}"
+        ) from error
+
+
+def write_item_features(items, folder):
+    """Writes what `read_item_features` reads.
+
+    Args:
+        items: `ItemFeatures`.
+        folder: string or path. It is made where there is none.
+
+    Returns:
+        The folder's path.
+    """
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as scratch:
+        for name, values in items.features.items():
+            np.save(pathlib.Path(scratch) / f"{name}.npy", np.asarray(values, "float32"))
+        text = "".join(f"{name}\n" for name in items.item_ids)
+        (pathlib.Path(scratch) / ITEMS_FILE).write_text(text, encoding="utf-8")
+        # The ids last: a folder with them is whole.
+        for name in (*(f"{name}.npy" for name in items.features), ITEMS_FILE):
+            os.replace(pathlib.Path(scratch) / name, folder / name)
+    return folder

@@ -1,0 +1,124 @@
+"""MovieLens with posters and plots: ratings, and what is known of the movies."""
+
+import dataclasses
+import os
+import pathlib
+import re
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.io.identifiers import check_different_ids, check_ids
+from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings
+from keras_mmfusion.datasets.recommendation.interactions import read_interactions
+from keras_mmfusion.files.csv_files import read_csv
+
+_YEAR = re.compile(r"\((\d{4})[^)]*\)\s*$")
+NO_GENRES = "(no genres listed)"
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Movies:
+    """What is known of movies.
+
+    Args:
+        item_ids: string array `(movies,)`.
+        titles: list of strings, without the year.
+        years: list of ints, or `None` where the title names none.
+        genres: list of tuples of strings, which may be empty.
+        overviews: list of strings, `""` where there is none.
+        posters: list of paths, or `None` where there is none.
+
+    Raises:
+        ValueError: if an id is missing or comes twice, one string stands in place of a list, or
+            the lengths differ.
+    """
+
+    item_ids: np.ndarray
+    titles: list
+    years: list
+    genres: list
+    overviews: list
+    posters: list
+
+    def __post_init__(self):
+        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
+        check_strings("titles", self.titles)
+        check_string_lists("genres", self.genres)
+        lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"All lists must have one length. Received: {lengths}")
+
+    def __len__(self):
+        return len(self.item_ids)
+
+    def __repr__(self):
+        posters = sum(path is not None for path in self.posters)
+        return short_repr(self, movies=len(self), posters=posters)
+
+
+def read_movielens(folder):
+    """Reads a MovieLens folder: `ratings.csv` and `movies.csv`, with or without posters.
+
+    A rating, high or low, counts as an interaction: someone chose to watch the movie.
+
+    Args:
+        folder: string or path, such as that of `ml-latest-small.zip`, which can be had at
+            https://grouplens.org/datasets/movielens/. `ratings.csv` has the columns `userId`,
+            `movieId` and `timestamp`, `movies.csv` has `movieId`, `title` and `genres`; a column
+            `overview` and a column `poster`, of paths in the folder, may stand beside them.
+
+    Returns:
+        `Interactions` and `Movies`.
+
+    Raises:
+        ValueError: if a file or a column is not there, or a poster that the table names.
+    """
+    folder = pathlib.Path(folder)
+    for name in ("ratings.csv", "movies.csv"):
+        if not (folder / name).is_file():
+            raise ValueError(
+                f"{os.fspath(folder)!r} must hold ratings.csv and movies.csv; it has no {name}. "
+                "MovieLens is to be had at https://grouplens.org/datasets/movielens/."
+            )
+    return read_ratings(folder / "ratings.csv"), _read_movies(folder)
+
+
+def read_ratings(path):
+    """Reads a table of MovieLens ratings.
+
+    Args:
+        path: string or path of a CSV file with the columns `userId`, `movieId` and `timestamp`, or
+            a pandas `DataFrame`.
+
+    Returns:
+        `Interactions`.
+
+    Raises:
+        ValueError: if the file is not as described.
+    """
+    return read_interactions(path, "userId", "movieId", "timestamp")
+
+
+def _read_movies(folder):
+    path = folder / "movies.csv"
+    lines, rows = [], []
+    for line, row in read_csv(path, ("movieId", "title", "genres")):
+        lines.append(line)
+        rows.append(row)
+    if not rows:
+        raise ValueError(f"{os.fspath(path)!r} has no rows.")
+    posters = [folder / row["poster"] if row.get("poster") else None for row in rows]
+    lost = [str(path) for path in posters if path is not None and not path.is_file()]
+    if lost:
+        raise ValueError(f"movies.csv names posters that are not there: {', '.join(lost[:20])}")
+    years = [_YEAR.search(row["title"]) for row in rows]
+    genres = [row["genres"].split("|") for row in rows]
+    return Movies(
+        item_ids=check_ids([row["movieId"] for row in rows], f"movieId of {path}", "line", lines),
+        titles=[_YEAR.sub("", row["title"]).strip() for row in rows],
+        years=[None if year is None else int(year.group(1)) for year in years],
+        genres=[tuple(name for name in names if name and name != NO_GENRES) for names in genres],
+        overviews=[row.get("overview") or "" for row in rows],
+        posters=posters,
+    )

@@ -1,0 +1,1 @@
+"""Multimodal sentiment: CMU-MOSI, CMU-MOSEI and files like theirs."""

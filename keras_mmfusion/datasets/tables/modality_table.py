@@ -1,0 +1,244 @@
+"""Any mix of modalities: a table with a column for each."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.tables.table_columns import Column
+from keras_mmfusion.datasets.tables.table_rows import Table
+
+
+def multimodal_table(path, columns, label=None, split=None, **options):
+    """A table with a column a modality as a `tf.data.Dataset` that `fit` takes.
+
+    Args:
+        path: string or path of the table, or a pandas `DataFrame`; see `read_multimodal_table`.
+        columns: dict, modality -> column; see `read_multimodal_table`.
+        label: a column with a name, or `None`.
+        split: string or `None`.
+        **options: see `multimodal_dataset`: `batch_size`, `shuffle`, `seed`, `cache`.
+
+    Returns:
+        A `tf.data.Dataset`, of the inputs of a `FusionModel` or, with a label, of tuples of
+        inputs and labels; see `multimodal_dataset`.
+
+    Example:
+
+    >>> import os, tempfile
+    >>> from keras_mmfusion.datasets import NumberColumn, TextColumn, multimodal_table
+    >>> path = os.path.join(tempfile.mkdtemp(), "reviews.csv")
+    >>> with open(path, "w") as file:
+    ...     _ = file.write("review,price,stars\\nA good lamp.,20,5\\n,7.5,2\\n")
+    >>> dataset = multimodal_table(
+    ...     path,
+    ...     columns={"review": TextColumn(), "price": NumberColumn()},
+    ...     label=NumberColumn("stars"),
+    ...     shuffle=False,
+    ... )
+    >>> ((inputs, stars),) = dataset.as_numpy_iterator()
+    >>> inputs["review"].tolist(), inputs["review_mask"].tolist()
+    ([b'A good lamp.', b''], [True, False])
+    >>> inputs["price"].tolist(), stars.tolist()
+    ([[20.0], [7.5]], [[5.0], [2.0]])
+    """
+    return multimodal_dataset(read_multimodal_table(path, columns, label, split), **options)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class MultimodalRows:
+    """The rows of a table of modalities, before files are decoded.
+
+    Args:
+        columns: dict, modality -> its column.
+        values: dict, modality -> list of a value of each row: a text, an array, or the path of a
+            file as bytes. The column's `blank` where it is missing.
+        masks: dict, modality -> bool array `(rows,)`, `False` where it is missing.
+        label: the column of the labels, or `None`.
+        labels: list of a value of each row, or `None`.
+    """
+
+    columns: dict
+    values: dict
+    masks: dict
+    label: object = None
+    labels: list = None
+
+    def __len__(self):
+        return len(next(iter(self.masks.values())))
+
+    def __repr__(self):
+        label = None if self.label is None else self.label.name
+        return short_repr(self, rows=len(self), columns=list(self.columns), label=label)
+
+    def take(self, rows):
+        """Some of the rows, such as a fold's.
+
+        Args:
+            rows: bool array `(rows,)`, or int array of their places.
+
+        Returns:
+            `MultimodalRows`.
+        """
+        places = np.arange(len(self))[rows]
+        return MultimodalRows(
+            self.columns,
+            {name: [values[place] for place in places] for name, values in self.values.items()},
+            {name: mask[places] for name, mask in self.masks.items()},
+            self.label,
+            None if self.labels is None else [self.labels[place] for place in places],
+        )
+
+
+def read_multimodal_table(path, columns, label=None, split=None):
+    """Reads a table with a column a modality. Files that it names are found, not decoded.
+
+    A cell that is empty, or missing in a line of JSON, is a modality that the row is without.
+
+    Args:
+        path: string or path of a CSV file with a header (`.csv`), or of a file with a JSON object
+            a line; or a pandas `DataFrame`, whose cells are missing where they are `None`, `NaN`
+            or `NA`. Paths in it are relative to the file's folder, of a `DataFrame` to the current
+            folder.
+        columns: dict, modality -> `ImageColumn`, `TextColumn`, `AudioColumn`, `ArrayColumn`,
+            `NumberColumn`, `CategoryColumn` or `RecordColumns`.
+        label: a column of these with a name, whose cells are never empty; `None` for no labels.
+        split: string. The rows whose cell in the table's column `split` is this, without blanks
+            around it; `None` for all.
+
+    Returns:
+        `MultimodalRows`, in the order of the table.
+
+    Raises:
+        ValueError: if the table lacks a column, has no rows or cells that are not as they must be,
+            or names files that do not exist; the message has their lines and columns.
+    """
+    if not isinstance(columns, dict):
+        raise ValueError(
+            "`columns` must be a dict, modality -> column, such as {'review': TextColumn()}. "
+            f"Received: {columns!r}"
+        )
+    for name, column in {**columns, "label": label}.items():
+        if not isinstance(column, Column) and (column is not None or name in columns):
+            raise ValueError(
+                f"The column of {name!r} must be a column, such as TextColumn(). Received: "
+                f"{column!r}"
+            )
+    split = None if split is None else split_name(split)
+    if not columns or (label is not None and not label.name):
+        raise ValueError("`columns` must have a modality, and `label` must have a name.")
+    table = Table(path)
+    rows = list(table.rows())
+    _check_columns(table.name, rows, columns, label, split)
+    if split is not None:
+        rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split]
+    problems = []
+
+    def read(column, line, row, modality):
+        try:
+            value = column.read(row, modality, table.folder)
+            if value is None and column is label:
+                raise ValueError(f"column {label.name!r}: a label is missing")
+            return value
+        except ValueError as error:
+            problems.append(f"{table.unit} {line}, {error}")
+
+    found = {name: [read(column, *each, name) for each in rows] for name, column in columns.items()}
+    labels = None if label is None else [read(label, *each, label.name) for each in rows]
+    if problems:
+        more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
+        raise ValueError(f"{table.name} has cells of no use: {'; '.join(problems[:3])}{more}.")
+    return MultimodalRows(
+        columns=dict(columns),
+        values={
+            name: [columns[name].blank if value is None else value for value in values]
+            for name, values in found.items()
+        },
+        masks={
+            name: np.array([value is not None for value in values])
+            for name, values in found.items()
+        },
+        label=label,
+        labels=labels,
+    )
+
+
+def _check_columns(name, rows, columns, label, split):
+    """Whether the table has rows, the columns and the split."""
+    known = dict.fromkeys(name for _, row in rows for name in row)
+    named = [name for modality, column in columns.items() for name in column.named(modality)]
+    named += [] if label is None else [label.name]
+    named += [] if split is None else ["split"]
+    missing = [name for name in named if name not in known]
+    if missing:
+        raise ValueError(
+            f"{name} has no column {', '.join(map(repr, missing))}. It has: "
+            f"{', '.join(map(repr, known)) or 'no rows'}"
+        )
+    splits = [_stripped(row.get("split")) for _, row in rows]
+    if split is not None and split not in splits:
+        found = dict.fromkeys(map(repr, splits))
+        raise ValueError(
+            f"`split` must be one of {', '.join(found)}, as the column 'split' of "
+            f"{name} has them. Received: {split!r}"
+        )
+
+
+def _stripped(cell):
+    return cell.strip() if isinstance(cell, str) else cell
+
+
+def multimodal_dataset(rows, batch_size=32, shuffle=True, seed=0, cache=False):
+    """Reads the files of the rows in parallel, and batches all modalities with their masks.
+
+    Args:
+        rows: `MultimodalRows`.
+        batch_size: int.
+        shuffle: bool. Visit all rows in a new random order each epoch.
+        seed: int. Seeds the order.
+        cache: bool. Keep what was read and decoded in memory after the first epoch.
+
+    Returns:
+        A `tf.data.Dataset` of dicts, or with labels of tuples of a dict and labels. The dict has
+        each modality's tensor, as its column says, and `"<modality>_mask"`: bool `(batch,)`,
+        `False` where a row is without it, or `(batch, tokens)` where rows differ in the number of
+        tokens, `False` for padding, too. The last batch may be smaller.
+    """
+    import tensorflow as tf
+
+    parallel = tf.data.AUTOTUNE
+    with tf.device("cpu"):
+        values = {name: _constant(x) for name, x in rows.values.items()}
+        masks = {name: tf.constant(x) for name, x in rows.masks.items()}
+        labels = None if rows.label is None else _constant(rows.labels)
+
+    def load(row):
+        inputs = {}
+        for name, column in rows.columns.items():
+            there = masks[name][row]
+            inputs[name] = column.load(values[name][row], there)
+            if column.shape[:1] == (None,):
+                there = tf.fill(tf.shape(inputs[name])[:1], there)
+            inputs[f"{name}_mask"] = there
+        return (
+            inputs if labels is None else (inputs, rows.label.load(labels[row], tf.constant(True)))
+        )
+
+    dataset = tf.data.Dataset.range(len(rows))
+    # What is cached is read in one order, then shuffled.
+    if shuffle and not cache:
+        dataset = dataset.shuffle(len(rows), seed=seed)
+    dataset = dataset.map(load, parallel)
+    if cache:
+        dataset = dataset.cache()
+    if shuffle and cache:
+        dataset = dataset.shuffle(len(rows), seed=seed)
+    return dataset.padded_batch(batch_size).prefetch(parallel)
+
+
+def _constant(values):
+    import tensorflow as tf
+
+    # An array of strings would have the longest one's length for each.
+    return tf.constant(np.stack(values) if isinstance(values[0], np.ndarray) else values)

@@ -1,0 +1,1 @@
+"""Graphs as NumPy arrays: building edges, labeled graphs, sampling neighbors."""

@@ -1,0 +1,41 @@
+import numpy as np
+
+from keras_mmfusion.graphs.edge_arrays import as_array, edges_of
+
+
+def connect_plan(plan, min_weight=0.0):
+    """Edges along an alignment's plan: from each value token to the queries that it goes to.
+
+    The weight of an edge is `plan_ij`, of query `i` and value `j`. Plans of optimal transport and
+    attention have something everywhere, most of it next to nothing: `min_weight` keeps the rest.
+
+    Args:
+        plan: floats `(query_tokens, value_tokens)`, or `(batch, query_tokens, value_tokens)`,
+            the second output of any layer of `keras_mmfusion.layers.alignment`. The nodes of a
+            batch are its tokens, sample by sample: `features.reshape(-1, dim)`.
+        min_weight: float. Edges have more than that.
+
+    Returns:
+        `edge_index`, int32 `(2, edges)`, the values first, and `edge_weight`, float32 `(edges,)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.graph import connect_plan
+    >>> index, weight = connect_plan(np.array([[0.9, 0.1, 0.0], [0.0, 0.4, 0.6]]), min_weight=0.2)
+    >>> index.tolist(), weight.round(1).tolist()
+    ([[0, 1, 2], [0, 1, 1]], [0.8999999761581421, 0.4000000059604645, 0.6000000238418579])
+
+    Reference:
+        Edges between modalities by optimal transport: Chen et al., "Graph Optimal Transport for
+        Cross-Domain Alignment", 2020, section 2.
+    """
+    if min_weight < 0:
+        raise ValueError(f"`min_weight` must not be negative. Received: {min_weight!r}")
+    rank = len(getattr(plan, "shape", np.shape(plan)))
+    plan = as_array("plan", plan, (None,) * (2 if rank == 2 else 3))
+    plan = plan[None] if rank == 2 else plan
+    sample, query, value = np.nonzero(plan > min_weight)
+    _, queries, values = plan.shape
+    weight = plan[sample, query, value]
+    return edges_of(sample * values + value, sample * queries + query, weight)

@@ -1,0 +1,49 @@
+import numpy as np
+
+from keras_mmfusion.graphs.edge_arrays import as_array, connect_where
+
+
+def connect_times(sources, targets=None, max_gap=0.0):
+    """Edges between nodes that happen at the same time, or soon after each other.
+
+    ```
+    gap_ij = max(0, start_i - end_j, start_j - end_i)
+    edge j → i if gap_ij <= max_gap
+    ```
+
+    Args:
+        sources: numbers `(sources, 2)`, start and end of each node, the same for a moment.
+        targets: numbers `(targets, 2)`. `None` for the sources themselves, without loops.
+        max_gap: number, in the unit of the times.
+
+    Returns:
+        `edge_index`, int32 `(2, edges)`, and `edge_weight`, float32 `(edges,)`, ones. For weights
+        by how long two overlap take the plan of `TimestampAlignment` and `connect_plan`.
+
+    Example:
+
+    >>> from keras_mmfusion.layers.graph import connect_times
+    >>> words, frames = [(0.0, 0.4), (0.5, 0.9)], [(0.0, 0.3), (0.3, 0.6)]
+    >>> connect_times(frames, words)[0].tolist()
+    [[0, 1, 1], [0, 0, 1]]
+    """
+    if max_gap < 0:
+        raise ValueError(f"`max_gap` must not be negative. Received: {max_gap!r}")
+    same = targets is None
+    sources = _intervals("sources", sources)
+    targets = sources if same else _intervals("targets", targets)
+
+    def weigh(rows):
+        start, end = targets[rows].T[:, :, None]
+        gap = np.maximum(start - sources[:, 1], sources[:, 0] - end)
+        return (gap <= max_gap).astype("float32")
+
+    return connect_where(weigh, len(targets), loops=not same)
+
+
+def _intervals(name, times):
+    times = as_array(name, times, (None, 2))
+    if np.any(times[:, 1] < times[:, 0]):
+        wrong = times[times[:, 1] < times[:, 0]][0].tolist()
+        raise ValueError(f"`{name}` must be pairs (start, end) in this order. Received: {wrong}")
+    return times

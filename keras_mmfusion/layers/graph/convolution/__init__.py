@@ -1,0 +1,1 @@
+"""Graph convolution and attention, and layer-wise inference."""

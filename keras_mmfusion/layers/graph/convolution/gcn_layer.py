@@ -1,0 +1,99 @@
+import keras
+
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
+from keras_mmfusion.layers.graph.core.gcn_normalization import loop_weight, propagate
+from keras_mmfusion.layers.graph.core.graph_layer import each_node
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class GCNLayer(GraphConvBase):
+    """Graph convolution.
+
+    ```
+    H' = σ(D̃^-½ Ã D̃^-½ H W + b),  Ã = A + I,  D̃ = diag(Σ_j Ã_ij)
+    ```
+
+    `A` is the graph's own adjacency, edge weights and loops included: the layer normalizes. For a
+    fixed graph `normalize_graph` does it once and for all. On a bipartite graph
+    `H' = σ(D_t^-½ A D_s^-½ H W + b)`, with the degrees of targets and sources and without loops.
+    A node with no edges keeps its own features; without loops it gets zeros before the bias.
+
+    Args:
+        units: int, size of the output; or `None` for no `W`: features are only propagated, as in
+            SGC, or were projected before.
+        activation: σ, a name or function. Defaults to none.
+        use_bias: bool.
+        self_loops: bool. `Ã = A` where `False`.
+        improved: bool. `Ã = A + 2I`.
+        kernel_initializer: initializer of `W`.
+        kernel_regularizer: regularizer of `W`.
+
+    Call arguments:
+        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
+
+    Output shape:
+        `(nodes, units)`, or `(batch, nodes, units)`.
+
+    Raises:
+        ValueError: if the graph's dict is not one, or an index is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion import GCNLayer
+    >>> edges = {"edge_index": np.array([[0, 1, 1, 2], [1, 0, 2, 1]])}
+    >>> dense = {"adjacency": np.array([[[0, 1, 0], [1, 0, 1], [0, 1, 0]]])}
+    >>> x = np.random.rand(3, 8).astype("float32")
+    >>> layer = GCNLayer(16, activation="relu")
+    >>> tuple(layer({"node_features": x, **edges}).shape)
+    (3, 16)
+    >>> tuple(layer({"node_features": x[None], **dense}).shape)
+    (1, 3, 16)
+
+    Reference:
+        Kipf and Welling, "Semi-Supervised Classification with Graph Convolutional Networks", 2017,
+        equation 2; `improved`: Gao and Ji, "Graph U-Nets", 2019, section 3.4.
+    """
+
+    def __init__(
+        self,
+        units=None,
+        activation=None,
+        use_bias=True,
+        self_loops=True,
+        improved=False,
+        **kwargs,
+    ):
+        super().__init__(activation, use_bias, **kwargs)
+        self.units = units if units is None else check_integer(self, "units", units)
+        self.self_loops = self_loops
+        self.improved = improved
+
+    def build_layer(self, source_dim, target_dim):
+        self.output_dim = self.units or source_dim
+        self.projection = None
+        if self.units is not None:
+            self.projection = self.kernel(source_dim, self.units, "projection")
+        self.bias = self.add_bias()
+
+    def call(self, graph, mask=None):
+        read = self.read(graph, mask)
+        loop = loop_weight(self.self_loops, self.improved)
+        x = read.sources
+        # The product is the same either way round; messages are short in one of them.
+        project_first = self.units is not None and self.units <= x.shape[-1]
+        if project_first:
+            x = each_node(self.projection, x)
+        x = propagate(graph, read, x, loop)
+        if self.units is not None and not project_first:
+            x = each_node(self.projection, x)
+        return read.finish(self.activate(x, self.bias))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "self_loops": self.self_loops,
+            "improved": self.improved,
+        }

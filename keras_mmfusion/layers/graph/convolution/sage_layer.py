@@ -1,0 +1,88 @@
+import keras
+
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
+from keras_mmfusion.layers.graph.core.graph_layer import each_node
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class SAGELayer(GraphConvBase):
+    """GraphSAGE: each node's own features, and an aggregate of its neighbors'.
+
+    ```
+    h'_i = σ(W_self h_i + W_neighbors n_i + b)
+    mean:  n_i = Σ_j w_ij h_j / Σ_j w_ij
+    max:   n_i = max_j ReLU(W_pool h_j + b_pool)
+    ```
+
+    The max is over the edges whose weight is not 0. The neighbors of a node without edges are
+    zeros. Made for neighbors that were sampled, and for bipartite graphs.
+
+    Args:
+        units: int. Size of the output.
+        aggregation: "mean" or "max".
+        activation: σ, a name or function. Defaults to none.
+        use_bias: bool.
+        kernel_initializer: initializer of the kernels.
+        kernel_regularizer: regularizer of the kernels.
+
+    Call arguments:
+        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
+
+    Output shape:
+        `(nodes, units)`, or `(batch, nodes, units)`.
+
+    Raises:
+        ValueError: if the graph's dict is not one, or an index is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.graph import SAGELayer
+    >>> users_of_items = {
+    ...     "node_features": np.random.rand(4, 8).astype("float32"),
+    ...     "target_features": np.random.rand(2, 3).astype("float32"),
+    ...     "edge_index": np.array([[0, 1, 2, 3, 3], [0, 0, 1, 1, 0]]),
+    ... }
+    >>> tuple(SAGELayer(16, "max", activation="relu")(users_of_items).shape)
+    (2, 16)
+
+    Reference:
+        Hamilton et al., "Inductive Representation Learning on Large Graphs", 2017, algorithm 1 and
+        equation 3.
+    """
+
+    def __init__(self, units, aggregation="mean", activation=None, use_bias=True, **kwargs):
+        super().__init__(activation, use_bias, **kwargs)
+        self.units = self.output_dim = check_integer(self, "units", units)
+        if aggregation not in ("mean", "max"):
+            raise ValueError(
+                f"SAGELayer: `aggregation` must be 'mean' or 'max'. Received: {aggregation!r}"
+            )
+        self.aggregation = aggregation
+
+    def build_layer(self, source_dim, target_dim):
+        self.pool_dense = None
+        if self.aggregation == "max":
+            self.pool_dense = self.kernel(
+                source_dim, source_dim, "pool", activation="relu", use_bias=True
+            )
+        self.self_dense = self.kernel(target_dim, self.units, "self")
+        self.neighbor_dense = self.kernel(source_dim, self.units, "neighbors")
+        self.bias = self.add_bias()
+
+    def call(self, graph, mask=None):
+        read = self.read(graph, mask)
+        if self.pool_dense is not None:
+            x = read.edges.max(each_node(self.pool_dense, read.sources))
+        else:
+            x = read.edges.mean(read.sources)
+        x = each_node(self.neighbor_dense, x) + each_node(self.self_dense, read.targets)
+        return read.finish(self.activate(x, self.bias))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "aggregation": self.aggregation,
+        }

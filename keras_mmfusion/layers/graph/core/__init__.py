@@ -1,0 +1,1 @@
+"""What graph layers share: inputs, edges, sparse products, normalization."""

@@ -1,0 +1,88 @@
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.layers.graph.core.edge_list import LOWEST, divide, log_or_nothing
+
+
+class DenseEdges:
+    """What travels along the edges of a batch of graphs given as adjacency matrices.
+
+    The same methods as `EdgeList`. Values of nodes are tensors `(batch, nodes, ...)`, values of
+    edges `(batch, targets, sources, ...)`.
+
+    Args:
+        weight: float tensor `(batch, targets, sources)`, 0 where there is no edge.
+    """
+
+    node_axis = 1
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    @classmethod
+    def side_by_side(cls, parts):
+        """Edges from the sources of all parts, one after another, into the same targets."""
+        return cls(ops.concatenate([part.weight for part in parts], axis=2))
+
+    def with_loops(self):
+        """The same edges, with one loop of weight 1 a node in place of any other."""
+        nodes = ops.arange(ops.shape(self.weight)[1])
+        loop = ops.expand_dims(nodes[:, None] == nodes[None, :], 0)
+        return DenseEdges(ops.where(loop, ops.ones_like(self.weight), self.weight))
+
+    def weights(self):
+        """Float32 tensor `(batch, targets, sources)`."""
+        return ops.cast(self.weight, "float32")
+
+    def from_sources(self, x):
+        """The value of each edge's source, to be broadcast over targets."""
+        return ops.expand_dims(x, 1)
+
+    def from_targets(self, x):
+        """The value of each edge's target, to be broadcast over sources."""
+        return ops.expand_dims(x, 2)
+
+    def target_degree(self):
+        """For each target the sum of the weights of its edges, in float32."""
+        return ops.sum(self.weights(), axis=2)
+
+    def source_degree(self):
+        """For each source the sum of the weights of its edges, in float32."""
+        return ops.sum(self.weights(), axis=1)
+
+    def sum(self, x, coefficient=None):
+        """`Σ_e coefficient_e x_source(e)` over the edges into each target; see `EdgeList`."""
+        coefficient = ops.cast(self.weight if coefficient is None else coefficient, x.dtype)
+        if len(x.shape) == 3:
+            return ops.matmul(coefficient, x)
+        return ops.einsum("btsh,bshd->bthd", coefficient, x)
+
+    def mean(self, x):
+        """The mean of `x` over the edges into each target by their weights; zeros without any."""
+        return divide(self.sum(x), self.target_degree())
+
+    def max(self, x):
+        """The largest `x_source(e)`, dim by dim, over the edges into each target, zeros without."""
+        exists = ops.expand_dims(ops.not_equal(self.weight, 0), -1)
+        messages = ops.where(exists, ops.cast(self.from_sources(x), "float32"), LOWEST)
+        if 0 in messages.shape:  # The backends differ in what the maximum of nothing is.
+            return ops.zeros((*ops.shape(messages)[:2], x.shape[-1]), x.dtype)
+        top = ops.max(messages, axis=2, initial=LOWEST)
+        return ops.cast(ops.where(ops.any(exists, axis=2), top, 0), x.dtype)
+
+    def dot(self, query, key):
+        """For each edge and head the product of its target's query and its source's key."""
+        return ops.einsum("bthd,bshd->btsh", query, key)
+
+    def softmax(self, scores):
+        """`w_e exp(score_e) / Σ w exp(score)` over the edges into each target, in float32.
+
+        Args:
+            scores: `(batch, targets, sources, heads)`. No edge, no score.
+        """
+        exists, log_weight = log_or_nothing(ops.expand_dims(self.weights(), -1))
+        scores = ops.where(exists, ops.cast(scores, "float32") + log_weight, LOWEST)
+        top = ops.stop_gradient(ops.max(scores, axis=2, keepdims=True, initial=LOWEST))
+        powers = ops.where(exists, ops.exp(scores - top), 0)
+        total = ops.sum(powers, axis=2, keepdims=True)
+        return powers / ops.maximum(total, np.finfo("float32").tiny)

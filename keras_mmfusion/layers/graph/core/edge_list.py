@@ -1,0 +1,153 @@
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.layers.graph.core.segment_ops import gather, segment_max, segment_sum
+from keras_mmfusion.layers.graph.core.sparse_product import multiplies_sparse, sparse_product
+
+LOWEST = float(np.finfo("float32").min)
+
+
+class EdgeList:
+    """What travels along the edges of a graph that is given as a list of edges.
+
+    `DenseEdges` has the same methods for adjacency matrices, so that a layer's formula is written
+    once. Values of nodes are tensors `(nodes, ...)`, values of edges `(edges, ...)`. A weight
+    counts how often an edge is there: 0 is no edge, and edges given twice add up.
+
+    Args:
+        source: int tensor `(edges,)`, or `None` where edge `e` comes from node `e`.
+        target: int tensor `(edges,)`.
+        num_sources: int or scalar tensor; `None` where `source` is.
+        num_targets: int or scalar tensor.
+        weight: float tensor `(edges,)`, or `None` for ones.
+        order: int tensor `(2, edges)`, which sorts `source` and `target`, of `order_edges`; or
+            `None` where that is not known.
+    """
+
+    node_axis = 0
+
+    def __init__(self, source, target, num_sources, num_targets, weight=None, order=None):
+        self.source = source
+        self.target = target
+        self.num_sources = num_sources
+        self.num_targets = num_targets
+        self.weight = weight
+        self.order = order
+
+    @classmethod
+    def side_by_side(cls, parts):
+        """Edges from the sources of all parts, one after another, into the same targets."""
+        sources, offset = [], 0
+        for part in parts:
+            sources.append(part.source + ops.cast(offset, part.source.dtype))
+            offset = offset + part.num_sources
+        weight = None
+        if any(part.weight is not None for part in parts):
+            weight = ops.concatenate([part.weights() for part in parts])
+        target = ops.concatenate([part.target for part in parts])
+        return cls(ops.concatenate(sources), target, offset, parts[0].num_targets, weight)
+
+    def with_loops(self):
+        """The same edges, then one loop of weight 1 a node; other loops lose their weight."""
+        loops = ops.arange(self.num_targets, dtype=self.target.dtype)
+        weight = ops.where(ops.equal(self.source, self.target), 0.0, self.weights())
+        return EdgeList(
+            ops.concatenate([self.source, loops]),
+            ops.concatenate([self.target, loops]),
+            self.num_sources,
+            self.num_targets,
+            ops.concatenate([weight, ops.ones_like(loops, "float32")]),
+        )
+
+    def weights(self):
+        """Float32 tensor `(edges,)`."""
+        if self.weight is None:
+            return ops.ones_like(self.target, "float32")
+        return ops.cast(self.weight, "float32")
+
+    def from_sources(self, x):
+        """For each edge the value of its source."""
+        return x if self.source is None else gather(x, self.source)
+
+    def from_targets(self, x):
+        """For each edge the value of its target."""
+        return gather(x, self.target)
+
+    def target_degree(self):
+        """For each target the sum of the weights of its edges, in float32."""
+        return segment_sum(self.weights(), self.target, self.num_targets)
+
+    def source_degree(self):
+        """For each source the sum of the weights of its edges, in float32."""
+        return segment_sum(self.weights(), self.source, self.num_sources)
+
+    def sum(self, x, coefficient=None):
+        """`Σ_e coefficient_e x_source(e)` over the edges into each target.
+
+        Args:
+            x: values of the sources, `(sources, dim)`; or `(sources, heads, dim)` with a
+                coefficient `(edges, heads)`.
+            coefficient: values of the edges. Defaults to their weights.
+        """
+        coefficient = self.weight if coefficient is None else coefficient
+        if self.source is not None and multiplies_sparse(x, coefficient, self.order):
+            index, shape = (self.target, self.source), (self.num_targets, self.num_sources)
+            order = (None, None) if self.order is None else (self.order[1], self.order[0])
+            return sparse_product(index, coefficient, shape, x, order)
+        messages = self.from_sources(x)
+        if coefficient is not None:
+            messages = messages * ops.expand_dims(ops.cast(coefficient, x.dtype), -1)
+        return segment_sum(messages, self.target, self.num_targets)
+
+    def mean(self, x):
+        """The mean of `x` over the edges into each target by their weights; zeros without any."""
+        return divide(self.sum(x), self.target_degree())
+
+    def max(self, x):
+        """The largest `x_source(e)`, dim by dim, over the edges into each target, zeros without.
+
+        Where several are the largest they share the gradient. It is computed here since the
+        backends differ in it, and JAX has none.
+        """
+        messages = ops.cast(self.from_sources(x), "float32")
+        exists = ops.expand_dims(ops.not_equal(self.weights(), 0), -1)
+        top = segment_max(ops.where(exists, messages, LOWEST), self.target, self.num_targets)
+        top = ops.where(top <= LOWEST, 0, top)
+        wins = ops.logical_and(exists, ops.equal(messages, self.from_targets(top)))
+        wins = ops.cast(wins, "float32")
+        number = segment_sum(wins, self.target, self.num_targets)
+        share = wins / ops.maximum(self.from_targets(number), 1)
+        gradient = share * (messages - ops.stop_gradient(messages))  # Its value is zero.
+        return ops.cast(top + segment_sum(gradient, self.target, self.num_targets), x.dtype)
+
+    def dot(self, query, key):
+        """For each edge and head the product of its target's query and its source's key."""
+        return ops.sum(self.from_targets(query) * self.from_sources(key), axis=-1)
+
+    def softmax(self, scores):
+        """`w_e exp(score_e) / Σ w exp(score)` over the edges into each target, in float32.
+
+        Args:
+            scores: `(edges, heads)`. Edges whose weight is not positive get zeros.
+        """
+        scores = ops.cast(scores, "float32")
+        if self.weight is not None:
+            exists, log_weight = log_or_nothing(ops.expand_dims(self.weights(), -1))
+            scores = ops.where(exists, scores + log_weight, LOWEST)
+        top = segment_max(scores, self.target, self.num_targets)
+        top = ops.where(top <= LOWEST, 0, top)
+        powers = ops.exp(scores - self.from_targets(top))
+        total = segment_sum(powers, self.target, self.num_targets)
+        return powers / ops.maximum(self.from_targets(total), np.finfo("float32").tiny)
+
+
+def divide(total, degree):
+    """`total / degree` for each row, in its dtype; zeros where the degree is 0."""
+    inverse = ops.where(degree == 0, 0, 1 / ops.where(degree == 0, 1, degree))
+    return ops.cast(ops.cast(total, "float32") * ops.expand_dims(inverse, -1), total.dtype)
+
+
+def log_or_nothing(weight):
+    """Whether a weight is positive, and its logarithm where it is."""
+    exists = weight > 0
+    return exists, ops.log(ops.where(exists, weight, 1.0))

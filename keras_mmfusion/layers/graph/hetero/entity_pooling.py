@@ -1,0 +1,77 @@
+"""From the nodes of several modalities to the entities that they are views of."""
+
+import keras
+from keras import ops
+
+from keras_mmfusion.layers.cast_input import cast_mask
+from keras_mmfusion.layers.graph.core.edge_list import EdgeList
+from keras_mmfusion.layers.graph.core.graph_inputs import in_range
+from keras_mmfusion.layers.graph.core.tracing import is_concrete
+
+
+def count_entities(name, graph, features):
+    """How many entities a graph has: an int or a scalar tensor.
+
+    Args:
+        name: string. The layer's name for error messages.
+        graph: dict, see `GraphFusion`.
+        features: dict, modality -> tensor `(nodes, dim)`, of the modalities that are there.
+    """
+    if graph.get("entity_mask") is not None:
+        return ops.shape(graph["entity_mask"])[0]
+    index = graph.get("entity_index") or {}
+    if not index:
+        numbers = {modality: ops.shape(x)[0] for modality, x in features.items()}
+        known = {number for number in numbers.values() if isinstance(number, int)}
+        if len(known) > 1:
+            raise ValueError(
+                f"{name}: without an 'entity_index' every modality must have a node for each "
+                f"entity, a masked one where it is missing. Received: {numbers}"
+            )
+        return next(iter(numbers.values()))
+    highest = [ops.max(each, initial=-1) for each in index.values()]
+    if all(map(is_concrete, index.values())):
+        return max(map(int, highest)) + 1
+    if keras.config.backend() == "tensorflow":
+        return ops.max(ops.stack([ops.cast(each, "int32") for each in highest])) + 1
+    raise ValueError(
+        f"{name}: in a compiled function the number of entities must be known. Give the graph an "
+        "'entity_mask' of shape (entities,), such as `np.ones(entities, bool)`."
+    )
+
+
+def pool_entities(name, graph, modalities, features, node_mask, count):
+    """The mean of each entity's nodes, by modality, and whether it has any.
+
+    Args:
+        name, graph, features: as for `count_entities`.
+        modalities: sequence of strings.
+        node_mask: dict, modality -> bool tensor `(nodes,)`.
+        count: int or scalar tensor, of entities.
+
+    Returns:
+        Two lists in the order of `modalities`: tensors `(entities, 1, dim)`, zeros for an entity
+        without a node, and bool tensors `(entities, 1)`.
+    """
+    values, present = [], []
+    some = next(iter(features.values()))
+    for modality in modalities:
+        x = features.get(modality)
+        if x is None:
+            values.append(ops.zeros((count, 1, some.shape[-1]), some.dtype))
+            present.append(ops.zeros((count, 1), "bool"))
+            continue
+        index = (graph.get("entity_index") or {}).get(modality)
+        fault = None
+        if index is None:
+            index = ops.arange(ops.shape(x)[0], dtype="int32")
+        else:
+            index, fault = in_range(name, f"entity_index[{modality!r}]", index, count)
+        nodes = EdgeList(
+            None, index, None, count, ops.cast(cast_mask(node_mask[modality]), "float32")
+        )
+        value = nodes.mean(x)
+        value = value if fault is None else value + ops.cast(fault, value.dtype)
+        values.append(ops.expand_dims(value, 1))
+        present.append(ops.expand_dims(nodes.target_degree() > 0, 1))
+    return values, present

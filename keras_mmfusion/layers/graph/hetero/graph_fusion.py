@@ -1,0 +1,278 @@
+import keras
+from keras import ops
+
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.fusion.fusion_rule import leave_one_out
+from keras_mmfusion.layers.fusion_block import FusionBlock
+from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.hetero.entity_pooling import count_entities, pool_entities
+from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import (
+    OF_EDGES,
+    OF_NODES,
+    HeteroGraphLayer,
+    with_string_keys,
+)
+from keras_mmfusion.layers.graph.hetero.hgt_layer import HGTLayer
+from keras_mmfusion.layers.masks import masked_mean, whole_mask, zero_masked
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class GraphFusion(FusionBlock):
+    """Fuses modalities over a graph of their nodes.
+
+    ```
+    h_m = LayerNorm(x_m W_m + b_m)                     for each modality m
+    h_1, ..., h_n = Layer_l(h_1, ..., h_n; edges)      for each of the `graph_layers`
+    z_me = mean of the nodes of modality m that are of entity e
+    y_e = rule(z_1e, ..., z_ne)
+    ```
+
+    An entity is what the nodes are views of. There are two ways to call the layer:
+
+    - **With modalities**, as any `FusionBlock`, so also as the `fusion` of a `FusionModel`. Each
+      sample is an entity and a graph of its own, its tokens are the nodes, and there is a relation
+      from every modality to every one. Edges come from all nodes, or from the `neighbors` nearest.
+    - **With a graph**, such as `MultimodalGraph.as_dict` gives. There are many entities in one
+      graph, with edges between them too.
+
+    A masked node is missing: it sends nothing, and whatever stands in its place, NaN included,
+    never reaches the output.
+
+    Args:
+        modalities: sequence of strings. The names of the modalities, in the layer's order.
+        graph_layers: list of `HeteroGraphLayer`, each with `dim` units. Defaults to two `HGTLayer`.
+        neighbors: int or `None`. With modalities, each node gets edges from this many nodes of
+            every modality, those with the highest cosine of `h`, which takes numbers of tokens
+            that are known; `None` for all.
+        combine: the rule: a name of `keras_mmfusion.layers.fusion.rule_names`, or a `FusionRule`.
+            A rule of tokens gets the nodes themselves in place of their mean, except of a graph
+            with an `edge_index`.
+        dim: int. The size of the nodes, and of the output of a rule given by name.
+        output: `"pooled"` for a vector of each entity, or `"tokens"`, see `FusionBlock`; with the
+            rule `"union"` these are all nodes.
+        num_heads: int. Attention heads of the default layers, and of rules that have them.
+        dropout: float. Dropout of the projected nodes, and in Transformer rules.
+        placeholders: bool. Whether a learned node stands in for a missing one.
+
+    Call arguments:
+        inputs: dict, modality -> float tensor `(batch, tokens, dim)` or `(batch, dim)`, see
+            `FusionBlock`. Or a typed graph, see `HeteroGraphLayer`, whose node types are the
+            modalities, with
+
+            - `entity_index`: modality -> int tensor `(nodes,)`. Without, node `i` of every
+              modality is of entity `i`. A graph with an `adjacency` has no use for it: each item
+              of the batch is one entity.
+            - `entity_mask`: bool tensor `(entities,)`, `False` for padding, whose output is zeros.
+              How many entities there are must be known from its length on JAX and under XLA, if
+              there is an `entity_index`.
+        mask: dict, modality -> bool tensor, see `FusionBlock`. A graph has its `node_mask`.
+        return_mask, return_shares: see `FusionBlock`; a share is how far the output moves without
+            the modality's nodes.
+
+    Output shape:
+        `(batch, dim)`, or `(entities, dim)`; tokens `(batch, output_tokens, dim)`. With
+        `return_mask` or `return_shares` a tuple, see `FusionBlock`.
+
+    Raises:
+        ValueError: see `FusionBlock` and `HeteroGraphLayer`; if a layer has not `dim` units, or if
+            an entity's index is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.layers.graph import GraphFusion, MultimodalGraph, connect_neighbors
+    >>> fusion = GraphFusion(("image", "text"), dim=16)
+    >>> inputs = {"image": np.random.rand(2, 9, 8), "text": np.random.rand(2, 5, 12)}
+    >>> mask = {"text": np.array([[True] * 5, [False] * 5])}  # the second has no text
+    >>> tuple(fusion(inputs, mask=mask).shape)
+    (2, 16)
+
+    Four products, of which the last has no text, with edges between similar photos:
+
+    >>> image, text = np.random.rand(4, 8), np.random.rand(4, 12)
+    >>> products = MultimodalGraph(
+    ...     {"image": image, "text": text}, node_mask={"text": [True, True, True, False]})
+    >>> products.add_edges(("image", "similar", "image"), *connect_neighbors(image, neighbors=2))
+    >>> tuple(GraphFusion(("image", "text"), dim=16)(products.as_dict()).shape)
+    (4, 16)
+
+    Reference:
+        A graph over the modalities, and the fusion of its nodes: Wei et al., "MMGCN: Multi-modal
+        Graph Convolution Network for Personalized Recommendation of Micro-video", 2019, section 3.
+    """
+
+    def __init__(
+        self,
+        modalities,
+        graph_layers=None,
+        neighbors=None,
+        combine="weighted_sum",
+        dim=128,
+        output="pooled",
+        num_heads=4,
+        dropout=0.0,
+        placeholders=False,
+        **kwargs,
+    ):
+        super().__init__(
+            modalities,
+            combine=combine,
+            dim=dim,
+            output=output,
+            num_heads=num_heads,
+            dropout=dropout,
+            placeholders=placeholders,
+            **kwargs,
+        )
+        if graph_layers is None:
+            graph_layers = [
+                HGTLayer(dim, num_heads, dtype=self.dtype_policy, name=f"graph_layer_{i}")
+                for i in range(2)
+            ]
+        self.graph_layers = list(graph_layers)
+        for layer in self.graph_layers:
+            if not isinstance(layer, HeteroGraphLayer) or layer.units != dim:
+                raise ValueError(
+                    f"GraphFusion: `graph_layers` must be `HeteroGraphLayer`s with `dim`, {dim}, "
+                    f"units. Received: {layer!r}"
+                )
+        self.neighbors = None if neighbors is None else check_integer(self, "neighbors", neighbors)
+
+    def __call__(self, inputs, *args, **kwargs):
+        # At the door, as `HeteroGraphLayer` does.
+        return super().__call__(with_string_keys(inputs), *args, **kwargs)
+
+    def build(self, inputs_shape):
+        of_graph = _is_graph(inputs_shape)
+        features = inputs_shape["node_features"] if of_graph else inputs_shape
+        super().build(features)
+        edges = {key: inputs_shape[key] for key in OF_EDGES if of_graph and key in inputs_shape}
+        rank = 2 if "edge_index" in edges else 3
+        if not of_graph:
+            edges = {"adjacency": dict.fromkeys(self._relations(), (None, None, None))}
+        nodes = dict.fromkeys(features, (None,) * (rank - 1) + (self.dim,))
+        for layer in self.graph_layers:
+            if not layer.built:  # One out of a configuration is.
+                layer.build({"node_features": nodes, **edges})
+
+    def _relations(self):
+        return [f"{source}/to/{target}" for source in self.modalities for target in self.modalities]
+
+    def call(self, inputs, mask=None, return_mask=False, return_shares=False, training=None):
+        if return_mask and self.output_kind == "pooled":
+            raise ValueError("GraphFusion: `return_mask` needs output='tokens'; vectors have none.")
+        graph = {}
+        if _is_graph(inputs):
+            graph, inputs, mask = inputs, inputs["node_features"], inputs.get("node_mask")
+            self._check_keys(graph)
+        values, present = self.projection(*self.gather(inputs, mask), training=training)
+
+        def fuse(present):
+            tokens, tokens_mask = self._fuse(*self._relate(graph, values, present))
+            return zero_masked(tokens, graph.get("entity_mask")), tokens_mask
+
+        tokens, tokens_mask = fuse(present)
+        results = [tokens if self.output_kind == "tokens" else masked_mean(tokens, tokens_mask)]
+        if return_mask:
+            results.append(whole_mask(tokens, tokens_mask))
+        if return_shares:
+            present = dict(zip(self.modalities, present, strict=True))
+            results.append(
+                leave_one_out(lambda mask: masked_mean(*fuse(list(mask.values()))), present)
+            )
+        return tuple(results) if len(results) > 1 else results[0]
+
+    def _check_keys(self, graph):
+        unknown = sorted(set(graph) - {*OF_NODES, *OF_EDGES})
+        if unknown:
+            raise ValueError(
+                f"GraphFusion: the graph has {unknown[0]!r}, which is none of "
+                f"{', '.join((*OF_NODES, *OF_EDGES))}."
+            )
+
+    def _relate(self, graph, values, present):
+        """What the graph layers make of the nodes, entity by entity, and which are there.
+
+        Args:
+            graph: the graph that was given, or an empty dict.
+            values: list of tensors `(batch, nodes, dim)`, or `(nodes, 1, dim)` of a graph with an
+                `edge_index`.
+            present: list of bool tensors of these shapes without the last dim.
+        """
+        of_list = graph.get("edge_index") is not None
+        if of_list:
+            values = [ops.squeeze(x, 1) for x in values]
+            present = [ops.squeeze(here, 1) for here in present]
+        features = dict(zip(self.modalities, values, strict=True))
+        node_mask = dict(zip(self.modalities, present, strict=True))
+        edges = {key: graph[key] for key in OF_EDGES if graph.get(key) is not None}
+        if graph:  # Of a modality that is missing there are no nodes to have edges.
+            features = {
+                m: x for m, x in features.items() if graph["node_features"].get(m) is not None
+            }
+        else:
+            edges = {"adjacency": self._adjacency(features, node_mask)}
+        for layer in self.graph_layers:
+            here = {name: node_mask[name] for name in features}
+            features = layer({"node_features": features, "node_mask": here, **edges})
+        if of_list:
+            count = count_entities(type(self).__name__, graph, features)
+            return pool_entities(
+                type(self).__name__, graph, self.modalities, features, node_mask, count
+            )
+        given = zip(self.modalities, values, strict=True)
+        return [features.get(name, x) for name, x in given], present
+
+    def _adjacency(self, features, node_mask):
+        adjacency = {}
+        for relation in self._relations():
+            source, _, target = relation.split("/")
+            ends = features[target], features[source]
+            loops = source != target
+            if self.neighbors is None:
+                near = _all_nodes(*ends, loops)
+            else:
+                near = similar_nodes(*ends, self.neighbors, node_mask[source], loops)
+            adjacency[relation] = ops.cast(near, self.compute_dtype)
+        return adjacency
+
+    def compute_output_spec(self, inputs, mask=None, **kwargs):
+        if _is_graph(inputs):
+            graph, inputs = inputs, inputs["node_features"]
+            if graph.get("edge_index") is not None:
+                entities = next(iter(inputs.values())).shape[0]
+                if graph.get("entity_mask") is not None:
+                    entities = graph["entity_mask"].shape[0]
+                elif graph.get("entity_index"):
+                    entities = None
+                inputs = {
+                    name: keras.KerasTensor((entities, *x.shape[1:])) for name, x in inputs.items()
+                }
+        return super().compute_output_spec(inputs, **kwargs)
+
+    def get_config(self):
+        config = super().get_config()
+        for name in ("strategy", "num_outputs", "num_stages"):
+            del config[name]
+        return {
+            **config,
+            "graph_layers": [keras.saving.serialize_keras_object(x) for x in self.graph_layers],
+            "neighbors": self.neighbors,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        layers = [keras.saving.deserialize_keras_object(x) for x in config["graph_layers"]]
+        return super().from_config({**config, "graph_layers": layers})
+
+
+def _all_nodes(targets, sources, loops):
+    """All pairs of nodes: bool `(batch, targets, sources)`. The layers leave masked ones out."""
+    count = ops.shape(sources)[1]
+    pairs = ops.ones((*ops.shape(targets)[:2], count), "bool")
+    places = ops.arange(count)
+    return pairs if loops else ops.logical_and(pairs, places[:, None] != places[None, :])
+
+
+def _is_graph(inputs):
+    return isinstance(inputs, dict) and isinstance(inputs.get("node_features"), dict)

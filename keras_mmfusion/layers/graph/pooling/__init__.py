@@ -1,0 +1,1 @@
+"""Pooling from the nodes of a graph to one vector, or to fewer nodes."""

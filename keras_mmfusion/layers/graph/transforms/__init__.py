@@ -1,0 +1,1 @@
+"""Random dropout of nodes and edges."""

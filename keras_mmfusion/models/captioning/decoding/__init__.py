@@ -1,0 +1,1 @@
+"""From logits to captions: greedy search, beam search, sampling."""

@@ -1,0 +1,106 @@
+from keras import ops
+
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    NEVER,
+    gather,
+    next_log_probs,
+    write_at,
+)
+
+
+def beam_search(step, cache, batch_size, settings, special):
+    """Beam search over a step function (see `decoding`), for every row of the batch by itself.
+
+    `settings.beams` unfinished hypotheses are kept. Of the `2 beams` best continuations, those
+    with the end token among the best `beams` enter the row's pool of finished hypotheses, scored
+    by `log_probability / tokens ** length_penalty`; the best others go on. A row is done when the
+    worst of a full pool scores at least what its best unfinished hypothesis scores now; from then
+    on its pool is frozen, so a row's result does not depend on the rest of the batch. At
+    `max_length` unfinished hypotheses are scored with the finished ones.
+
+    Args:
+        step: function, see `decoding`.
+        cache: nested structure of tensors, what `step` keeps between calls.
+        batch_size: int or scalar tensor.
+        settings: `DecodingSettings`.
+        special: `SpecialTokens`.
+
+    Returns:
+        Tokens `(batch, beams, max_length)`, best first, `special.pad` behind the end token, and
+        scores `(batch, beams)`. A beam that found no hypothesis scores `NEVER` or less.
+
+    Reference:
+        Graves, "Sequence Transduction with Recurrent Neural Networks", 2012; length
+        normalization: Wu et al., "Google's Neural Machine Translation System", 2016, section 7.
+    """
+    beams, length = settings.beams, settings.max_length + 1
+    shape = (batch_size, beams)
+    slots = ops.broadcast_to(ops.arange(beams, dtype="int32"), shape)
+    first = ops.equal(slots, 0)
+
+    def score(log_probs, index):
+        tokens = ops.cast(index + 1, "float32")
+        return log_probs / ops.power(tokens, settings.length_penalty)
+
+    def unfinished(index, tokens, log_probs, ancestors, pool, pool_scores, done, cache):
+        return ops.logical_and(index < settings.max_length, ops.logical_not(ops.all(done)))
+
+    def advance(index, tokens, log_probs, ancestors, pool, pool_scores, done, cache):
+        logits, cache = step(tokens, index, ancestors, cache)
+        continued = next_log_probs(logits, tokens, index, settings, special)
+        vocabulary_size = continued.shape[-1]
+        continued = ops.reshape(
+            continued + ops.expand_dims(log_probs, -1), (-1, beams * vocabulary_size)
+        )
+        best, places = ops.top_k(continued, 2 * beams)
+        best = ops.reshape(best, (-1, 2 * beams))
+        places = ops.reshape(ops.cast(places, "int32"), (-1, 2 * beams))
+        origin, chosen = places // vocabulary_size, places % vocabulary_size
+        candidates = write_at(gather(tokens, origin), index + 1, chosen)
+        ends = ops.equal(chosen, special.end)
+
+        may_finish = ops.logical_and(ends, ops.arange(2 * beams) < beams)
+        may_finish = ops.logical_and(may_finish, ops.logical_not(ops.expand_dims(done, -1)))
+        finished_scores = ops.where(may_finish, score(best, index), 2 * NEVER)
+        pool, pool_scores = _best(
+            ops.concatenate([pool, candidates], axis=1),
+            ops.concatenate([pool_scores, finished_scores], axis=1),
+            beams,
+        )
+        log_probs, kept = ops.top_k(ops.where(ends, 2 * NEVER, best), beams)
+        kept = ops.cast(ops.reshape(kept, (-1, beams)), "int32")
+        log_probs = ops.reshape(log_probs, (-1, beams))
+        tokens = gather(candidates, kept)
+        ancestors = gather(ancestors, ops.take_along_axis(origin, kept, axis=1))
+        ancestors = write_at(ancestors, index + 1, slots)
+        done = ops.logical_or(done, pool_scores[:, -1] >= score(log_probs[:, 0], index))
+        return index + 1, tokens, log_probs, ancestors, pool, pool_scores, done, cache
+
+    padding = ops.full((*shape, length), special.pad, dtype="int32")
+    start = write_at(padding, 0, ops.full(shape, special.start, dtype="int32"))
+    state = (
+        ops.convert_to_tensor(0, dtype="int32"),
+        start,
+        ops.where(first, 0.0, NEVER),
+        write_at(ops.zeros((*shape, length), dtype="int32"), 0, slots),
+        padding,
+        ops.full(shape, 2 * NEVER, dtype="float32"),
+        ops.zeros((batch_size,), dtype="bool"),
+        cache,
+    )
+    index, tokens, log_probs, _, pool, pool_scores, done, _ = ops.while_loop(
+        unfinished, advance, state
+    )
+    open_scores = ops.where(ops.expand_dims(done, -1), 2 * NEVER, score(log_probs, index - 1))
+    pool, pool_scores = _best(
+        ops.concatenate([pool, tokens], axis=1),
+        ops.concatenate([pool_scores, open_scores], axis=1),
+        beams,
+    )
+    return pool[:, :, 1:], pool_scores
+
+
+def _best(hypotheses, scores, count):
+    scores, order = ops.top_k(scores, count)
+    order = ops.cast(ops.reshape(order, (-1, count)), "int32")
+    return gather(hypotheses, order), ops.reshape(scores, (-1, count))

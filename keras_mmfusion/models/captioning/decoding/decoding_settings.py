@@ -1,0 +1,147 @@
+"""What beam search and sampling share: settings, rules on the next token, tensor helpers.
+
+Hypotheses of a batch travel as `(batch, hypotheses, ...)`; `tokens[..., 0]` is the start token.
+A *step* is a function `(tokens, index, ancestors, cache) -> (logits, cache)`: the logits
+`(batch, hypotheses, vocabulary)` of the token that follows position `index`. `ancestors`
+`(batch, hypotheses, length)` names, for every position, the slot in which the hypothesis's token
+was computed, so that cached keys and values never have to move when beams change places.
+"""
+
+import dataclasses
+
+from keras import ops
+
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
+    LENGTH_PENALTIES,
+    MOST_BEAMS,
+    checked_integer,
+    checked_number,
+)
+
+NEVER = -1e9  # log-probability of what is not allowed: finite, so that 0 * NEVER is no NaN
+# Beyond these, float32 makes NaN of the likeliest token, or a draw takes what is not allowed.
+TEMPERATURES = (1e-30, 1e6)
+LEAST_TOP_P = 1e-6
+
+
+@dataclasses.dataclass(frozen=True)
+class DecodingSettings:
+    """How captions are decoded.
+
+    Attributes:
+        max_length: int. Most tokens of a caption, its end token included.
+        min_length: int. Fewest words before the end token is allowed.
+        beams: int. Width of the beam search; 1 is greedy search.
+        length_penalty: float from -2 to 10. A hypothesis scores its log-probability divided by
+            `tokens ** length_penalty`: 0 prefers short captions, larger values longer ones.
+        no_repeat_ngram: int. No n-gram of this many words occurs twice; 0 allows all.
+        samples: int. With more than 0, that many captions are drawn at random instead of searched.
+        temperature, top_k, top_p: of the draw: the logits are divided by `temperature`; only the
+            `top_k` likeliest tokens stay, and of them the fewest that hold `top_p` of the mass.
+
+    Raises:
+        ValueError: if one of them is of another type or out of its range; the message names it.
+    """
+
+    max_length: int
+    min_length: int = 1
+    beams: int = 4
+    length_penalty: float = 0.7
+    no_repeat_ngram: int = 0
+    samples: int = 0
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self):
+        checked = {
+            "max_length": checked_integer("max_length", self.max_length, 1),
+            "min_length": checked_integer("min_length", self.min_length, 1),
+            "beams": checked_integer("beams", self.beams, 1, MOST_BEAMS),
+            "length_penalty": checked_number(
+                "length_penalty", self.length_penalty, *LENGTH_PENALTIES
+            ),
+            "no_repeat_ngram": checked_integer("no_repeat_ngram", self.no_repeat_ngram, 0),
+            "samples": checked_integer("samples", self.samples, 0),
+            "temperature": checked_number("temperature", self.temperature, *TEMPERATURES),
+        }
+        if self.top_k is not None:
+            checked["top_k"] = checked_integer("top_k", self.top_k, 1)
+        if self.top_p is not None:
+            checked["top_p"] = checked_number("top_p", self.top_p, LEAST_TOP_P, 1.0)
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
+        if self.min_length >= self.max_length:
+            raise ValueError(
+                f"`min_length` must be below `max_length`. Received: min_length={self.min_length}, "
+                f"max_length={self.max_length}"
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecialTokens:
+    """Ids with a meaning in decoding; `blocked` ones are never generated."""
+
+    start: int
+    end: int
+    pad: int
+    blocked: tuple[int, ...] = ()
+
+    @property
+    def never_drawn(self):
+        """All ids that decoding never writes into a caption."""
+        return (self.start, self.pad, *self.blocked)
+
+
+def next_log_probs(logits, tokens, index, settings, special):
+    """Log-probabilities of the next token, `NEVER` where a rule forbids it."""
+    vocabulary_size = logits.shape[-1]
+    log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    ids = ops.arange(vocabulary_size, dtype="int32")
+    forbidden = ops.zeros((vocabulary_size,), dtype="bool")
+    for blocked in special.never_drawn:
+        forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
+    too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
+    forbidden = ops.logical_or(forbidden, too_short)
+    log_probs = ops.where(forbidden, NEVER, log_probs)
+    if settings.no_repeat_ngram:
+        repeats = _repeated_ngrams(tokens, index, settings.no_repeat_ngram, vocabulary_size)
+        log_probs = ops.where(repeats, NEVER, log_probs)
+    return log_probs
+
+
+def _repeated_ngrams(tokens, index, n, vocabulary_size):
+    """Bool `(batch, hypotheses, vocabulary)`: tokens that would complete an n-gram seen before."""
+    hypotheses, length = tokens.shape[1:]
+    starts = max(length - n + 1, 0)
+    seen = ops.arange(starts, dtype="int32") + (n - 1) <= index
+    seen = ops.logical_and(seen, ops.arange(starts, dtype="int32") >= 1)
+    match = ops.broadcast_to(seen, ops.shape(tokens[..., :starts]))
+    for offset in range(n - 1):
+        newest = ops.take(tokens, ops.maximum(index - (n - 2) + offset, 0), axis=-1)
+        window = tokens[..., offset : offset + starts]
+        match = ops.logical_and(match, ops.equal(window, ops.expand_dims(newest, -1)))
+    rows = ops.shape(tokens)[0] * hypotheses
+    row = ops.reshape(ops.arange(rows, dtype="int32"), (-1, hypotheses, 1))
+    row = ops.broadcast_to(row, ops.shape(match))
+    places = ops.stack([row, tokens[..., n - 1 :]], axis=-1)
+    counts = ops.scatter(
+        ops.reshape(places, (-1, 2)),
+        ops.reshape(ops.cast(match, "int32"), (-1,)),
+        (rows, vocabulary_size),
+    )
+    return ops.reshape(counts > 0, (-1, hypotheses, vocabulary_size))
+
+
+def gather(x, indices):
+    """Rows `indices` `(batch, n)` along the second axis of `x` `(batch, hypotheses, ...)`."""
+    extra = (1,) * (len(x.shape) - 2)
+    indices = ops.reshape(indices, (-1, indices.shape[1], *extra))
+    indices = ops.broadcast_to(indices, (*ops.shape(indices)[:2], *x.shape[2:]))
+    return ops.take_along_axis(x, indices, axis=1)
+
+
+def write_at(x, index, value):
+    """`x` `(..., length)` with `value` `(...)` at position `index` of the last axis."""
+    position = ops.equal(ops.arange(x.shape[-1], dtype="int32"), index)
+    return ops.where(position, ops.expand_dims(ops.cast(value, x.dtype), -1), x)

@@ -1,0 +1,1 @@
+"""Captioners as SavedModels and as models for edge devices."""

@@ -1,0 +1,194 @@
+"""A captioner as a SavedModel: from raw bytes to captions in one graph."""
+
+import functools
+
+import numpy as np
+from keras import ops
+
+from keras_mmfusion.datasets.images.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.models.captioning.decoding.caption_generator import (
+    SearchFunction,
+    token_log_probs,
+)
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
+from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
+from keras_mmfusion.models.export.in_slices import in_slices
+from keras_mmfusion.models.export.int8_weights import Int8Weights
+from keras_mmfusion.models.export.saved_model_folder import traced, write_saved_model
+from keras_mmfusion.models.export.tensor_export import describe
+from keras_mmfusion.models.export.warmup_requests import photo_requests
+
+ROWS = 32  # images that the graph holds in memory at once
+
+
+def export_captioner(
+    model,
+    folder,
+    beams=4,
+    length_penalty=0.7,
+    no_repeat_ngram=0,
+    min_length=1,
+    max_length=None,
+    int8_weights=False,
+    manifest=None,
+):
+    """Writes the next version of a captioner for TensorFlow Serving. See `ImageCaptioningModel`.
+
+    Args:
+        model: `ImageCaptioningModel` with a preprocessor.
+        folder: string or path.
+        beams, length_penalty, no_repeat_ngram, min_length, max_length: as for `generate`.
+        int8_weights: bool. Store the large weights as int8. See `Int8Weights`.
+        manifest: dict or `None`. What else the manifest is to say.
+
+    Returns:
+        The path of the new version.
+    """
+    import tensorflow as tf
+
+    if model.preprocessor is None:
+        raise ValueError(
+            "`export` needs a preprocessor, for its tokenizer and image size. Set "
+            "`model.preprocessor = CaptioningPreprocessor(...)`."
+        )
+    settings = DecodingSettings(
+        max_length=model.preprocessor.checked_max_length(max_length),
+        min_length=min_length,
+        beams=beams,
+        length_penalty=length_penalty,
+        no_repeat_ngram=no_repeat_ngram,
+    )
+    check_search_width(settings.beams, model.preprocessor.tokenizer.vocabulary_size(), ROWS)
+    graph = _CaptionerGraph(model, settings, Int8Weights(model) if int8_weights else None)
+    files = tf.TensorSpec((None,), "string", name="image_bytes")
+    pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")
+    texts = tf.TensorSpec((None,), "string", name="captions")
+    endpoints = {
+        "serving_default": (in_slices(graph.caption_files, ROWS), [files]),
+        "caption_pixels": (in_slices(graph.caption_pixels, ROWS), [pixels]),
+        "hypotheses": (in_slices(graph.hypotheses, ROWS), [files]),
+        "features": (in_slices(graph.features, ROWS), [files]),
+        "score": (in_slices(graph.score, ROWS), [files, texts]),
+        "attention": (in_slices(graph.attention, ROWS), [files]),
+    }
+    manifest = {
+        **describe(model, manifest),
+        "int8_weights": int8_weights,
+        "decoding": {
+            name: getattr(settings, name)
+            for name in (
+                "beams",
+                "length_penalty",
+                "no_repeat_ngram",
+                "min_length",
+                "max_length",
+            )
+        },
+    }
+    words, _ = model.preprocessor.tokenizer.lookup_tables()
+    return write_saved_model(endpoints, folder, manifest, [words], photo_requests(ROWS))
+
+
+class _CaptionerGraph:
+    """The functions behind the signatures. In a row that is no image all is empty or 0.
+
+    What several signatures have in common is a function of its own, of which the graph holds one.
+    """
+
+    def __init__(self, model, settings, int8_weights):
+        import tensorflow as tf
+
+        def with_weights(function):
+            """What reads weights, and reads them from their int8 variables if there are any."""
+            return int8_weights.applied(function) if int8_weights else function
+
+        self.model = model
+        self.preprocessor = model.preprocessor
+        self.special = self.preprocessor.special_tokens()
+        files = tf.TensorSpec((None,), "string")
+        images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
+        self._read = traced(self._read_files, [files])
+        self._encode = traced(with_weights(self._encode_images), [images])
+        tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
+        search = SearchFunction(model, settings, self.special)
+        self._search = traced(with_weights(search), [tokens])
+        self._token_log_probs = with_weights(functools.partial(token_log_probs, model))
+
+    def caption_files(self, image_bytes):
+        return self._checked(image_bytes, lambda images: self._best(self._find(images)))
+
+    def caption_pixels(self, images):
+        return self._best(self._find(self.preprocessor.generate_preprocess(images)))
+
+    def hypotheses(self, image_bytes):
+        return self._checked(image_bytes, self._find)
+
+    def features(self, image_bytes):
+        return self._checked(image_bytes, lambda images: {"features": self._encode(images)})
+
+    def score(self, image_bytes, captions):
+        inputs, targets, weights = self.preprocessor.pack_captions_tensor(captions)
+
+        def score(images):
+            log_probs, _ = self._token_log_probs(self._encode(images), inputs, targets)
+            log_probs = log_probs * weights
+            return {
+                "log_probability": ops.sum(log_probs, axis=-1),
+                "token_ids": targets,
+                "token_log_probs": log_probs,
+            }
+
+        return self._checked(image_bytes, score)
+
+    def attention(self, image_bytes):
+        def attend(images):
+            image_tokens = self._encode(images)
+            ids, _ = self._search(image_tokens)
+            ids = ids[:, 0]
+            start = ops.full_like(ids[:, :1], self.special.start)
+            inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
+            log_probs, attention = self._token_log_probs(image_tokens, inputs, ids)
+            drawn = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
+            return {
+                "captions": self.preprocessor.generate_postprocess(ids),
+                "token_ids": ids,
+                "token_log_probs": log_probs * drawn,
+                "attention": attention * ops.expand_dims(drawn, -1),
+            }
+
+        return self._checked(image_bytes, attend)
+
+    def _read_files(self, image_bytes):
+        return decode_image_tensors(
+            image_bytes,
+            lambda image: self.preprocessor.generate_preprocess(image[None])[0],
+            self.preprocessor.image_size,
+        )
+
+    def _encode_images(self, images):
+        return ops.cast(self.model.encode(images, training=False), "float32")
+
+    def _find(self, images):
+        ids, scores = self._search(self._encode(images))
+        captions = self.preprocessor.generate_postprocess(ids)
+        return {"captions": captions, "scores": scores, "token_ids": ids}
+
+    def _best(self, found):
+        return {name: value[:, 0] for name, value in found.items()}
+
+    def _checked(self, image_bytes, function):
+        """What `function` makes of the images, blank where a file is none, and `error_codes`."""
+        import tensorflow as tf
+
+        images, codes = self._read(image_bytes)
+        results = {}
+        for name, value in function(images).items():
+            good = tf.reshape(codes == OK, (-1, *[1] * (len(value.shape) - 1)))
+            results[name] = tf.where(good, value, _blank(value.dtype, name, self.special.pad))
+        return {**results, "error_codes": codes}
+
+
+def _blank(dtype, name, pad):
+    if dtype == "string":
+        return ""
+    return np.array(pad if name == "token_ids" else 0, dtype.as_numpy_dtype)

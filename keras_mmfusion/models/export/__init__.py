@@ -1,0 +1,1 @@
+"""SavedModels: what the exports of all tasks share."""

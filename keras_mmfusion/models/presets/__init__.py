@@ -1,0 +1,1 @@
+"""Presets: saving, loading, precision and quantization."""

@@ -1,0 +1,75 @@
+import numpy as np
+import pytest
+from graph_references import random_graph
+from layer_checks import to_numpy
+
+from keras_mmfusion.graphs.incoming_edges import IncomingEdges
+from keras_mmfusion.layers.graph import (
+    GATLayer,
+    GCNLayer,
+    GINLayer,
+    SAGELayer,
+    apply_layerwise,
+    normalize_graph,
+)
+
+LAYERS = {
+    "gcn": lambda: GCNLayer(3, activation="relu"),
+    "gcn without loops": lambda: GCNLayer(3, self_loops=False),
+    "gcn improved": lambda: GCNLayer(3, improved=True),
+    "gat": lambda: GATLayer(3, num_heads=2),
+    "sage": lambda: SAGELayer(3),
+    "gin": lambda: GINLayer(3),
+}
+
+
+@pytest.mark.parametrize("edges_per_part", [1, 5, 1000])
+@pytest.mark.parametrize("name", LAYERS)
+def test_parts_give_what_the_whole_graph_gives(name, edges_per_part):
+    graph = random_graph(nodes=20, edges=60)
+    layer = LAYERS[name]()
+    whole = to_numpy(layer(graph))
+    np.testing.assert_allclose(apply_layerwise(layer, graph, edges_per_part), whole, atol=1e-5)
+
+
+def test_masked_nodes_and_edges_change_nothing():
+    graph = random_graph(nodes=20, edges=60)
+    graph["node_mask"] = np.arange(20) % 4 != 0
+    graph["edge_mask"] = np.arange(60) % 5 != 0
+    graph["node_features"][~graph["node_mask"]] = np.nan
+    layer = GCNLayer(3)
+    whole = to_numpy(layer(graph))
+    assert np.isfinite(whole).all()
+    np.testing.assert_allclose(apply_layerwise(layer, graph, 7), whole, atol=1e-5)
+
+
+def test_a_normalization_that_is_given_is_used():
+    graph = random_graph(nodes=20, edges=60)
+    layer = GCNLayer(3)
+    scaled = normalize_graph(graph)
+    scaled["source_scale"] = 2 * scaled["source_scale"]
+    whole = to_numpy(layer(scaled))
+    np.testing.assert_allclose(apply_layerwise(layer, scaled, 7), whole, atol=1e-5)
+
+
+def test_a_graph_without_edges_or_nodes():
+    layer = GCNLayer(3)
+    graph = {"node_features": np.ones((4, 5), "float32"), "edge_index": np.zeros((2, 0), "int32")}
+    assert apply_layerwise(layer, graph).shape == (4, 3)
+    graph["node_features"] = graph["node_features"][:0]
+    assert apply_layerwise(layer, graph).shape == (0, 3)
+
+
+def test_a_part_holds_no_more_edges_than_wanted_unless_one_node_has_more():
+    targets = np.repeat([0, 1, 2, 4], [3, 10, 2, 2])
+    edges = IncomingEdges(np.stack([np.zeros_like(targets), targets]), 6)
+    assert list(edges.parts(5)) == [(0, 1), (1, 2), (2, 6)]
+
+
+def test_other_graphs_are_refused():
+    with pytest.raises(ValueError, match=r"Received: \['target_features'\]"):
+        apply_layerwise(GCNLayer(3), random_graph(targets=4))
+    graph = random_graph()
+    graph["edge_index"][0, 0] = 7
+    with pytest.raises(ValueError, match=r"must be in \[0, 7\)"):
+        apply_layerwise(SAGELayer(3), graph)
