@@ -51,8 +51,8 @@ def score(
 
 def chosen_metrics(metric):
     """The metrics asked for, or the default ones; says on stderr if METEOR is left out."""
-    from keras_mmfusion.metrics.caption_scores import check_metrics, default_metrics
+    from keras_mmfusion.metrics.caption_scores import check_metrics, select_default_metrics
 
     if metric:
         return check_metrics(metric)
-    return default_metrics(lambda message: typer.echo(f"mmfusion: {message}", err=True))
+    return select_default_metrics(lambda message: typer.echo(f"mmfusion: {message}", err=True))

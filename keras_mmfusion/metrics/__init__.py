@@ -1,4 +1,4 @@
-"""Caption, sentiment, question-answering and ranking metrics: no Java, no network."""
+"""Metrics for captions, answers, sentiment and rankings, without Java or network access."""
 
 from keras_mmfusion._lazy import lazy_exports
 

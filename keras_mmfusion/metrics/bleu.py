@@ -1,34 +1,34 @@
-"""BLEU-1 to BLEU-4 over a corpus, as the caption literature counts it."""
+"""BLEU-1 to BLEU-4 over a corpus, computed as in coco-caption."""
 
 import numpy as np
 
 from keras_mmfusion.metrics.caption_inputs import check_captions
 from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
 
-# coco-caption's guards against 0 / 0; they are part of its numbers.
+# coco-caption's guards against 0 / 0; they affect its scores.
 _SMALL = 1e-9
 _TINY = 1e-15
 
 
 def bleu_scores(references, candidates):
-    """Corpus BLEU-1 to BLEU-4 and each image's own, as coco-caption computes them.
+    """Computes BLEU-1 to BLEU-4 of the corpus and of each image, as coco-caption does.
 
     `BLEU_N = min(1, exp(1 - r / c)) · (∏ₙ pₙ)^(1/N)` for n = 1 ... N, where `pₙ` is the share of
-    the candidates' n-grams found in the references (each counted at most as often as in the one
-    reference that has it most), `c` the candidates' length and `r` the sum of the reference
-    lengths closest to each candidate's (of two equally close ones the shorter).
+    the candidates' n-grams found in the references (each counted at most as often as in the
+    reference where it is most frequent), `c` the total length of the candidates and `r` the sum
+    of the reference lengths closest to each candidate's (the shorter one in a tie).
 
     Args:
-        references: dict of image id -> list of captions; a caption is a string of tokens between
-            spaces, or a sequence of hashable tokens.
+        references: dict of image id -> list of captions; a caption is a string of tokens
+            separated by spaces, or a sequence of hashable tokens.
         candidates: dict of image id -> one caption.
 
     Returns:
-        A tuple `(corpus, per_image)`: a list of four floats, and a dict of image id -> such a
-        list.
+        A tuple `(corpus, per_image)`: a list of four floats, and a dict of image id -> list of
+        four floats.
 
     Raises:
-        ValueError: if the two have different image ids, or an image has no reference.
+        ValueError: if the image ids differ, or an image has no reference.
 
     Example:
 
@@ -54,7 +54,7 @@ def bleu_scores(references, candidates):
 
 
 def _clipped_matches(ngrams, order, counts):
-    """Per candidate (one per image) its n-grams that the references have, clipped."""
+    """Counts the clipped n-gram matches of each candidate (one per image)."""
     found, pair = ngrams.find(order, counts.caption, counts.ngram)
     images = len(ngrams.first_reference)
     if not len(pair):
@@ -66,7 +66,7 @@ def _clipped_matches(ngrams, order, counts):
 
 
 def _closest_lengths(ngrams, length):
-    # Distance first, then length: one number orders both, as lengths are below 2**31.
+    # Sort by distance, then length, with one key; lengths are below 2**31.
     rank = np.abs(ngrams.lengths - length[ngrams.image_of_reference]) * 2**31 + ngrams.lengths
     return np.minimum.reduceat(rank, ngrams.first_reference) % 2**31
 

@@ -1,4 +1,4 @@
-"""Captions out of the files that the field keeps them in, and their scores."""
+"""Reads captions from the common file formats and scores them."""
 
 import json
 import os
@@ -16,26 +16,26 @@ from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 def read_references(path):
     """Reads the reference captions of images.
 
-    The format is told by the content: COCO's annotation file (an object with `annotations`), the
-    COCO results format (a list of objects with `image_id` and `caption`), JSON lines (such an
-    object a line; `captions` may hold a list), Flickr8k's token format (`image.jpg#0`, a tab, the
+    The format is detected from the content: COCO annotations (an object with `annotations`),
+    COCO results (a list of objects with `image_id` and `caption`), JSON lines (one such object
+    per line; `captions` may hold a list), Flickr8k's token format (`image.jpg#0`, a tab, the
     caption), or CSV with the columns `image` and `caption`, such as Kaggle's `captions.txt` of
-    Flickr8k. In each, all captions of an id belong to one image.
+    Flickr8k. In every format, all captions with the same id belong to one image.
 
-    What `mmfusion caption --json`, `caption-dataset` (its folder, or one of its JSON lines files)
-    and `evaluate captioner --json` write is read, too: an object without `image_id` has the path
-    of its image as `image`, or `photo` or `path`, and the name of that file is its id; if it has a
-    `filename`, as records of TFRecords may, that is. Images with an `error` are left out.
+    The output of `mmfusion caption --json`, `caption-dataset` (the folder, or one of its JSON
+    lines files) and `evaluate captioner --json` is read too. An object without `image_id` is
+    identified by the file name in `filename` (present for some TFRecords), or else by that of the
+    path in `image`, `photo` or `path`. Images with an `error` are skipped.
 
     Args:
-        path: path of a text file, or of `caption-dataset`'s folder.
+        path: path of a text file, or of a folder written by `caption-dataset`.
 
     Returns:
-        A dict of image id -> list of strings; ids are what the file has, strings or integers.
+        A dict of image id -> list of strings; ids are strings or integers, as in the file.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is in none of the formats; the message names the line or entry.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the format is not recognized; the message names the line or entry.
     """
     path = os.fspath(path)
     files = _shards(path) if os.path.isdir(path) else [path]
@@ -48,51 +48,52 @@ def read_references(path):
 
 
 def read_candidates(path):
-    """Reads one caption for each image, in any format that `read_references` knows.
+    """Reads one caption for each image, in any format that `read_references` supports.
 
     Args:
-        path: path of a text file, or of `caption-dataset`'s folder.
+        path: path of a text file, or of a folder written by `caption-dataset`.
 
     Returns:
         A dict of image id -> string.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if it is in none of the formats, or an image has two captions; the message
-            lists these images.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if the format is not recognized, or an image has several captions; the
+            message lists these images.
     """
     captions = read_references(path)
-    doubled = [image_id for image_id, each in captions.items() if len(each) > 1]
-    if doubled:
+    repeated = [image_id for image_id, each in captions.items() if len(each) > 1]
+    if repeated:
         raise ValueError(
             f"`candidates` must have one caption for each image; {path} has several for these "
-            f"image ids: {list_ids(doubled)}."
+            f"image ids: {list_ids(repeated)}."
         )
     return {image_id: each[0] for image_id, each in captions.items()}
 
 
 def score_files(references, candidates, metrics=None, per_image=False):
-    """Scores the captions of one file against those of another: `mmfusion score`.
+    """Scores the captions in one file against those in another, as `mmfusion score` does.
 
     Args:
         references: path of a file that `read_references` reads.
-        candidates: path of what `read_candidates` reads. If it knows images by the names of their
-            files and `references` is COCO's annotation file, that file's `images` tell the ids.
+        candidates: path of a file that `read_candidates` reads. If it identifies images by file
+            name and `references` is a COCO annotation file, ids are matched through the file's
+            `images` list.
         metrics: names of metrics, as for `coco_caption_scores`.
-        per_image: bool. Adds each image's own scores.
+        per_image: bool. Whether to add the scores of each image.
 
     Returns:
-        The dict of `coco_caption_scores`, and `images`, how many were scored.
+        The dict of `coco_caption_scores`, with the number of scored images as `images`.
 
     Raises:
-        FileNotFoundError: if there is no such file.
-        ValueError: if a file is in none of the formats, an image has two candidates, or the
-            files have different images; the message lists the ids.
+        FileNotFoundError: if the file does not exist.
+        ValueError: if a format is not recognized, an image has several candidates, or the files
+            have different images; the message lists the ids.
     """
     truth, captions = read_references(references), read_candidates(candidates)
     if truth.keys() != captions.keys():
-        truth = _by_file_name(truth, _file_names(references))
-        captions = _by_file_name(captions, {})
+        truth = _rename_by_file(truth, _read_file_names(references))
+        captions = _rename_by_file(captions, {})
     return {"images": len(captions), **coco_caption_scores(truth, captions, metrics, per_image)}
 
 
@@ -102,27 +103,29 @@ def _read_pairs(path):
         return [(image, caption) for _, image, caption in read_caption_lines(path)]
     if _is_json_lines(text):
         entries = [(f"line {number}", entry) for number, entry in read_json_lines(path)]
-        return [pair for place, entry in entries for pair in _pairs(path, place, entry, entry)]
+        return [
+            pair for where, entry in entries for pair in _parse_entry(path, where, entry, entry)
+        ]
     content = parse_json(path, text)
     entries = content
     if isinstance(content, dict):
-        # One line of JSON lines is a whole JSON document too.
+        # A JSON lines file with one line is also a JSON document.
         entries = content.get("annotations", content.get("samples", [content]))
     if not isinstance(entries, list):
         entries = [entries]
     return [
         pair
         for number, entry in enumerate(entries)
-        for pair in _pairs(path, f"entry {number}", entry, content)
+        for pair in _parse_entry(path, f"entry {number}", entry, content)
     ]
 
 
-def _by_file_name(captions, names):
-    """The captions by the names of the images' files, unless images of two folders share one.
+def _rename_by_file(captions, names):
+    """Keys captions by file name, unless images in two folders share a name.
 
     Args:
-        captions: dict, image id -> captions.
-        names: dict, image id -> name of the file; other ids that are strings may be paths.
+        captions: dict of image id -> captions.
+        names: dict of image id -> file name. Other string ids may be paths.
     """
     renamed = {
         _base_name(names.get(image_id, image_id)): each for image_id, each in captions.items()
@@ -135,12 +138,12 @@ def _base_name(image_id):
     return PurePosixPath(image_id.replace("\\", "/")).name if is_path else image_id
 
 
-def _file_names(path):
-    """Image id -> name of the image's file, as far as COCO's annotation file has them."""
+def _read_file_names(path):
+    """Returns a dict of image id -> file name from a COCO annotation file; empty for others."""
     try:
         images = read_json(path)["images"]
     except (OSError, ValueError, KeyError, TypeError):
-        return {}  # Another format.
+        return {}  # Not COCO annotations.
     return {
         image["id"]: image["file_name"]
         for image in images
@@ -149,7 +152,7 @@ def _file_names(path):
 
 
 def _is_json_lines(text):
-    """Whether the first of several lines is a JSON object by itself."""
+    """Returns whether there are several lines and the first one is a JSON object."""
     first, _, rest = text.lstrip().partition("\n")
     try:
         return bool(rest.strip()) and isinstance(json.loads(first), dict)
@@ -157,7 +160,7 @@ def _is_json_lines(text):
         return False
 
 
-def _pairs(path, place, entry, content):
+def _parse_entry(path, where, entry, content):
     image_id, captions = None, None
     if isinstance(entry, dict):
         if isinstance(entry.get("error"), str) and "caption" not in entry:
@@ -166,7 +169,7 @@ def _pairs(path, place, entry, content):
         captions = entry.get("captions", [entry.get("caption")])
     if image_id is None or not isinstance(captions, list) or not _are_strings(captions):
         raise ValueError(
-            f"{path}, {place}: must be an object with `image_id`, or `image` with the path of the "
+            f"{path}, {where}: must be an object with `image_id`, or `image` with the path of the "
             "image, and the string `caption` or the list `captions`, not "
             f"{json.dumps(entry)[:80]}. The file appears to be {describe_json(content)}."
         )
@@ -174,7 +177,7 @@ def _pairs(path, place, entry, content):
 
 
 def _image_id(entry):
-    """The id of an entry's image, or the name of its file, or `None`."""
+    """Returns the image id of an entry, its file name, or `None`."""
     image_id = entry.get("image_id")
     if isinstance(image_id, (str, int)) and not isinstance(image_id, bool):
         return image_id
@@ -189,17 +192,17 @@ def _are_strings(captions):
 
 
 def _shards(folder):
-    """The files of captions that `caption-dataset` wrote into a folder, which must be all there."""
+    """Returns the complete list of caption files that `caption-dataset` wrote to a folder."""
     shards = sorted(str(path) for path in Path(folder).glob("captions-*-of-*.jsonl"))
     if not shards:
         raise ValueError(
-            f"{folder!r} has no captions-*.jsonl: name a file of captions, or the `--out` of "
-            "`mmfusion caption-dataset --format jsonl`."
+            f"{folder!r} has no captions-*.jsonl: pass a file of captions, or the `--out` folder "
+            "of `mmfusion caption-dataset --format jsonl`."
         )
     count = int(re.search(r"-of-(\d+)\.jsonl$", shards[0])[1])
     if len(shards) != count:
         raise ValueError(
-            f"{folder!r} has {len(shards)} of {count} files of captions: run "
-            "`mmfusion caption-dataset` again with the same arguments, so that it goes on."
+            f"{folder!r} has {len(shards)} of {count} caption files: run "
+            "`mmfusion caption-dataset` again with the same arguments to complete it."
         )
     return shards

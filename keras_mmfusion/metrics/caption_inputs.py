@@ -1,4 +1,4 @@
-"""What every caption metric takes: image ids, references and candidates, checked in one place."""
+"""Checks image ids, references and candidates for all caption metrics."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ _LISTED_IDS = 20
 
 
 def list_ids(ids):
-    """Writes ids for an error message, the first 20 in full.
+    """Formats ids for an error message; at most 20 are shown.
 
     Args:
         ids: iterable of image ids.
@@ -25,13 +25,13 @@ def list_ids(ids):
 
 
 def as_list(strings):
-    """Strings as a list; one string is a list of one, not of its characters.
+    """Converts strings to a list; a single string becomes a list of one.
 
     Args:
         strings: iterable of strings, or a string.
 
     Raises:
-        TypeError: if there is something else.
+        TypeError: if an entry is not a string.
 
     Example:
 
@@ -43,7 +43,7 @@ def as_list(strings):
     entries = list(strings) if hasattr(strings, "__iter__") else [strings]
     wrong = [entry for entry in entries if not isinstance(entry, str)]
     if wrong:
-        raise TypeError(f"There must be strings. Received: {wrong[0]!r:.80} in {strings!r:.80}")
+        raise TypeError(f"Expected strings. Received: {wrong[0]!r:.80} in {strings!r:.80}")
     return entries
 
 
@@ -55,14 +55,14 @@ def check_references(references):
             tokens.
 
     Raises:
-        TypeError: if it is no dict, or an image's captions are one bare string.
-        ValueError: if it is empty or images have no caption; the message lists them.
+        TypeError: if it is not a dict, or an image has a string instead of a list.
+        ValueError: if it is empty or images have no captions; the message lists them.
 
     Example:
 
     >>> check_references({7: []})
     Traceback (most recent call last):
-    ValueError: `references` has no caption for these image ids: 7. Leave these images out.
+    ValueError: `references` has no caption for these image ids: 7. Remove these images.
     """
     if not isinstance(references, Mapping):
         raise TypeError(
@@ -74,31 +74,31 @@ def check_references(references):
     bare = [i for i, captions in references.items() if isinstance(captions, str)]
     if bare:
         raise TypeError(
-            "`references` must map an image id to a list of captions; these image ids have one "
-            f"bare string: {list_ids(bare)}. Put it in a list."
+            "`references` must map each image id to a list of captions; these image ids have a "
+            f"string: {list_ids(bare)}. Put it in a list."
         )
-    none = [i for i, captions in references.items() if not hasattr(captions, "__len__")]
-    if none:
+    no_list = [i for i, captions in references.items() if not hasattr(captions, "__len__")]
+    if no_list:
         raise TypeError(
-            "`references` must map an image id to a list of captions; these image ids have none: "
-            f"{list_ids(none)}."
+            "`references` must map each image id to a list of captions; these image ids have no "
+            f"list: {list_ids(no_list)}."
         )
     empty = [i for i, captions in references.items() if not len(captions)]
     if empty:
         raise ValueError(
             f"`references` has no caption for these image ids: {list_ids(empty)}. "
-            "Leave these images out."
+            "Remove these images."
         )
 
 
 def check_words(references):
-    """Checks that each image has a reference with a word in it.
+    """Checks that each image has a reference with at least one word.
 
     Args:
         references: dict of image id -> list of captions, tokenized.
 
     Raises:
-        ValueError: if the captions of images have no token at all; the message lists the images.
+        ValueError: if all captions of an image are empty; the message lists these images.
 
     Example:
 
@@ -110,7 +110,7 @@ def check_words(references):
     if wordless:
         raise ValueError(
             "`references` has no caption with a word for these image ids: "
-            f"{list_ids(wordless)}. Leave these images out, or repair their captions."
+            f"{list_ids(wordless)}. Remove these images, or correct their captions."
         )
 
 
@@ -122,8 +122,8 @@ def check_captions(references, candidates):
         candidates: dict of image id -> one caption.
 
     Raises:
-        TypeError: if either is no dict, or an image's references are one bare string.
-        ValueError: if an image is in one of them only; the message lists these ids.
+        TypeError: if either is not a dict, or an image has a string instead of a list.
+        ValueError: if an image is in only one of them; the message lists these ids.
 
     Example:
 
@@ -148,8 +148,8 @@ def check_captions(references, candidates):
         raise ValueError(" ".join(problems))
 
 
-def token_types(captions):
-    """A token of each type, with which `check_comparable` tells words from ids.
+def sample_token_types(captions):
+    """Returns one token of each type, for `check_comparable`.
 
     Args:
         captions: iterable of captions.
@@ -159,17 +159,18 @@ def token_types(captions):
 
     Example:
 
-    >>> token_types(["a dog", "a cat"]), token_types([[3, 4], ["a"]])
+    >>> sample_token_types(["a dog", "a cat"]), sample_token_types([[3, 4], ["a"]])
     (['cat'], [4, 'a'])
     """
     return list({type(token): token for each in captions for token in split_tokens(each)}.values())
 
 
 def split_tokens(caption):
-    """Tokens of one caption: a string is split at white space, a sequence of tokens is kept.
+    """Splits a caption at white space; a sequence of tokens is returned as it is.
 
     Args:
-        caption: string of tokens between spaces, or a sequence of hashable tokens (words or ids).
+        caption: string of tokens separated by spaces, or a sequence of hashable tokens (words or
+            ids).
 
     Returns:
         A list or tuple of tokens.
@@ -189,6 +190,6 @@ def split_tokens(caption):
     if hasattr(caption, "tolist"):
         return caption.tolist()
     raise TypeError(
-        "a caption must be a string or a list of tokens, "
+        "A caption must be a string or a list of tokens, "
         f"not {type(caption).__name__}: {caption!r:.80}"
     )

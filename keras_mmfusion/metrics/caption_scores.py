@@ -1,11 +1,11 @@
-"""The scores that caption papers report, in one call."""
+"""Computes the scores that image captioning papers report."""
 
 import warnings
 
 from keras_mmfusion.metrics.bleu import bleu_scores
 from keras_mmfusion.metrics.caption_inputs import check_captions, check_words
 from keras_mmfusion.metrics.cider import cider_d_score, plain_cider_score
-from keras_mmfusion.metrics.meteor_tables import REMEDY, installed_tables
+from keras_mmfusion.metrics.meteor_tables import REMEDY, find_installed_tables
 from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
 from keras_mmfusion.metrics.rouge_l import rouge_l_score
 
@@ -13,28 +13,28 @@ from keras_mmfusion.metrics.rouge_l import rouge_l_score
 def coco_caption_scores(references, candidates, metrics=None, per_image=False):
     """Scores captions as coco-caption (pycocoevalcap) does, without Java.
 
-    Captions are tokenized by `PTBTokenizer` (lower case, punctuation taken out), then each
-    metric is computed on the tokens; the numbers are those of pycocoevalcap. Its "CIDEr" is
-    CIDEr-D; see `keras_mmfusion.metrics.CiderD`.
+    Captions are tokenized by `PTBTokenizer` (lower case, without punctuation), then each metric
+    is computed on the tokens. The scores equal those of pycocoevalcap, whose "CIDEr" is CIDEr-D;
+    see `keras_mmfusion.metrics.CiderD`.
 
     Args:
         references: dict of image id -> list of strings.
         candidates: dict of image id -> string.
         metrics: names of metrics: `"bleu"`, `"rouge_l"`, `"cider"`, `"meteor"`, or
-            `"plain_cider"` (without CIDEr-D's clipping and length penalty). `None` for the first
-            four, without METEOR, and with a warning, where its tables are not installed.
-        per_image: bool. Adds each image's own scores.
+            `"plain_cider"` (without CIDEr-D's clipping and length penalty). `None` selects the
+            first four; METEOR is omitted with a warning if its tables are not installed.
+        per_image: bool. Whether to add the scores of each image.
 
     Returns:
-        A dict of floats: `bleu_1` ... `bleu_4`, `rouge_l`, `cider`, `meteor`, as asked for. With
-        `"meteor"`, always METEOR 1.5 with all of its tables, also `meteor_variant`, a string that
-        names the version and its stages. With
-        `per_image=True` also `per_image`, a dict of metric -> {image id: float}.
+        A dict of floats: `bleu_1` ... `bleu_4`, `rouge_l`, `cider`, `meteor`, as requested.
+        `"meteor"`, always METEOR 1.5 with all of its tables, adds `meteor_variant`, a string that
+        names the version and its stages. `per_image=True` adds `per_image`, a dict of
+        metric -> {image id: float}.
 
     Raises:
-        TypeError: if a caption is no string.
-        ValueError: if the two have different image ids, an image has no reference with a word, a
-            metric is not known, or METEOR is asked for without its tables.
+        TypeError: if a caption is not a string.
+        ValueError: if the image ids differ, an image has no reference with a word, a metric is
+            unknown, or METEOR is requested without its tables.
 
     Example:
 
@@ -59,16 +59,16 @@ def coco_caption_scores(references, candidates, metrics=None, per_image=False):
 
 
 def score_tokens(references, candidates, metrics, per_image=False):
-    """Scores captions that are tokens already: strings of them between spaces, or lists of ids.
+    """Scores tokenized captions: strings of tokens separated by spaces, or lists of ids.
 
     Args:
         references: dict of image id -> list of captions.
         candidates: dict of image id -> caption.
         metrics: names of metrics, as for `coco_caption_scores`.
-        per_image: bool. Adds each image's own scores.
+        per_image: bool. Whether to add the scores of each image.
 
     Returns:
-        A dict, as `coco_caption_scores` does.
+        A dict, as for `coco_caption_scores`.
 
     Example:
 
@@ -85,16 +85,16 @@ def score_tokens(references, candidates, metrics, per_image=False):
 
 
 def check_metrics(metrics):
-    """Checks names of metrics, before anything is computed.
+    """Checks the names of metrics before anything is computed.
 
     Args:
-        metrics: a name, a sequence of names, or `None` for `default_metrics()`.
+        metrics: a name, a sequence of names, or `None` for `select_default_metrics()`.
 
     Returns:
         A tuple of names.
 
     Raises:
-        ValueError: if one is not known, or METEOR's tables are not installed.
+        ValueError: if a name is unknown, or METEOR's tables are not installed.
 
     Example:
 
@@ -102,31 +102,31 @@ def check_metrics(metrics):
     ('bleu',)
     """
     if metrics is None:
-        return default_metrics()
+        return select_default_metrics()
     metrics = (metrics,) if isinstance(metrics, str) else tuple(metrics)
     unknown = [name for name in metrics if name not in _METRICS]
     if unknown:
         raise ValueError(
-            f"`metrics` has the unknown {', '.join(map(repr, unknown))}; "
-            f"known are {', '.join(_METRICS)}."
+            f"`metrics` has unknown names: {', '.join(map(repr, unknown))}. "
+            f"Available: {', '.join(_METRICS)}."
         )
-    if "meteor" in metrics and installed_tables() is None:
-        raise ValueError(f"`metrics` has 'meteor'. {REMEDY}")
+    if "meteor" in metrics and find_installed_tables() is None:
+        raise ValueError(f"`metrics` includes 'meteor'. {REMEDY}")
     return metrics
 
 
-def default_metrics(warn=warnings.warn):
-    """The metrics that papers report: BLEU, METEOR, ROUGE-L and CIDEr-D.
+def select_default_metrics(warn=warnings.warn):
+    """Returns the metrics that papers report: BLEU, METEOR, ROUGE-L and CIDEr-D.
 
     Args:
-        warn: function that is told, in a string, that METEOR is left out for want of its tables.
+        warn: function called with a message if METEOR is omitted because its tables are missing.
 
     Returns:
         A tuple of names.
     """
-    if installed_tables() is not None:
+    if find_installed_tables() is not None:
         return "bleu", "meteor", "rouge_l", "cider"
-    warn(f"METEOR is left out. {REMEDY}")
+    warn(f"METEOR is omitted. {REMEDY}")
     return "bleu", "rouge_l", "cider"
 
 
@@ -146,7 +146,7 @@ def _meteor(references, candidates):
     return {"meteor": corpus, "meteor_variant": meteor.variant}, {"meteor": each}
 
 
-def _single(name, function):
+def _wrap_single(name, function):
     def score(references, candidates):
         corpus, each = function(references, candidates)
         return {name: corpus}, {name: each}
@@ -156,9 +156,9 @@ def _single(name, function):
 
 _METRICS = {
     "bleu": _bleu,
-    "rouge_l": _single("rouge_l", rouge_l_score),
-    "cider": _single("cider", cider_d_score),
-    "plain_cider": _single("plain_cider", plain_cider_score),
+    "rouge_l": _wrap_single("rouge_l", rouge_l_score),
+    "cider": _wrap_single("cider", cider_d_score),
+    "plain_cider": _wrap_single("plain_cider", plain_cider_score),
     "meteor": _meteor,
 }
 

@@ -1,4 +1,4 @@
-"""CIDEr-D, which is what caption papers quote as "CIDEr", and the plain CIDEr."""
+"""CIDEr-D (reported as "CIDEr" in most papers) and plain CIDEr."""
 
 import numpy as np
 
@@ -7,26 +7,27 @@ from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
 
 
 class CiderD:
-    """CIDEr-D of candidates against references whose statistics are computed once.
+    """Computes CIDEr-D; the statistics of the references are computed once.
 
     `CIDEr-D = 10 / (4 m) · Σₙ Σⱼ exp(-(l_c - l_j)² / (2 σ²)) · min(g_c, g_j) · g_j / (|g_c| |g_j|)`
-    for n = 1 ... 4 and the image's m references, where `g` holds an n-gram's count times
-    `log(images) - log(max(1, images that have it in a reference))`, `l` is a caption's number
+    for n = 1 ... 4 and the image's m references. `g` is the tf-idf vector of a caption's n-grams:
+    an n-gram's count times its inverse document frequency
+    `log(images) - log(max(1, images with the n-gram in a reference))`. `l` is a caption's number
     of bigrams and `σ = 6`.
 
-    These are the numbers of pycocoevalcap's `Cider`, so what papers and leader boards quote as
-    "CIDEr": that code has the clipping `min` and the length penalty of CIDEr-D. `PlainCider` is
-    the measure without the two.
+    The scores equal those of pycocoevalcap's `Cider`, which papers and leaderboards report as
+    "CIDEr": that code includes the clipping `min` and the length penalty of CIDEr-D. `PlainCider`
+    omits both.
 
-    Made once, an object scores many batches: in self-critical training the references are those
-    of the whole training set and each step scores its sampled captions.
+    One instance scores many batches: in self-critical training the references are those of the
+    whole training set, and each step scores its sampled captions.
 
     Args:
-        references: dict of image id -> list of captions; a caption is a string of tokens between
-            spaces or a sequence of hashable tokens, such as token ids.
+        references: dict of image id -> list of captions; a caption is a string of tokens
+            separated by spaces, or a sequence of hashable tokens, such as token ids.
 
     Raises:
-        ValueError: if there is no image, or an image has no reference.
+        ValueError: if there are no images, or an image has no reference.
 
     Example:
 
@@ -47,14 +48,14 @@ class CiderD:
         self._image = {image_id: number for number, image_id in enumerate(references)}
         self._ngrams = ReferenceNgrams(list(references.values()))
         log_images = np.log(float(len(references)))
-        # Per order one more entry, for the n-grams that no reference has.
-        self._rarity = [
-            np.append(log_images - np.log(np.maximum(1, self._ngrams.images_with(n))), log_images)
+        # The last entry of each order is for n-grams that are in no reference.
+        self._idf = [
+            np.append(log_images - np.log(np.maximum(1, self._ngrams.count_images(n))), log_images)
             for n in range(1, self._ngrams.order + 1)
         ]
         self._weights = [
-            rarity[counts.ngram] * counts.count
-            for rarity, counts in zip(self._rarity, self._ngrams.counts, strict=True)
+            idf[counts.ngram] * counts.count
+            for idf, counts in zip(self._idf, self._ngrams.counts, strict=True)
         ]
         self._norms = [
             np.sqrt(np.bincount(counts.caption, weights**2, len(self._ngrams.lengths)))
@@ -62,21 +63,21 @@ class CiderD:
         ]
 
     def score(self, ids, candidates):
-        """Scores candidates, each against the references of its own image.
+        """Scores each candidate against the references of its image.
 
         Args:
-            ids: sequence of image ids; an id may come more than once.
+            ids: sequence of image ids; an id may occur more than once.
             candidates: sequence of captions, one for each id.
 
         Returns:
             A float64 array `(candidates,)`, from 0 to 10.
 
         Raises:
-            ValueError: if the two have different lengths, or no reference is known for an id.
+            ValueError: if the lengths differ, or an id has no references.
         """
         if len(ids) != len(candidates):
             raise ValueError(
-                f"`ids` and `candidates` must have one length, not {len(ids)} and "
+                f"`ids` and `candidates` must have the same length, not {len(ids)} and "
                 f"{len(candidates)}."
             )
         unknown = [image_id for image_id in ids if image_id not in self._image]
@@ -86,55 +87,57 @@ class CiderD:
         image = np.array([self._image[image_id] for image_id in ids], dtype=np.int64)
         lengths, counts = ngrams.encode(candidates)
 
-        # One cell for each pair of a candidate and a reference of its image.
+        # One row for each pair of a candidate and a reference of its image.
         references = ngrams.references_of_image[image]
-        first_cell = np.cumsum(references) - references
+        first_pair = np.cumsum(references) - references
         candidate = np.repeat(np.arange(len(image)), references)
-        reference = _ranges(ngrams.first_reference[image], references)
+        reference = _concatenate_ranges(ngrams.first_reference[image], references)
         similarity = np.zeros(len(candidate))
         for n, order in enumerate(counts):
-            similarity += self._cosines(n, order, image, first_cell, candidate, reference)
+            similarity += self._cosines(n, order, image, first_pair, candidate, reference)
         if self._clipped:
             bigrams = np.maximum(lengths - 1, 0)[candidate]
-            apart = bigrams - np.maximum(ngrams.lengths - 1, 0)[reference]
-            similarity *= np.exp(-(apart**2) / (2 * self._sigma**2))
+            difference = bigrams - np.maximum(ngrams.lengths - 1, 0)[reference]
+            similarity *= np.exp(-(difference**2) / (2 * self._sigma**2))
         total = np.bincount(candidate, similarity, minlength=len(image))
         return 10.0 * total / (ngrams.order * references)
 
-    def _cosines(self, n, counts, image, first_cell, candidate, reference):
-        """Cosine similarity (clipped in CIDEr-D) of each cell for the (n+1)-grams."""
+    def _cosines(self, n, counts, image, first_pair, candidate, reference):
+        """Cosine similarity (clipped in CIDEr-D) of each pair for the (n+1)-grams."""
         ngrams, starts = self._ngrams, self._ngrams.starts[n]
-        rarity = self._rarity[n]
-        weight = counts.count * rarity[np.minimum(counts.ngram, len(rarity) - 1)]
+        idf = self._idf[n]
+        weight = counts.count * idf[np.minimum(counts.ngram, len(idf) - 1)]
         norm = np.sqrt(np.bincount(counts.caption, weight**2, len(image)))
 
-        found, pair = ngrams.find(n + 1, image[counts.caption], counts.ngram)
-        times = starts[pair + 1] - starts[pair]
-        row = _ranges(starts[pair], times)
-        theirs = self._weights[n][row]
-        ours = np.repeat(weight[found], times)
-        owner = np.repeat(counts.caption[found], times)
-        cell = (
-            first_cell[owner] + ngrams.counts[n].caption[row] - ngrams.first_reference[image[owner]]
+        # Each shared n-gram contributes once per reference of the image that contains it.
+        is_shared, key = ngrams.find(n + 1, image[counts.caption], counts.ngram)
+        repeats = starts[key + 1] - starts[key]
+        row = _concatenate_ranges(starts[key], repeats)
+        reference_weights = self._weights[n][row]
+        candidate_weights = np.repeat(weight[is_shared], repeats)
+        owner = np.repeat(counts.caption[is_shared], repeats)
+        pair = (
+            first_pair[owner] + ngrams.counts[n].caption[row] - ngrams.first_reference[image[owner]]
         )
-        products = (np.minimum(ours, theirs) if self._clipped else ours) * theirs
-        dots = np.bincount(cell, products, minlength=len(candidate))
+        if self._clipped:
+            candidate_weights = np.minimum(candidate_weights, reference_weights)
+        dots = np.bincount(pair, candidate_weights * reference_weights, minlength=len(candidate))
         norms = norm[candidate] * self._norms[n][reference]
         return dots / np.where(norms, norms, 1.0)
 
 
 class PlainCider(CiderD):
-    """CIDEr as its paper first defines it: cosines without clipping and without length penalty.
+    """Computes plain CIDEr: cosine similarities without clipping or length penalty.
 
-    `CIDEr = 10 / (4 m) · Σₙ Σⱼ g_c · g_j / (|g_c| |g_j|)`, with the words of `CiderD`. It rewards
-    a candidate that repeats a rare n-gram, for which reason everybody quotes CIDEr-D. Captions
-    are taken as they are; the paper stems them first.
+    `CIDEr = 10 / (4 m) · Σₙ Σⱼ g_c · g_j / (|g_c| |g_j|)`, with the notation of `CiderD`. It
+    rewards candidates that repeat a rare n-gram, so papers report CIDEr-D instead. Captions are
+    not stemmed, unlike in the paper.
 
     Args:
         references: dict of image id -> list of captions, as for `CiderD`.
 
     Raises:
-        ValueError: if there is no image, or an image has no reference.
+        ValueError: if there are no images, or an image has no reference.
 
     Example:
 
@@ -151,7 +154,7 @@ class PlainCider(CiderD):
 
 
 def cider_d_score(references, candidates):
-    """CIDEr-D of one candidate for each image, and the mean: see `CiderD`.
+    """Computes the CIDEr-D score of one candidate per image, and the mean (see `CiderD`).
 
     Args:
         references: dict of image id -> list of captions.
@@ -161,7 +164,7 @@ def cider_d_score(references, candidates):
         A tuple `(mean, per_image)`: a float, and a dict of image id -> float.
 
     Raises:
-        ValueError: if the two have different image ids, or an image has no reference.
+        ValueError: if the image ids differ, or an image has no reference.
 
     Example:
 
@@ -174,7 +177,7 @@ def cider_d_score(references, candidates):
 
 
 def plain_cider_score(references, candidates):
-    """CIDEr without clipping and length penalty, and the mean: see `PlainCider`.
+    """Computes the plain CIDEr score of one candidate per image, and the mean (see `PlainCider`).
 
     Args:
         references: dict of image id -> list of captions.
@@ -184,7 +187,7 @@ def plain_cider_score(references, candidates):
         A tuple `(mean, per_image)`: a float, and a dict of image id -> float.
 
     Raises:
-        ValueError: if the two have different image ids, or an image has no reference.
+        ValueError: if the image ids differ, or an image has no reference.
 
     Example:
 
@@ -203,7 +206,7 @@ def _mean_score(scorer, references, candidates):
     return float(scores.mean()), dict(zip(ids, scores.tolist(), strict=True))
 
 
-def _ranges(starts, lengths):
-    """The integers of all ranges `start, start + 1, ...` of the given lengths, end to end."""
+def _concatenate_ranges(starts, lengths):
+    """Concatenates the integer ranges with the given starts and lengths."""
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(starts - ends + lengths, lengths)

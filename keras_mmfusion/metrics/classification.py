@@ -1,4 +1,4 @@
-"""Accuracy and F1 of classes, and the sentiment figures of CMU-MOSI and CMU-MOSEI."""
+"""Classification metrics, and the sentiment metrics of CMU-MOSI and CMU-MOSEI."""
 
 import numpy as np
 
@@ -6,10 +6,10 @@ from keras_mmfusion.metrics.comparable_values import check_comparable, check_fin
 
 
 def classification_scores(labels, predictions):
-    """Accuracy, macro and weighted F1.
+    """Computes accuracy, macro F1 and weighted F1.
 
-    `F1 = 2 TP / (2 TP + FP + FN)` for each class that is in the labels or the predictions; macro
-    is the plain mean, weighted the mean with the classes' shares of the labels.
+    `F1 = 2 TP / (2 TP + FP + FN)` for each class in the labels or the predictions. Macro F1 is
+    the unweighted mean over classes; weighted F1 weights each class by its share of the labels.
 
     Args:
         labels: sequence of classes `(samples,)`.
@@ -19,8 +19,8 @@ def classification_scores(labels, predictions):
         A dict of floats: `accuracy`, `macro_f1`, `weighted_f1`.
 
     Raises:
-        ValueError: if the two have different lengths or types, such as `"0"` and 0, a value is
-            missing, predictions are probabilities in place of classes, or there are no samples.
+        ValueError: if the lengths or types differ, such as `"0"` and 0, a value is missing,
+            predictions are probabilities instead of classes, or there are no samples.
 
     Example:
 
@@ -30,12 +30,12 @@ def classification_scores(labels, predictions):
     """
     labels, predictions = _check(_as_classes(labels), _as_classes(predictions))
     check_comparable(labels=labels.tolist(), predictions=predictions.tolist())
-    _check_whole(labels, predictions)
+    _check_integral(labels, predictions)
     f1, weights = [], []
     for name in np.union1d(labels, predictions):
-        true, said = labels == name, predictions == name
-        f1.append(2 * np.sum(true & said) / (np.sum(true) + np.sum(said)))
-        weights.append(np.mean(true))
+        actual, predicted = labels == name, predictions == name
+        f1.append(2 * np.sum(actual & predicted) / (np.sum(actual) + np.sum(predicted)))
+        weights.append(np.mean(actual))
     return {
         "accuracy": float(np.mean(labels == predictions)),
         "macro_f1": float(np.mean(f1)),
@@ -44,24 +44,24 @@ def classification_scores(labels, predictions):
 
 
 def sentiment_scores(labels, predictions):
-    """The figures that papers on CMU-MOSI and CMU-MOSEI report, of regression in [-3, 3].
+    """Computes the metrics of CMU-MOSI and CMU-MOSEI, for sentiment regression in [-3, 3].
 
-    Has0: negative against not negative, over all samples. Non0: negative against positive, where
-    samples labelled 0 are left out; a prediction counts as positive if it is above 0.
-    `accuracy_7` compares the values rounded and clipped to -3 ... 3.
+    Has0: negative or non-negative, over all samples. Non0: negative or positive, without the
+    samples labeled 0; a prediction is positive if it is above 0. `accuracy_7` compares the values
+    rounded and clipped to -3 ... 3.
 
     Args:
         labels: sequence of floats `(samples,)`.
         predictions: sequence of floats `(samples,)`.
 
     Returns:
-        A dict of floats: `mae`, `correlation` (Pearson's, NaN where one side does not vary),
-        `accuracy_7`, `has0_accuracy`, `has0_f1`, `non0_accuracy`, `non0_f1` (F1 weighted by
-        class; NaN where all labels are 0).
+        A dict of floats: `mae`, `correlation` (Pearson; NaN if one input is constant),
+        `accuracy_7`, `has0_accuracy`, `has0_f1`, `non0_accuracy`, `non0_f1` (weighted F1; NaN if
+        all labels are 0).
 
     Raises:
-        ValueError: if the two have different lengths, a value is NaN, infinite or no number, or
-            there are no samples.
+        ValueError: if the lengths differ, a value is NaN, infinite or not a number, or there are
+            no samples.
 
     Example:
 
@@ -71,7 +71,7 @@ def sentiment_scores(labels, predictions):
 
     Reference:
         Zadeh et al., "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset" (2018); the
-        names Has0 and Non0 are MMSA's.
+        names Has0 and Non0 follow MMSA.
     """
     labels, predictions = _check(np.asarray(labels), np.asarray(predictions))
     check_finite(labels=labels, predictions=predictions)
@@ -79,9 +79,9 @@ def sentiment_scores(labels, predictions):
     rounded = [np.clip(np.round(values), -3, 3) for values in (labels, predictions)]
     varies = labels.std() > 0 and predictions.std() > 0
     has0 = classification_scores(labels >= 0, predictions >= 0)
-    kept = labels != 0
-    if kept.any():
-        non0 = classification_scores(labels[kept] > 0, predictions[kept] > 0)
+    nonzero = labels != 0
+    if nonzero.any():
+        non0 = classification_scores(labels[nonzero] > 0, predictions[nonzero] > 0)
     else:
         non0 = {"accuracy": float("nan"), "weighted_f1": float("nan")}
     return {
@@ -96,26 +96,26 @@ def sentiment_scores(labels, predictions):
 
 
 def _as_classes(values):
-    """An array in which every class keeps its type: NumPy would make a string of 1 in [1, "a"]."""
+    """Converts classes to an array and keeps their types: NumPy converts the 1 in [1, "a"]."""
     if isinstance(values, (list, tuple)) and len(set(map(type, values))) > 1:
         return np.array(values, object)
     return np.asarray(values)
 
 
-def _check_whole(labels, predictions):
-    """Classes are numbers, not how likely they are."""
+def _check_integral(labels, predictions):
+    """Raises an error if `predictions` are probabilities instead of classes."""
     if "f" not in (labels.dtype.kind, predictions.dtype.kind):
         return
-    if _is_whole(labels).all():
-        fractions = predictions[~_is_whole(predictions)].tolist()
+    if _is_integral(labels).all():
+        fractions = predictions[~_is_integral(predictions)].tolist()
         if fractions:
             raise ValueError(
-                f"`predictions` must be classes, as `labels` are, such as {labels.tolist()[0]}. "
-                f"Received: {fractions[0]}. Of probabilities take a threshold or the argmax first."
+                f"`predictions` must be classes like `labels`, such as {labels.tolist()[0]}. "
+                f"Received: {fractions[0]}. Apply a threshold or argmax to probabilities first."
             )
 
 
-def _is_whole(values):
+def _is_integral(values):
     values = values.astype("float64")
     return np.isfinite(values) & (values == np.floor(values))
 
@@ -123,7 +123,7 @@ def _is_whole(values):
 def _check(labels, predictions):
     if labels.shape != predictions.shape or labels.ndim != 1:
         raise ValueError(
-            "`labels` and `predictions` must have one shape `(samples,)`, not "
+            "`labels` and `predictions` must have the same shape `(samples,)`, not "
             f"{labels.shape} and {predictions.shape}."
         )
     if not len(labels):

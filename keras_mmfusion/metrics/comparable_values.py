@@ -1,4 +1,4 @@
-"""What a metric compares, checked: nothing missing, and both sides of one type."""
+"""Checks the inputs of metrics for missing values and for types that never compare equal."""
 
 import numbers
 
@@ -8,13 +8,13 @@ _EXAMPLES = 20
 
 
 def check_comparable(**values):
-    """Checks that values which are to be equal or not could be equal.
+    """Checks that values have comparable types and none is missing.
 
     Args:
-        **values: argument's name -> iterable of hashable values, such as classes or item ids.
+        **values: argument name -> iterable of hashable values, such as classes or item ids.
 
     Raises:
-        ValueError: if a value is missing (`None` or NaN), or there are numbers and strings.
+        ValueError: if a value is missing (`None` or NaN), or numbers and strings are mixed.
 
     Example:
 
@@ -27,39 +27,39 @@ def check_comparable(**values):
         each = list(each)
         _check_none_missing(argument, each)
         examples = {}
-        for of_type in set(map(type, each)):
-            examples.setdefault(_kind(of_type), of_type)
-        for kind, of_type in examples.items():
-            found = argument, kind, next(value for value in each if type(value) is of_type)
-            first = first or found
+        for value_type in set(map(type, each)):
+            examples.setdefault(_describe_type(value_type), value_type)
+        for kind, value_type in examples.items():
+            example = next(value for value in each if type(value) is value_type)
+            first = first or (argument, kind, example)
             if kind != first[1]:
                 raise ValueError(
                     f"`{first[0]}` has {first[1]}, such as {first[2]!r}, and `{argument}` has "
-                    f"{kind}, such as {found[2]!r}, which never are equal. Convert one of them."
+                    f"{kind}, such as {example!r}, which are never equal. Convert one of them."
                 )
 
 
 def check_not_nan(**values):
-    """Checks that scores are numbers.
+    """Checks that scores are real numbers and not NaN.
 
     Args:
-        **values: argument's name -> array of numbers.
+        **values: argument name -> array of numbers.
 
     Raises:
-        ValueError: if one is NaN, or is no real number.
+        ValueError: if a value is NaN or not a real number.
     """
     for argument, each in values.items():
         _check_all(argument, ~np.isnan(_as_floats(argument, each)), "NaN")
 
 
 def check_finite(**values):
-    """Checks that scores are finite numbers, of which a mean can be taken.
+    """Checks that scores are finite real numbers.
 
     Args:
-        **values: argument's name -> array of numbers.
+        **values: argument name -> array of numbers.
 
     Raises:
-        ValueError: if one is NaN or infinite, or is no real number.
+        ValueError: if a value is NaN, infinite or not a real number.
     """
     check_not_nan(**values)
     for argument, each in values.items():
@@ -72,37 +72,37 @@ def _as_floats(argument, values):
         if values.dtype.kind in "biufO":
             return values.astype("float64")
     except (TypeError, ValueError):
-        pass  # An array of objects that are no numbers.
+        pass  # An object array with values that are not numbers.
     raise ValueError(
         f"`{argument}` must be real numbers. Received: {values.dtype}, such as "
         f"{values.ravel()[:1].tolist()}"
     )
 
 
-def _check_all(argument, right, fault):
-    places = np.argwhere(~right)
-    if len(places):
-        shown = [place[0] if len(place) == 1 else tuple(place) for place in places.tolist()]
+def _check_all(argument, is_valid, problem):
+    indices = np.argwhere(~is_valid)
+    if len(indices):
+        shown = [index[0] if len(index) == 1 else tuple(index) for index in indices.tolist()]
         raise ValueError(
-            f"`{argument}` has {len(places)} values that are {fault}, at these positions: "
-            f"{shown[:_EXAMPLES]}. Look for what made them, such as a training that diverged."
+            f"`{argument}` has {len(indices)} values that are {problem}, at these positions: "
+            f"{shown[:_EXAMPLES]}. Find out where they come from, such as diverged training."
         )
 
 
 def _check_none_missing(argument, values):
     missing = [
-        place
-        for place, value in enumerate(values)
+        index
+        for index, value in enumerate(values)
         if value is None or (isinstance(value, (float, np.floating)) and value != value)
     ]
     if missing:
         raise ValueError(
             f"`{argument}` has {len(missing)} missing values (None or NaN), at these positions: "
-            f"{missing[:_EXAMPLES]}. Leave these samples out, or repair what made the values."
+            f"{missing[:_EXAMPLES]}. Remove these samples, or correct their values."
         )
 
 
-def _kind(of_type):
-    if issubclass(of_type, (numbers.Number, np.bool_)):
+def _describe_type(value_type):
+    if issubclass(value_type, (numbers.Number, np.bool_)):
         return "numbers"
-    return "strings" if issubclass(of_type, str) else f"values of type {of_type.__name__}"
+    return "strings" if issubclass(value_type, str) else f"values of type {value_type.__name__}"

@@ -1,4 +1,4 @@
-"""Caption scores as a Keras metric, and as a callback on a dev set."""
+"""Caption scores as a Keras metric and as a callback on a validation set."""
 
 import keras
 import numpy as np
@@ -9,29 +9,28 @@ from keras_mmfusion.metrics.caption_scores import check_metrics, coco_caption_sc
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CaptionScores(keras.metrics.Metric):
-    """BLEU, ROUGE-L, CIDEr and METEOR of the captions seen since the last reset.
+    """Computes BLEU, ROUGE-L, CIDEr and METEOR of the captions since the last reset.
 
-    The scores are of the whole set and no mean over batches: captions are kept, and scored when
-    the result is asked for, with the numbers of `coco_caption_scores`. Strings are no tensors
-    that a compiled graph could count, so `compile` needs `run_eagerly=True` for it; on JAX, where
-    Keras traces metrics all the same, use `CaptionScoresCallback` or call `update_state` yourself.
+    These are corpus scores, not means over batches: captions are collected, and `result` computes
+    the scores of `coco_caption_scores`. A compiled graph cannot process strings, so `compile`
+    needs `run_eagerly=True`. On JAX, where Keras traces metrics even then, use
+    `CaptionScoresCallback` or call `update_state` yourself.
 
     Args:
         metrics: names of metrics, as for `coco_caption_scores`.
-        tokenizer: object whose `detokenize` turns a batch of token ids into strings, for
-            captions that come as ids. Without one, ids are themselves the tokens that are scored
-            (not for METEOR), `padding_id` dropped.
-        padding_id: int. The id that fills captions up to one length.
+        tokenizer: object whose `detokenize` converts a batch of token ids to strings. Without a
+            tokenizer, ids are scored as tokens without `padding_id` (not for METEOR).
+        padding_id: int. The id of padding.
         name: string. The name of the metric.
 
     Call arguments of `update_state`:
-        y_true: references. Strings `(batch, references)` or `(batch,)`, an empty string where an
-            image has fewer references; or ids `(batch, references, length)` or
-            `(batch, length)`, a row of padding where it has fewer.
+        y_true: references. Strings `(batch, references)` or `(batch,)`, padded with empty
+            strings; or ids `(batch, references, length)` or `(batch, length)`, padded with rows
+            of `padding_id`.
         y_pred: candidates. Strings `(batch,)` or ids `(batch, length)`.
 
     Raises:
-        TypeError: if the captions are symbolic tensors of a compiled graph.
+        TypeError: if the captions are symbolic tensors.
         ValueError: if the batch sizes differ, or an image has no reference.
 
     Example:
@@ -65,35 +64,35 @@ class CaptionScores(keras.metrics.Metric):
         )
         if len(references) != len(candidates):
             raise ValueError(
-                "`y_true` and `y_pred` must have one batch size, not "
+                "`y_true` and `y_pred` must have the same batch size, not "
                 f"{len(references)} and {len(candidates)}."
             )
-        candidates = self._captions(candidates)
+        candidates = self._to_captions(candidates)
         for captions in references:
-            several = isinstance(captions, list) and isinstance(captions[0], (str, list))
-            each = self._captions(captions if several else [captions])
+            is_nested = isinstance(captions, list) and isinstance(captions[0], (str, list))
+            each = self._to_captions(captions if is_nested else [captions])
             each = [caption for caption in each if len(caption)]
             if not each:
                 raise ValueError("`y_true` must have a reference for each image; one has none.")
             self._references.append(each)
         self._candidates += candidates
 
-    def _captions(self, captions):
-        """Strings as they are, ids as strings or, without a tokenizer, without their padding."""
+    def _to_captions(self, captions):
+        """Detokenizes ids or, without a tokenizer, removes their padding; keeps strings."""
         if captions and isinstance(captions[0], list):
             if self.tokenizer is None:
                 return [[i for i in caption if i != self.padding_id] for caption in captions]
-            return _to_nested(self.tokenizer.detokenize(np.array(captions)), "detokenize's result")
+            return _to_nested(self.tokenizer.detokenize(np.array(captions)), "detokenize")
         return captions
 
     def result(self):
-        """The scores: a dict of floats, empty before the first caption."""
+        """Computes the scores, a dict of floats; empty before the first caption."""
         if not self._candidates:
             return {}
         references = dict(enumerate(self._references))
         candidates = dict(enumerate(self._candidates))
-        strings = isinstance(self._candidates[0], str)
-        score = coco_caption_scores if strings else score_tokens
+        are_strings = isinstance(self._candidates[0], str)
+        score = coco_caption_scores if are_strings else score_tokens
         scores = score(references, candidates, self.metrics)
         return {name: value for name, value in scores.items() if isinstance(value, float)}
 
@@ -114,19 +113,19 @@ class CaptionScores(keras.metrics.Metric):
 
 
 class CaptionScoresCallback(keras.callbacks.Callback):
-    """Captions a dev set after each epoch and puts its scores among the epoch's logs.
+    """Captions a validation set after each epoch and adds the scores to the epoch's logs.
 
-    The logs get `val_bleu_1`, `val_cider` and so on, which `ModelCheckpoint`, `EarlyStopping` and
-    `CSVLogger` that come after this callback can use.
+    Adds `val_bleu_1`, `val_cider` and so on, for `ModelCheckpoint`, `EarlyStopping` and
+    `CSVLogger` callbacks that come after this one in the list.
 
     Args:
-        inputs: what `generate` takes for the whole dev set.
-        references: list, an image's list of strings for each input.
-        generate: function from `inputs` to a list of strings. Without one, the model's `generate`.
+        inputs: the validation inputs, in the form that `generate` accepts.
+        references: list with a list of strings for each input.
+        generate: function from `inputs` to a list of strings. Defaults to the model's `generate`.
         metrics: names of metrics, as for `coco_caption_scores`.
 
     Raises:
-        ValueError: if a metric is not known, or `generate` gives another number of captions.
+        ValueError: if a metric is unknown, or `generate` returns another number of captions.
 
     Example:
 
@@ -149,7 +148,7 @@ class CaptionScoresCallback(keras.callbacks.Callback):
         captions = as_list((self.generate or self.model.generate)(self.inputs))
         if len(captions) != len(self.references):
             raise ValueError(
-                f"`generate` must give a caption for each of the {len(self.references)} "
+                f"`generate` must return a caption for each of the {len(self.references)} "
                 f"references, not {len(captions)}."
             )
         scores = coco_caption_scores(
@@ -160,28 +159,28 @@ class CaptionScoresCallback(keras.callbacks.Callback):
 
 
 def _to_nested(values, argument):
-    """Strings or ids as nested lists, out of lists, NumPy arrays or eager tensors."""
+    """Converts lists, NumPy arrays or eager tensors of strings or ids to nested lists."""
     if isinstance(values, (list, tuple)):
         return [
             _to_nested(v, argument)
             if hasattr(v, "__len__") and not isinstance(v, (str, bytes))
-            else _plain(v)
+            else _decode(v)
             for v in values
         ]
     if hasattr(values, "to_list"):  # A ragged tensor.
         return _to_nested(values.to_list(), argument)
     if isinstance(values, (str, bytes)):
-        return _plain(values)
+        return _decode(values)
     if not isinstance(values, np.ndarray):
         try:
             values = values.numpy() if hasattr(values, "numpy") else np.asarray(values)
         except (NotImplementedError, AttributeError, RuntimeError, TypeError) as error:
             raise TypeError(
-                f"`{argument}` must have values, not be a symbolic tensor: compile the model with "
+                f"`{argument}` must have values, not be a symbolic tensor. Compile the model with "
                 "run_eagerly=True."
             ) from error
     return _to_nested(values.tolist(), argument)
 
 
-def _plain(value):
+def _decode(value):
     return value.decode("utf-8") if isinstance(value, bytes) else value

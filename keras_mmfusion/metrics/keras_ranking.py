@@ -9,11 +9,10 @@ from keras_mmfusion.metrics.comparable_values import check_not_nan
 
 
 class RankingMetric(keras.metrics.Metric):
-    """What the metrics of a ranking's first k share: a mean over queries since the last reset.
+    """Base class of metrics of the top-k candidates, averaged over queries.
 
-    A query is ranked among the candidates that come with it: those of its batch in `fit` of a
-    `ContrastiveModel`, all items in that of a `Recommender`. A metric of your own implements
-    `query_values(relevant, num_relevant)`.
+    Each query ranks the candidates in its row: those of the batch in `ContrastiveModel.fit`, all
+    items in `Recommender.fit`. Subclasses implement `query_values(relevant, num_relevant)`.
 
     Args:
         k: int.
@@ -21,12 +20,12 @@ class RankingMetric(keras.metrics.Metric):
 
     Call arguments of `update_state`:
         y_true: bool, int or float tensor `(queries, candidates)`, 1 where a candidate is relevant.
-        y_pred: float tensor `(queries, candidates)`, scores; of equal ones the first counts more.
+        y_pred: float tensor `(queries, candidates)`, scores; ties rank the first candidate higher.
         sample_weight: float tensor `(queries,)`.
 
     Raises:
-        ValueError: if `k` is no positive integer, `y_true` and `y_pred` have different shapes, or a
-            value is NaN. Within compiled functions, which cannot raise, the result is then NaN.
+        ValueError: if `k` is not a positive integer, the shapes of `y_true` and `y_pred` differ,
+            or a value is NaN. Compiled functions cannot raise an error; their result is NaN.
     """
 
     def __init__(self, k, name, **kwargs):
@@ -40,11 +39,11 @@ class RankingMetric(keras.metrics.Metric):
         self.count = self.add_weight(shape=(), initializer="zeros", name="count")
 
     def query_values(self, relevant, num_relevant):
-        """A value of each query, `(queries,)`.
+        """Computes the value of each query, `(queries,)`.
 
         Args:
-            relevant: float tensor `(queries, k)`, 1 where the candidate at a place is relevant.
-            num_relevant: float tensor `(queries,)`, of all candidates.
+            relevant: float tensor `(queries, k)`, 1 where the candidate at that rank is relevant.
+            num_relevant: float tensor `(queries,)`. Relevant candidates at any rank.
         """
         raise NotImplementedError(f"{type(self).__name__} must implement `query_values`.")
 
@@ -54,12 +53,12 @@ class RankingMetric(keras.metrics.Metric):
         _check_shapes(relevant.shape, scores.shape)
         _raise_if_nan(y_true=relevant, y_pred=scores)
         undefined = ops.any(ops.isnan(scores + relevant), axis=1)
-        # Places for fewer candidates than k, of no relevance.
-        extra = ((0, 0), (0, self.k))
-        scores = ops.pad(scores, extra, constant_values=float("-inf"))
-        _, first = ops.top_k(scores, self.k)
-        found = ops.take_along_axis(ops.pad(relevant, extra), first, axis=1)
-        values = self.query_values(found, ops.sum(relevant, axis=1))
+        # Pad with irrelevant candidates, in case there are fewer than k.
+        padding = ((0, 0), (0, self.k))
+        scores = ops.pad(scores, padding, constant_values=float("-inf"))
+        _, indices = ops.top_k(scores, self.k)
+        ranked = ops.take_along_axis(ops.pad(relevant, padding), indices, axis=1)
+        values = self.query_values(ranked, ops.sum(relevant, axis=1))
         values = ops.where(undefined, float("nan"), values)
         weights = ops.ones_like(values)
         if sample_weight is not None:
@@ -79,7 +78,7 @@ def _check_shapes(relevant, scores):
     unequal = any(None not in pair and pair[0] != pair[1] for pair in pairs)
     if len(relevant) != 2 or len(scores) != 2 or unequal:
         raise ValueError(
-            "`y_true` and `y_pred` must have one shape (queries, candidates). Received shapes: "
+            "`y_true` and `y_pred` must have the same shape (queries, candidates). Received: "
             f"{tuple(relevant)} and {tuple(scores)}"
         )
 
@@ -88,15 +87,15 @@ def _raise_if_nan(**values):
     try:
         values = {name: ops.convert_to_numpy(each) for name, each in values.items()}
     except (AttributeError, NotImplementedError, RuntimeError, TypeError):
-        return  # A function is being traced: there are no values yet.
+        return  # Symbolic tensors have no values.
     check_not_nan(**values)
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class RecallAtK(RankingMetric):
-    """Mean share of a query's relevant candidates that are among its first k, as a Keras metric.
+    """Computes recall@k: the mean share of relevant candidates among the top k of a query.
 
-    `keras_mmfusion.metrics.retrieval_scores` ranks among a whole collection.
+    `keras_mmfusion.metrics.retrieval_scores` ranks over a whole collection instead.
 
     Args:
         k: int.
@@ -123,10 +122,10 @@ class RecallAtK(RankingMetric):
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class NDCGAtK(RankingMetric):
-    """Normalized discounted cumulative gain of the first k, as a Keras metric.
+    """Computes the normalized discounted cumulative gain of the top k.
 
-    `DCG = Σᵢ rel_i / log₂(i + 1)` over the places i = 1 ... k, as a share of the largest that the
-    query could have; see `keras_mmfusion.metrics.ndcg_at_k`. Relevance is 0 or 1.
+    `NDCG = DCG / IDCG` with `DCG = Σᵢ rel_i / log₂(i + 1)` over ranks i = 1 ... k and `IDCG` the
+    DCG of an ideal ranking; see `keras_mmfusion.metrics.ndcg_at_k`. Relevance is 0 or 1.
 
     Args:
         k: int.
@@ -151,7 +150,7 @@ class NDCGAtK(RankingMetric):
         super().__init__(k, name or f"ndcg_at_{k}", **kwargs)
 
     def query_values(self, relevant, num_relevant):
-        places = ops.arange(1, self.k + 1, dtype="float32")
-        discounts = math.log(2) / ops.log(places + 1)
-        best = ops.cast(places <= ops.expand_dims(num_relevant, 1), "float32") * discounts
-        return ops.divide_no_nan(ops.sum(relevant * discounts, axis=1), ops.sum(best, axis=1))
+        ranks = ops.arange(1, self.k + 1, dtype="float32")
+        discounts = math.log(2) / ops.log(ranks + 1)
+        ideal = ops.cast(ranks <= ops.expand_dims(num_relevant, 1), "float32") * discounts
+        return ops.divide_no_nan(ops.sum(relevant * discounts, axis=1), ops.sum(ideal, axis=1))

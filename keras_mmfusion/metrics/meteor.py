@@ -1,42 +1,42 @@
-"""METEOR 1.5 without Java."""
+"""METEOR 1.5 in Python."""
 
 from keras_mmfusion.metrics.caption_inputs import check_captions
 from keras_mmfusion.metrics.meteor_aligner import STAGES, MeteorAligner
 from keras_mmfusion.metrics.meteor_normalizer import normalize
-from keras_mmfusion.metrics.meteor_tables import REMEDY, MeteorTables, installed_tables
+from keras_mmfusion.metrics.meteor_tables import REMEDY, MeteorTables, find_installed_tables
 
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _STAGE_WEIGHTS = (1.0, 0.6, 0.8, 0.6)
 
 
 class Meteor:
-    """METEOR 1.5 for English: the numbers of pycocoevalcap's `Meteor`, without Java.
+    """Computes METEOR 1.5 for English, with the scores of pycocoevalcap's `Meteor`, without Java.
 
     `METEOR = (1 - γ (chunks / matches)^β) · P R / (α P + (1 - α) R)`, where precision `P` and
-    recall `R` are the shares of the candidate's and of the reference's words that are matched,
-    an equal word counting 1, an equal stem 0.6, a synonym 0.8 and a paraphrase 0.6, a content
-    word `δ` and a function word `1 - δ`; `α = 0.85, β = 0.2, γ = 0.6, δ = 0.75`. A caption's
-    score is that with its best reference; the corpus score is the formula on the summed counts.
+    recall `R` are the shares of matched words in the candidate and the reference. Equal words
+    have weight 1, equal stems 0.6, synonyms 0.8 and paraphrases 0.6; content words have weight
+    `δ` and function words `1 - δ`; `α = 0.85, β = 0.2, γ = 0.6, δ = 0.75`. A caption's score is
+    the best one over its references; the corpus score applies the formula to summed counts.
 
-    Texts are normalized as METEOR's `-norm` does before they are compared.
+    Texts are normalized first, as with METEOR's `-norm`.
 
     Args:
-        tables: folder with METEOR's `meteor-1.5.jar` and `data/paraphrase-en.gz`. `None` takes
-            that of the installed pycocoevalcap package. The jar is read, never run. If a folder
-            is given that lacks a table, its stage is left out and `variant` does not list it:
-            such scores may be higher or lower than METEOR 1.5's and are not comparable with them.
+        tables: folder with METEOR's `meteor-1.5.jar` and `data/paraphrase-en.gz`. `None` selects
+            that of the installed pycocoevalcap package. The jar is read, not executed. If the
+            folder lacks a table, its stage is omitted and not listed in `variant`; the scores may
+            be higher or lower than those of METEOR 1.5 and are not comparable with them.
 
     Attributes:
-        variant: string, the version and the stages in use, such as
+        variant: string, the version and the stages, such as
             `"meteor-1.5 (exact stem synonym paraphrase)"`.
 
     Raises:
-        ValueError: if `tables` is `None` and pycocoevalcap is not installed, if it is no folder,
-            or if it holds files that are not METEOR's.
+        ValueError: if `tables` is `None` and pycocoevalcap is not installed, if it is not a
+            folder, or if its files are not METEOR's.
 
     Example:
 
-    `Meteor()` is METEOR 1.5. With a folder that lacks tables it is another metric, and says so:
+    `Meteor()` is METEOR 1.5. Without its tables it is another metric with another `variant`:
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as no_tables:
@@ -55,25 +55,25 @@ class Meteor:
 
     def __init__(self, tables=None):
         if tables is None:
-            tables = installed_tables()
+            tables = find_installed_tables()
             if tables is None:
-                raise ValueError(f"{REMEDY} Or name a folder that holds them as `tables`.")
+                raise ValueError(f"{REMEDY} Or pass a folder with the tables as `tables`.")
         self._tables = MeteorTables(tables)
         stages = [
             stage
-            for stage, present in zip(
+            for stage, is_available in zip(
                 STAGES,
                 (True, True, self._tables.has_synonyms, self._tables.has_paraphrases),
                 strict=True,
             )
-            if present
+            if is_available
         ]
         self.variant = f"meteor-1.5 ({' '.join(stages)})"
         if self._tables.function_words is None:
             self.variant = self.variant.replace(")", "; no function words)")
 
     def score(self, references, candidates):
-        """Scores one caption an image.
+        """Scores one caption per image.
 
         Args:
             references: dict of image id -> list of strings.
@@ -83,8 +83,8 @@ class Meteor:
             A tuple `(corpus score, dict of image id -> score)`, floats in [0, 1].
 
         Raises:
-            TypeError: if captions are no strings or the arguments no dicts.
-            ValueError: if an image is in one of the two only, or has no reference.
+            TypeError: if a caption is not a string, or an argument is not a dict.
+            ValueError: if an image is in only one of the two, or has no reference.
         """
         check_captions(references, candidates)
         _check_strings(references, candidates)
@@ -105,7 +105,8 @@ class Meteor:
             best_score = -1.0
             for caption in captions:
                 reference = sentences[caption]
-                counts = _Counts.of(candidate, reference, aligner.align(candidate, reference))
+                alignment = aligner.align(candidate, reference)
+                counts = _Counts.from_alignment(candidate, reference, alignment)
                 score = counts.score()
                 if score > best_score:
                     best_score, best = score, counts
@@ -115,7 +116,7 @@ class Meteor:
 
 
 class _Counts:
-    """What METEOR sums over a corpus: [candidate, reference] by content and function words."""
+    """Counts that METEOR sums over a corpus: [candidate, reference], content and function words."""
 
     def __init__(self):
         self.words = ([0, 0], [0, 0])
@@ -123,7 +124,7 @@ class _Counts:
         self.chunks = 0
 
     @classmethod
-    def of(cls, candidate, reference, alignment):
+    def from_alignment(cls, candidate, reference, alignment):
         counts = cls()
         for words, sentence in zip(counts.words, (candidate, reference), strict=True):
             words[1] = sum(sentence.is_function)
@@ -132,10 +133,10 @@ class _Counts:
         end = candidate_end = -1
         for match in alignment:
             start, length, candidate_start, candidate_length, stage = match
-            for place in range(candidate_start, candidate_start + candidate_length):
-                in_candidate[candidate.is_function[place]][stage] += 1
-            for place in range(start, start + length):
-                in_reference[reference.is_function[place]][stage] += 1
+            for position in range(candidate_start, candidate_start + candidate_length):
+                in_candidate[candidate.is_function[position]][stage] += 1
+            for position in range(start, start + length):
+                in_reference[reference.is_function[position]][stage] += 1
             if start != end or candidate_start != candidate_end:
                 counts.chunks += 1
             end, candidate_end = start + length, candidate_start + candidate_length
@@ -149,7 +150,7 @@ class _Counts:
         )
 
     def add(self, other):
-        # METEOR counts no fragmentation for a caption that is matched whole.
+        # METEOR does not count fragmentation for completely matched captions.
         if not other.is_perfect:
             self.chunks += other.chunks
         for side in range(2):
@@ -184,5 +185,5 @@ def _check_strings(references, candidates):
         ):
             if not isinstance(caption, str):
                 raise TypeError(
-                    f"METEOR takes strings; `{name}` has {caption!r} for image id {image_id!r}."
+                    f"`{name}` must have strings; it has {caption!r} for image id {image_id!r}."
                 )

@@ -1,23 +1,23 @@
-"""METEOR 1.5's aligner: which words of a candidate match which of a reference."""
+"""Aligns the words of a candidate and a reference, as METEOR 1.5 does."""
 
 from operator import itemgetter
 from typing import NamedTuple
 
-from keras_mmfusion.metrics.snowball_stemmer import english_stem
+from keras_mmfusion.metrics.snowball_stemmer import stem_english
 
 STAGES = ("exact", "stem", "synonym", "paraphrase")
 EXACT, STEM, SYNONYM, PARAPHRASE = range(len(STAGES))
 
 _BEAM_SIZE = 40
 
-# A path's cost is one integer that orders as METEOR does: more matches, then fewer chunks, then
-# shorter distances between matched places.
+# The cost of a path is one integer with METEOR's order: more matches, then fewer chunks, then
+# shorter distances between matched positions.
 _CHUNK = 1 << 32
 _MATCH = 1 << 64
 
 
 class Match(NamedTuple):
-    """Words `start ... start + length` of the reference matched to words of the candidate."""
+    """A match of `length` words of the reference, from `start`, with words of the candidate."""
 
     start: int
     length: int
@@ -27,38 +27,41 @@ class Match(NamedTuple):
 
 
 class Sentence:
-    """A tokenized caption with what the aligner looks up in it.
+    """A tokenized caption with lookup tables for the aligner.
 
     Args:
         words: list of strings.
         function_words: set of strings.
-        phrases: list of (key, place, length) of the phrases that have paraphrases or are some.
+        phrases: list of (key, position, length) of the phrases in the paraphrase table.
     """
 
     def __init__(self, words, function_words, phrases):
         self.words = words
         self.is_function = [word in function_words for word in words]
-        self.places = {}
-        for place, word in enumerate(words):
-            self.places.setdefault(word, []).append(place)
+        self.positions = {}
+        for position, word in enumerate(words):
+            self.positions.setdefault(word, []).append(position)
         self.phrases = phrases
-        self.phrase_places = {}
-        for key, place, length in phrases:
-            self.phrase_places.setdefault(key, []).append((place, length))
+        self.phrase_positions = {}
+        for key, position, length in phrases:
+            self.phrase_positions.setdefault(key, []).append((position, length))
 
 
 class MeteorAligner:
-    """Aligns sentences to one another in METEOR's stages.
+    """Aligns pairs of sentences in METEOR's stages.
 
-    Every pair of equal words, of words with one stem, of words that share a synonym set and of
-    phrases in the paraphrase table is a possible match; a beam search of width 40 goes over the
-    reference from left to right and keeps the non-overlapping choice that covers most words in
-    fewest chunks. Its roundings and its order among equals are METEOR's.
+    Possible matches are equal words, words with the same stem, words with a common synonym set
+    and phrases in the paraphrase table. A beam search of width 40 over the reference, from left
+    to right, selects non-overlapping matches that cover the most words in the fewest chunks.
+    Rounding and the order of ties follow METEOR.
 
     Args:
         tables: a `MeteorTables`.
-        sentences: list of tokenized sentences, each a list of strings; `self.sentences` has the
-            `Sentence` of each. Stems, synonyms and paraphrases are looked up among their words.
+        sentences: list of tokenized sentences, each a list of strings. Stems, synonyms and
+            paraphrases are looked up for their words.
+
+    Attributes:
+        sentences: list with a `Sentence` for each tokenized sentence.
 
     Reference:
         Denkowski and Lavie, "Meteor Universal: Language Specific Translation Evaluation for Any
@@ -67,9 +70,9 @@ class MeteorAligner:
 
     def __init__(self, tables, sentences):
         vocabulary = {word for words in sentences for word in words}
-        self._mates = {STEM: _words_sharing(vocabulary, lambda word: (english_stem(word),))}
+        self._related = {STEM: _relate_words(vocabulary, lambda word: (stem_english(word),))}
         if tables.has_synonyms:
-            self._mates[SYNONYM] = _words_sharing(vocabulary, tables.synsets)
+            self._related[SYNONYM] = _relate_words(vocabulary, tables.find_synsets)
         self._paraphrases = {}
         phrases = [[]] * len(sentences)
         if tables.has_paraphrases:
@@ -78,106 +81,105 @@ class MeteorAligner:
             self._paraphrases = table.select(encoded)
             in_table = set(self._paraphrases).union(*self._paraphrases.values())
             phrases = [
-                [phrase for phrase in table.phrases(sentence) if phrase[0] in in_table]
+                [phrase for phrase in table.find_phrases(sentence) if phrase[0] in in_table]
                 for sentence in encoded
             ]
         self.sentences = [
-            Sentence(words, tables.function_words or (), known)
-            for words, known in zip(sentences, phrases, strict=True)
+            Sentence(words, tables.function_words or (), in_sentence)
+            for words, in_sentence in zip(sentences, phrases, strict=True)
         ]
 
     def align(self, candidate, reference):
-        """The best alignment of two sentences.
+        """Finds the best alignment of two sentences.
 
         Args:
             candidate: `Sentence`.
             reference: `Sentence`.
 
         Returns:
-            A list of `Match`, in the order of the reference's words.
+            A list of `Match`, in the order of the words in the reference.
         """
-        matches = self._possible_matches(candidate, reference)
-        certain, are_others = _certain_matches(matches, len(candidate.words))
-        if not are_others:
-            return [match for match in certain if match]
-        return _search(matches, certain)
+        matches = self._find_matches(candidate, reference)
+        unambiguous, has_others = _find_unambiguous(matches, len(candidate.words))
+        if not has_others:
+            return [match for match in unambiguous if match]
+        return _search(matches, unambiguous)
 
-    def _possible_matches(self, candidate, reference):
+    def _find_matches(self, candidate, reference):
         matches = [
-            [Match(place, 1, other, 1, EXACT) for other in candidate.places.get(word, ())]
-            for place, word in enumerate(reference.words)
+            [Match(position, 1, other, 1, EXACT) for other in candidate.positions.get(word, ())]
+            for position, word in enumerate(reference.words)
         ]
         if candidate.words == reference.words:
             return matches
-        for stage, mates in self._mates.items():
-            for place, word in enumerate(reference.words):
-                if word in mates:
-                    shared = mates[word] & candidate.places.keys()
-                    if shared:
-                        others = sorted(
-                            other for mate in shared for other in candidate.places[mate]
-                        )
-                        matches[place] += [Match(place, 1, other, 1, stage) for other in others]
-        for place, length, other, other_length in self._phrase_pairs(reference, candidate):
-            matches[place].append(Match(place, length, other, other_length, PARAPHRASE))
-        for other, other_length, place, length in self._phrase_pairs(candidate, reference):
-            matches[place].append(Match(place, length, other, other_length, PARAPHRASE))
+        for stage, related in self._related.items():
+            for start, word in enumerate(reference.words):
+                if word in related:
+                    shared = related[word] & candidate.positions.keys()
+                    others = sorted(
+                        other for equivalent in shared for other in candidate.positions[equivalent]
+                    )
+                    matches[start] += [Match(start, 1, other, 1, stage) for other in others]
+        for start, length, other, other_length in self._find_paraphrases(reference, candidate):
+            matches[start].append(Match(start, length, other, other_length, PARAPHRASE))
+        for other, other_length, start, length in self._find_paraphrases(candidate, reference):
+            matches[start].append(Match(start, length, other, other_length, PARAPHRASE))
         return matches
 
-    def _phrase_pairs(self, sentence, other):
+    def _find_paraphrases(self, sentence, other):
         for phrase, start, length in sentence.phrases:
             if phrase in self._paraphrases:
-                shared = self._paraphrases[phrase] & other.phrase_places.keys()
+                shared = self._paraphrases[phrase] & other.phrase_positions.keys()
                 for target in sorted(shared):
-                    for other_start, other_length in other.phrase_places[target]:
+                    for other_start, other_length in other.phrase_positions[target]:
                         yield start, length, other_start, other_length
 
 
-def _words_sharing(words, keys_of):
-    """For each word the other words that share a key with it, where there are any."""
-    words_with = {}
+def _relate_words(words, get_keys):
+    """Returns a dict of word -> other words with a common key, for words that have any."""
+    words_by_key = {}
     for word in words:
-        for key in keys_of(word):
-            words_with.setdefault(key, []).append(word)
-    mates = {}
-    for sharing in words_with.values():
-        if len(sharing) > 1:
-            for word in sharing:
-                mates.setdefault(word, set()).update(sharing)
-    for word, others in mates.items():
+        for key in get_keys(word):
+            words_by_key.setdefault(key, []).append(word)
+    related = {}
+    for group in words_by_key.values():
+        if len(group) > 1:
+            for word in group:
+                related.setdefault(word, set()).update(group)
+    for word, others in related.items():
         others.discard(word)
-    return mates
+    return related
 
 
-def _certain_matches(matches, candidate_length):
-    """The matches that no other one overlaps, by place, and whether there are others."""
-    covers = [0] * len(matches), [0] * candidate_length
+def _find_unambiguous(matches, candidate_length):
+    """Returns the match at each position that overlaps no other, and whether there are others."""
+    counts = [0] * len(matches), [0] * candidate_length
     for group in matches:
         for match in group:
-            for cover, places in zip(covers, _places(match), strict=True):
-                for place in places:
-                    cover[place] += 1
-    certain = [None] * len(matches)
-    are_others = False
-    for place, group in enumerate(matches):
+            for count, positions in zip(counts, _get_spans(match), strict=True):
+                for position in positions:
+                    count[position] += 1
+    unambiguous = [None] * len(matches)
+    has_others = False
+    for start, group in enumerate(matches):
         if len(group) == 1 and all(
-            cover[covered] == 1
-            for cover, places in zip(covers, _places(group[0]), strict=True)
-            for covered in places
+            count[position] == 1
+            for count, positions in zip(counts, _get_spans(group[0]), strict=True)
+            for position in positions
         ):
-            certain[place] = group[0]
+            unambiguous[start] = group[0]
         elif group:
-            are_others = True
-    return certain, are_others
+            has_others = True
+    return unambiguous, has_others
 
 
-def _places(match):
+def _get_spans(match):
     start, length, candidate_start, candidate_length, _ = match
     return range(start, start + length), range(candidate_start, candidate_start + candidate_length)
 
 
 class _Step:
-    """What taking a match does to a path of the search."""
+    """The extension of a search path by a match."""
 
     __slots__ = ("candidate_start", "candidate_words", "distance", "end", "gain", "match", "words")
 
@@ -189,8 +191,8 @@ class _Step:
         self.candidate_start = candidate_start
         self.end = candidate_start + candidate_length
         self.distance = abs(start - candidate_start)
-        # METEOR counts an exact match in full and others by half, but keeps the sums of either
-        # side in integers: what counts is half the number of words, rounded down.
+        # METEOR counts exact matches in full and others by half, in integers: half the number of
+        # words, rounded down.
         divisor = 1 if stage == EXACT else 2
         self.gain = (length // divisor + candidate_length // divisor) * _MATCH
 
@@ -200,52 +202,54 @@ class _Step:
         return _CHUNK - self.gain
 
 
-def _search(matches, certain):
-    """METEOR's beam search; a path is (cost, end of the last match in the candidate, used words
-    of the reference, of the candidate, place after the last match, matches as a linked list)."""
-    certain = [match and _Step(match) for match in certain]
-    used = sum(step.words for step in certain if step)
-    candidate_used = sum(step.candidate_words for step in certain if step)
+def _search(matches, unambiguous):
+    """Runs METEOR's beam search over the words of the reference.
+
+    A path is a tuple: cost, end of the last match in the candidate, bit masks of the used words
+    of the reference and of the candidate, position after the last match, matches (linked list).
+    """
+    fixed = [match and _Step(match) for match in unambiguous]
+    used = sum(step.words for step in fixed if step)
+    candidate_used = sum(step.candidate_words for step in fixed if step)
     paths = [(0, -1, used, candidate_used, 0, None)]
-    cost_of = itemgetter(0)
-    for place, group in enumerate(matches):
-        paths.sort(key=cost_of)
-        bit = 1 << place
-        step = certain[place]
+    get_cost = itemgetter(0)
+    for position, group in enumerate(matches):
+        paths.sort(key=get_cost)
+        bit = 1 << position
+        fixed_step = fixed[position]
         steps = [_Step(match) for match in group]
         extended = []
         for path in paths[:_BEAM_SIZE]:
             cost, last_end, used, candidate_used, after, chosen = path
             if used & bit:
-                if place >= after:
-                    cost += step.cost(last_end) + step.distance
-                    after = place + step.match.length
-                    path = (cost, step.end, used, candidate_used, after, chosen)
+                if position >= after:
+                    cost += fixed_step.cost(last_end) + fixed_step.distance
+                    after = position + fixed_step.match.length
+                    path = (cost, fixed_step.end, used, candidate_used, after, chosen)
                 extended.append(path)
                 continue
-            for step_taken in steps:
-                words, candidate_words = step_taken.words, step_taken.candidate_words
-                if used & words or candidate_used & candidate_words:
+            for step in steps:
+                if used & step.words or candidate_used & step.candidate_words:
                     continue
                 extended.append(
                     (
-                        cost + step_taken.cost(last_end),
-                        step_taken.end,
-                        used | words,
-                        candidate_used | candidate_words,
-                        place + step_taken.match.length,
-                        (step_taken.match, chosen),
+                        cost + step.cost(last_end),
+                        step.end,
+                        used | step.words,
+                        candidate_used | step.candidate_words,
+                        position + step.match.length,
+                        (step.match, chosen),
                     )
                 )
-                # METEOR adds a match's distance to the paths that do not take it.
-                cost += step_taken.distance
+                # METEOR adds a match's distance to the paths without the match.
+                cost += step.distance
             if last_end != -1:
                 cost += _CHUNK
             extended.append((cost, -1, used, candidate_used, after, chosen))
         paths = extended
-    paths.sort(key=cost_of)
+    paths.sort(key=get_cost)
     best = min(paths[:_BEAM_SIZE], key=lambda path: path[0] + (path[1] != -1) * _CHUNK)
-    alignment = [step.match for step in certain if step]
+    alignment = [step.match for step in fixed if step]
     chosen = best[-1]
     while chosen:
         match, chosen = chosen

@@ -1,4 +1,4 @@
-"""METEOR's own tokenization: what its `-norm` option does to a line of English."""
+"""The tokenization of METEOR's `-norm` option for English."""
 
 import re
 
@@ -6,7 +6,7 @@ _LETTERS = (
     "A-Za-z\u0160\u017d\u0161\u017e\u0178\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u017e"
     "\u0400-\u04ff\u0500-\u0527\ua640-\ua66e\ua67e-\ua697\u1d00-\u1d7f"
 )
-# Java's \s and its StringTokenizer know ASCII white space only, and not the same.
+# Java's \s and its StringTokenizer split at different sets of ASCII white space.
 _JAVA_SPACE = " \t\n\x0b\f\r"
 _TOKEN = re.compile("[^ \t\n\f\r]+")
 _TRIMMED = "".join(map(chr, range(33)))
@@ -38,10 +38,10 @@ BEFORE_NUMBER = "before a number"
 
 
 def normalize(text, prefixes):
-    """Splits a line into the lower-case tokens that METEOR compares.
+    """Splits a text into the lower-case tokens that METEOR compares.
 
-    Hyphenated words are parted, clitics ("dog's" -> "dog 's") and punctuation are split off,
-    quotes and dashes are made ASCII; a period stays with an abbreviation.
+    Hyphenated words, clitics ("dog's" -> "dog 's") and punctuation are split; quotes and dashes
+    become ASCII; abbreviations keep their period.
 
     Args:
         text: string.

@@ -1,4 +1,4 @@
-"""The word lists and tables of METEOR 1.5, read from where pycocoevalcap keeps them."""
+"""Reads the word lists and tables of METEOR 1.5 from the package pycocoevalcap."""
 
 import functools
 import importlib.util
@@ -11,10 +11,9 @@ from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
 JAR = "meteor-1.5.jar"
 PARAPHRASES = "data/paraphrase-en.gz"
 REMEDY = (
-    "METEOR 1.5 needs its tables, which the package pycocoevalcap brings (100 MB): "
-    "pip install pycocoevalcap."
+    "METEOR 1.5 needs the tables in the package pycocoevalcap (100 MB): pip install pycocoevalcap."
 )
-# WordNet's rules for base forms: an ending and what takes its place.
+# WordNet's rules for base forms: an ending and its replacement.
 _ENDINGS = (
     *(("s", ""), ("ses", "s"), ("xes", "x"), ("zes", "z")),
     *(("ches", "ch"), ("shes", "sh"), ("men", "man"), ("ies", "y")),
@@ -24,8 +23,8 @@ _ENDINGS = (
 )
 
 
-def installed_tables():
-    """Finds METEOR's tables in the installed package pycocoevalcap; nothing is read or run.
+def find_installed_tables():
+    """Finds METEOR's tables in the installed package pycocoevalcap, without reading them.
 
     Returns:
         A path for `MeteorTables`, or `None` if the package or one of the tables is missing.
@@ -41,16 +40,15 @@ class MeteorTables:
     """Function words, abbreviations, synonyms and paraphrases of METEOR 1.5 for English.
 
     Args:
-        folder: folder that holds `meteor-1.5.jar` (function words, abbreviations, WordNet's
-            synonym sets; read as the zip file that it is) and `data/paraphrase-en.gz`, either of
-            which may be missing.
+        folder: folder with `meteor-1.5.jar` (function words, abbreviations and WordNet's synonym
+            sets, read as a zip file) and `data/paraphrase-en.gz`. Either file may be missing.
 
     Attributes:
         function_words: frozenset of strings, or `None`.
-        prefixes: dict of abbreviation -> when its period stays with it.
+        prefixes: dict of abbreviation -> when it keeps its period.
         has_synonyms: whether the synonym sets were found.
         has_paraphrases: whether the paraphrase table was found.
-        paraphrases: the `ParaphraseTable`, read when first asked for, if it was found.
+        paraphrases: the `ParaphraseTable`, read on first access.
 
     Raises:
         ValueError: if `folder` does not exist or its jar is not METEOR's.
@@ -64,8 +62,8 @@ class MeteorTables:
         self._bases = {}
         if not Path(folder).is_dir():
             raise ValueError(
-                f"`tables` is {str(folder)!r}, which is no folder. Name the one that holds "
-                "meteor-1.5.jar, or leave `tables` out to take the installed pycocoevalcap's."
+                f"`tables` must be a folder with meteor-1.5.jar, or `None` for that of the "
+                f"installed package pycocoevalcap. Received: {str(folder)!r}"
             )
         jar = Path(folder) / JAR
         if jar.is_file():
@@ -86,8 +84,8 @@ class MeteorTables:
     def paraphrases(self):
         return ParaphraseTable(self._paraphrases_path)
 
-    def synsets(self, word):
-        """The numbers of the WordNet synonym sets of a word and of its base forms.
+    def find_synsets(self, word):
+        """Returns the numbers of the WordNet synonym sets of a word and its base forms.
 
         Args:
             word: string, lower-case.
@@ -97,10 +95,10 @@ class MeteorTables:
         """
         bases = self._bases.get(word)
         if bases is None:
-            bases = [self._base_form(word)]
+            bases = [self._find_base_form(word)]
         return {number for form in (word, *bases) for number in self._synsets.get(form, "").split()}
 
-    def _base_form(self, word):
+    def _find_base_form(self, word):
         if len(word) <= 2 or word.endswith("ss"):
             return word
         for ending, replacement in _ENDINGS:
@@ -114,21 +112,21 @@ class MeteorTables:
         try:
             with zipfile.ZipFile(path) as jar:
 
-                def lines(name):
+                def read_lines(name):
                     return jar.read(name).decode().splitlines()
 
-                self.function_words = frozenset(lines("function/english.words"))
-                for line in lines("nonbreaking/english.prefixes"):
+                self.function_words = frozenset(read_lines("function/english.words"))
+                for line in read_lines("nonbreaking/english.prefixes"):
                     if line.strip() and not line.startswith("#"):
                         prefix, *condition = line.split()
                         self.prefixes[prefix] = BEFORE_NUMBER if condition else ALWAYS
-                for base, forms in _pairs(lines("synonym/english.exceptions")):
+                for base, forms in _pair_lines(read_lines("synonym/english.exceptions")):
                     for form in forms.split():
                         self._bases.setdefault(form, []).append(base)
-                self._synsets = dict(_pairs(lines("synonym/english.synsets")))
+                self._synsets = dict(_pair_lines(read_lines("synonym/english.synsets")))
         except (OSError, KeyError, UnicodeDecodeError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} is not the jar of METEOR 1.5 ({error}).") from error
 
 
-def _pairs(lines):
+def _pair_lines(lines):
     return zip(lines[::2], lines[1::2], strict=True)

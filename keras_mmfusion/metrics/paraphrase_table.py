@@ -1,4 +1,4 @@
-"""METEOR's table of paraphrases, compact in memory and on disk."""
+"""A compact form of METEOR's paraphrase table, in memory and on disk."""
 
 import collections
 import contextlib
@@ -17,20 +17,19 @@ _ARRAYS = ("words", "sources", "source_lengths", "target_counts", "targets", "ta
 
 
 class ParaphraseTable:
-    """Which phrases METEOR takes for paraphrases of which, read when first asked for.
+    """The pairs of phrases that METEOR considers paraphrases.
 
-    The file holds three lines a pair (a probability, a phrase, its paraphrase), sorted by phrase
-    and paraphrase: 5.3 million pairs, 60 MB packed and 270 MB unpacked for English. It is kept
-    here as word numbers in NumPy arrays, about 45 MB, and those are written once to
-    `$KERAS_HOME/keras_mmfusion` (`~/.keras/keras_mmfusion` by default), from where they load in
-    a fraction of a second; where that folder cannot be written, they are made anew in each
-    process.
+    The file has three lines per pair (a probability, a phrase, its paraphrase), sorted by phrase
+    and paraphrase. The English file has 5.3 million pairs: 60 MB compressed, 270 MB uncompressed.
+    This class stores them as word numbers in NumPy arrays (about 45 MB) and caches the arrays in
+    `$KERAS_HOME/keras_mmfusion` (`~/.keras/keras_mmfusion` by default), from which they load in
+    a fraction of a second. If the folder is not writable, each process builds the arrays again.
 
-    A phrase is handled as a key: the bytes of its words' numbers, which sort as the phrases do.
+    The key of a phrase is the bytes of its word numbers; keys sort like phrases.
 
     Args:
-        path: the gzip file of the pairs.
-        cache_folder: folder for the arrays, if not the one named above.
+        path: path of the gzip file with the pairs.
+        cache_folder: folder for the arrays. Defaults to the folder above.
 
     Raises:
         ValueError: if the file cannot be read.
@@ -57,7 +56,7 @@ class ParaphraseTable:
             Path(path), Path(cache_folder)
         )
         words = words.tobytes().decode().split("\n")
-        self._number_of = {word: number for number, word in enumerate(words)}
+        self._word_numbers = {word: number for number, word in enumerate(words)}
         self._longest = int(max(source_lengths.max(), target_lengths.max()))
         self._sources = sources
         self._source_ends = np.cumsum(source_lengths, dtype=np.int64)
@@ -70,7 +69,7 @@ class ParaphraseTable:
         )
 
     def encode(self, words):
-        """The key of a sequence of words; a word that the table lacks has a number of its own.
+        """Returns the key of a sequence of words; unknown words share one number.
 
         Args:
             words: list of strings.
@@ -78,18 +77,18 @@ class ParaphraseTable:
         Returns:
             bytes.
         """
-        unknown = len(self._number_of)
-        numbers = [self._number_of.get(word, unknown) for word in words]
+        unknown = len(self._word_numbers)
+        numbers = [self._word_numbers.get(word, unknown) for word in words]
         return np.array(numbers, self._sources.dtype).tobytes()
 
-    def phrases(self, sentence):
-        """All runs of words in a sentence that are short enough to be in the table.
+    def find_phrases(self, sentence):
+        """Finds all word sequences in a sentence that are short enough to be in the table.
 
         Args:
             sentence: bytes, from `encode`.
 
         Yields:
-            Tuples `(key, place of the first word, number of words)`.
+            Tuples `(key, position of the first word, number of words)`.
         """
         width = self._sources.dtype.itemsize
         stop = len(sentence)
@@ -98,7 +97,7 @@ class ParaphraseTable:
                 yield sentence[start:end], start // width, (end - start) // width
 
     def select(self, sentences):
-        """The pairs of which both phrases occur in some of the sentences.
+        """Selects the pairs of phrases that both occur in any of the sentences.
 
         Args:
             sentences: list of bytes, from `encode`.
@@ -106,11 +105,11 @@ class ParaphraseTable:
         Returns:
             A dict of key -> set of the keys of its paraphrases.
         """
-        present = {key for sentence in sentences for key, _, _ in self.phrases(sentence)}
+        known = {key for sentence in sentences for key, _, _ in self.find_phrases(sentence)}
         width = self._sources.dtype.itemsize
         selected = {}
-        for row, key in self._sources_within(b"".join(sentences)):
-            if key in present:
+        for row, key in self._find_sources(b"".join(sentences)):
+            if key in known:
                 first, last = self._span(self._group_ends, row)
                 start, end = self._span(self._group_token_ends, row)
                 tokens = self._targets[start:end].tobytes()
@@ -118,20 +117,20 @@ class ParaphraseTable:
                 start = 0
                 for length in self._target_lengths[first:last].tolist():
                     end = start + length * width
-                    if tokens[start:end] in present:
+                    if tokens[start:end] in known:
                         paraphrases.add(tokens[start:end])
                     start = end
                 if paraphrases:
-                    # A phrase has two rows where its pairs were read in two chunks.
+                    # A phrase whose pairs span two chunks has two rows.
                     selected.setdefault(key, set()).update(paraphrases)
         return selected
 
-    def _sources_within(self, tokens):
-        """Yields the rows and keys of the phrases that have no word outside `tokens`."""
-        wanted = np.zeros(len(self._number_of) + 1, bool)
-        wanted[np.frombuffer(tokens, self._sources.dtype)] = True
+    def _find_sources(self, tokens):
+        """Yields the rows and keys of the phrases with all words in `tokens`."""
+        is_used = np.zeros(len(self._word_numbers) + 1, bool)
+        is_used[np.frombuffer(tokens, self._sources.dtype)] = True
         starts = np.concatenate([[0], self._source_ends[:-1]])
-        rows = np.flatnonzero(np.logical_and.reduceat(wanted[self._sources], starts))
+        rows = np.flatnonzero(np.logical_and.reduceat(is_used[self._sources], starts))
         for row in rows.tolist():
             start, end = self._span(self._source_ends, row)
             yield row, self._sources[start:end].tobytes()
@@ -142,14 +141,14 @@ class ParaphraseTable:
 
 
 def _load(path, cache_folder):
-    # The last 8 bytes of a gzip file are the check sum and the size of what it holds.
+    # The last 8 bytes of a gzip file are the checksum and the size of its content.
     with open(path, "rb") as file:
         file.seek(max(0, path.stat().st_size - 8))
         cache = cache_folder / f"meteor-paraphrases-{file.read(8).hex()}.npz"
     arrays = _read_cache(cache)
     if arrays is None:
         arrays = _read_pairs(path)
-        # A read-only home is no reason to fail: only the next process is slower.
+        # The cache is optional: the folder may be read-only.
         with contextlib.suppress(OSError):
             _write_cache(cache, arrays)
     return arrays
@@ -176,9 +175,9 @@ def _write_cache(path, arrays):
 
 
 def _read_pairs(path):
-    number_of = collections.defaultdict(itertools.count().__next__)
+    word_numbers = collections.defaultdict(itertools.count().__next__)
     parts = {name: [] for name in _ARRAYS[1:]}
-    for phrases, paraphrases in _pair_chunks(path):
+    for phrases, paraphrases in _read_chunks(path):
         distinct, counts = [], []
         for phrase, group in itertools.groupby(phrases):
             distinct.append(phrase)
@@ -187,17 +186,17 @@ def _read_pairs(path):
         for name, group in (("source", distinct), ("target", paraphrases)):
             text = "\n".join(group)
             words = text.replace("\n", " ").split(" ")
-            parts[f"{name}s"].append(np.fromiter(map(number_of.__getitem__, words), np.uint32))
-            marks = np.frombuffer(f"{text}\n".encode(), np.uint8)
-            marks = marks[(marks == ord(" ")) | (marks == ord("\n"))]
-            lengths = np.diff(np.flatnonzero(marks == ord("\n")), prepend=-1)
+            parts[f"{name}s"].append(np.fromiter(map(word_numbers.__getitem__, words), np.uint32))
+            separators = np.frombuffer(f"{text}\n".encode(), np.uint8)
+            separators = separators[(separators == ord(" ")) | (separators == ord("\n"))]
+            lengths = np.diff(np.flatnonzero(separators == ord("\n")), prepend=-1)
             parts[f"{name}_lengths"].append(lengths.astype(np.uint8))
-    if not number_of:
-        raise ValueError(f"METEOR's paraphrase table {path} holds no pair.")
-    # Numbered in the words' order and written with the high byte first, keys sort as phrases.
-    words = sorted(number_of)
+    if not word_numbers:
+        raise ValueError(f"METEOR's paraphrase table {path} is empty.")
+    # Big-endian numbers in alphabetical order, so that keys sort like phrases.
+    words = sorted(word_numbers)
     rank = np.empty(len(words), np.min_scalar_type(len(words)).newbyteorder(">"))
-    rank[[number_of[word] for word in words]] = np.arange(len(words))
+    rank[[word_numbers[word] for word in words]] = np.arange(len(words))
     arrays = {name: np.concatenate(part) for name, part in parts.items()}
     arrays["sources"] = rank[arrays["sources"]]
     arrays["targets"] = rank[arrays["targets"]]
@@ -205,21 +204,21 @@ def _read_pairs(path):
     return [arrays[name] for name in _ARRAYS]
 
 
-def _pair_chunks(path):
-    """Yields lists of phrases and of their paraphrases, some hundred thousand at a time."""
+def _read_chunks(path):
+    """Yields lists of phrases and lists of their paraphrases, some hundred thousand at a time."""
     rest = ""
     try:
         with gzip.open(path, "rt", encoding="utf-8", newline="\n") as file:
             while text := file.read(_CHUNK_CHARACTERS):
                 lines = (rest + text).split("\n")
-                whole = (len(lines) - 1) // 3 * 3
-                if whole:
-                    yield lines[1:whole:3], lines[2:whole:3]
-                rest = "\n".join(lines[whole:])
+                complete = (len(lines) - 1) // 3 * 3
+                if complete:
+                    yield lines[1:complete:3], lines[2:complete:3]
+                rest = "\n".join(lines[complete:])
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(
-            f"METEOR's paraphrase table {path} cannot be read ({error}). Install pycocoevalcap "
-            "anew, or pass another folder as `tables`."
+            f"METEOR's paraphrase table {path} cannot be read ({error}). Reinstall pycocoevalcap, "
+            "or pass another folder as `tables`."
         ) from error
     if rest:
         raise ValueError(f"METEOR's paraphrase table {path} ends in the middle of a pair.")

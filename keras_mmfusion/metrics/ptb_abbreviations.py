@@ -1,10 +1,10 @@
-"""Words that keep their period in the Penn Treebank tokenization of CoreNLP 3.4.1.
+"""Abbreviations that keep their period in the Penn Treebank tokenization of CoreNLP 3.4.1.
 
-A list is one string with its words between spaces; a word is a regular expression without the
-period. Upper or lower case does not matter, except for the letters in brackets.
+Each list is a string of words separated by spaces; a word is a regular expression without the
+period. Case is ignored, except for letters in brackets.
 """
 
-# A second period follows these before an upper-case letter: they may end a sentence.
+# These may end a sentence: a second period token follows before an upper-case letter.
 MAY_END_SENTENCE = (
     # Months and days; states of the USA; companies and institutions; numbers, addresses, titles
     # after a name, Latin.

@@ -1,11 +1,11 @@
-"""Which characters the Java tokenizer of CoreNLP 3.4.1 takes as letters, digits and symbols.
+"""The letters, digits and symbols of the tokenizer in CoreNLP 3.4.1.
 
-Its tables are those of an old Unicode version, so Python's own categories do not serve: the ranges
-below (hexadecimal code points) were measured by sending every character of the Basic
-Multilingual Plane through the Java tokenizer. What stands in none of them is dropped like a space.
+The tokenizer uses an old Unicode version, whose categories differ from Python's. The ranges below
+(hexadecimal code points) were measured by tokenizing every character of the Basic Multilingual
+Plane in Java. Characters in none of the ranges are dropped, like spaces.
 """
 
-# Letters proper.
+# Letters.
 LETTERS = """
 41-5A 61-7A AA B5 BA C0-D6 D8-F6 F8-2C1 2C6-2D1 2E0-2E4 2EC 2EE 370-374 376-377 37A-37D 386
 388-38A 38C 38E-3A1 3A3-3F5 3F7-481 48A-527 531-556 559 561-587 5D0-5EA 5F0-5F2 620-64A
@@ -43,7 +43,7 @@ FB38-FB3C FB3E FB40-FB41 FB43-FB44 FB46-FBB1 FBD3-FD3D FD50-FD8F FD92-FDC7 FDF0-
 FE70-FE74 FE76-FEFC FF21-FF3A FF41-FF5A FF66-FFBE FFC2-FFC7 FFCA-FFCF FFD2-FFD7 FFDA-FFDC
 """
 
-# Accents and vowel signs: they continue a word and may start one.
+# Accents and vowel signs, which continue or start a word.
 MARKS = """
 2C2-2C5 2D2-2DF 2E5-2EB 2ED 2EF-36F 375 378-379 384-385 3F6 483-487 55A-55F 591-5BD 5BF
 5C1-5C2 5C4-5C5 5C7 615-61A 64B-65E 670 6D6-6E4 6E7-6ED 6FD-6FE 70F 711 730-74C 7A6-7B0
@@ -60,7 +60,7 @@ CE6-CEF D66-D6F E50-E59 ED0-ED9 F20-F29 1040-1049 1090-1099 17E0-17E9 1810-1819 
 A900-A909 A9D0-A9D9 AA50-AA59 ABF0-ABF9 FF10-FF19
 """
 
-# Characters outside ASCII that are a token of their own.
+# Characters outside ASCII that are tokens by themselves.
 SYMBOLS = """
 A1 A5-A9 AC AE-B4 B6-B9 BF D7 F7 37E 387 589 5BE 5C0 5C3 5C6 5F3-5F4 600-603 606-60C 614 61B
 61E-61F 66A 66D 6D4 700-70D 7F6-7F8 964-965 E3F E4F 1FBD 2016-2017 201A 201E-2023 2030-2038
@@ -70,41 +70,41 @@ A1 A5-A9 AC AE-B4 B6-B9 BF D7 F7 37E 387 589 5BE 5C0 5C3 5C6 5F3-5F4 600-603 606
 """
 
 
-def character_class(ranges):
-    """The inside of a regular expression's `[...]` for ranges of code points.
+def format_character_class(ranges):
+    """Formats ranges of code points for a regular expression's `[...]`.
 
     Args:
-        ranges: string of hexadecimal code points and ranges between spaces.
+        ranges: string of hexadecimal code points and ranges, separated by spaces.
 
     Returns:
         A string.
 
     Example:
 
-    >>> character_class("61-63 78")
+    >>> format_character_class("61-63 78")
     'a-cx'
     """
     ends = [[chr(int(end, 16)) for end in part.split("-")] for part in ranges.split()]
     return "".join("-".join(pair) for pair in ends)
 
 
-def upper_case(ranges):
-    """The upper-case characters of ranges of code points, as the inside of `[...]`.
+def select_upper_case(ranges):
+    """Returns the upper-case characters in ranges of code points, for `[...]`.
 
     Args:
-        ranges: string of hexadecimal code points and ranges between spaces.
+        ranges: string of hexadecimal code points and ranges, separated by spaces.
 
     Returns:
         A string.
 
     Example:
 
-    >>> upper_case("41-43 61-7A")
+    >>> select_upper_case("41-43 61-7A")
     'ABC'
     """
-    found = []
+    upper_case = []
     for part in ranges.split():
         first, _, last = part.partition("-")
         codes = range(int(first, 16), int(last or first, 16) + 1)
-        found += [chr(code) for code in codes if chr(code).isupper()]
-    return "".join(found)
+        upper_case += [chr(code) for code in codes if chr(code).isupper()]
+    return "".join(upper_case)

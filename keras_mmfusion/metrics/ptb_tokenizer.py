@@ -1,4 +1,4 @@
-"""The tokens that coco-caption scores captions on, without Java."""
+"""The tokenizer of coco-caption, without Java."""
 
 import re
 import struct
@@ -6,30 +6,30 @@ from collections.abc import Mapping
 
 from keras_mmfusion.metrics.ptb_rules import NEWLINES, RULES
 
-# coco-caption takes these tokens out.
+# coco-caption removes these tokens.
 PUNCTUATION = frozenset(
     ["''", "'", "``", "`", "-LRB-", "-RRB-", "-LCB-", "-RCB-"]
     + [".", "?", "!", ",", ":", "-", "--", "...", ";"]
 )
 
-# Chunks between spaces whose tokens nothing around them can change: no period, digit, bracket or
-# character outside ASCII.
-_ALONE = re.compile(r"[A-Za-z'\"`,;:!?\-*/@_=+%~^|\\]+")
+# Chunks (text between spaces) whose tokens do not depend on the context: no period, digit, bracket
+# or character outside ASCII.
+_INDEPENDENT = re.compile(r"[A-Za-z'\"`,;:!?\-*/@_=+%~^|\\]+")
 _WORD_AND_PERIOD = re.compile(r"(?:[A-Za-z]{2,})?\.")
 _BEYOND_BMP = re.compile("[\U00010000-\U0010ffff]")
 _NEWLINE = re.compile(f"[{NEWLINES}]")
 
 
 class PTBTokenizer:
-    """Penn Treebank tokens of captions, lower case, without punctuation.
+    """Splits captions into lower-case Penn Treebank tokens without punctuation.
 
-    The tokens are those of Stanford CoreNLP 3.4.1's `PTBTokenizer` with `-preserveLines
-    -lowerCase`, less coco-caption's punctuation list: what pycocoevalcap's `PTBTokenizer` gives
-    through Java. As there, all captions are one text with a caption a line, so that the start of
-    the next caption may decide whether a period at the end of one belongs to an abbreviation.
+    The tokens equal those of pycocoevalcap's `PTBTokenizer`, which runs Stanford CoreNLP 3.4.1
+    in Java with `-preserveLines -lowerCase` and removes coco-caption's list of punctuation. All
+    captions form one text with a caption per line, so the start of a caption can decide whether
+    a period at the end of the previous one belongs to an abbreviation.
 
     Args:
-        keep_punctuation: bool. Keeps the tokens of coco-caption's punctuation list.
+        keep_punctuation: bool. Whether to keep the tokens of coco-caption's punctuation list.
 
     Example:
 
@@ -44,8 +44,8 @@ class PTBTokenizer:
 
     def __init__(self, keep_punctuation=False):
         self._dropped = frozenset() if keep_punctuation else PUNCTUATION
-        # Tokens of chunks that were met and are the same in each place: inside of a line, at its
-        # end.
+        # Caches of chunk -> tokens, for chunks inside a line and at its end. `None`: the tokens
+        # depend on the context.
         self._inside = {"": ""}
         self._last = {"": ""}
 
@@ -56,19 +56,19 @@ class PTBTokenizer:
             captions: dict of image id -> list of strings.
 
         Returns:
-            A dict of image id -> list of strings, each the caption's tokens between spaces.
+            A dict of image id -> list of strings, the tokens of a caption separated by spaces.
 
         Raises:
-            TypeError: if an image has one bare string, or a caption is no string.
+            TypeError: if an image has a string instead of a list, or a caption is not a string.
         """
         if not isinstance(captions, Mapping):
             raise TypeError(
                 "`captions` must be a dict of image id -> list of strings, not "
-                f"{type(captions).__name__}; of a list, take `tokenize_lines`."
+                f"{type(captions).__name__}. Use `tokenize_lines` for a list."
             )
         bare = [each for each in captions.values() if isinstance(each, str) or each is None]
         if bare:
-            raise TypeError(f"an image must have a list of captions. Received: {bare[0]!r:.80}")
+            raise TypeError(f"An image must have a list of captions. Received: {bare[0]!r:.80}")
         lines = self.tokenize_lines([caption for each in captions.values() for caption in each])
         tokens = {}
         start = 0
@@ -81,90 +81,89 @@ class PTBTokenizer:
         """Tokenizes the lines of one text.
 
         Args:
-            lines: list of strings; a newline inside one counts as a space.
+            lines: list of strings; newlines within a string are treated as spaces.
 
         Returns:
-            A list of strings, one for each line, with its tokens between spaces.
+            A list with a string for each line, its tokens separated by spaces.
 
         Raises:
-            TypeError: if `lines` is one string, or one of them is none.
+            TypeError: if `lines` is a string, or an entry is not a string.
         """
         wrong = [lines] if isinstance(lines, str) else [x for x in lines if not isinstance(x, str)]
         if wrong:
-            raise TypeError(f"a caption must be a string in a list. Received: {wrong[0]!r:.80}")
+            raise TypeError(f"`lines` must be a list of strings. Received: {wrong[0]!r:.80}")
         text = "\n".join([_NEWLINE.sub(" ", line) for line in lines])
         if max(text, default="") > "\uffff":
-            # Java's characters are UTF-16 units: an emoji is two.
-            text = _BEYOND_BMP.sub(lambda m: _utf16_units(m[0]), text)
+            # Java's characters are UTF-16 units: an emoji has two.
+            text = _BEYOND_BMP.sub(lambda m: _to_utf16_units(m[0]), text)
         tokens = []
         start = 0
         for line in text.split("\n")[: len(lines)]:
             *inside, last = line.split(" ")
-            known = list(map(self._inside.get, inside))
-            known.append(self._last.get(last))
+            in_line = list(map(self._inside.get, inside))
+            in_line.append(self._last.get(last))
             end = start + len(line)
-            if None in known or end == len(text):
-                known = self._tokenize_line(text, start, end)
-            tokens.append(" ".join(filter(None, known)))
+            if None in in_line or end == len(text):
+                in_line = self._tokenize_line(text, start, end)
+            tokens.append(" ".join(filter(None, in_line)))
             start = end + 1
         return tokens
 
     def _tokenize_line(self, text, start, end):
-        """Tokens of one line, chunk by chunk, kept for the next time where they may be."""
+        """Tokenizes a line chunk by chunk and caches chunks that do not depend on their context."""
         tokens = []
-        place = start
-        while place < end:
-            stop = text.find(" ", place, end)
+        position = start
+        while position < end:
+            stop = text.find(" ", position, end)
             stop = end if stop < 0 else stop
             if stop < len(text):
-                known = self._tokens_of_chunk(text[place:stop], stop == end)
-                if known is not None:
-                    tokens.append(known)
-                    place = stop + 1
+                cached = self._tokenize_chunk(text[position:stop], stop == end)
+                if cached is not None:
+                    tokens.append(cached)
+                    position = stop + 1
                     continue
-            # A token may reach over the space: "1 1/2", or a tag. At the end of the text, rules
-            # that look at a further character fail.
-            found, place = _scan(text, place, max(stop, place + 1))
-            tokens.append(self._written(found))
+            # Tokens such as "1 1/2" or a tag contain spaces. At the end of the text, rules with
+            # context after the token fail.
+            scanned, position = _scan(text, position, max(stop, position + 1))
+            tokens.append(self._join(scanned))
         return tokens
 
-    def _tokens_of_chunk(self, chunk, is_last):
-        """The chunk's tokens, or None if what stands around it may matter."""
-        memory = self._last if is_last else self._inside
-        if chunk not in memory:
-            if _ALONE.fullmatch(chunk):
-                memory[chunk] = self._written(_scan(chunk + " ", 0, len(chunk))[0])
+    def _tokenize_chunk(self, chunk, is_last):
+        """Tokenizes a chunk; returns `None` if the tokens may depend on the context."""
+        cache = self._last if is_last else self._inside
+        if chunk not in cache:
+            if _INDEPENDENT.fullmatch(chunk):
+                cache[chunk] = self._join(_scan(chunk + " ", 0, len(chunk))[0])
             elif is_last and _WORD_AND_PERIOD.fullmatch(chunk):
-                # Every abbreviation is one before a number.
-                found, _ = _scan(chunk + " 5", 0, len(chunk))
-                memory[chunk] = self._written(found) if found[-1] == "." else None
-        return memory.get(chunk)
+                # Before a number, every abbreviation keeps its period.
+                scanned, _ = _scan(chunk + " 5", 0, len(chunk))
+                cache[chunk] = self._join(scanned) if scanned[-1] == "." else None
+        return cache.get(chunk)
 
-    def _written(self, tokens):
+    def _join(self, tokens):
         return " ".join([token for token in tokens if token not in self._dropped])
 
 
-def _scan(text, place, stop):
-    """Tokens from `place` on until one ends at `stop` or behind it, and where that is."""
+def _scan(text, position, stop):
+    """Tokenizes from `position` until a token ends at or after `stop`; returns tokens and end."""
     tokens = []
-    while place < stop:
-        furthest, match, rule = place, None, None
+    while position < stop:
+        furthest, match, rule = position, None, None
         for candidate in RULES:
-            found = candidate.pattern.match(text, place)
-            if found and found.end() > furthest:
-                furthest, match, rule = found.end(), found, candidate
+            candidate_match = candidate.pattern.match(text, position)
+            if candidate_match and candidate_match.end() > furthest:
+                furthest, match, rule = candidate_match.end(), candidate_match, candidate
         if match is None:
-            place += 1
+            position += 1
             continue
-        token = match[1]
-        place += len(token) - rule.give_back
-        written = rule.write(token)
-        if written is not None:
-            tokens.append(_from_utf16_units(written).lower())
-    return tokens, place
+        position += len(match[1]) - rule.give_back
+        token = rule.write(match[1])
+        if token is not None:
+            tokens.append(_from_utf16_units(token).lower())
+    return tokens, position
 
 
-def _utf16_units(character):
+def _to_utf16_units(character):
     high, low = struct.unpack(">2H", character.encode("utf-16-be"))
     return chr(high) + chr(low)
 

@@ -8,22 +8,22 @@ from keras_mmfusion.metrics.comparable_values import check_comparable
 
 
 def recall_at_k(relevant, ranked, k):
-    """Mean share of a query's relevant items that are among its first k.
+    """Computes recall@k, averaged over queries.
 
-    `Recall@k = |relevant ∩ first k| / |relevant|`. With one relevant item (image-text retrieval)
-    it is the share of queries that find it.
+    `Recall@k = |relevant ∩ top k| / |relevant|`. With one relevant item per query, as in
+    image-text retrieval, it is the share of queries that rank it among the top k.
 
     Args:
-        relevant: list, per query the set (or sequence) of relevant items.
-        ranked: list, per query the sequence of items, best first.
+        relevant: list with the set (or sequence) of relevant items of each query.
+        ranked: list with the sequence of items for each query, best first.
         k: int.
 
     Returns:
         A float between 0 and 1.
 
     Raises:
-        ValueError: if the two have different lengths or items of different types, a query has no
-            relevant item, an item is missing, or `k < 1`.
+        ValueError: if the lengths or the types of the items differ, a query has no relevant item,
+            an item is missing, or `k < 1`.
 
     Example:
 
@@ -32,29 +32,29 @@ def recall_at_k(relevant, ranked, k):
     """
     relevant, ranked = _check(relevant, ranked, k)
     shares = [
-        len(wanted & set(items[:k])) / len(wanted)
-        for wanted, items in zip(relevant, ranked, strict=True)
+        len(expected & set(items[:k])) / len(expected)
+        for expected, items in zip(relevant, ranked, strict=True)
     ]
     return float(np.mean(shares))
 
 
 def ndcg_at_k(relevant, ranked, k):
-    """Normalized discounted cumulative gain of the first k, for items relevant or not.
+    """Computes the normalized discounted cumulative gain of the top k, averaged over queries.
 
-    `DCG = Σᵢ rel_i / log₂(i + 1)` over the places i = 1 ... k; NDCG is its share of the largest
-    DCG that the query could have; the mean is over queries.
+    `NDCG = DCG / IDCG` with `DCG = Σᵢ rel_i / log₂(i + 1)` over ranks i = 1 ... k and `IDCG` the
+    DCG of an ideal ranking. Relevance is 0 or 1.
 
     Args:
-        relevant: list, per query the set (or sequence) of relevant items.
-        ranked: list, per query the sequence of items, best first.
+        relevant: list with the set (or sequence) of relevant items of each query.
+        ranked: list with the sequence of items for each query, best first.
         k: int.
 
     Returns:
         A float between 0 and 1.
 
     Raises:
-        ValueError: if the two have different lengths or items of different types, a query has no
-            relevant item, an item is missing, or `k < 1`.
+        ValueError: if the lengths or the types of the items differ, a query has no relevant item,
+            an item is missing, or `k < 1`.
 
     Example:
 
@@ -67,35 +67,35 @@ def ndcg_at_k(relevant, ranked, k):
     relevant, ranked = _check(relevant, ranked, k)
     discounts = 1 / np.log2(np.arange(2, k + 2))
     gains = []
-    for wanted, items in zip(relevant, ranked, strict=True):
-        hits = np.array([item in wanted for item in items[:k]], dtype=float)
-        best = discounts[: min(k, len(wanted))].sum()
-        gains.append(hits @ discounts[: len(hits)] / best)
+    for expected, items in zip(relevant, ranked, strict=True):
+        hits = np.array([item in expected for item in items[:k]], dtype=float)
+        ideal = discounts[: min(k, len(expected))].sum()
+        gains.append(hits @ discounts[: len(hits)] / ideal)
     return float(np.mean(gains))
 
 
 def _check(relevant, ranked, k):
     if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"`k` must be at least 1, an integer. Received: {k!r}")
+        raise ValueError(f"`k` must be a positive integer. Received: {k!r}")
     if len(relevant) != len(ranked) or not len(ranked):
         raise ValueError(
-            "`relevant` and `ranked` must have one length above 0, not "
+            "`relevant` and `ranked` must have the same length, at least 1, not "
             f"{len(relevant)} and {len(ranked)}."
         )
     for name, rows in (("relevant", relevant), ("ranked", ranked)):
         bare = (str, bytes, dict)
         if any(isinstance(row, bare) or not hasattr(row, "__iter__") for row in (rows, *rows)):
             raise ValueError(
-                f"`{name}` must have a set or list of items for each query, even of one item. "
+                f"`{name}` must have a set or list of items for each query, even for one item. "
                 f"Received: {rows!r:.80}"
             )
-    relevant = [set(wanted) for wanted in relevant]
-    empty = [number for number, wanted in enumerate(relevant) if not wanted]
+    relevant = [set(items) for items in relevant]
+    empty = [number for number, items in enumerate(relevant) if not items]
     if empty:
         raise ValueError(f"`relevant` has no item for these queries: {empty[:20]}.")
-    doubled = [n for n, items in enumerate(ranked) if len(set(items)) < len(items)]
-    if doubled:
-        raise ValueError(f"`ranked` has an item twice for these queries: {doubled[:20]}.")
+    repeated = [n for n, items in enumerate(ranked) if len(set(items)) < len(items)]
+    if repeated:
+        raise ValueError(f"`ranked` has repeated items for these queries: {repeated[:20]}.")
     ranked = [list(items) for items in ranked]
     check_comparable(
         relevant=list(itertools.chain(*relevant)), ranked=list(itertools.chain(*ranked))

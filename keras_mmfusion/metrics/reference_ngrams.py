@@ -1,15 +1,15 @@
-"""N-grams of reference captions as integers, ready to be looked up for many candidates at once."""
+"""Encodes the n-grams of references as integers, for fast lookup of many candidates."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import split_tokens, token_types
+from keras_mmfusion.metrics.caption_inputs import sample_token_types, split_tokens
 from keras_mmfusion.metrics.comparable_values import check_comparable
 
 
 class NgramCounts(NamedTuple):
-    """How often each n-gram of one order stands in each caption: three arrays side by side."""
+    """Counts of the n-grams of one order in each caption, as three arrays of the same length."""
 
     caption: np.ndarray
     ngram: np.ndarray
@@ -17,17 +17,16 @@ class NgramCounts(NamedTuple):
 
 
 class ReferenceNgrams:
-    """Counts of all 1- to `order`-grams of the references of each image.
+    """Counts all 1- to `order`-grams in the references of each image.
 
-    An n-gram is the pair (number of its first n-1 tokens, last token), so one integer names it
-    exactly, without hashing, and counting is sorting. Candidates are coded with the same
-    integers; n-grams that no reference has get numbers from `sizes[n - 1]` upwards that hold
-    within that one call.
+    An n-gram is encoded as the pair (number of its first n - 1 tokens, last token), a unique
+    integer, so n-grams are counted by sorting. Candidates use the same integers; n-grams that are
+    in no reference get numbers from `sizes[n - 1]`, valid for one call of `encode`.
 
     Args:
-        captions: list, per image a list of captions; a caption is a string of tokens between
-            spaces or a sequence of hashable tokens.
-        order: int. The longest n-gram.
+        captions: list with a list of captions for each image; a caption is a string of tokens
+            separated by spaces, or a sequence of hashable tokens.
+        order: int. The length of the longest n-grams.
 
     Example:
 
@@ -46,74 +45,75 @@ class ReferenceNgrams:
         self._vocabulary = {}
         self._keys = []
         self.sizes = []
-        number = self._vocabulary.setdefault
+        get_number = self._vocabulary.setdefault
         sequences = [split_tokens(caption) for image in captions for caption in image]
-        tokens = [number(token, len(self._vocabulary)) for s in sequences for token in s]
-        self._examples = token_types([list(self._vocabulary)])
+        tokens = [get_number(token, len(self._vocabulary)) for s in sequences for token in s]
+        self._examples = sample_token_types([list(self._vocabulary)])
         self.lengths = np.array([len(s) for s in sequences], dtype=np.int64)
 
         self.counts = []
         self.starts = []
         self._pairs = []
-        for caption, ngram in self._coded(np.array(tokens, dtype=np.int64), self.lengths):
-            self._learn_pairs(_count(caption, ngram))
+        for caption, ngram in self._encode_ngrams(np.array(tokens, dtype=np.int64), self.lengths):
+            self._index_pairs(_count(caption, ngram))
 
     def encode(self, captions):
-        """Codes candidates with the references' integers.
+        """Encodes candidates with the integers of the references.
 
         Args:
             captions: list of captions.
 
         Returns:
-            A tuple `(lengths, counts)`: int array `(captions,)`, and per order a `NgramCounts`.
+            A tuple `(lengths, counts)`: an int array `(captions,)`, and a list with the
+            `NgramCounts` of each order.
 
         Raises:
-            ValueError: if these are words and the references' tokens are ids, or the reverse.
+            ValueError: if candidates and references mix words and ids.
         """
         sequences = [split_tokens(caption) for caption in captions]
-        known, new = self._vocabulary, {}
-        first_new = len(known)
+        vocabulary, new = self._vocabulary, {}
+        first_new = len(vocabulary)
         tokens = []
         for sequence in sequences:
             for token in sequence:
-                code = known.get(token)
+                code = vocabulary.get(token)
                 if code is None:
                     code = first_new + new.setdefault(token, len(new))
                 tokens.append(code)
-        check_comparable(references=self._examples, candidates=token_types([list(new)]))
+        check_comparable(references=self._examples, candidates=sample_token_types([list(new)]))
         lengths = np.array([len(s) for s in sequences], dtype=np.int64)
         tokens = np.array(tokens, dtype=np.int64)
         return lengths, [
             _count(caption, ngram)
-            for caption, ngram in self._coded(tokens, lengths, first_new + len(new))
+            for caption, ngram in self._encode_ngrams(tokens, lengths, first_new + len(new))
         ]
 
     def find(self, order, images, ngrams):
-        """Looks n-grams up among those of the given images' references.
+        """Looks up n-grams in the references of the given images.
 
         Args:
-            order: int. The n-grams' length.
-            images: int array. The image each n-gram is looked up in.
-            ngrams: int array of the same size.
+            order: int. The length of the n-grams.
+            images: int array `(n-grams,)`. The image whose references are searched.
+            ngrams: int array `(n-grams,)`.
 
         Returns:
-            A tuple `(found, pair)`: boolean array of the same size, and for the found ones the
-            number of the (image, n-gram) pair: rows `starts[order - 1][pair]` up to
-            `starts[order - 1][pair + 1]` of `counts[order - 1]` are its references.
+            A tuple `(found, pair)`: a boolean array `(n-grams,)`, and the indices of the (image,
+            n-gram) pairs that were found. The references of a pair are the rows
+            `starts[order - 1][pair]` to `starts[order - 1][pair + 1]` of `counts[order - 1]`.
         """
         pairs, size = self._pairs[order - 1], self.sizes[order - 1]
         if not len(pairs):
             return np.zeros(len(ngrams), bool), np.empty(0, np.int64)
-        wanted = images * size + ngrams
-        place = np.minimum(np.searchsorted(pairs, wanted), len(pairs) - 1)
-        found = (ngrams < size) & (pairs[place] == wanted)
-        return found, place[found]
+        keys = images * size + ngrams
+        index = np.minimum(np.searchsorted(pairs, keys), len(pairs) - 1)
+        found = (ngrams < size) & (pairs[index] == keys)
+        return found, index[found]
 
-    def images_with(self, order):
-        """Number of images of which a reference has the n-gram (its document frequency).
+    def count_images(self, order):
+        """Counts the images with each n-gram in a reference (its document frequency).
 
         Args:
-            order: int. The n-grams' length.
+            order: int. The length of the n-grams.
 
         Returns:
             An int array `(n-grams of this order,)`.
@@ -121,49 +121,49 @@ class ReferenceNgrams:
         size = self.sizes[order - 1]
         return np.bincount(self._pairs[order - 1] % max(size, 1), minlength=size)
 
-    def _coded(self, tokens, lengths, vocabulary_size=None):
-        """Yields per order the caption and the integer of each n-gram, in reading order.
+    def _encode_ngrams(self, tokens, lengths, vocabulary_size=None):
+        """Yields the captions and integers of all n-grams, in text order, for each order.
 
-        Without `vocabulary_size` the n-grams are learned, with it they are looked up.
+        N-grams are added to the table if `vocabulary_size` is `None`, and looked up otherwise.
         """
-        learn = vocabulary_size is None
-        vocabulary_size = len(self._vocabulary) if learn else vocabulary_size
+        is_new = vocabulary_size is None
+        vocabulary_size = len(self._vocabulary) if is_new else vocabulary_size
         caption = np.repeat(np.arange(len(lengths)), lengths)
-        left = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(tokens))
-        if learn:
+        remaining = np.repeat(np.cumsum(lengths), lengths) - np.arange(len(tokens))
+        if is_new:
             self.sizes.append(vocabulary_size)
         ngram = tokens
         yield caption, ngram
         for n in range(2, self.order + 1):
-            # An n-gram starts wherever an (n-1)-gram does that one more token follows.
-            follows = left >= n
-            prefix = ngram[follows[left >= n - 1]]
+            # An n-gram starts at each (n-1)-gram that is followed by a token.
+            follows = remaining >= n
+            prefix = ngram[follows[remaining >= n - 1]]
             token = tokens[np.flatnonzero(follows) + n - 1]
             key = prefix * vocabulary_size + token
-            if learn:
-                known, ngram = np.unique(key, return_inverse=True)
-                self._keys.append((vocabulary_size, known))
-                self.sizes.append(len(known))
+            if is_new:
+                keys, ngram = np.unique(key, return_inverse=True)
+                self._keys.append((vocabulary_size, keys))
+                self.sizes.append(len(keys))
             else:
                 ngram = self._look_up(n, prefix, token, key)
             yield caption[follows], ngram
 
     def _look_up(self, n, prefix, token, key):
-        learned_vocabulary, known = self._keys[n - 2]
+        vocabulary_size, known_keys = self._keys[n - 2]
         size = self.sizes[n - 1]
         ngram = np.full(len(key), -1, dtype=np.int64)
         if size:
-            learned = prefix * learned_vocabulary + token
-            place = np.minimum(np.searchsorted(known, learned), size - 1)
-            # A new token's number would read as another prefix's key: ask for both parts known.
-            same = (known[place] == learned) & (token < learned_vocabulary)
-            ngram[same] = place[same]
+            known_key = prefix * vocabulary_size + token
+            index = np.minimum(np.searchsorted(known_keys, known_key), size - 1)
+            # The key of a new token may equal that of another prefix, so check the token as well.
+            is_known = (known_keys[index] == known_key) & (token < vocabulary_size)
+            ngram[is_known] = index[is_known]
         unknown = ngram < 0
         ngram[unknown] = size + np.unique(key[unknown], return_inverse=True)[1]
         return ngram
 
-    def _learn_pairs(self, counts):
-        """Sorts the rows by image, then n-gram, and keeps where each such pair's rows start."""
+    def _index_pairs(self, counts):
+        """Sorts the rows by image and n-gram, and stores the start of each pair's rows."""
         pair = self.image_of_reference[counts.caption] * self.sizes[-1] + counts.ngram
         order = np.argsort(pair, kind="stable")
         pairs, starts = np.unique(pair[order], return_index=True)

@@ -1,4 +1,4 @@
-"""Retrieval between two modalities: where the partners stand, in both directions."""
+"""Retrieval metrics between two modalities, in both directions."""
 
 import numpy as np
 
@@ -8,20 +8,20 @@ RECALLS = (1, 5, 10)
 
 
 def best_ranks(similarities, relevant):
-    """The place of each query's first relevant candidate, from 1.
+    """Computes the rank of the first relevant candidate of each query, from 1.
 
-    Other candidates of the same score stand before it, so that a model which scores all alike
-    finds nothing.
+    In a tie, irrelevant candidates rank higher, so a model with constant scores gets the worst
+    ranks.
 
     Args:
         similarities: float array `(queries, candidates)`.
-        relevant: bool array of that shape; at least one `True` a query.
+        relevant: bool array `(queries, candidates)` with at least one `True` per query.
 
     Returns:
         An int array `(queries,)`.
 
     Raises:
-        ValueError: if the shapes differ, a score is NaN, there is no candidate, `relevant` is
+        ValueError: if the shapes differ, a score is NaN, there are no candidates, `relevant` is
             neither bool nor 0 and 1, or a query has no relevant candidate.
 
     Example:
@@ -32,40 +32,40 @@ def best_ranks(similarities, relevant):
     similarities, relevant = np.asarray(similarities), np.asarray(relevant)
     if similarities.ndim != 2 or similarities.shape != relevant.shape:
         raise ValueError(
-            "`similarities` and `relevant` must have one shape (queries, candidates), not "
+            "`similarities` and `relevant` must have the same shape (queries, candidates), not "
             f"{similarities.shape} and {relevant.shape}."
         )
     if not similarities.size:
         raise ValueError(
-            "`similarities` must have a query and a candidate. Received shape: "
+            "`similarities` must have at least one query and one candidate. Received shape: "
             f"{similarities.shape}"
         )
     check_not_nan(similarities=similarities, relevant=relevant)
     if not np.isin(relevant, (0, 1)).all():
-        raise ValueError("`relevant` must be bool, or 0 and 1 alone.")
+        raise ValueError("`relevant` must be bool, or only 0 and 1.")
     relevant = relevant.astype("bool")
-    without = np.flatnonzero(~relevant.any(axis=1))
-    if len(without):
-        raise ValueError(f"`relevant` has nothing for these queries: {without[:20].tolist()}.")
+    empty = np.flatnonzero(~relevant.any(axis=1))
+    if len(empty):
+        raise ValueError(f"`relevant` has no candidate for these queries: {empty[:20].tolist()}.")
     best = np.where(relevant, similarities, -np.inf).max(axis=1, keepdims=True)
     return 1 + ((similarities >= best) & ~relevant).sum(axis=1)
 
 
 def retrieval_scores(similarities, owners, names=("image", "text")):
-    """Recall at 1, 5 and 10 and the median rank, in both directions, over a whole collection.
+    """Computes recall@1, 5 and 10 and the median rank over a collection, in both directions.
 
     Args:
         similarities: float array `(images, texts)`.
-        owners: int array `(texts,)`: the row of the image that each text belongs to. An image may
-            have several texts; the first of them that is found counts.
-        names: two strings, what rows and columns are called in the result.
+        owners: int array `(texts,)`: the row of the image of each text. If an image has several
+            texts, the best-ranked one counts.
+        names: two strings, the names of rows and columns in the result.
 
     Returns:
         A dict of floats: `"image_to_text_recall_at_1"`, ..., `"image_to_text_median_rank"`, and
         the same for `"text_to_image"`.
 
     Raises:
-        ValueError: if `owners` are no integers, or as of `best_ranks`.
+        ValueError: if `owners` are not integers, or for a reason of `best_ranks`.
 
     Example:
 
@@ -97,11 +97,11 @@ def retrieval_scores(similarities, owners, names=("image", "text")):
         (f"{first}_to_{second}", similarities, relevant),
         (f"{second}_to_{first}", similarities.T, relevant.T),
     ):
-        scores |= rank_scores(best_ranks(table, mask), name)
+        scores |= score_ranks(best_ranks(table, mask), name)
     return scores
 
 
-def rank_scores(ranks, name):
-    """Recall at 1, 5 and 10 and the median of ranks, under names that begin with `name`."""
+def score_ranks(ranks, name):
+    """Computes recall@1, 5 and 10 and the median rank; the keys start with `name`."""
     recalls = {f"{name}_recall_at_{k}": float(np.mean(ranks <= k)) for k in RECALLS}
     return {**recalls, f"{name}_median_rank": float(np.median(ranks))}

@@ -1,28 +1,28 @@
 """ROUGE-L of captions, as coco-caption computes it."""
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens, token_types
+from keras_mmfusion.metrics.caption_inputs import check_captions, sample_token_types, split_tokens
 from keras_mmfusion.metrics.comparable_values import check_comparable
 
 _BETA = 1.2
 
 
 def rouge_l_score(references, candidates):
-    """ROUGE-L of each image and their mean, as coco-caption computes it.
+    """Computes ROUGE-L of each image and the mean, as coco-caption does.
 
-    `F = (1 + β²) · P · R / (R + β² · P)` with `β = 1.2`, `P` the largest share of the candidate
-    and `R` the largest share of a reference that their longest common subsequence makes up; the
-    two maxima may come from different references.
+    `F = (1 + β²) · P · R / (R + β² · P)` with `β = 1.2`. `P` and `R` are the length of the
+    longest common subsequence divided by the length of the candidate and of the reference, each
+    the maximum over the references.
 
     Args:
-        references: dict of image id -> list of captions; a caption is a string of tokens between
-            single spaces, or a sequence of hashable tokens.
+        references: dict of image id -> list of captions; a caption is a string of tokens separated
+            by single spaces, or a sequence of hashable tokens.
         candidates: dict of image id -> one caption.
 
     Returns:
         A tuple `(mean, per_image)`: a float, and a dict of image id -> float.
 
     Raises:
-        ValueError: if the two have different image ids, or an image has no reference.
+        ValueError: if the image ids differ, or an image has no reference.
 
     Example:
 
@@ -32,26 +32,26 @@ def rouge_l_score(references, candidates):
 
     Reference:
         Lin, "ROUGE: A Package for Automatic Evaluation of Summaries" (2004), section 3.1; `β` and
-        the two maxima are those of the coco-caption code.
+        the maxima follow the coco-caption code.
     """
     check_captions(references, candidates)
     check_comparable(
-        references=token_types(caption for each in references.values() for caption in each),
-        candidates=token_types(candidates.values()),
+        references=sample_token_types(caption for each in references.values() for caption in each),
+        candidates=sample_token_types(candidates.values()),
     )
     per_image = {i: _score(references[i], candidates[i]) for i in references}
     return sum(per_image.values()) / len(per_image), per_image
 
 
 def _score(references, candidate):
-    tokens = _tokens(candidate)
-    places = {}
-    for place, token in enumerate(tokens):
-        places[token] = places.get(token, 0) | 1 << place
+    tokens = _split(candidate)
+    positions = {}  # Token -> bit mask of its positions.
+    for position, token in enumerate(tokens):
+        positions[token] = positions.get(token, 0) | 1 << position
     precision = recall = 0.0
     for reference in references:
-        reference = _tokens(reference)
-        common = _common_length(places, len(tokens), reference)
+        reference = _split(reference)
+        common = _find_common_length(positions, len(tokens), reference)
         precision = max(precision, common / len(tokens))
         recall = max(recall, common / len(reference))
     if not precision:
@@ -59,19 +59,19 @@ def _score(references, candidate):
     return (1 + _BETA**2) * precision * recall / (recall + _BETA**2 * precision)
 
 
-def _tokens(caption):
-    # coco-caption's split: no caption is without tokens, an empty one has the empty token.
+def _split(caption):
+    # As in coco-caption, an empty caption has one empty token.
     return caption.split(" ") if isinstance(caption, str) else split_tokens(caption) or [""]
 
 
-def _common_length(places, length, tokens):
-    """Longest common subsequence, a whole row of the table in one integer (Hyyrö, 2004).
+def _find_common_length(positions, length, tokens):
+    """Returns the length of the longest common subsequence, with bit-parallel rows (Hyyrö, 2004).
 
-    Bit `i` of `row` is 0 where the table grows by one at the candidate's token `i`.
+    Bit `i` of `row` is 0 if the table value increases at token `i` of the candidate.
     """
-    everywhere = (1 << length) - 1
-    row = everywhere
+    all_bits = (1 << length) - 1
+    row = all_bits
     for token in tokens:
-        matches = row & places.get(token, 0)
-        row = (row + matches | row - matches) & everywhere
+        matches = row & positions.get(token, 0)
+        row = (row + matches | row - matches) & all_bits
     return length - row.bit_count()

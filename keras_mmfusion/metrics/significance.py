@@ -1,4 +1,4 @@
-"""How sure a score is: bootstrap confidence intervals and a paired test of two systems."""
+"""Bootstrap confidence intervals and a paired bootstrap test of two systems."""
 
 import numbers
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from keras_mmfusion.metrics.comparable_values import check_finite
 
 
 class Interval(NamedTuple):
-    """A statistic of a sample and the ends of its confidence interval."""
+    """A statistic and the bounds of its confidence interval."""
 
     value: float
     low: float
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """The difference of two systems, its confidence interval, and the two-sided p-value."""
+    """The difference between two systems, its confidence interval, and the two-sided p-value."""
 
     difference: float
     low: float
@@ -26,27 +26,27 @@ class Comparison(NamedTuple):
 
 
 def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, seed=0):
-    """Confidence interval of a score by resampling the samples it is made of.
+    """Computes the confidence interval of a score with the percentile bootstrap.
 
-    The samples are drawn anew, as many and with replacement; the interval holds the middle
-    `confidence` of the statistic's values over the resamples (the percentile bootstrap).
+    The samples are resampled with replacement `resamples` times; the interval is the central
+    `confidence` share of the resampled statistics.
 
     Args:
-        scores: dict of id -> value, such as `coco_caption_scores(..., per_image=True)` has for
-            each metric, or a sequence of values. A value is a number, or anything that `statistic`
-            takes.
-        statistic: function from a list of values to a float. The mean by default; for a corpus
-            metric that is no mean (BLEU, F1), a function that scores the drawn samples.
+        scores: dict of id -> value, such as the scores of each image from
+            `coco_caption_scores(..., per_image=True)`, or a sequence of values. A value is a
+            number, or any input of `statistic`.
+        statistic: function from a list of values to a float. Defaults to the mean. For a corpus
+            metric that is not a mean (BLEU, F1), a function that scores the resampled values.
         confidence: float between 0 and 1.
-        resamples: int. How often the samples are drawn anew.
-        seed: int. Makes the draws repeatable.
+        resamples: int. The number of resamples.
+        seed: int. The seed of the resampling.
 
     Returns:
         An `Interval` of floats: `value`, `low`, `high`.
 
     Raises:
         ValueError: if there are no samples, a value or the statistic is NaN or infinite,
-            `confidence` is not between 0 and 1, or `resamples` is no positive integer.
+            `confidence` is not between 0 and 1, or `resamples` is not a positive integer.
 
     Example:
 
@@ -57,34 +57,33 @@ def bootstrap_interval(scores, statistic=None, confidence=0.95, resamples=1000, 
     Reference:
         Efron and Tibshirani, "An Introduction to the Bootstrap" (1993), section 13.3.
     """
-    samples = list(_samples("scores", scores, statistic).values())
+    samples = list(_to_dict("scores", scores, statistic).values())
     _check(samples, confidence, resamples)
     value, draws = _resample(samples, statistic, resamples, seed)
-    low, high = _ends(draws, confidence)
+    low, high = _find_bounds(draws, confidence)
     return Interval(value, low, high)
 
 
 def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamples=1000, seed=0):
-    """Is one system better than another on the same samples, or may it be chance?
+    """Tests whether the difference between two systems on the same samples is significant.
 
-    Both systems are scored on the same draws of samples. The p-value is the share of draws in
-    which the difference is on the other side of zero, or on it, twice (two-sided), where each
-    count is one higher so that it is never 0.
+    Both systems are scored on the same resamples. The two-sided p-value is twice the share of
+    resamples in which the difference is zero or has the other sign; both counts are increased
+    by 1, so the p-value is never 0.
 
     Args:
         first: dict of id -> value, or a sequence of values.
-        second: the other system's, of the same ids, or in the same order.
-        statistic: function from a list of values to a float; the mean by default.
+        second: dict of id -> value with the same ids, or a sequence in the same order.
+        statistic: function from a list of values to a float. Defaults to the mean.
         confidence: float between 0 and 1.
-        resamples: int. How often the samples are drawn anew.
-        seed: int. Makes the draws repeatable.
+        resamples: int. The number of resamples.
+        seed: int. The seed of the resampling.
 
     Returns:
-        A `Comparison` of floats: `difference` (second less first), `low`, `high`, `p_value`.
+        A `Comparison` of floats: `difference` (second minus first), `low`, `high`, `p_value`.
 
     Raises:
-        ValueError: if the two have different ids or lengths, or for a reason of
-            `bootstrap_interval`.
+        ValueError: if the ids or lengths differ, or for a reason of `bootstrap_interval`.
 
     Example:
 
@@ -97,15 +96,15 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
     Reference:
         Koehn, "Statistical Significance Tests for Machine Translation Evaluation" (2004).
     """
-    both_named = hasattr(first, "keys") and hasattr(second, "keys")
-    first, second = _samples("first", first, statistic), _samples("second", second, statistic)
-    if not both_named and len(first) != len(second):
+    have_ids = hasattr(first, "keys") and hasattr(second, "keys")
+    first, second = _to_dict("first", first, statistic), _to_dict("second", second, statistic)
+    if not have_ids and len(first) != len(second):
         raise ValueError(
-            f"`first` and `second` must have one length, not {len(first)} and {len(second)}."
+            f"`first` and `second` must have the same length, not {len(first)} and {len(second)}."
         )
     if first.keys() != second.keys():
         raise ValueError(
-            "`first` and `second` must have the same ids; these are in one only: "
+            "`first` and `second` must have the same ids; these are in only one: "
             f"{sorted(map(str, first.keys() ^ second.keys()))[:20]}"
         )
     pairs = [(first[i], second[i]) for i in first]
@@ -115,18 +114,18 @@ def paired_bootstrap_test(first, second, statistic=None, confidence=0.95, resamp
         value, draws = _resample([b - a for a, b in pairs], None, resamples, seed)
     else:
 
-        def difference(drawn):
-            return statistic([b for _, b in drawn]) - statistic([a for a, _ in drawn])
+        def subtract(resampled):
+            return statistic([b for _, b in resampled]) - statistic([a for a, _ in resampled])
 
-        value, draws = _resample(pairs, difference, resamples, seed)
-    low, high = _ends(draws, confidence)
-    beyond = min(np.sum(draws <= 0), np.sum(draws >= 0))
-    p_value = min(1.0, 2.0 * (beyond + 1) / (resamples + 1))
+        value, draws = _resample(pairs, subtract, resamples, seed)
+    low, high = _find_bounds(draws, confidence)
+    opposite = min(np.sum(draws <= 0), np.sum(draws >= 0))
+    p_value = min(1.0, 2.0 * (opposite + 1) / (resamples + 1))
     return Comparison(value, low, high, float(p_value))
 
 
-def _samples(name, scores, statistic):
-    """The samples' values by their ids or, of a sequence, their positions."""
+def _to_dict(name, scores, statistic):
+    """Returns a dict of id (for a sequence: index) -> value."""
     if isinstance(scores, (str, bytes)) or not hasattr(scores, "__iter__"):
         raise ValueError(
             f"`{name}` must be a dict of id -> value, or a list of values. Received: "
@@ -136,7 +135,7 @@ def _samples(name, scores, statistic):
     for key, value in samples.items():
         if statistic is None and not isinstance(value, (numbers.Real, np.bool_)):
             raise ValueError(
-                f"`{name}` must be numbers, as there is no `statistic`. Received: {value!r:.80} "
+                f"`{name}` must be numbers, since `statistic` is `None`. Received: {value!r:.80} "
                 f"for {key!r}"
             )
     return samples
@@ -162,12 +161,12 @@ def _resample(samples, statistic, resamples, seed):
     values = np.array([float(statistic([samples[i] for i in draw])) for draw in draws])
     if not np.isfinite([value, *values]).all():
         raise ValueError(
-            "`statistic` gives NaN or infinity for all samples, or for some draws of them: for a "
-            "score that may be undefined there is no interval."
+            "`statistic` returns NaN or infinity for the samples or some resamples: a score that "
+            "can be undefined has no interval."
         )
     return value, values
 
 
-def _ends(draws, confidence):
+def _find_bounds(draws, confidence):
     low, high = np.quantile(draws, [(1 - confidence) / 2, (1 + confidence) / 2])
     return float(low), float(high)

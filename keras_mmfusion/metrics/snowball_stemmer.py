@@ -67,8 +67,8 @@ _STEP_4 = frozenset(
 )
 
 
-def english_stem(word):
-    """The stem of a lower-case English word.
+def stem_english(word):
+    """Stems a lower-case English word.
 
     Args:
         word: string, lower-case.
@@ -78,7 +78,7 @@ def english_stem(word):
 
     Example:
 
-    >>> [english_stem(word) for word in ("running", "generously", "realization", "dogs'")]
+    >>> [stem_english(word) for word in ("running", "generously", "realization", "dogs'")]
     ['run', 'generous', 'realiz', 'dog']
 
     Reference: Porter, "The English (Porter2) stemming algorithm", snowballstem.org (2002).
@@ -88,7 +88,7 @@ def english_stem(word):
     if len(word) < 3:
         return word
     word = _mark_consonant_y(word.removeprefix("'"))
-    region_1, region_2 = _regions(word)
+    region_1, region_2 = _find_regions(word)
     word = _strip_plural(word)
     if word not in _KEPT_AFTER_PLURAL:
         word = _strip_past_and_gerund(word, region_1)
@@ -100,7 +100,7 @@ def english_stem(word):
 
 
 def _mark_consonant_y(word):
-    """A y that starts the word or follows a vowel is a consonant, written Y from here on."""
+    """Replaces each y that is a consonant (at the start or after a vowel) with Y."""
     if "y" not in word:
         return word
     letters = list(word)
@@ -110,15 +110,15 @@ def _mark_consonant_y(word):
     return "".join(letters)
 
 
-def _regions(word):
-    """Where R1 and R2 begin: each after the first consonant that follows a vowel."""
+def _find_regions(word):
+    """Returns the starts of R1 and R2, each after the first consonant that follows a vowel."""
     region_1 = next((len(p) for p in ("gener", "commun", "arsen") if word.startswith(p)), None)
     if region_1 is None:
-        region_1 = _after_vowel_consonant(word, 0)
-    return region_1, _after_vowel_consonant(word, region_1)
+        region_1 = _skip_vowel_consonant(word, 0)
+    return region_1, _skip_vowel_consonant(word, region_1)
 
 
-def _after_vowel_consonant(word, start):
+def _skip_vowel_consonant(word, start):
     for index in range(start + 1, len(word)):
         if word[index] not in _VOWELS and word[index - 1] in _VOWELS:
             return index + 1
@@ -130,7 +130,7 @@ def _has_vowel(text):
 
 
 def _ends_short(word):
-    """Whether the word ends in a short syllable: the "rap" of "trap", the "ow" of "ow"."""
+    """Returns whether the word ends in a short syllable, such as "rap" in "trap"."""
     if len(word) == 2:
         return word[0] in _VOWELS and word[1] not in _VOWELS
     return (
@@ -142,7 +142,7 @@ def _ends_short(word):
     )
 
 
-def _longest_suffix(word, suffixes):
+def _find_suffix(word, suffixes):
     for length in range(min(7, len(word)), 0, -1):
         if word[-length:] in suffixes:
             return word[-length:]
@@ -150,7 +150,7 @@ def _longest_suffix(word, suffixes):
 
 
 def _strip_plural(word):
-    word = word[: len(word) - len(_longest_suffix(word, ("'s'", "'s", "'")))]
+    word = word[: len(word) - len(_find_suffix(word, ("'s'", "'s", "'")))]
     if word.endswith("sses"):
         return word[:-2]
     if word.endswith(("ied", "ies")):
@@ -161,7 +161,7 @@ def _strip_plural(word):
 
 
 def _strip_past_and_gerund(word, region_1):
-    suffix = _longest_suffix(word, ("eed", "eedly", "ed", "edly", "ing", "ingly"))
+    suffix = _find_suffix(word, ("eed", "eedly", "ed", "edly", "ing", "ingly"))
     if not suffix:
         return word
     stem = word[: -len(suffix)]
@@ -179,18 +179,18 @@ def _strip_past_and_gerund(word, region_1):
 
 
 def _strip_suffixes(word, region_1, region_2):
-    suffix = _longest_suffix(word, _STEP_2)
+    suffix = _find_suffix(word, _STEP_2)
     stem = word[: len(word) - len(suffix)]
     allowed = {"ogi": stem.endswith("l"), "li": stem[-1:] in _LI_ENDINGS}
     if suffix and len(stem) >= region_1 and allowed.get(suffix, True):
         word = stem + _STEP_2[suffix]
 
-    suffix = _longest_suffix(word, _STEP_3)
+    suffix = _find_suffix(word, _STEP_3)
     stem = word[: len(word) - len(suffix)]
     if suffix and len(stem) >= (region_2 if suffix == "ative" else region_1):
         word = stem + _STEP_3[suffix]
 
-    suffix = _longest_suffix(word, _STEP_4)
+    suffix = _find_suffix(word, _STEP_4)
     stem = word[: len(word) - len(suffix)]
     if suffix and len(stem) >= region_2 and (suffix != "ion" or stem.endswith(("s", "t"))):
         word = stem
@@ -200,8 +200,8 @@ def _strip_suffixes(word, region_1, region_2):
 def _strip_final_letter(word, region_1, region_2):
     stem = word[:-1]
     if word.endswith("e"):
-        deep = len(stem) >= region_2
-        if deep or (len(stem) >= region_1 and not _ends_short(stem)):
+        in_region_2 = len(stem) >= region_2
+        if in_region_2 or (len(stem) >= region_1 and not _ends_short(stem)):
             return stem
     elif word.endswith("ll") and len(stem) >= region_2:
         return stem

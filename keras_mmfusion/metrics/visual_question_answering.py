@@ -1,4 +1,4 @@
-"""VQA's consensus accuracy, and how its evaluation code makes answers comparable."""
+"""VQA accuracy and the answer normalization of the official evaluation code."""
 
 import collections
 import functools
@@ -11,10 +11,10 @@ _NUMBERS = "zero one two three four five six seven eight nine ten"
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS.split())} | {"none": "0"}
 _ARTICLES = {"a", "an", "the"}
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
-# The evaluation code passes a flag, `re.UNICODE`, where `sub` takes the number of replacements.
-_MOST_PERIODS = int(re.UNICODE)
+# The evaluation code passes the flag `re.UNICODE` as the `count` argument of `sub`.
+_MAX_PERIODS = int(re.UNICODE)
 
-# Words that take each ending; written without the apostrophe they get it back.
+# Contractions by ending; a missing apostrophe is restored.
 _ENDINGS = {
     "n't": "ai are ca could did does do had has have is might must need ought sha should was "
     "were wo would",
@@ -24,7 +24,7 @@ _ENDINGS = {
     "'s": "he how somebody someone that there what when where who why",
     "'re": "there they what why you",
 }
-# Words with several apostrophes get one back, not two.
+# Contractions with several apostrophes; one missing apostrophe is restored.
 _SEVERAL = (
     "couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've "
     "someone'd've something'd've there'd've they'd've we'd've who'd've wouldn't've you'd've "
@@ -42,19 +42,19 @@ _CONTRACTIONS = {
         for mark in re.finditer("'", word)
     },
     **{"maam": "ma'am", "oclock": "o'clock", "twas": "'twas", "yall": "y'all"},
-    "somebody'd": "somebodyd",  # The other way round, as in the evaluation code.
+    "somebody'd": "somebodyd",  # The evaluation code removes this apostrophe.
 }
 
 
-# People give the same few answers over and over.
+# Few distinct answers account for most of the data.
 @functools.lru_cache(maxsize=100_000)
 def normalize_answer(answer):
-    """Writes an answer as VQA's evaluation code compares it.
+    """Normalizes an answer like VQA's evaluation code.
 
-    Punctuation but `.`, `:` and `'` is removed where it stands beside a space anywhere in the
-    answer, or the answer has a comma between digits, and otherwise becomes a space; periods are
-    removed unless a digit follows; then lower case, numbers up to ten and "none" as digits, no
-    articles, and the apostrophes of contractions.
+    Punctuation except `.`, `:` and `'` is removed if the mark is next to a space anywhere in the
+    answer or the answer has a comma between digits, and becomes a space otherwise. Periods are
+    removed unless a digit follows. Then the answer is lower-cased, numbers up to ten and "none"
+    become digits, articles are removed, and apostrophes of contractions are restored.
 
     Args:
         answer: string.
@@ -72,17 +72,17 @@ def normalize_answer(answer):
     """
     text = trim_answer(answer)
     thousands = re.search(r"\d,\d", text)
-    written = text
+    normalized = text
     for mark in _PUNCTUATION:
-        apart = f"{mark} " in text or f" {mark}" in text
-        written = written.replace(mark, "" if apart or thousands else " ")
-    written = re.sub(r"\.(?!\d)", "", written, count=_MOST_PERIODS)
-    words = [_DIGITS.get(word, word) for word in written.lower().split()]
+        near_space = f"{mark} " in text or f" {mark}" in text
+        normalized = normalized.replace(mark, "" if near_space or thousands else " ")
+    normalized = re.sub(r"\.(?!\d)", "", normalized, count=_MAX_PERIODS)
+    words = [_DIGITS.get(word, word) for word in normalized.lower().split()]
     return " ".join(_CONTRACTIONS.get(word, word) for word in words if word not in _ARTICLES)
 
 
 def trim_answer(answer):
-    """Removes line breaks, tabs, and white space at the ends of an answer.
+    """Replaces line breaks and tabs with spaces and strips white space at both ends.
 
     Args:
         answer: string.
@@ -95,14 +95,14 @@ def trim_answer(answer):
     return answer.replace("\n", " ").replace("\t", " ").strip()
 
 
-def select_normalizer(people):
-    """Tells how VQA's evaluation code writes the answers to a question to compare them.
+def select_normalizer(answers):
+    """Selects how VQA's evaluation code normalizes the answers to a question.
 
-    If several people were asked and all wrote the same, answers are only trimmed, so that text
-    that was read off the image stays as it is.
+    If there are several answers and all are identical, answers are only trimmed, which keeps text
+    that was read from the image.
 
     Args:
-        people: list of strings, the answers that people gave to the question.
+        answers: list of strings, the human answers to the question.
 
     Returns:
         `trim_answer` or `normalize_answer`.
@@ -114,24 +114,24 @@ def select_normalizer(people):
     >>> select_normalizer(["No. 5", "five"])("No. 5")
     'no 5'
     """
-    unanimous = len(people) > 1 and len(set(map(trim_answer, people))) == 1
+    unanimous = len(answers) > 1 and len(set(map(trim_answer, answers))) == 1
     return trim_answer if unanimous else normalize_answer
 
 
-def answer_accuracies(people):
-    """How right each answer that people gave to a question is, by VQA's consensus.
+def answer_accuracies(answers):
+    """Computes the VQA accuracy of each human answer to a question.
 
-    `accuracy(a) = mean over people i of min(1, people other than i who answered a / 3)`.
+    `accuracy(a) = mean over annotators i of min(1, other annotators who answered a / 3)`.
 
-    With ten people, an answer that one, two or three of them gave is 0.3, 0.6 or 0.9 right. A
-    question with one answer has no consensus: that answer is right. Answers are compared as
-    `normalize_answer` writes them; as they are, if all of several people wrote the same.
+    With ten annotators, an answer given by one, two or three of them has the accuracy 0.3, 0.6 or
+    0.9. A single answer has the accuracy 1. Answers are compared after `normalize_answer`, or
+    only trimmed if there are several and all are identical.
 
     Args:
-        people: list of strings, the answers that people gave.
+        answers: list of strings, the human answers.
 
     Returns:
-        Dict of answer, as it is compared -> float, in the order of `people`.
+        A dict of normalized answer -> float, in the order of `answers`.
 
     Example:
 
@@ -140,40 +140,41 @@ def answer_accuracies(people):
     >>> answer_accuracies(["a dog"])
     {'dog': 1.0}
     """
-    if isinstance(people, str) or not all(isinstance(answer, str) for answer in people):
-        raise TypeError(f"`people` must be a list of strings, not {people!r:.80}")
-    counts = collections.Counter(map(select_normalizer(people), people))
-    if len(people) == 1:
+    if isinstance(answers, str) or not all(isinstance(answer, str) for answer in answers):
+        raise TypeError(f"`answers` must be a list of strings, not {answers!r:.80}")
+    counts = collections.Counter(map(select_normalizer(answers), answers))
+    total = len(answers)
+    if total == 1:
         return dict.fromkeys(counts, 1.0)
     return {
-        answer: ((len(people) - n) * min(3, n) + n * min(3, n - 1)) / (3 * len(people))
+        answer: ((total - n) * min(3, n) + n * min(3, n - 1)) / (3 * total)
         for answer, n in counts.items()
     }
 
 
 def vqa_accuracy(answers, predictions):
-    """VQA's accuracy: an answer is right if three of the people asked gave it.
+    """Computes VQA accuracy: a prediction is correct if three annotators gave that answer.
 
-    The numbers are those of the data set's evaluation code; see `answer_accuracies` for the
-    formula and for what counts as the same answer.
+    The scores equal those of the official evaluation code; see `answer_accuracies` for the
+    formula and the normalization.
 
     Args:
-        answers: dict of question id -> list of the answers of people: ten in VQA; with one, as in
-            Visual Genome, for which the evaluation code gives 0 whatever is said, the prediction
-            must equal it once both are normalized.
+        answers: dict of question id -> list of human answers, ten in VQA. With one answer, as in
+            Visual Genome, the normalized prediction must equal it (the evaluation code always
+            returns 0 in this case).
         predictions: dict of question id -> string.
 
     Returns:
         A tuple `(mean, per_question)`: a float, and a dict of question id -> float.
 
     Raises:
-        TypeError: if a prediction or an answer is no string.
-        ValueError: if the two have different ids, or a question has no answer.
+        TypeError: if a prediction or an answer is not a string.
+        ValueError: if the question ids differ, or a question has no answers.
 
     Example:
 
-    >>> people = {1: ["yes"] * 2 + ["no"] * 8, 2: ["two"] * 9 + ["three"]}
-    >>> mean, _ = vqa_accuracy(people, {1: "Yes!", 2: "2"})
+    >>> answers = {1: ["yes"] * 2 + ["no"] * 8, 2: ["two"] * 9 + ["three"]}
+    >>> mean, _ = vqa_accuracy(answers, {1: "Yes!", 2: "2"})
     >>> round(mean, 2)
     0.8
 
@@ -185,37 +186,37 @@ def vqa_accuracy(answers, predictions):
             raise TypeError(
                 f"`{name}` must be a dict with question ids, not {type(values).__name__}."
             )
-    for question_id, people in answers.items():
-        _check_list(question_id, people)
-    one_sided = [i for i in (*answers, *predictions) if i not in answers or i not in predictions]
-    if one_sided or not answers:
+    for question_id, each in answers.items():
+        _check_list(question_id, each)
+    unmatched = [i for i in (*answers, *predictions) if i not in answers or i not in predictions]
+    if unmatched or not answers:
         raise ValueError(
             "`answers` and `predictions` must have the same question ids, at least one; these are "
-            f"in one only: {list_ids(one_sided)}."
+            f"in only one: {list_ids(unmatched)}."
         )
-    unanswered = [question_id for question_id, people in answers.items() if not len(people)]
+    unanswered = [question_id for question_id, each in answers.items() if not len(each)]
     if unanswered:
-        raise ValueError(f"`answers` has none for these question ids: {list_ids(unanswered)}.")
-    for question_id, people in answers.items():
-        _check_strings(question_id, people, predictions[question_id])
+        raise ValueError(f"`answers` is empty for these question ids: {list_ids(unanswered)}.")
+    for question_id, each in answers.items():
+        _check_strings(question_id, each, predictions[question_id])
     per_question = {}
-    for question_id, people in answers.items():
-        prediction = select_normalizer(people)(predictions[question_id])
-        per_question[question_id] = answer_accuracies(people).get(prediction, 0.0)
+    for question_id, each in answers.items():
+        prediction = select_normalizer(each)(predictions[question_id])
+        per_question[question_id] = answer_accuracies(each).get(prediction, 0.0)
     return sum(per_question.values()) / len(per_question), per_question
 
 
-def _check_list(question_id, people):
-    if isinstance(people, str) or not hasattr(people, "__len__"):
-        what = "one string" if isinstance(people, str) else type(people).__name__
+def _check_list(question_id, answers):
+    if isinstance(answers, str) or not hasattr(answers, "__len__"):
+        received = "one string" if isinstance(answers, str) else type(answers).__name__
         raise TypeError(
-            f"`answers` must have a list of strings for question {question_id!r}, not {what}: "
-            f"{people!r:.80}"
+            f"`answers` must have a list of strings for question {question_id!r}, not {received}: "
+            f"{answers!r:.80}"
         )
 
 
-def _check_strings(question_id, people, prediction):
-    for argument, answer in (("predictions", prediction), *(("answers", each) for each in people)):
+def _check_strings(question_id, answers, prediction):
+    for argument, answer in (("predictions", prediction), *(("answers", each) for each in answers)):
         if not isinstance(answer, str):
             raise TypeError(
                 f"`{argument}` must have strings for question {question_id!r}, not "

@@ -126,7 +126,7 @@ def test_the_default_metrics_and_which_meteor(data, captioner_preset, tmp_path, 
     write_tables(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
     for module in (caption_scores, meteor):
-        monkeypatch.setattr(module, "installed_tables", lambda: tmp_path)
+        monkeypatch.setattr(module, "find_installed_tables", lambda: tmp_path)
     command, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
 
     assert {"bleu_4", "meteor", "rouge_l", "cider"} <= set(results["metrics"])
@@ -137,9 +137,9 @@ def test_the_default_metrics_and_which_meteor(data, captioner_preset, tmp_path, 
 
 def test_meteor_without_its_tables_is_left_out_or_refused(data, captioner_preset, monkeypatch):
     for module in (caption_scores, meteor):
-        monkeypatch.setattr(module, "installed_tables", lambda: None)
+        monkeypatch.setattr(module, "find_installed_tables", lambda: None)
     command, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
-    assert "METEOR is left out" in command.stderr and "meteor" not in command.stdout
+    assert "METEOR is omitted" in command.stderr and "meteor" not in command.stdout
     assert "meteor" not in {**results["metrics"], **results["protocol"]}
 
     command, _ = run(data, captioner_preset, "--split", "dev", "--metric", "meteor")
@@ -172,7 +172,7 @@ def test_a_table_of_captions_is_scored_like_a_folder(data, captioner_preset):
         (["--split", "validation"], "'validation'"),
         ([], "`--data` needs `--split`"),
         (["--split", "dev", "--images", "here"], "`--data` does not go with `--images`"),
-        (["--split", "dev", "--metric", "spice"], "unknown 'spice'"),
+        (["--split", "dev", "--metric", "spice"], "unknown names: 'spice'"),
     ],
 )
 def test_bad_arguments_exit_with_2_and_write_nothing(data, captioner_preset, arguments, message):

@@ -22,7 +22,7 @@ def files(tmp_path):
 
 
 def test_scores_are_printed_and_written(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(caption_scores, "installed_tables", lambda: None)
+    monkeypatch.setattr(caption_scores, "find_installed_tables", lambda: None)
     references, candidates = files
     target = tmp_path / "scores.json"
     arguments = ["--references", references, "--candidates", candidates, "--json", str(target)]
@@ -31,7 +31,7 @@ def test_scores_are_printed_and_written(files, tmp_path, monkeypatch):
     assert json.loads(target.read_text()) == expected
     assert f"cider           {expected['cider']:.4f}\n" in done.output
     assert "per_image" not in done.output
-    assert "mmfusion: METEOR is left out" in done.stderr and "meteor" not in expected
+    assert "mmfusion: METEOR is omitted" in done.stderr and "meteor" not in expected
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
 

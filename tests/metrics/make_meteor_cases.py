@@ -1,6 +1,6 @@
-"""Writes ../data/meteor_cases.json: captions and what METEOR 1.5's jar scores them.
+"""Writes ../data/meteor_cases.json: captions and their scores from METEOR 1.5's jar.
 
-Run it with Java and the package pycocoevalcap: `python tests/metrics/make_meteor_cases.py`.
+Needs Java and the package pycocoevalcap: `python tests/metrics/make_meteor_cases.py`.
 """
 
 import json
@@ -65,8 +65,8 @@ CASES = [
 ]
 
 
-def jar_scores(cases, options=()):
-    """Scores cases by METEOR's jar, driven as pycocoevalcap's `Meteor` drives it."""
+def compute_jar_scores(cases, options=()):
+    """Scores cases with METEOR's jar, called as in pycocoevalcap's `Meteor`."""
     import pycocoevalcap.meteor
 
     folder = Path(pycocoevalcap.meteor.__path__[0])
@@ -94,21 +94,21 @@ def jar_scores(cases, options=()):
     return {"corpus": corpus_score, "images": image_scores}
 
 
-def small_table_scores(cases):
-    """The same with the tables of `meteor_small_tables`."""
+def compute_small_table_scores(cases):
+    """Scores cases with METEOR's jar and the tables of `meteor_small_tables`."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         write_tables(folder)
         words = ("-s", folder / "function" / "english.words")
         synonyms = ("-d", folder / "synonym")
         paraphrases = ("-a", folder / "data" / "paraphrase-en.gz")
-        return jar_scores(cases, (*words, *synonyms, *paraphrases))
+        return compute_jar_scores(cases, (*words, *synonyms, *paraphrases))
 
 
 if __name__ == "__main__":
     contents = {
         "cases": CASES,
-        "scores": jar_scores(CASES),
-        "small_table_scores": small_table_scores(CASES),
+        "scores": compute_jar_scores(CASES),
+        "small_table_scores": compute_small_table_scores(CASES),
     }
     CASES_FILE.write_text(json.dumps(contents, indent=1) + "\n", encoding="utf-8")

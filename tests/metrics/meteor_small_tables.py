@@ -1,11 +1,11 @@
-"""Small METEOR tables in the published formats, so that no test needs the real ones."""
+"""Small METEOR tables in the published formats, for tests without the published tables."""
 
 import gzip
 import zipfile
 
 FUNCTION_WORDS = ["the", "a", "of", "is", "in", "with", "'s", ".", "on", "to", '"']
 PREFIXES = ["# abbreviations", "Mr", "v", "vs", "No #NUMERIC_ONLY#"]
-# Of each two lines: a word, then numbers of synonym sets; a base form, then its irregular forms.
+# Pairs of lines: a word and the numbers of its synonym sets; a base form and its irregular forms.
 SYNSETS = ["boy", "101 102", "child", "101 103", "dog", "201", "hound", "201 202", "leap"]
 SYNSETS += ["301", "jump", "301 302", "woman", "401", "lady", "401", "glass", "501", "box", "601"]
 SYNSETS += ["crate", "601", "party", "701", "company", "701", "big", "801", "large", "801"]
@@ -31,7 +31,7 @@ PARAPHRASES = [
 
 
 def write_tables(folder):
-    """Writes them where `Meteor(folder)` looks, and unpacked for the options of METEOR's jar."""
+    """Writes the tables for `Meteor(folder)`, and as single files for METEOR's jar."""
     texts = {
         "function/english.words": FUNCTION_WORDS,
         "nonbreaking/english.prefixes": PREFIXES,

@@ -8,52 +8,52 @@ CAPTIONS = [("a.jpg", "A dog, runs"), ("a.jpg", "the dog"), ("b#x.jpg", "Ein Caf
 EXPECTED = {"a.jpg": ["A dog, runs", "the dog"], "b#x.jpg": ["Ein Café"]}
 
 
-def as_flickr8k():
+def format_flickr8k():
     return "a.jpg#0\tA dog, runs\na.jpg#1\tthe dog\n\nb#x.jpg#0\tEin Café\n"
 
 
-def as_kaggle_has_it():
+def format_kaggle_csv():
     return 'image,caption\na.jpg,A dog, runs\na.jpg,"the dog"\n\nb#x.jpg,Ein Café\n'
 
 
-def as_coco_results():
+def format_coco_results():
     return json.dumps([{"image_id": i, "caption": c} for i, c in CAPTIONS])
 
 
-def as_coco_annotations():
+def format_coco_annotations():
     entries = [{"id": n, "image_id": i, "caption": c} for n, (i, c) in enumerate(CAPTIONS)]
     return json.dumps({"images": [{"id": "a.jpg"}], "annotations": entries}, indent=1)
 
 
-def as_json_lines():
+def format_json_lines():
     return "\n".join(json.dumps({"image_id": i, "caption": c}) for i, c in CAPTIONS)
 
 
-def as_json_lines_of_lists():
+def format_json_lines_with_lists():
     return "\n".join(json.dumps({"image_id": i, "captions": c}) for i, c in EXPECTED.items()) + "\n"
 
 
 @pytest.mark.parametrize(
-    "write",
+    "format_captions",
     [
-        as_flickr8k,
-        as_kaggle_has_it,
-        as_coco_results,
-        as_coco_annotations,
-        as_json_lines,
-        as_json_lines_of_lists,
+        format_flickr8k,
+        format_kaggle_csv,
+        format_coco_results,
+        format_coco_annotations,
+        format_json_lines,
+        format_json_lines_with_lists,
     ],
 )
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
-def test_every_format_is_told_by_its_content(tmp_path, write, encoding):
+def test_format_is_detected_from_the_content(tmp_path, format_captions, encoding):
     path = tmp_path / "captions"
-    path.write_text(write(), encoding=encoding)
+    path.write_text(format_captions(), encoding=encoding)
     assert read_references(path) == EXPECTED
     with pytest.raises(ValueError, match="several for these image ids: 'a.jpg'"):
         read_candidates(path)
 
 
-def test_one_line_of_json_lines_and_windows_line_ends(tmp_path):
+def test_single_json_line_and_windows_line_ends(tmp_path):
     path = tmp_path / "one"
     path.write_text('{"image_id": 5, "caption": "a dog"}\n')
     assert read_candidates(path) == {5: "a dog"}
@@ -84,14 +84,14 @@ def test_one_line_of_json_lines_and_windows_line_ends(tmp_path):
         ("[]", "has no captions"),
     ],
 )
-def test_what_is_no_format_is_named_by_its_place(tmp_path, text, message):
+def test_unrecognized_formats_raise_an_error_with_the_line_or_entry(tmp_path, text, message):
     path = tmp_path / "captions"
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         read_references(path)
 
 
-def test_score_files(tmp_path):
+def test_score_files_scores_two_files_and_requires_equal_images(tmp_path):
     references, candidates = tmp_path / "references", tmp_path / "candidates"
     references.write_text("a.jpg#0\tA dog runs.\na.jpg#1\tThe dog\nb.jpg#0\tTwo cats\n")
     candidates.write_text(
@@ -118,7 +118,7 @@ BULK = [
 ]
 
 
-def as_bulk_folder(path):
+def write_bulk_folder(path):
     path.mkdir()
     for number, line in enumerate(BULK):
         (path / f"captions-0000{number}-of-00002.jsonl").write_text(line + "\n")
@@ -126,11 +126,11 @@ def as_bulk_folder(path):
     (path / "plan.jsonl").write_text('{"shards": 2}\n')
 
 
-def as_bulk_file(path):
+def write_bulk_file(path):
     path.write_text("\n".join(BULK))
 
 
-def as_caption_json(key):
+def make_caption_json_writer(key):
     def write(path):
         entries = [
             {key: "/data/a.jpg", "caption": "a dog runs", "score": -0.5, "tokens": ["a"]},
@@ -142,7 +142,7 @@ def as_caption_json(key):
     return write
 
 
-def as_evaluation(path):
+def write_evaluation(path):
     samples = [
         {"image": "a.jpg", "caption": "a dog runs"},
         {"image": "b.jpg", "caption": "two cats"},
@@ -153,15 +153,17 @@ def as_evaluation(path):
 @pytest.mark.parametrize(
     "write",
     [
-        as_bulk_folder,
-        as_bulk_file,
-        as_caption_json("image"),
-        as_caption_json("photo"),  # As `mmfusion caption --json` called it once.
-        as_caption_json("path"),
-        as_evaluation,
+        write_bulk_folder,
+        write_bulk_file,
+        make_caption_json_writer("image"),
+        make_caption_json_writer(
+            "photo"
+        ),  # The key of earlier versions of `mmfusion caption --json`.
+        make_caption_json_writer("path"),
+        write_evaluation,
     ],
 )
-def test_what_the_commands_write_is_scored(tmp_path, write):
+def test_output_of_the_commands_can_be_scored(tmp_path, write):
     (tmp_path / "references.txt").write_text(TRUTH)
     write(tmp_path / "candidates")
     assert read_candidates(tmp_path / "candidates") == {"a.jpg": "a dog runs", "b.jpg": "two cats"}
@@ -169,33 +171,33 @@ def test_what_the_commands_write_is_scored(tmp_path, write):
     assert (scores["images"], scores["bleu_1"]) == (2, pytest.approx(1))
 
 
-def test_coco_annotations_tell_the_ids_of_file_names(tmp_path):
+def test_file_names_are_matched_through_coco_annotations(tmp_path):
     images = [{"id": 7, "file_name": "a.jpg"}, {"id": 8, "file_name": "b.jpg"}]
     truth = [{"image_id": 7, "caption": "A dog runs."}, {"image_id": 8, "caption": "Two cats"}]
     references = tmp_path / "captions_val.json"
     references.write_text(json.dumps({"images": images, "annotations": truth}))
-    as_bulk_folder(tmp_path / "captions")
+    write_bulk_folder(tmp_path / "captions")
     scores = score_files(references, tmp_path / "captions", ("bleu",), per_image=True)
     assert scores["per_image"]["bleu_1"] == {"a.jpg": pytest.approx(1), "b.jpg": pytest.approx(1)}
 
 
-def test_folders_without_all_captions(tmp_path):
+def test_incomplete_caption_folders_raise_an_error(tmp_path):
     with pytest.raises(ValueError, match="has no captions-.*caption-dataset --format jsonl"):
         read_candidates(tmp_path)
-    as_bulk_folder(tmp_path / "captions")
+    write_bulk_folder(tmp_path / "captions")
     (tmp_path / "captions" / "captions-00000-of-00002.jsonl").unlink()
-    with pytest.raises(ValueError, match="has 1 of 2 files of captions.*caption-dataset"):
+    with pytest.raises(ValueError, match="has 1 of 2 caption files.*caption-dataset"):
         read_candidates(tmp_path / "captions")
 
 
-def test_paths_in_a_table_are_found_by_the_names_of_files(tmp_path):
-    table, made = tmp_path / "t.csv", tmp_path / "made.json"
+def test_paths_are_matched_by_file_name_unless_ambiguous(tmp_path):
+    table, captions = tmp_path / "t.csv", tmp_path / "captions.json"
     table.write_text("image,caption\nmine/a.jpg,a dog\nb.jpg,a cat\n")
-    made.write_text(
+    captions.write_text(
         json.dumps([{"image": f"/x/{name}.jpg", "caption": "a dog"} for name in ("a", "b")])
     )
-    for references, candidates in ((table, made), (made, table)):
+    for references, candidates in ((table, captions), (captions, table)):
         assert score_files(references, candidates, ["rouge_l"])["images"] == 2
     table.write_text("image,caption\nmine/a.jpg,a dog\nyours/a.jpg,a cat\n")
     with pytest.raises(ValueError, match="lacks these image ids .*'mine/a.jpg', 'yours/a.jpg'"):
-        score_files(table, made, ["rouge_l"])
+        score_files(table, captions, ["rouge_l"])

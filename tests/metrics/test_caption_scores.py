@@ -13,7 +13,7 @@ from keras_mmfusion.metrics import (
     coco_caption_scores,
     meteor,
 )
-from keras_mmfusion.metrics.meteor_tables import installed_tables
+from keras_mmfusion.metrics.meteor_tables import find_installed_tables
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 REFERENCES = {
@@ -24,7 +24,7 @@ REFERENCES = {
 CANDIDATES = {3: "a man with a hat", 1: "A dog runs, on a beach", 2: "Two dogs sleep on a bed ."}
 
 
-def test_scores_are_those_of_the_metrics_on_tokens():
+def test_scores_equal_those_of_the_single_metrics():
     scores = coco_caption_scores(REFERENCES, CANDIDATES, metrics=("bleu", "rouge_l", "cider"))
     assert list(scores) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"]
     tokenizer = PTBTokenizer()
@@ -34,15 +34,15 @@ def test_scores_are_those_of_the_metrics_on_tokens():
     assert scores["cider"] == pytest.approx(cider_d_score(references, candidates)[0], abs=1e-12)
 
 
-def test_metrics_are_asked_for_by_name():
+def test_metrics_are_selected_by_name():
     assert list(coco_caption_scores(REFERENCES, CANDIDATES, "cider")) == ["cider"]
     both = coco_caption_scores(REFERENCES, CANDIDATES, ("cider", "plain_cider"))
     assert both["plain_cider"] > both["cider"] > 0
-    with pytest.raises(ValueError, match="unknown 'spice'; known are bleu"):
+    with pytest.raises(ValueError, match="unknown names: 'spice'. Available: bleu"):
         coco_caption_scores(REFERENCES, CANDIDATES, ("bleu", "spice"))
 
 
-def test_per_image_has_each_metric_and_id():
+def test_per_image_has_scores_for_each_metric_and_id():
     scores = coco_caption_scores(REFERENCES, CANDIDATES, ("rouge_l", "bleu"), per_image=True)
     each = scores["per_image"]
     assert set(each) == {"rouge_l", "bleu_1", "bleu_2", "bleu_3", "bleu_4"}
@@ -51,12 +51,12 @@ def test_per_image_has_each_metric_and_id():
 
 
 def install_tables(monkeypatch, folder):
-    """Lets the package find METEOR's tables in this folder, or, for `None`, nowhere."""
+    """Patches `find_installed_tables` to return a folder or `None`."""
     for module in (caption_scores, meteor):
-        monkeypatch.setattr(module, "installed_tables", lambda: folder)
+        monkeypatch.setattr(module, "find_installed_tables", lambda: folder)
 
 
-def test_meteor_names_its_variant(tmp_path, monkeypatch):
+def test_meteor_variant_names_the_stages(tmp_path, monkeypatch):
     write_tables(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
     install_tables(monkeypatch, tmp_path)
@@ -65,9 +65,9 @@ def test_meteor_names_its_variant(tmp_path, monkeypatch):
     assert scores["meteor_variant"] == "meteor-1.5 (exact stem synonym paraphrase)"
 
 
-def test_nothing_but_meteor_with_its_tables_is_called_meteor(monkeypatch):
+def test_meteor_is_omitted_or_raises_an_error_without_its_tables(monkeypatch):
     install_tables(monkeypatch, None)
-    with pytest.warns(UserWarning, match="METEOR is left out.*pip install pycocoevalcap"):
+    with pytest.warns(UserWarning, match="METEOR is omitted.*pip install pycocoevalcap"):
         scores = coco_caption_scores(REFERENCES, CANDIDATES)
     assert list(scores) == ["bleu_1", "bleu_2", "bleu_3", "bleu_4", "rouge_l", "cider"]
     with pytest.raises(ValueError, match="'meteor'.*pip install pycocoevalcap"):
@@ -76,17 +76,17 @@ def test_nothing_but_meteor_with_its_tables_is_called_meteor(monkeypatch):
         CaptionScores(metrics=("meteor",))
 
 
-def test_tables_are_found_in_the_package(tmp_path, monkeypatch):
+def test_find_installed_tables_needs_the_data_of_the_package(tmp_path, monkeypatch):
     package = tmp_path / "pycocoevalcap"
     (package / "meteor").mkdir(parents=True)
     monkeypatch.syspath_prepend(tmp_path)
     (package / "__init__.py").touch()
-    assert installed_tables() is None  # A package without its data.
+    assert find_installed_tables() is None  # A package without its data.
     write_tables(package / "meteor")
-    assert installed_tables() == package / "meteor"
+    assert find_installed_tables() == package / "meteor"
 
 
-def test_what_is_given_stays_as_it_was():
+def test_inputs_are_not_mutated():
     references = {i: list(each) for i, each in REFERENCES.items()}
     coco_caption_scores(references, CANDIDATES, ("bleu",))
     assert references == REFERENCES
@@ -97,7 +97,7 @@ def test_what_is_given_stays_as_it_was():
     [
         ({}, {}, ValueError, "`references` is empty"),
         ({1: []}, {1: "a"}, ValueError, "no caption for these image ids: 1"),
-        ({1: "a dog"}, {1: "a"}, TypeError, "one bare string: 1"),
+        ({1: "a dog"}, {1: "a"}, TypeError, "have a string: 1"),
         ({1: ["a"], 2: ["b"]}, {1: "a", 3: "b"}, ValueError, "lacks these .*: 2. .*lacks: 3"),
         ({1: ["a"]}, {1: ["a"]}, TypeError, "`candidates` must have strings.*not list"),
         ({1: [["a"]]}, {1: "a"}, TypeError, "`references` must have strings.*not list"),
@@ -105,19 +105,19 @@ def test_what_is_given_stays_as_it_was():
         ({1: ["a"]}, ["a"], TypeError, "`candidates` must be a dict"),
     ],
 )
-def test_errors_name_the_argument_and_the_ids(references, candidates, error, message):
+def test_errors_name_the_argument_and_ids(references, candidates, error, message):
     with pytest.raises(error, match=message):
         coco_caption_scores(references, candidates, ("bleu",))
 
 
-def test_many_missing_ids_are_counted():
+def test_long_lists_of_missing_ids_are_shortened():
     references = {i: ["a"] for i in range(100)}
     with pytest.raises(ValueError, match="17, 18, 19 and 80 more"):
         coco_caption_scores(references, {}, ("bleu",))
 
 
 @pytest.mark.java
-def test_hostile_captions_score_as_with_pycocoevalcap_and_java():
+def test_hostile_captions_score_like_pycocoevalcap_with_java():
     pytest.importorskip("pycocoevalcap")
     if not shutil.which("java"):
         pytest.skip("needs a Java runtime")
@@ -131,13 +131,13 @@ def test_hostile_captions_score_as_with_pycocoevalcap_and_java():
     references = {i: group[:3] for i, group in enumerate(groups)}
     candidates = {i: group[3] + " " + group[0] for i, group in enumerate(groups)}
 
-    def with_java(captions):
+    def tokenize_with_java(captions):
         return JavaTokenizer().tokenize(
             {i: [{"caption": c} for c in each] for i, each in captions.items()}
         )
 
-    truth = with_java(references)
-    results = with_java({i: [c] for i, c in candidates.items()})
+    truth = tokenize_with_java(references)
+    results = tokenize_with_java({i: [c] for i, c in candidates.items()})
     scores = coco_caption_scores(references, candidates, ("bleu", "rouge_l", "cider"))
     bleu = Bleu(4).compute_score(truth, results, verbose=0)[0]
     assert [scores[f"bleu_{n}"] for n in (1, 2, 3, 4)] == pytest.approx(bleu, abs=1e-9)
@@ -148,11 +148,11 @@ def test_hostile_captions_score_as_with_pycocoevalcap_and_java():
 @pytest.mark.parametrize(
     ("references", "message"),
     [
-        ({1: None}, "list of captions; these image ids have none: 1"),
+        ({1: None}, "list of captions; these image ids have no list: 1"),
         ([["a dog"]], "must be a dict of image id"),
     ],
 )
-def test_what_are_no_references(references, message):
+def test_invalid_references_raise_a_type_error(references, message):
     with pytest.raises(TypeError, match=message):
         coco_caption_scores(references, {1: "a dog"}, ["bleu"])
     with pytest.raises(TypeError, match="must (be a dict|have a list)"):

@@ -9,33 +9,34 @@ from keras_mmfusion.metrics.cider import CiderD, PlainCider, cider_d_score, plai
 REFERENCES = {"x": ["a dog runs", "the dog is running"], "y": ["a cat"], "z": ["two men sit"]}
 
 
-def vectors(caption, n, rarity):
+def make_vectors(caption, n, idf):
     words = caption.split()
     grams = [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
-    return {gram: grams.count(gram) * rarity(gram) for gram in grams}
+    return {gram: grams.count(gram) * idf(gram) for gram in grams}
 
 
-def cider_by_hand(references, image, candidate, clipped):
-    """The formula in CiderD's docstring, word for word."""
+def compute_reference_cider(references, image, candidate, clipped):
+    """The formula in the docstring of `CiderD`, written with loops."""
 
-    def rarity(gram):
+    def idf(gram):
         n = len(gram)
         images = sum(
-            any(gram in vectors(r, n, lambda g: 1) for r in each) for each in references.values()
+            any(gram in make_vectors(r, n, lambda g: 1) for r in each)
+            for each in references.values()
         )
         return math.log(len(references)) - math.log(max(1, images))
 
     total = 0
     for reference in references[image]:
-        apart = max(len(candidate.split()) - 1, 0) - max(len(reference.split()) - 1, 0)
-        penalty = math.exp(-(apart**2) / (2 * 6**2)) if clipped else 1
+        difference = max(len(candidate.split()) - 1, 0) - max(len(reference.split()) - 1, 0)
+        penalty = math.exp(-(difference**2) / (2 * 6**2)) if clipped else 1
         for n in (1, 2, 3, 4):
-            ours, theirs = vectors(candidate, n, rarity), vectors(reference, n, rarity)
+            g_c, g_j = make_vectors(candidate, n, idf), make_vectors(reference, n, idf)
             dot = sum(
-                (min(ours[g], theirs.get(g, 0)) if clipped else ours[g]) * theirs.get(g, 0)
-                for g in ours
+                (min(g_c[gram], g_j.get(gram, 0)) if clipped else g_c[gram]) * g_j.get(gram, 0)
+                for gram in g_c
             )
-            norms = math.hypot(*ours.values()) * math.hypot(*theirs.values())
+            norms = math.hypot(*g_c.values()) * math.hypot(*g_j.values())
             total += penalty * dot / norms if norms else 0
     return 10 * total / (4 * len(references[image]))
 
@@ -46,13 +47,13 @@ def cider_by_hand(references, image, candidate, clipped):
 )
 @pytest.mark.parametrize("image", REFERENCES)
 @pytest.mark.parametrize(("scorer", "clipped"), [(CiderD, True), (PlainCider, False)])
-def test_score_is_the_formula(scorer, clipped, image, candidate):
-    expected = cider_by_hand(REFERENCES, image, candidate, clipped)
+def test_score_matches_the_formula(scorer, clipped, image, candidate):
+    expected = compute_reference_cider(REFERENCES, image, candidate, clipped)
     score = scorer(REFERENCES).score([image], [candidate])
     np.testing.assert_allclose(score, [expected], rtol=0, atol=1e-12)
 
 
-def test_clipping_and_length_penalty_tell_the_two_apart():
+def test_clipping_and_length_penalty_lower_the_score_of_repetitions():
     repeated = "dog dog dog dog dog dog"
     assert CiderD(REFERENCES).score(["x"], [repeated]) < PlainCider(REFERENCES).score(
         ["x"], [repeated]
@@ -70,7 +71,7 @@ def test_one_scorer_scores_many_batches_with_ids_in_any_order():
     assert scorer.score([], []).shape == (0,)
 
 
-def test_token_ids_score_as_their_words():
+def test_token_ids_score_like_words():
     words = sorted({word for each in REFERENCES.values() for c in each for word in c.split()})
     numbers = {word: number for number, word in enumerate(words)}
 
@@ -91,7 +92,7 @@ def test_identical_images_score_zero():
     assert plain_cider_score(references, dict.fromkeys(references, "a dog runs"))[0] == 0
 
 
-def test_mean_and_scores_of_images():
+def test_mean_and_per_image_scores():
     candidates = {"z": "two men sit", "x": "a dog", "y": "a dog"}
     mean, per_image = cider_d_score(REFERENCES, candidates)
     assert list(per_image) == ["x", "y", "z"]
@@ -99,14 +100,14 @@ def test_mean_and_scores_of_images():
     assert per_image["z"] == pytest.approx(7.5)  # It has no 4-grams.
 
 
-def test_unknown_ids_and_unequal_lengths_are_named():
+def test_unknown_ids_and_unequal_lengths_raise_an_error():
     with pytest.raises(ValueError, match="without references: 'q'"):
         CiderD(REFERENCES).score(["x", "q"], ["a", "b"])
     with pytest.raises(ValueError, match="not 1 and 2"):
         CiderD(REFERENCES).score(["x"], ["a", "b"])
 
 
-def test_no_keras_is_imported():
+def test_caption_scores_do_not_import_keras():
     import subprocess
 
     code = "import sys, keras_mmfusion.metrics as m; m.CiderD; m.coco_caption_scores; "

@@ -35,7 +35,7 @@ NAN, INF = float("nan"), float("inf")
         ([NAN, 1.0], [0.0, 1.0], "`labels` has 1 missing values"),
     ],
 )
-def test_classes(labels, predictions, message):
+def test_incomparable_or_missing_classes_raise_an_error(labels, predictions, message):
     with pytest.raises(ValueError, match=message):
         classification_scores(labels, predictions)
 
@@ -50,11 +50,11 @@ def test_classes(labels, predictions, message):
         ([np.str_("a"), "b"], ["a", "b"]),
     ],
 )
-def test_classes_that_can_be_equal(labels, predictions):
+def test_classes_of_comparable_types_are_accepted(labels, predictions):
     assert classification_scores(labels, predictions)["accuracy"] == 1.0
 
 
-def test_scores():
+def test_nan_scores_raise_an_error():
     with pytest.raises(ValueError, match="`predictions` has 1 values that are NaN.*\\[1\\]"):
         sentiment_scores([1.0, -1.0], [0.5, NAN])
     with pytest.raises(ValueError, match="`labels` has 1 values that are NaN"):
@@ -63,7 +63,7 @@ def test_scores():
         bootstrap_interval([0.1, NAN, 0.3])
     with pytest.raises(ValueError, match="`second` has 1 values that are NaN"):
         paired_bootstrap_test([0.1, 0.2], [0.1, NAN])
-    with pytest.raises(ValueError, match="`statistic` gives NaN"):
+    with pytest.raises(ValueError, match="`statistic` returns NaN"):
         bootstrap_interval([0.0, 1.0], lambda drawn: 0.0 / sum(drawn) if sum(drawn) else NAN)
     with pytest.raises(ValueError, match="`similarities` has 1 values that are NaN.*\\(0, 1\\)"):
         best_ranks([[0.1, NAN]], [[True, False]])
@@ -71,7 +71,7 @@ def test_scores():
         retrieval_scores([[0.1, NAN]], [0, 0])
 
 
-def test_probabilities_are_no_classes():
+def test_probabilities_instead_of_classes_raise_an_error():
     with pytest.raises(ValueError, match="`predictions` must be classes.* Received: 0.3"):
         classification_scores([0, 1], [0.3, 1.0])
     with pytest.raises(ValueError, match="`predictions` must be classes.* Received: inf"):
@@ -89,23 +89,23 @@ def test_probabilities_are_no_classes():
         (lambda: bootstrap_interval(["1", "2"]), "`scores` must be numbers"),
         (lambda: bootstrap_interval([[1, 2], [3, 4]]), "`scores` must be numbers"),
         (lambda: bootstrap_interval([1], resamples=0), "`resamples` must be a positive integer"),
-        (lambda: bootstrap_interval([1, 2], lambda drawn: INF), "`statistic` gives NaN or inf"),
+        (lambda: bootstrap_interval([1, 2], lambda drawn: INF), "`statistic` returns NaN or inf"),
         (lambda: paired_bootstrap_test(["a"], ["b"]), "`first` must be numbers"),
         (lambda: paired_bootstrap_test({5: 1.0}, [5.0]), "must have the same ids"),
         (lambda: best_ranks([[0.1, 0.2]], [[NAN, 1]]), "`relevant` has 1 values that are NaN"),
         (lambda: best_ranks([[0.1, 0.2]], [["False", "True"]]), "`relevant` must be real numbers"),
-        (lambda: best_ranks([[0.1, 0.2]], [[0, 2]]), "`relevant` must be bool, or 0 and 1"),
-        (lambda: retrieval_scores(np.zeros((0, 0)), []), "must have a query and a candidate"),
+        (lambda: best_ranks([[0.1, 0.2]], [[0, 2]]), "`relevant` must be bool, or only 0 and 1"),
+        (lambda: retrieval_scores(np.zeros((0, 0)), []), "must have at least one query"),
         (lambda: retrieval_scores([[0.1, 0.2]], ["0", "0"]), "`owners` must be the row"),
     ],
 )
-def test_values_that_are_no_scores(call, message):
+def test_invalid_scores_raise_an_error(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 
 
 @pytest.mark.parametrize("score", [bleu_scores, cider_d_score, plain_cider_score, rouge_l_score])
-def test_words_are_never_equal_to_ids(score):
+def test_mixing_words_and_ids_raises_an_error(score):
     with pytest.raises(ValueError, match="`references` has numbers, such as 6, and `candidates`"):
         score({1: [[4, 5, 6]]}, {1: "4 5 6"})
     with pytest.raises(ValueError, match="`references` has strings, such as '6', and `candidates`"):
@@ -114,9 +114,9 @@ def test_words_are_never_equal_to_ids(score):
 
 
 @pytest.mark.parametrize("metric", [recall_at_k, ndcg_at_k])
-def test_rankings(metric):
+def test_invalid_rankings_raise_an_error(metric):
     for k in (0, 1.5, "1", None, True):
-        with pytest.raises(ValueError, match="`k` must be at least 1, an integer"):
+        with pytest.raises(ValueError, match="`k` must be a positive integer"):
             metric([{1}], [[1]], k=k)
     with pytest.raises(ValueError, match="`relevant` must have a set or list of items"):
         metric([1], [[1]], k=1)
@@ -130,12 +130,12 @@ def test_rankings(metric):
 
 
 @pytest.mark.parametrize("metric", [RecallAtK(1), NDCGAtK(2)])
-def test_keras_metrics(metric):
+def test_nan_in_keras_metrics_raises_an_error_or_gives_nan(metric):
     with pytest.raises(ValueError, match="`y_pred` has 1 values that are NaN"):
         metric.update_state([[1.0, 0.0]], [[NAN, 0.3]])
     with pytest.raises(ValueError, match="`y_true` has 1 values that are NaN"):
         metric.update_state([[1.0, NAN]], [[0.1, 0.3]])
-    with pytest.raises(ValueError, match="must have one shape .*: \\(1, 2\\) and \\(1, 3\\)"):
+    with pytest.raises(ValueError, match="must have the same shape .*: \\(1, 2\\) and \\(1, 3\\)"):
         metric.update_state([[1.0, 0.0]], [[0.1, 0.3, 0.2]])
     metric.reset_state()
 
@@ -147,15 +147,15 @@ def test_keras_metrics(metric):
     model.compile(loss="mse", metrics=[type(metric)(metric.k)], jit_compile=False)
     truth = np.eye(2, dtype="float32")
     scores = np.array([[1.0, NAN], [0.0, 1.0]], "float32")
-    if keras.config.backend() == "torch":  # Which compiles nothing.
+    if keras.config.backend() == "torch":  # PyTorch runs eagerly.
         with pytest.raises(ValueError, match="`y_pred` has 1 values that are NaN"):
             model.evaluate(scores, truth, verbose=0)
         return
-    found = model.evaluate(scores, truth, verbose=0)
-    assert np.isnan(found[-1] if isinstance(found, list) else found)
+    results = model.evaluate(scores, truth, verbose=0)
+    assert np.isnan(results[-1] if isinstance(results, list) else results)
 
 
-def test_references_without_a_word():
+def test_references_without_words_raise_an_error():
     references = {1: ["A dog."], 2: ["...", ""]}
     with pytest.raises(ValueError, match="no caption with a word for these image ids: 2"):
         coco_caption_scores(references, {1: "a dog", 2: "a cat"}, ("bleu",))

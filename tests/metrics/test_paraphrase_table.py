@@ -14,28 +14,27 @@ def path(tmp_path):
     return folder / "data" / "paraphrase-en.gz"
 
 
-def selected_phrases(table, sentences):
-    phrase_of = {table.encode(phrase.split()): phrase for pair in PARAPHRASES for phrase in pair}
+def select_phrases(table, sentences):
+    phrases = {table.encode(phrase.split()): phrase for pair in PARAPHRASES for phrase in pair}
     selected = table.select([table.encode(sentence.split()) for sentence in sentences])
     return {
-        phrase_of[key]: sorted(phrase_of[other] for other in others)
-        for key, others in selected.items()
+        phrases[key]: sorted(phrases[other] for other in others) for key, others in selected.items()
     }
 
 
-def test_selects_the_pairs_that_occur(path, tmp_path):
+def test_select_returns_pairs_that_occur_in_the_sentences(path, tmp_path):
     table = ParaphraseTable(path, tmp_path / "cache")
     sentences = ["in front of a dog", "something before it", "the dog jumps"]
-    assert selected_phrases(table, sentences) == {
+    assert select_phrases(table, sentences) == {
         "dog": ["the dog"],
         "in front of": ["before"],
         "the dog": ["dog", "it"],
     }
-    # All words of "is jumping" are there, but not in one sentence.
-    assert "jumps" not in selected_phrases(table, ["the dog is", "jumping", "jumps"])
+    # The words of "is jumping" occur, but not in one sentence.
+    assert "jumps" not in select_phrases(table, ["the dog is", "jumping", "jumps"])
 
 
-def test_keys_sort_as_phrases_do(path, tmp_path):
+def test_keys_sort_like_phrases(path, tmp_path):
     table = ParaphraseTable(path, tmp_path / "cache")
     phrases = sorted({phrase for pair in PARAPHRASES for phrase in pair})
     assert sorted(phrases, key=lambda phrase: table.encode(phrase.split())) == phrases
@@ -44,11 +43,11 @@ def test_keys_sort_as_phrases_do(path, tmp_path):
 @pytest.mark.parametrize("characters", [1, 7, 50, 200])
 def test_chunks_do_not_change_the_table(path, tmp_path, monkeypatch, characters):
     sentences = [phrase for pair in PARAPHRASES for phrase in pair]
-    expected = selected_phrases(ParaphraseTable(path, tmp_path / "cache"), sentences)
+    expected = select_phrases(ParaphraseTable(path, tmp_path / "cache"), sentences)
     assert sum(map(len, expected.values())) == len(PARAPHRASES)
     monkeypatch.setattr("keras_mmfusion.metrics.paraphrase_table._CHUNK_CHARACTERS", characters)
     table = ParaphraseTable(path, tmp_path / "other cache")
-    assert selected_phrases(table, sentences) == expected
+    assert select_phrases(table, sentences) == expected
 
 
 def test_unknown_words_match_nothing(path, tmp_path):
@@ -56,35 +55,35 @@ def test_unknown_words_match_nothing(path, tmp_path):
     assert table.select([table.encode(["unheard", "of"]), table.encode([])]) == {}
 
 
-def test_second_table_comes_from_the_cache(path, tmp_path, monkeypatch):
+def test_second_table_is_loaded_from_the_cache(path, tmp_path, monkeypatch):
     cache = tmp_path / "cache"
     sentences = ["the dog", "dog"]
-    expected = selected_phrases(ParaphraseTable(path, cache), sentences)
+    expected = select_phrases(ParaphraseTable(path, cache), sentences)
     (file,) = cache.iterdir()
     monkeypatch.setattr("gzip.open", lambda *_, **__: pytest.fail("the pairs are read again"))
-    assert selected_phrases(ParaphraseTable(path, cache), sentences) == expected
+    assert select_phrases(ParaphraseTable(path, cache), sentences) == expected
     assert list(cache.iterdir()) == [file]
 
 
 @pytest.mark.parametrize("size", [0, 10, 300])
-def test_damaged_cache_is_made_anew(path, tmp_path, size):
+def test_damaged_cache_is_rewritten(path, tmp_path, size):
     cache = tmp_path / "cache"
     sentences = ["the dog", "dog"]
-    expected = selected_phrases(ParaphraseTable(path, cache), sentences)
+    expected = select_phrases(ParaphraseTable(path, cache), sentences)
     (file,) = cache.iterdir()
-    whole = file.read_bytes()
-    file.write_bytes(whole[:size])
-    assert selected_phrases(ParaphraseTable(path, cache), sentences) == expected
-    assert file.stat().st_size == len(whole)
+    content = file.read_bytes()
+    file.write_bytes(content[:size])
+    assert select_phrases(ParaphraseTable(path, cache), sentences) == expected
+    assert file.stat().st_size == len(content)
 
 
-def test_cache_folder_that_cannot_be_written(path, tmp_path):
+def test_unwritable_cache_folder_is_ignored(path, tmp_path):
     (tmp_path / "file").touch()
     table = ParaphraseTable(path, tmp_path / "file" / "cache")
-    assert selected_phrases(table, ["the dog", "dog"])
+    assert select_phrases(table, ["the dog", "dog"])
 
 
-def test_cache_is_in_keras_home(path, tmp_path, monkeypatch):
+def test_cache_is_written_to_keras_home(path, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     ParaphraseTable(path)
     assert os.listdir(tmp_path / "home") == ["keras_mmfusion"]

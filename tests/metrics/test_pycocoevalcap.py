@@ -1,4 +1,4 @@
-"""BLEU, ROUGE-L and CIDEr against pycocoevalcap's own, on tokens: no Java is needed."""
+"""Compares BLEU, ROUGE-L and CIDEr of tokens with pycocoevalcap, without Java."""
 
 import os
 import pathlib
@@ -25,9 +25,9 @@ def assert_equal_to_pycocoevalcap(references, candidates):
     corpus, each = bleu_scores(references, candidates)
     np.testing.assert_allclose(corpus, expected, **close)
     np.testing.assert_allclose(list(each.values()), np.transpose(expected_each), **close)
-    for peer, ours in ((Rouge, rouge_l_score), (Cider, cider_d_score)):
-        expected, expected_each = peer().compute_score(references, results)
-        corpus, each = ours(references, candidates)
+    for scorer, score in ((Rouge, rouge_l_score), (Cider, cider_d_score)):
+        expected, expected_each = scorer().compute_score(references, results)
+        corpus, each = score(references, candidates)
         np.testing.assert_allclose(corpus, expected, **close)
         np.testing.assert_allclose(list(each.values()), expected_each, **close)
 
@@ -49,19 +49,19 @@ def test_hostile_captions(references, candidates):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_random_captions(seed):
+def test_scores_of_random_captions_equal_pycocoevalcap(seed):
     rng = random.Random(seed)
 
     def caption():
         return " ".join(rng.choice("abcde") for _ in range(rng.randint(0, 12)))
 
     references = {i: [caption() for _ in range(rng.randint(1, 6))] for i in range(40)}
-    references[0].append("a b")  # pycocoevalcap fails where no image has a token.
+    references[0].append("a b")  # pycocoevalcap fails if no image has a token.
     assert_equal_to_pycocoevalcap(references, {i: caption() for i in references})
 
 
 @pytest.mark.shared_data
-def test_flickr8k():
+def test_scores_of_flickr8k_equal_pycocoevalcap():
     folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
     if not folder:
         pytest.skip("set KERAS_MMFUSION_TEST_DATA to the folder of the data sets")

@@ -6,13 +6,13 @@ from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
 IMAGES = [["a b a b", "b"], ["", "c a b"]]
 
 
-def grams(caption, n):
+def list_ngrams(caption, n):
     words = caption.split()
     return [tuple(words[i : i + n]) for i in range(len(words) - n + 1)]
 
 
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
-def test_candidates_find_their_n_grams_among_the_references(n):
+def test_find_returns_shared_ngrams_and_their_references(n):
     ngrams = ReferenceNgrams(IMAGES)
     candidates = ["a b a b x a b", "", "c a b", "x x x x x"]
     for image in (0, 1):
@@ -20,43 +20,44 @@ def test_candidates_find_their_n_grams_among_the_references(n):
         assert lengths.tolist() == [7, 0, 3, 5]
         order = counts[n - 1]
         for row, candidate in enumerate(candidates):
-            own = grams(candidate, n)
-            assert sorted(order.count[order.caption == row]) == sorted(map(own.count, set(own)))
+            expected = list_ngrams(candidate, n)
+            counts_of_row = sorted(order.count[order.caption == row])
+            assert counts_of_row == sorted(map(expected.count, set(expected)))
         found, pair = ngrams.find(n, np.full(len(order.ngram), image), order.ngram)
         shared = {
             (row, gram)
             for row, candidate in enumerate(candidates)
-            for gram in grams(candidate, n)
-            if any(gram in grams(reference, n) for reference in IMAGES[image])
+            for gram in list_ngrams(candidate, n)
+            if any(gram in list_ngrams(reference, n) for reference in IMAGES[image])
         }
         assert found.sum() == len(shared)
         starts = ngrams.starts[n - 1]
         references = sum(
-            any(gram == g for g in grams(reference, n))
+            any(gram == g for g in list_ngrams(reference, n))
             for _, gram in shared
             for reference in IMAGES[image]
         )
         assert (starts[pair + 1] - starts[pair]).sum() == references
 
 
-def test_document_frequency_counts_images():
+def test_count_images_is_the_document_frequency():
     ngrams = ReferenceNgrams(IMAGES)
-    # Words are numbered as they come: a, b, c.
-    assert ngrams.images_with(1).tolist() == [2, 2, 1]
+    # Words are numbered in order of appearance: a, b, c.
+    assert ngrams.count_images(1).tolist() == [2, 2, 1]
     assert ngrams.sizes == [3, 3, 3, 1]
 
 
-def test_references_without_tokens():
+def test_references_without_tokens_have_no_ngrams():
     ngrams = ReferenceNgrams([[""], [[]]])
     assert ngrams.sizes == [0, 0, 0, 0]
     lengths, counts = ngrams.encode(["a b"])
     assert lengths.tolist() == [2]
     assert not ngrams.find(1, np.zeros(2, int), counts[0].ngram)[0].any()
-    assert ngrams.images_with(2).tolist() == []
+    assert ngrams.count_images(2).tolist() == []
 
 
-def test_a_new_word_is_never_taken_for_a_known_n_gram():
-    # With two known words, (second word, new word) would read as (third prefix, first word).
+def test_ngrams_with_new_words_are_not_found():
+    # With two known words, the key of (second word, new word) equals (third prefix, first word).
     ngrams = ReferenceNgrams([["a b a a"]], order=2)
     _, counts = ngrams.encode(["b x", "a y"])
     assert not ngrams.find(2, np.zeros(2, int), counts[1].ngram)[0].any()

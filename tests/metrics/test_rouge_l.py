@@ -3,24 +3,24 @@ import pytest
 from keras_mmfusion.metrics.rouge_l import rouge_l_score
 
 
-def f_measure(precision, recall):
+def compute_f_measure(precision, recall):
     return (1 + 1.2**2) * precision * recall / (recall + 1.2**2 * precision)
 
 
-def test_longest_common_subsequence_may_skip_words_and_keeps_their_order():
-    # "a c e" of five and of four words; "e a" is out of order.
+def test_common_subsequence_skips_words_and_keeps_their_order():
+    # "a c e" has 3 of 5 and of 4 words; "e a" is in another order.
     mean, per_image = rouge_l_score({1: ["a b c d e"]}, {1: "a c e a"})
-    assert mean == per_image[1] == pytest.approx(f_measure(3 / 4, 3 / 5))
+    assert mean == per_image[1] == pytest.approx(compute_f_measure(3 / 4, 3 / 5))
 
 
 def test_precision_and_recall_may_come_from_different_references():
     references = {1: ["a b c x y z", "a b"]}
-    assert rouge_l_score(references, {1: "a b c"})[0] == pytest.approx(f_measure(1, 1))
+    assert rouge_l_score(references, {1: "a b c"})[0] == pytest.approx(compute_f_measure(1, 1))
 
 
-def test_long_captions_and_repeated_words():
+def test_long_captions_of_repeated_words():
     assert rouge_l_score({1: ["a " * 99 + "a"]}, {1: "a " * 199 + "a"})[0] == pytest.approx(
-        f_measure(0.5, 1)
+        compute_f_measure(0.5, 1)
     )
 
 
@@ -30,9 +30,9 @@ def test_score_is_the_mean_over_images():
     assert mean == pytest.approx(0.5)
 
 
-def test_token_ids_and_empty_captions():
+def test_scores_of_token_ids_and_empty_captions():
     assert rouge_l_score({1: [[1, 2, 3]]}, {1: [1, 3]}) == rouge_l_score({1: ["a b c"]}, {1: "a c"})
     assert rouge_l_score({1: ["a"]}, {1: ""})[0] == 0.0
     assert rouge_l_score({1: [[1]]}, {1: []})[0] == 0.0
-    # Two empty captions have the empty token in common, as in coco-caption.
+    # Two empty captions share an empty token, as in coco-caption.
     assert rouge_l_score({1: [""]}, {1: ""})[0] == rouge_l_score({1: [[]]}, {1: []})[0] == 1.0

@@ -1,6 +1,6 @@
 import pytest
 
-from keras_mmfusion.metrics.snowball_stemmer import english_stem
+from keras_mmfusion.metrics.snowball_stemmer import stem_english
 
 # Word: stem, by the stemmer in METEOR 1.5's jar.
 STEMS = """
@@ -24,5 +24,5 @@ proceeding: proceed  herrings: herring  inning: inning  only: onli  singly: sing
 @pytest.mark.parametrize(
     ("word", "stem"), [pair.split(": ") for pair in STEMS.replace("\n", "  ").strip().split("  ")]
 )
-def test_stems(word, stem):
-    assert english_stem(word) == stem
+def test_stems_equal_those_of_the_meteor_jar(word, stem):
+    assert stem_english(word) == stem

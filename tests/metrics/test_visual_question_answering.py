@@ -10,7 +10,7 @@ from keras_mmfusion.metrics.visual_question_answering import (
     vqa_accuracy,
 )
 
-# What the evaluation code turns into what, word by word.
+# Words and their replacements in the evaluation code.
 PAIRS = """
     aint=ain't arent=aren't cant=can't couldve=could've couldnt=couldn't couldn'tve=couldn't've
     couldnt've=couldn't've didnt=didn't doesnt=doesn't dont=don't hadnt=hadn't
@@ -52,8 +52,8 @@ WORDS = [
 MARKS = [*"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~’…", "...", " ", "  ", "\t", "\n", ""]
 
 
-def reference_normalize(answer):
-    """The evaluation code's rules, written again: one mark, then one word, after the other."""
+def normalize_reference(answer):
+    """The rules of the evaluation code, written with loops."""
     marks = [";", "/", "[", "]", '"', "{", "}", "(", ")", "=", "+", "\\", "_", "-", ">", "<", "@"]
     answer = result = answer.replace("\n", " ").replace("\t", " ").strip()
     for mark in [*marks, "`", ",", "?", "!"]:
@@ -76,12 +76,12 @@ def reference_normalize(answer):
     return " ".join(words)
 
 
-def reference_accuracy(people, prediction):
+def compute_reference_accuracy(people, prediction):
     people = [answer.replace("\n", " ").replace("\t", " ").strip() for answer in people]
     prediction = prediction.replace("\n", " ").replace("\t", " ").strip()
     if len(set(people)) > 1:
-        people = [reference_normalize(answer) for answer in people]
-        prediction = reference_normalize(prediction)
+        people = [normalize_reference(answer) for answer in people]
+        prediction = normalize_reference(prediction)
     shares = []
     for person in range(len(people)):
         others = people[:person] + people[person + 1 :]
@@ -89,8 +89,8 @@ def reference_accuracy(people, prediction):
     return sum(shares) / len(shares)
 
 
-def generated_answers(count):
-    """Every word alone, every mark beside, between and inside words, and random mixtures."""
+def generate_answers(count):
+    """Yields single words, words with each punctuation mark, and random combinations."""
     yield from WORDS
     for mark in MARKS:
         yield from (f"yes{mark}", f"{mark}yes", f"a{mark}b", f"a {mark}b", f"a{mark} b", mark)
@@ -132,26 +132,26 @@ def generated_answers(count):
         ("the", ""),
     ],
 )
-def test_normalization(answer, normalized):
+def test_normalize_answer_on_known_answers(answer, normalized):
     assert normalize_answer(answer) == normalized
 
 
-def test_normalization_follows_the_evaluation_code():
-    answers = list(generated_answers(20_000))
+def test_normalize_answer_matches_the_evaluation_code():
+    answers = list(generate_answers(20_000))
     assert [(a, normalize_answer(a)) for a in answers] == [
-        (a, reference_normalize(a)) for a in answers
+        (a, normalize_reference(a)) for a in answers
     ]
 
 
-def test_accuracy_follows_the_evaluation_code():
-    rng, answers = random.Random(1), list(generated_answers(2_000))
+def test_accuracy_matches_the_evaluation_code():
+    rng, answers = random.Random(1), list(generate_answers(2_000))
     people, predictions = {}, {}
     for question in range(3_000):
         few = rng.sample(answers, rng.randint(1, 4))
         people[question] = [rng.choice(few) for _ in range(10)]
         predictions[question] = rng.choice(few)
     mean, each = vqa_accuracy(people, predictions)
-    expected = {i: reference_accuracy(people[i], predictions[i]) for i in people}
+    expected = {i: compute_reference_accuracy(people[i], predictions[i]) for i in people}
     assert each == pytest.approx(expected)
     assert mean == pytest.approx(sum(expected.values()) / len(expected))
 
@@ -163,7 +163,7 @@ def test_accuracy_follows_the_evaluation_code():
         (["hot dog"] * 9 + ["food"], "hot-dog", 1.0),
         (["don't"] * 9 + ["no"], "dont", 1.0),
         (["two"] * 2 + ["2"] + ["three"] * 7, "2", 0.9),
-        # All wrote the same: compared as it is.
+        # Identical answers are not normalized.
         (["yes"] * 10, "yes", 1.0),
         (["yes"] * 10, " yes\n", 1.0),
         (["yes"] * 10, "yes!", 0.0),
@@ -171,46 +171,46 @@ def test_accuracy_follows_the_evaluation_code():
         (["The Who"] * 10, "The Who", 1.0),
     ],
 )
-def test_known_accuracies(people, prediction, accuracy):
+def test_accuracy_of_known_cases(people, prediction, accuracy):
     assert vqa_accuracy({1: people}, {1: prediction})[0] == pytest.approx(accuracy)
 
 
 @pytest.mark.parametrize(
     ("people", "accuracy"), [(0, 0.0), (1, 0.3), (2, 0.6), (3, 0.9), (4, 1.0), (9, 1.0)]
 )
-def test_ten_people_agree_by_the_known_steps(people, accuracy):
+def test_accuracy_grows_with_the_number_of_equal_answers(people, accuracy):
     answers = {1: ["red"] * people + ["blue"] * (9 - people) + ["green"]}
     assert vqa_accuracy(answers, {1: "Red"})[0] == pytest.approx(accuracy)
 
 
-def test_accuracies_are_the_mean_over_leaving_each_person_out():
+def test_answer_accuracies_average_over_leaving_one_annotator_out():
     people = ["red"] * 4 + ["Blue"] * 3 + ["the blue?", "green", "red."]
     for answer, accuracy in answer_accuracies(people).items():
-        assert accuracy == pytest.approx(reference_accuracy(people, answer))
+        assert accuracy == pytest.approx(compute_reference_accuracy(people, answer))
     assert list(answer_accuracies(people)) == ["red", "blue", "green"]
     assert answer_accuracies(["The Who"] * 3) == {"The Who": pytest.approx(2 / 3)}
     assert answer_accuracies([]) == {}
 
 
-def test_one_answer_must_be_met():
+def test_single_answer_must_equal_the_prediction():
     assert vqa_accuracy({1: ["Green."], 2: ["Sky"]}, {1: "green", 2: "sea"})[1] == {1: 1.0, 2: 0.0}
 
 
-def test_mean_and_each_question():
+def test_mean_and_per_question_accuracy():
     mean, each = vqa_accuracy({"q": ["1"] * 10, "r": ["no"] * 10}, {"q": "1", "r": "yes"})
     assert (mean, each) == (0.5, {"q": 1.0, "r": 0.0})
 
 
-def test_ids_that_do_not_match_are_listed():
-    with pytest.raises(ValueError, match="in one only: 'q', 'r'"):
+def test_errors_list_unmatched_ids():
+    with pytest.raises(ValueError, match="in only one: 'q', 'r'"):
         vqa_accuracy({"q": ["1"], "p": ["1"]}, {"r": "1", "p": "1"})
     with pytest.raises(ValueError, match="at least one"):
         vqa_accuracy({}, {})
-    with pytest.raises(ValueError, match="none for these question ids: 'q'"):
+    with pytest.raises(ValueError, match="empty for these question ids: 'q'"):
         vqa_accuracy({"q": []}, {"q": "1"})
 
 
-def test_answers_must_be_strings():
+def test_answers_that_are_not_strings_raise_an_error():
     with pytest.raises(
         TypeError, match="`predictions` must have strings for question 'q', not int"
     ):
@@ -221,8 +221,8 @@ def test_answers_must_be_strings():
         vqa_accuracy({"q": "yes"}, {"q": "yes"})
 
 
-def test_one_string_is_no_list_of_answers():
-    with pytest.raises(TypeError, match="`people` must be a list of strings, not 'yes'"):
+def test_string_instead_of_a_list_of_answers_raises_an_error():
+    with pytest.raises(TypeError, match="`answers` must be a list of strings, not 'yes'"):
         answer_accuracies("yes")
     with pytest.raises(TypeError, match="`predictions` must be a dict with question ids, not str"):
         vqa_accuracy({"y": ["yes"]}, "y")
@@ -230,7 +230,7 @@ def test_one_string_is_no_list_of_answers():
         normalize_answer(None)
 
 
-def test_answers_in_arrays_or_none_at_all():
+def test_arrays_of_answers_are_accepted_and_numbers_raise_an_error():
     people = np.array(["yes"] * 3 + ["no"])
     assert vqa_accuracy({1: people}, {1: "yes"}) == vqa_accuracy({1: people.tolist()}, {1: "yes"})
     with pytest.raises(TypeError, match="list of strings for question 1, not int: 5"):

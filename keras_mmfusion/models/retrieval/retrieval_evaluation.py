@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from keras_mmfusion.metrics.retrieval import best_ranks, rank_scores
+from keras_mmfusion.metrics.retrieval import best_ranks, score_ranks
 
 
 def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
@@ -50,7 +50,7 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
         "seeds": [],  # Nothing is drawn.
     }
     metrics = {
-        **rank_scores(image_ranks, "image_to_text"),
-        **rank_scores(text_ranks, "text_to_image"),
+        **score_ranks(image_ranks, "image_to_text"),
+        **score_ranks(text_ranks, "text_to_image"),
     }
     return {"metrics": metrics, "protocol": protocol, "samples": samples}
