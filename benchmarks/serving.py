@@ -37,12 +37,12 @@ def serve(folder, connection):
     """Serves until the other end of the connection says something."""
     sys.path.insert(0, str(HERE.parent / "tests" / "serving"))
     import tensorflow  # noqa: F401  Its import is no part of loading a model.
-    from conformance_server import Batcher, Model, serving
+    from conformance_server import Batcher, Model, run_server
 
     start = time.perf_counter()
     model = Model("captioner", folder, batcher=Batcher(BATCH))
     seconds = time.perf_counter() - start
-    with serving(model, threads=max(CLIENTS)) as (address, _):
+    with run_server(model, threads=max(CLIENTS)) as (address, _):
         connection.send((address, seconds))
         connection.recv()
 

@@ -1,4 +1,4 @@
-"""For what `export` writes: clients of TensorFlow Serving, and captions in bulk."""
+"""Clients of TensorFlow Serving and bulk captioning, for exported models."""
 
 from keras_mmfusion._lazy import lazy_exports
 

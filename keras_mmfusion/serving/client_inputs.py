@@ -1,21 +1,21 @@
-"""What a prediction sends, checked before it is sent."""
+"""Checks the inputs of a prediction request."""
 
 
 def check_inputs(inputs):
-    """Raises an error if a signature's inputs are not named, or one is a bare string.
+    """Checks that inputs are a dict of arrays or lists.
 
     Args:
-        inputs: dict, name -> array or nested lists of numbers, strings or bytes.
+        inputs: dict of name -> array or nested lists of numbers, strings or bytes.
 
     Raises:
-        ValueError: if it is no dict, or has a string or bytes where a list of them is expected.
+        ValueError: if it is not a dict, or a value is a string or bytes instead of a list of them.
 
     Example:
 
     >>> check_inputs({"image_bytes": b"GIF89a"})
     Traceback (most recent call last):
-    ValueError: `inputs['image_bytes']` must be a list or an array, an entry for each row of the \
-batch. Received: bytes; put it in a list.
+    ValueError: `inputs['image_bytes']` must be a list or an array with one entry per row of \
+the batch. Received: bytes. Put it in a list.
     """
     if not hasattr(inputs, "items"):
         raise ValueError(
@@ -25,6 +25,6 @@ batch. Received: bytes; put it in a list.
     for name, value in inputs.items():
         if value is None or isinstance(value, (str, bytes, bytearray)):
             raise ValueError(
-                f"`inputs[{name!r}]` must be a list or an array, an entry for each row of the "
-                f"batch. Received: {type(value).__name__}; put it in a list."
+                f"`inputs[{name!r}]` must be a list or an array with one entry per row of the "
+                f"batch. Received: {type(value).__name__}. Put it in a list."
             )

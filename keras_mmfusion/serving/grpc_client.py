@@ -6,7 +6,7 @@ from keras_mmfusion.serving.serving_error import ServingError
 
 
 class GrpcClient:
-    """Asks a model on TensorFlow Serving over gRPC.
+    """A client of a model on TensorFlow Serving, over gRPC.
 
     ```python
     with GrpcClient("localhost:8500", "captioner") as client:
@@ -18,15 +18,15 @@ class GrpcClient:
     Args:
         address: string, `"host:port"`.
         model: string. The model's name on the server.
-        version: int or `None`: the latest.
-        label: string or `None`. A version's label on the server, such as `"stable"`.
-        timeout: float. Seconds that a prediction may take, its retries included.
-        retries: int. How often a request that failed for a moment is sent again.
-        max_bytes: int. The largest message that is sent or taken.
+        version: int or `None` for the latest.
+        label: string or `None`. The label of a version on the server, such as `"stable"`.
+        timeout: float. The maximum number of seconds for a prediction, with retries.
+        retries: int. How often a request is sent again after a transient error.
+        max_bytes: int. The maximum size of sent and received messages.
 
     Raises:
-        ImportError: without the stubs of `tensorflow-serving-api`.
-        ValueError: if both a version and a label are given, or a setting is unfit.
+        ImportError: if `tensorflow-serving-api` is not installed.
+        ValueError: if both a version and a label are given, or an argument is invalid.
     """
 
     def __init__(
@@ -45,30 +45,32 @@ class GrpcClient:
             from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
         except ImportError as error:
             raise ImportError(
-                'GrpcClient needs `pip install "keras-mmfusion[serving]"`; RestClient does not.'
+                'GrpcClient needs `pip install "keras-mmfusion[serving]"`. RestClient does not.'
             ) from error
         self.address, self.model = address, model
         self.version, self.label = version, label
         self.timeout, self.retries = timeout, retries
-        limits = [(f"grpc.max_{way}_message_length", max_bytes) for way in ("send", "receive")]
+        limits = [
+            (f"grpc.max_{direction}_message_length", max_bytes) for direction in ("send", "receive")
+        ]
         self._channel = grpc.insecure_channel(address, options=limits)
         self._stub = prediction_service_pb2_grpc.PredictionServiceStub(self._channel)
         self._request_type = predict_pb2.PredictRequest
         self._rpc_error = grpc.RpcError
 
     def predict(self, inputs, signature="serving_default"):
-        """Runs a signature.
+        """Runs a signature of the model.
 
         Args:
-            inputs: dict, name -> array or nested lists of numbers, strings or bytes.
+            inputs: dict of name -> array or nested lists of numbers, strings or bytes.
             signature: string.
 
         Returns:
-            Dict, name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
+            A dict of name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
 
         Raises:
-            ValueError: if an input is a bare string or bytes, not a list of them.
-            ServingError: if the server refuses, fails, or is not there in time.
+            ValueError: if an input is a string or bytes instead of a list of them.
+            ServingError: if the server rejects the request, fails, or does not respond in time.
         """
         check_inputs(inputs)
         import tensorflow as tf

@@ -11,7 +11,7 @@ from keras_mmfusion.serving.client_inputs import check_inputs
 from keras_mmfusion.serving.retries import call_with_retries, check_settings
 from keras_mmfusion.serving.serving_error import ServingError
 
-# What TensorFlow Serving makes of gRPC's codes.
+# HTTP status codes of TensorFlow Serving and the gRPC codes they stand for.
 CODES = {
     400: "INVALID_ARGUMENT",
     403: "PERMISSION_DENIED",
@@ -38,26 +38,26 @@ DTYPES = {
 
 
 class RestClient:
-    """Asks a model on TensorFlow Serving over REST.
+    """A client of a model on TensorFlow Serving, over REST.
 
     ```python
     client = RestClient("http://localhost:8501", "captioner")
     client.predict({"image_bytes": [open("photo.jpg", "rb").read()]})["captions"]
     ```
 
-    Bytes travel as base64, so that gRPC is the faster way for photos. It needs no package beside
-    NumPy.
+    Needs no package except NumPy. Bytes are sent as base64, so gRPC is faster for photos.
 
     Args:
         url: string, `"http://host:port"`.
         model: string. The model's name on the server.
-        version: int or `None`: the latest.
-        label: string or `None`. A version's label on the server, such as `"stable"`.
-        timeout: float. Seconds that a prediction may take, its retries included.
-        retries: int. How often a request that failed for a moment is sent again.
+        version: int or `None` for the latest.
+        label: string or `None`. The label of a version on the server, such as `"stable"`.
+        timeout: float. The maximum number of seconds for a prediction, with retries.
+        retries: int. How often a request is sent again after a transient error.
 
     Raises:
-        ValueError: if the URL is none, both a version and a label are given, or a setting is unfit.
+        ValueError: if the URL is invalid, both a version and a label are given, or an argument is
+            invalid.
     """
 
     def __init__(self, url, model, version=None, label=None, timeout=10.0, retries=3):
@@ -70,21 +70,21 @@ class RestClient:
         if label is not None:
             self.address += f"/labels/{label}"
         self.timeout, self.retries = timeout, retries
-        self._outputs = None
+        self._dtypes = None
 
     def predict(self, inputs, signature="serving_default"):
-        """Runs a signature.
+        """Runs a signature of the model.
 
         Args:
-            inputs: dict, name -> array or nested lists of numbers, strings or bytes.
+            inputs: dict of name -> array or nested lists of numbers, strings or bytes.
             signature: string.
 
         Returns:
-            Dict, name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
+            A dict of name -> NumPy array; strings are `bytes` in arrays of dtype `object`.
 
         Raises:
-            ValueError: if an input is a bare string or bytes, not a list of them.
-            ServingError: if the server refuses, fails, or is not there in time.
+            ValueError: if an input is a string or bytes instead of a list of them.
+            ServingError: if the server rejects the request, fails, or does not respond in time.
         """
         check_inputs(inputs)
         request = {
@@ -92,28 +92,28 @@ class RestClient:
             "inputs": {name: _to_json(value) for name, value in inputs.items()},
         }
         body = json.dumps(request).encode("utf-8")
-        specs = self._signature_outputs(signature)
-        outputs = self._ask(":predict", body)["outputs"]
-        if len(specs) == 1:  # Then the server leaves the name out.
-            outputs = {next(iter(specs)): outputs}
-        return {name: _to_array(value, specs[name]) for name, value in outputs.items()}
+        dtypes = self._get_dtypes(signature)
+        outputs = self._request(":predict", body)["outputs"]
+        if len(dtypes) == 1:  # The server omits the name of a single output.
+            outputs = {next(iter(dtypes)): outputs}
+        return {name: _to_array(value, dtypes[name]) for name, value in outputs.items()}
 
-    def _signature_outputs(self, signature):
-        """The outputs' dtypes by name, which JSON does not tell; asked for once."""
-        if self._outputs is None:
-            metadata = self._ask("/metadata")["metadata"]["signature_def"]["signature_def"]
-            self._outputs = {
+    def _get_dtypes(self, signature):
+        """Returns the dtypes of the outputs, which are requested once: JSON has no dtypes."""
+        if self._dtypes is None:
+            metadata = self._request("/metadata")["metadata"]["signature_def"]["signature_def"]
+            self._dtypes = {
                 name: {key: value["dtype"] for key, value in each.get("outputs", {}).items()}
                 for name, each in metadata.items()
             }
-        if signature not in self._outputs:
+        if signature not in self._dtypes:
             raise ServingError(
-                f"{self.address} has no signature {signature!r}. It has: {sorted(self._outputs)}",
+                f"{self.address} has no signature {signature!r}. It has: {sorted(self._dtypes)}",
                 "NOT_FOUND",
             )
-        return self._outputs[signature]
+        return self._dtypes[signature]
 
-    def _ask(self, path, body=None):
+    def _request(self, path, body=None):
         return call_with_retries(
             lambda seconds: self._call(path, body, seconds), self.timeout, self.retries
         )
@@ -127,22 +127,22 @@ class RestClient:
                 return json.loads(response.read())
         except urllib.error.HTTPError as error:
             code = CODES.get(error.code, "UNKNOWN")
-            raise ServingError(f"{self.address}: {code}: {_reason(error)}", code) from error
+            raise ServingError(f"{self.address}: {code}: {_read_reason(error)}", code) from error
         except TimeoutError as error:
             raise ServingError(
-                f"{self.address}: no answer in time.", "DEADLINE_EXCEEDED"
+                f"{self.address}: no response in time.", "DEADLINE_EXCEEDED"
             ) from error
         except (urllib.error.URLError, ConnectionError) as error:
-            late = isinstance(getattr(error, "reason", None), TimeoutError)
-            code = "DEADLINE_EXCEEDED" if late else "UNAVAILABLE"
+            is_timeout = isinstance(getattr(error, "reason", None), TimeoutError)
+            code = "DEADLINE_EXCEEDED" if is_timeout else "UNAVAILABLE"
             raise ServingError(f"{self.address}: {code}: {error}", code) from error
         except ValueError as error:
             raise ServingError(
-                f"{self.address}: the answer is no JSON: {error}", "UNKNOWN"
+                f"{self.address}: the response is not JSON: {error}", "UNKNOWN"
             ) from error
 
 
-def _reason(error):
+def _read_reason(error):
     text = error.read().decode("utf-8", "replace")
     try:
         return json.loads(text)["error"]
@@ -169,6 +169,6 @@ def _to_array(value, dtype):
 def _to_bytes(value):
     if isinstance(value, list):
         return [_to_bytes(each) for each in value]
-    if isinstance(value, dict):  # Of outputs whose name ends in "_bytes".
+    if isinstance(value, dict):  # Outputs whose name ends in "_bytes".
         return base64.b64decode(value["b64"])
     return value.encode("utf-8")

@@ -1,24 +1,24 @@
-"""Calls that may fail for a moment, within one deadline."""
+"""Retries calls after transient errors, within a deadline."""
 
 import time
 
 from keras_mmfusion.serving.serving_error import ServingError
 
-FIRST_WAIT = 0.1  # seconds, doubled each time
+FIRST_WAIT = 0.1  # Seconds; doubled after each attempt.
 
 
 def call_with_retries(call, timeout, retries):
-    """Calls until it succeeds, at most `retries` times more, never beyond the timeout.
+    """Calls a function until it succeeds, with at most `retries` retries and within the timeout.
 
-    Prediction changes nothing on the server, so a request may be sent again.
+    Predictions do not change the server, so requests can be repeated.
 
     Args:
-        call: function of the seconds that are left. Raises `ServingError`.
-        timeout: float. Seconds for everything, the waits between calls included.
+        call: function of the remaining seconds. Raises `ServingError`.
+        timeout: float. Seconds for all attempts and the waits between them.
         retries: int.
 
     Returns:
-        What `call` returns.
+        The result of `call`.
     """
     deadline = time.monotonic() + timeout
     for attempt in range(retries + 1):
@@ -26,19 +26,20 @@ def call_with_retries(call, timeout, retries):
             return call(deadline - time.monotonic())
         except ServingError as error:
             wait = FIRST_WAIT * 2**attempt
-            out_of_time = time.monotonic() + wait >= deadline
-            if attempt == retries or out_of_time or not error.is_passing:
+            is_too_late = time.monotonic() + wait >= deadline
+            if attempt == retries or is_too_late or not error.is_transient:
                 raise
             time.sleep(wait)
 
 
 def check_settings(timeout, retries, version, label):
-    """Raises `ValueError` for settings that no call could work with."""
+    """Raises a `ValueError` for invalid settings of a client."""
     if version is not None and label is not None:
         raise ValueError(
-            f"Give `version` or `label`, not both. Received: version={version}, label={label!r}"
+            "Pass either `version` or `label`, not both. "
+            f"Received: version={version}, label={label!r}"
         )
     if not timeout > 0:
-        raise ValueError(f"`timeout` must be a number of seconds above 0. Received: {timeout!r}")
+        raise ValueError(f"`timeout` must be a positive number of seconds. Received: {timeout!r}")
     if int(retries) != retries or retries < 0:
-        raise ValueError(f"`retries` must be an integer >= 0. Received: {retries!r}")
+        raise ValueError(f"`retries` must be a non-negative integer. Received: {retries!r}")

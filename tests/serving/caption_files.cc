@@ -2,7 +2,7 @@
 //
 //     caption_files MODEL_FOLDER/1 PHOTO...
 //
-// prints a line a photo: its error code, a tab, its caption.
+// Prints a line for each photo: its error code, a tab, its caption.
 
 #include <fstream>
 #include <iostream>

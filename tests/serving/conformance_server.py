@@ -1,7 +1,7 @@
-"""A stand-in for TensorFlow Serving: the official gRPC stubs and the published REST surface.
+"""A replacement for TensorFlow Serving: the official gRPC stubs and the documented REST API.
 
-It loads a model folder with TensorFlow alone and answers as the server's documents say. Of the
-server's settings it knows batching; how fast the server itself is, it does not tell.
+It loads a model folder with TensorFlow and responds as documented for the server. It implements
+batching. Its speed says nothing about that of the real server.
 """
 
 import base64
@@ -20,51 +20,51 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
 
-class Refused(Exception):
+class RequestError(Exception):
     def __init__(self, code, message):
         super().__init__(message)
         self.code = code
 
 
 class Batcher:
-    """Requests of a function that arrive together share a pass, as `batching.config` says it."""
+    """Batches concurrent requests of the same function, as configured in `batching.config`."""
 
-    def __init__(self, most_rows=32, wait=0.005, threads=2):
-        self.most_rows, self.wait = most_rows, wait
+    def __init__(self, max_rows=32, wait=0.005, threads=2):
+        self.max_rows, self.wait = max_rows, wait
         self.requests = queue.SimpleQueue()
         for _ in range(threads):
-            threading.Thread(target=self.work, daemon=True).start()
+            threading.Thread(target=self.run, daemon=True).start()
 
     def __call__(self, function, inputs):
         result = concurrent.futures.Future()
         self.requests.put((function, inputs, result))
         return result.result()
 
-    def work(self):
-        held = None  # What was taken from the queue and did not fit.
+    def run(self):
+        held = None  # A request that did not fit into the previous batch.
         while True:
             batch = [held or self.requests.get()]
             held = None
             function = batch[0][0]
             rows = count_rows(batch[0][1])
             deadline = time.monotonic() + self.wait
-            while rows < self.most_rows:
+            while rows < self.max_rows:
                 try:
                     request = self.requests.get(timeout=max(deadline - time.monotonic(), 0))
                 except queue.Empty:
                     break
                 rows += count_rows(request[1])
-                if request[0] is not function or rows > self.most_rows:
+                if request[0] is not function or rows > self.max_rows:
                     held = request
                     break
                 batch.append(request)
-            self.answer(function, batch)
+            self.respond(function, batch)
 
-    def answer(self, function, batch):
+    def respond(self, function, batch):
         try:
             names = batch[0][1]
-            together = {n: np.concatenate([each[1][n] for each in batch]) for n in names}
-            outputs = function(**{name: tf.constant(value) for name, value in together.items()})
+            inputs = {n: np.concatenate([each[1][n] for each in batch]) for n in names}
+            outputs = function(**{name: tf.constant(value) for name, value in inputs.items()})
             outputs = {name: value.numpy() for name, value in outputs.items()}
         except Exception as error:
             for _, _, result in batch:
@@ -82,7 +82,7 @@ def count_rows(inputs):
 
 
 class Model:
-    """The versions of one model folder; `labels` gives some of them names."""
+    """The versions in one model folder; `labels` maps labels to versions."""
 
     def __init__(self, name, folder, labels=None, batcher=None):
         self.name = name
@@ -93,30 +93,32 @@ class Model:
             if path.name.isdigit()
         }
         self.labels = labels or {}
-        self.failures = []  # Codes with which the next requests fail.
+        self.failures = []  # Error codes for the next requests.
         self.delay = threading.Event()
         self.delay.set()
 
-    def signatures(self, name, version=None, label=None):
+    def get_signatures(self, name, version=None, label=None):
         if label is not None:
             if label not in self.labels:
-                raise Refused("INVALID_ARGUMENT", f"Unrecognized servable version label: {label}")
+                raise RequestError(
+                    "INVALID_ARGUMENT", f"Unrecognized servable version label: {label}"
+                )
             version = self.labels[label]
         version = version or max(self.versions)
         if name != self.name or version not in self.versions:
-            raise Refused("NOT_FOUND", f"Servable not found for request: {name}/{version}")
+            raise RequestError("NOT_FOUND", f"Servable not found for request: {name}/{version}")
         return self.versions[version].signatures
 
     def predict(self, signatures, signature, inputs):
         self.delay.wait(5)
         if self.failures:
-            raise Refused(self.failures.pop(0), "as the test wants it")
+            raise RequestError(self.failures.pop(0), "requested by the test")
         if signature not in signatures:
-            raise Refused("INVALID_ARGUMENT", f"signature_name: {signature} not found")
+            raise RequestError("INVALID_ARGUMENT", f"signature_name: {signature} not found")
         function = signatures[signature]
         specs = function.structured_input_signature[1]
         if set(inputs) != set(specs):
-            raise Refused(
+            raise RequestError(
                 "INVALID_ARGUMENT", f"input keys {sorted(inputs)}, expected {sorted(specs)}"
             )
         try:
@@ -126,7 +128,7 @@ class Model:
                 return self.batcher(function, inputs)
             return {name: value.numpy() for name, value in function(**inputs).items()}
         except (TypeError, ValueError, tf.errors.OpError) as error:
-            raise Refused("INVALID_ARGUMENT", str(error)) from error
+            raise RequestError("INVALID_ARGUMENT", str(error)) from error
 
 
 class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -137,12 +139,12 @@ class Service(prediction_service_pb2_grpc.PredictionServiceServicer):
         spec = request.model_spec
         version = spec.version.value if spec.HasField("version") else None
         try:
-            signatures = self.model.signatures(spec.name, version, spec.version_label or None)
+            signatures = self.model.get_signatures(spec.name, version, spec.version_label or None)
             inputs = {name: tf.make_ndarray(value) for name, value in request.inputs.items()}
             outputs = self.model.predict(
                 signatures, spec.signature_name or "serving_default", inputs
             )
-        except Refused as error:
+        except RequestError as error:
             context.abort(getattr(grpc.StatusCode, error.code), str(error))
         response = predict_pb2.PredictResponse()
         for name, value in outputs.items():
@@ -158,46 +160,48 @@ HTTP_CODES = {
 }
 
 
-def rest_handler(model):
+def make_rest_handler(model):
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.answer(self.metadata)
+            self.respond(self.get_metadata)
 
         def do_POST(self):
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(lambda: self.predict(json.loads(body)))
+            self.respond(lambda: self.predict(json.loads(body)))
 
-        def signatures(self):
+        def get_signatures(self):
             path = self.path.removesuffix("/metadata").removesuffix(":predict")
             name, *rest = path.removeprefix("/v1/models/").split("/")
             version = int(rest[1]) if rest[:1] == ["versions"] else None
             label = rest[1] if rest[:1] == ["labels"] else None
-            return model.signatures(name, version, label)
+            return model.get_signatures(name, version, label)
 
-        def metadata(self):
+        def get_metadata(self):
             described = {
                 name: {
-                    "outputs": {key: info(spec) for key, spec in each.structured_outputs.items()}
+                    "outputs": {
+                        key: describe(spec) for key, spec in each.structured_outputs.items()
+                    }
                 }
-                for name, each in self.signatures().items()
+                for name, each in self.get_signatures().items()
             }
             return {"metadata": {"signature_def": {"signature_def": described}}}
 
         def predict(self, request):
-            inputs = {name: decoded(value) for name, value in request["inputs"].items()}
+            inputs = {name: decode(value) for name, value in request["inputs"].items()}
             signature = request.get("signature_name", "serving_default")
-            outputs = model.predict(self.signatures(), signature, inputs)
-            outputs = {name: encoded(name, value.tolist()) for name, value in outputs.items()}
+            outputs = model.predict(self.get_signatures(), signature, inputs)
+            outputs = {name: encode(name, value.tolist()) for name, value in outputs.items()}
             return {"outputs": outputs if len(outputs) > 1 else next(iter(outputs.values()))}
 
-        def answer(self, make):
+        def respond(self, get_content):
             code = 200
             try:
-                content = make()
-            except Refused as error:
+                content = get_content()
+            except RequestError as error:
                 code, content = HTTP_CODES[error.code], {"error": str(error)}
             body = json.dumps(content).encode()
-            with contextlib.suppress(ConnectionError):  # The client may have stopped waiting.
+            with contextlib.suppress(ConnectionError):  # The client may have timed out.
                 self.send_response(code)
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -209,19 +213,19 @@ def rest_handler(model):
     return Handler
 
 
-def info(spec):
+def describe(spec):
     return {"dtype": f"DT_{'FLOAT' if spec.dtype == tf.float32 else spec.dtype.name.upper()}"}
 
 
-def decoded(value):
+def decode(value):
     if isinstance(value, list):
-        return [decoded(each) for each in value]
+        return [decode(each) for each in value]
     return base64.b64decode(value["b64"]) if isinstance(value, dict) else value
 
 
-def encoded(name, value):
+def encode(name, value):
     if isinstance(value, list):
-        return [encoded(name, each) for each in value]
+        return [encode(name, each) for each in value]
     if isinstance(value, bytes):
         if name.endswith("_bytes"):
             return {"b64": base64.b64encode(value).decode()}
@@ -230,13 +234,13 @@ def encoded(name, value):
 
 
 @contextlib.contextmanager
-def serving(model, threads=4):
-    """Serves a `Model` on free ports of this machine; yields the addresses of gRPC and REST."""
+def run_server(model, threads=4):
+    """Serves a `Model` on free local ports; yields the gRPC and REST addresses."""
     grpc_server = grpc.server(concurrent.futures.ThreadPoolExecutor(threads))
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Service(model), grpc_server)
     port = grpc_server.add_insecure_port("127.0.0.1:0")
     grpc_server.start()
-    rest_server = ThreadingHTTPServer(("127.0.0.1", 0), rest_handler(model))
+    rest_server = ThreadingHTTPServer(("127.0.0.1", 0), make_rest_handler(model))
     thread = threading.Thread(target=rest_server.serve_forever, daemon=True)
     thread.start()
     try:

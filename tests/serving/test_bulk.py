@@ -1,4 +1,4 @@
-"""Captions in bulk: every image once, on one worker, on two, and after a kill."""
+"""Tests bulk captioning with one and two workers, and after an interruption."""
 
 import json
 import os
@@ -25,17 +25,17 @@ from keras_mmfusion.cli.main import app  # noqa: E402
 from keras_mmfusion.serving import caption_in_bulk  # noqa: E402
 from keras_mmfusion.serving.bulk.shard_images import (  # noqa: E402
     ShardImage,
-    batches_by_cost,
-    pixels,
+    batch_by_pixels,
+    count_pixels,
 )
-from keras_mmfusion.serving.bulk.shard_plan import make_plan, shards_to_do  # noqa: E402
+from keras_mmfusion.serving.bulk.shard_plan import make_plan, read_pending_shards  # noqa: E402
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder of photos and of what is none; what a model says of them; and the model."""
+    """A folder of photos and invalid files, the captions of a model, and the exported model."""
     folder = tmp_path_factory.mktemp("bulk")
-    photos = folder / "photos [1]"  # A pattern's characters in all paths.
+    photos = folder / "photos [1]"  # All paths contain pattern characters.
     photos.mkdir()
     paths, _ = write_pictures(photos, 7)
     (photos / "empty.png").touch()
@@ -46,20 +46,20 @@ def work(tmp_path_factory):
     return photos, expected, version
 
 
-def rows(out, kind="captions"):
+def read_rows(out, kind="captions"):
     files = sorted(out.glob(f"{kind}-*.jsonl"))
     return [json.loads(line) for file in files for line in file.read_text("utf-8").splitlines()]
 
 
-def captions(out):
-    """Captions by image; fails if an image has two."""
-    found = rows(out)
-    by_image = {row["image"]: row["caption"] for row in found}
-    assert len(by_image) == len(found)
+def read_captions(out):
+    """Reads captions by image; fails if an image has several."""
+    rows = read_rows(out)
+    by_image = {row["image"]: row["caption"] for row in rows}
+    assert len(by_image) == len(rows)
     return by_image
 
 
-def test_every_image_once(work, tmp_path, monkeypatch):
+def test_every_image_is_captioned_once_and_missing_shards_are_resumed(work, tmp_path, monkeypatch):
     photos, expected, version = work
     loaded = []
     load = tf.saved_model.load
@@ -71,38 +71,38 @@ def test_every_image_once(work, tmp_path, monkeypatch):
         "captions": 7,
         "errors": 2,
     }
-    assert captions(out) == expected
-    assert all(row["score"] < 0 for row in rows(out))
-    assert rows(out, "errors") == [
+    assert read_captions(out) == expected
+    assert all(row["score"] < 0 for row in read_rows(out))
+    assert read_rows(out, "errors") == [
         {"image": str(photos / "empty.png"), "error": "empty"},
         {
             "image": str(photos / "text.png"),
             "error": "The image of 8 bytes is not an image of a format that Pillow reads.",
         },
     ]
-    assert len(loaded) == 1  # Not once a shard.
+    assert len(loaded) == 1  # Once, not per shard.
 
-    # Only a shard that is missing is done again, also if there are new images meanwhile.
-    lost = out / "captions-00002-of-00005.jsonl"
-    lost.unlink()
-    (out / ".part-0-captions").touch()  # As a killed worker leaves it.
+    # Only the missing shard is captioned again, even if there are new images.
+    missing = out / "captions-00002-of-00005.jsonl"
+    missing.unlink()
+    (out / ".part-0-captions").touch()  # The file of an interrupted worker.
     others = {path: path.stat().st_mtime_ns for path in out.glob("captions-*")}
     write_pictures(photos, 8)
     try:
-        with pytest.warns(UserWarning, match=r"has changed since .*files: \d+ \(.* new files are"):
+        with pytest.warns(UserWarning, match=r"have changed since .*files: \d+ \(.* new files are"):
             assert caption_in_bulk(*arguments, images_per_shard=2)["captions"] == 2
     finally:
         (photos / "7.png").unlink()
-    assert captions(out) == expected
+    assert read_captions(out) == expected
     assert {path: path.stat().st_mtime_ns for path in others} == others
     assert not list(out.glob(".part-*"))
 
     with pytest.raises(ValueError, match="other settings: images_per_shard: 2 -> 3"):
         caption_in_bulk(*arguments, images_per_shard=3)
-    assert captions(out) == expected
+    assert read_captions(out) == expected
 
 
-def test_files_that_only_pillow_decodes_are_captioned_too(work, tmp_path):
+def test_files_that_only_pillow_decodes_are_captioned(work, tmp_path):
     photos, expected, version = work
     frames = [Image.open(photos / f"{index}.png") for index in range(2)]
     frames[0].save(tmp_path / "a.tif")
@@ -110,14 +110,14 @@ def test_files_that_only_pillow_decodes_are_captioned_too(work, tmp_path):
     (tmp_path / "c.tif").write_bytes((photos / "1.png").read_bytes())
     (tmp_path / "d.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     out = tmp_path / "out"
-    found = caption_in_bulk(f"{tmp_path}/*.*", out, version)
-    assert found == {"shards": 1, "captions": 3, "errors": 1}
+    counts = caption_in_bulk(f"{tmp_path}/*.*", out, version)
+    assert counts == {"shards": 1, "captions": 3, "errors": 1}
     first, second = (expected[str(photos / f"{index}.png")] for index in range(2))
-    assert list(captions(out).values()) == [first, first, second]
-    assert "is a HEIC (HEIF) photo" in rows(out, "errors")[0]["error"]
+    assert list(read_captions(out).values()) == [first, first, second]
+    assert "is a HEIC (HEIF) photo" in read_rows(out, "errors")[0]["error"]
 
 
-def example(**features):
+def serialize_example(**features):
     features = {
         name: tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
         for name, value in features.items()
@@ -125,33 +125,35 @@ def example(**features):
     return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
 
 
-def test_folders_of_any_depth(tmp_path):
+def test_pattern_matches_folders_of_any_depth(tmp_path):
     paths = [tmp_path / "photos" / folder / "1.png" for folder in ("", "a", "a/b")]
     for path in paths:
         path.parent.mkdir(exist_ok=True)
         path.touch()
     plan, _ = make_plan(f"{tmp_path}/photos/**/*.png", str(tmp_path), "model", 10, "jsonl")
-    (shard,) = shards_to_do(plan)
+    (shard,) = read_pending_shards(plan)
     assert sorted(shard.files) == sorted(map(str, paths))
 
 
-def test_records_in_and_out(work, tmp_path):
+def test_tfrecords_are_read_and_written(work, tmp_path):
     photos, expected, version = work
     content = (photos / "1.png").read_bytes()
-    whole = str(tmp_path / "a.tfrecord")
-    packed = str(tmp_path / "b.tfrecord.gz")
-    with tf.io.TFRecordWriter(whole) as writer:
-        writer.write(example(**{"image/encoded": content, "image/filename": "grün".encode()}))
-        writer.write(example(image=content))
+    plain = str(tmp_path / "a.tfrecord")
+    compressed = str(tmp_path / "b.tfrecord.gz")
+    with tf.io.TFRecordWriter(plain) as writer:
+        writer.write(
+            serialize_example(**{"image/encoded": content, "image/filename": "grün".encode()})
+        )
+        writer.write(serialize_example(image=content))
         writer.write(b"\xff no example")
-    with tf.io.TFRecordWriter(packed, "GZIP") as writer:
-        writer.write(example(**{"image/encoded": content}))
+    with tf.io.TFRecordWriter(compressed, "GZIP") as writer:
+        writer.write(serialize_example(**{"image/encoded": content}))
     damaged = Path(str(tmp_path / "c.tfrecord"))
-    damaged.write_bytes(Path(whole).read_bytes()[:-5])
-    (tmp_path / "d.tfrecord.gz").write_bytes(Path(packed).read_bytes()[:20] + b"no gzip")
+    damaged.write_bytes(Path(plain).read_bytes()[:-5])
+    (tmp_path / "d.tfrecord.gz").write_bytes(Path(compressed).read_bytes()[:20] + b"no gzip")
     out = tmp_path / "out"
-    found = caption_in_bulk(str(tmp_path / "*.tfrecord*"), out, version, output_format="tfrecords")
-    assert found == {"shards": 4, "captions": 3, "errors": 5}
+    counts = caption_in_bulk(str(tmp_path / "*.tfrecord*"), out, version, output_format="tfrecords")
+    assert counts == {"shards": 4, "captions": 3, "errors": 5}
     records = [
         tf.train.Example.FromString(record).features.feature
         for path in sorted(map(str, out.glob("captions-*.tfrecord")))
@@ -159,18 +161,18 @@ def test_records_in_and_out(work, tmp_path):
     ]
     caption = expected[str(photos / "1.png")]
     assert [each["caption"].bytes_list.value[0].decode() for each in records] == [caption] * 3
-    assert records[0]["image"].bytes_list.value[0].decode() == f"{whole}#0"
+    assert records[0]["image"].bytes_list.value[0].decode() == f"{plain}#0"
     assert records[0]["filename"].bytes_list.value[0].decode() == "grün"
     assert records[0]["score"].float_list.value[0] < 0
-    assert records[1]["image"].bytes_list.value[0].decode() == f"{packed}#0"
-    errors = {row["image"]: row["error"] for row in rows(out, "errors")}
-    assert errors[f"{whole}#1"] == errors[f"{damaged}#1"] == "no feature 'image/encoded'"
-    assert errors[f"{whole}#2"] == "not a tf.train.Example"
+    assert records[1]["image"].bytes_list.value[0].decode() == f"{compressed}#0"
+    errors = {row["image"]: row["error"] for row in read_rows(out, "errors")}
+    assert errors[f"{plain}#1"] == errors[f"{damaged}#1"] == "no feature 'image/encoded'"
+    assert errors[f"{plain}#2"] == "not a tf.train.Example"
     for unreadable in (f"{damaged}#2", f"{tmp_path}/d.tfrecord.gz#0"):
         assert errors[unreadable].startswith("unreadable from here on: ")
 
 
-def test_killed_and_started_again(work, tmp_path):
+def test_killed_run_is_resumed(work, tmp_path):
     photos, expected, version = work
     many = tmp_path / "many?*"
     many.mkdir()
@@ -191,31 +193,31 @@ def test_killed_and_started_again(work, tmp_path):
     again = CliRunner().invoke(app, command)
     assert again.exit_code == 0, again.output
     assert "loading Apache Beam and TensorFlow" in again.stderr.splitlines()[0]
-    assert "150 of 150 images, 75 of 75 shards, ended after" in again.stderr.splitlines()[-1]
+    assert "150 of 150 images, 75 of 75 shards, finished after" in again.stderr.splitlines()[-1]
     assert json.loads(again.stdout)["captions"] == 150 - 2 * len(before)
-    assert len(captions(out)) == 150
+    assert len(read_captions(out)) == 150
     assert {path: path.stat().st_mtime_ns for path in before} == before
 
 
-def test_two_worker_processes(work, tmp_path, monkeypatch):
+def test_two_worker_processes_caption_every_image_once(work, tmp_path, monkeypatch):
     photos, expected, version = work
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
     flags = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
-    found = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
-    assert found == {"shards": 9, "captions": 7, "errors": 2}
-    assert captions(tmp_path) == expected
+    counts = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
+    assert counts == {"shards": 9, "captions": 7, "errors": 2}
+    assert read_captions(tmp_path) == expected
 
 
-def test_the_portable_runner_with_two_workers(work, tmp_path, monkeypatch):
+def test_portable_runner_with_two_workers_captions_every_image_once(work, tmp_path, monkeypatch):
     photos, expected, version = work
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-    # Beam starts its workers as `python`, which is not everywhere the one that runs this.
+    # Beam starts its workers as `python`, so the running interpreter must come first in PATH.
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
     class TwoWorkers(fn_runner.FnApiRunner):
-        """Beam's own job server has one worker, and no flag for more."""
+        """Beam's job server has one worker and no flag to change that."""
 
         def __init__(self, **settings):
             super().__init__(**settings)
@@ -225,31 +227,31 @@ def test_the_portable_runner_with_two_workers(work, tmp_path, monkeypatch):
     started = []
     start = BeamFnExternalWorkerPoolServicer.StartWorker
 
-    def counted(self, request, context):
+    def start_and_count(self, request, context):
         started.append(request.worker_id)
         return start(self, request, context)
 
-    monkeypatch.setattr(BeamFnExternalWorkerPoolServicer, "StartWorker", counted)
+    monkeypatch.setattr(BeamFnExternalWorkerPoolServicer, "StartWorker", start_and_count)
     flags = ["--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"]
     flags += ["--experiments=use_loopback_process_worker"]
-    found = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
-    assert found == {"shards": 9, "captions": 7, "errors": 2}
-    assert captions(tmp_path) == expected
+    counts = caption_in_bulk(str(photos / "*.png"), tmp_path, version, flags, images_per_shard=1)
+    assert counts == {"shards": 9, "captions": 7, "errors": 2}
+    assert read_captions(tmp_path) == expected
     assert len(set(started)) == 2
 
 
-def test_batches_share_a_budget_of_pixels(work):
+def test_batches_are_limited_by_pixels_and_images(work):
     photos, _, _ = work
     image = ShardImage("a", (photos / "0.png").read_bytes())
-    assert pixels(image.content) == 40 * 36
+    assert count_pixels(image.content) == 40 * 36
     broken = ShardImage("b", b"no image")
-    sizes = [len(batch) for batch in batches_by_cost([image] * 5 + [broken] * 3, 2 * 40 * 36)]
+    sizes = [len(batch) for batch in batch_by_pixels([image] * 5 + [broken] * 3, 2 * 40 * 36)]
     assert sizes == [2, 2, 4]
-    assert [len(batch) for batch in batches_by_cost([image] * 5, most_images=4)] == [4, 1]
-    assert [len(batch) for batch in batches_by_cost([image] * 2, most_pixels=1)] == [1, 1]
+    assert [len(batch) for batch in batch_by_pixels([image] * 5, max_images=4)] == [4, 1]
+    assert [len(batch) for batch in batch_by_pixels([image] * 2, max_pixels=1)] == [1, 1]
 
 
-def test_unfit_arguments(work, tmp_path):
+def test_invalid_arguments_raise_an_error(work, tmp_path):
     photos, _, version = work
     with pytest.raises(ValueError, match=r"`images` must be a pattern of files, .*\*\*/\*\.jpg"):
         caption_in_bulk(str(photos), tmp_path / "out", version)
@@ -257,7 +259,7 @@ def test_unfit_arguments(work, tmp_path):
         caption_in_bulk(str(photos / "nothing*"), tmp_path / "out", version)
     with pytest.raises(ValueError, match="`model` must be the folder of a version"):
         caption_in_bulk(str(photos / "*"), tmp_path / "out", version.parent)
-    with pytest.raises(ValueError, match="Apache Beam does not know: beam_width"):
+    with pytest.raises(ValueError, match="Unknown Apache Beam flags: beam_width"):
         caption_in_bulk(str(photos / "*"), tmp_path / "out", version, ["--beam_width=3"])
     with pytest.raises(ValueError, match="`output_format` must be one of 'jsonl', 'tfrecords'"):
         caption_in_bulk(str(photos / "*"), tmp_path / "out", version, output_format="csv")

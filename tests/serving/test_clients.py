@@ -1,4 +1,4 @@
-"""The clients against a server of the official stubs and the published REST surface."""
+"""Tests the clients with a server that uses the official stubs and the documented REST API."""
 
 import concurrent.futures
 import time
@@ -12,10 +12,10 @@ from keras_mmfusion.serving import GrpcClient, RestClient, ServingError
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("tensorflow_serving", reason="needs the extra `serving`")
 
-from conformance_server import Batcher, Model, serving  # noqa: E402
+from conformance_server import Batcher, Model, run_server  # noqa: E402
 
 
-def endpoints(factor):
+def make_endpoints(factor):
     numbers = tf.TensorSpec((None,), "float32", name="x")
     files = tf.TensorSpec((None,), "string", name="image_bytes")
     return {
@@ -35,19 +35,19 @@ def endpoints(factor):
 def model(tmp_path_factory):
     folder = tmp_path_factory.mktemp("served")
     for factor in (2.0, 3.0):
-        write_saved_model(endpoints(factor), folder, {})
+        write_saved_model(make_endpoints(factor), folder, {})
     return Model("small", folder, labels={"stable": 1})
 
 
 @pytest.fixture(scope="module")
 def addresses(model):
-    with serving(model) as addresses:
+    with run_server(model) as addresses:
         yield dict(zip((GrpcClient, RestClient), addresses, strict=True))
 
 
 @pytest.fixture(params=[GrpcClient, RestClient])
 def connect(request, addresses, model):
-    """Makes clients of one kind."""
+    """Returns a function that creates clients of one kind."""
     model.failures.clear()
     model.delay.set()
 
@@ -57,33 +57,33 @@ def connect(request, addresses, model):
     return connect
 
 
-def test_strings_and_numbers(connect):
-    found = connect().predict({"image_bytes": [b"abc", b""]})
-    assert found["captions"].tolist() == ["éabc".encode(), "é".encode()]
-    assert found["sizes"].dtype == np.int32
-    assert found["sizes"].tolist() == [3, 0]
+def test_outputs_are_strings_and_numbers(connect):
+    outputs = connect().predict({"image_bytes": [b"abc", b""]})
+    assert outputs["captions"].tolist() == ["éabc".encode(), "é".encode()]
+    assert outputs["sizes"].dtype == np.int32
+    assert outputs["sizes"].tolist() == [3, 0]
 
 
-def test_bytes_of_every_kind(connect):
+def test_all_byte_values_are_transferred(connect):
     content = bytes(range(256))
-    found = connect().predict({"image_bytes": [content]}, "copy")
-    assert found["image_bytes"].tolist() == [content]
+    outputs = connect().predict({"image_bytes": [content]}, "copy")
+    assert outputs["image_bytes"].tolist() == [content]
 
 
-def test_arrays_and_a_single_output(connect):
-    found = connect().predict({"x": np.array([1.5, -2.0], "float32")}, "multiply")
-    assert list(found) == ["y"]
-    assert found["y"].dtype == np.float32
-    assert found["y"].tolist() == [4.5, -6.0]
+def test_array_input_and_single_output(connect):
+    outputs = connect().predict({"x": np.array([1.5, -2.0], "float32")}, "multiply")
+    assert list(outputs) == ["y"]
+    assert outputs["y"].dtype == np.float32
+    assert outputs["y"].tolist() == [4.5, -6.0]
 
 
 @pytest.mark.parametrize(("settings", "factor"), [({"version": 1}, 2), ({"label": "stable"}, 2)])
-def test_versions_and_labels(connect, settings, factor):
-    found = connect(**settings).predict({"x": [1.0]}, "multiply")
-    assert found["y"].tolist() == [factor]
+def test_version_and_label_select_a_model(connect, settings, factor):
+    outputs = connect(**settings).predict({"x": [1.0]}, "multiply")
+    assert outputs["y"].tolist() == [factor]
 
 
-def test_what_is_not_there(connect):
+def test_unknown_models_signatures_and_inputs_raise_an_error(connect):
     for client in (connect("large"), connect(version=7)):
         with pytest.raises(ServingError, match="not found") as raised:
             client.predict({"x": [1.0]}, "multiply")
@@ -95,7 +95,7 @@ def test_what_is_not_there(connect):
     assert raised.value.code == "INVALID_ARGUMENT"
 
 
-def test_wrong_types(connect):
+def test_inputs_of_the_wrong_type_raise_an_error(connect):
     with pytest.raises(ServingError) as raised:
         connect().predict({"x": ["text"]}, "multiply")
     assert raised.value.code == "INVALID_ARGUMENT"
@@ -104,69 +104,69 @@ def test_wrong_types(connect):
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
-        ({"image_bytes": b"abc"}, r"`inputs\['image_bytes'\]` must be a list.*bytes; put it in"),
-        ({"image_bytes": "abc"}, r"`inputs\['image_bytes'\]` must be a list.*str; put it in"),
+        ({"image_bytes": b"abc"}, r"`inputs\['image_bytes'\]` must be a list.*bytes. Put it in"),
+        ({"image_bytes": "abc"}, r"`inputs\['image_bytes'\]` must be a list.*str. Put it in"),
         ({"image_bytes": None}, "Received: NoneType"),
         ([b"abc"], "`inputs` must be a dict .*Received: list"),
     ],
 )
-def test_bare_values_are_no_batch(connect, inputs, message):
+def test_inputs_without_a_batch_raise_an_error(connect, inputs, message):
     with pytest.raises(ValueError, match=message):
         connect().predict(inputs)
 
 
-def test_a_passing_failure_is_retried(connect, model):
+def test_transient_errors_are_retried(connect, model):
     model.failures += ["UNAVAILABLE", "RESOURCE_EXHAUSTED"]
     assert connect().predict({"x": [1.0]}, "multiply")["y"].tolist() == [3]
     assert model.failures == []
 
 
-def test_retries_end(connect, model):
+def test_retries_are_limited(connect, model):
     model.failures += ["UNAVAILABLE"] * 3
-    with pytest.raises(ServingError, match="as the test wants it") as raised:
+    with pytest.raises(ServingError, match="requested by the test") as raised:
         connect(retries=1).predict({"x": [1.0]}, "multiply")
     assert raised.value.code == "UNAVAILABLE"
     assert len(model.failures) == 1
 
 
-def test_a_lasting_failure_is_not_retried(connect, model):
+def test_permanent_errors_are_not_retried(connect, model):
     model.failures += ["INVALID_ARGUMENT"] * 2
     with pytest.raises(ServingError):
         connect().predict({"x": [1.0]}, "multiply")
     assert len(model.failures) == 1
 
 
-def test_deadline(connect, model):
+def test_timeout_raises_deadline_exceeded(connect, model):
     client = connect(timeout=0.5)
     client.predict({"x": [1.0]}, "multiply")
     model.delay.clear()
-    # The server would answer after five seconds.
+    # The server would respond after five seconds.
     with pytest.raises(ServingError) as raised:
         client.predict({"x": [1.0]}, "multiply")
     assert raised.value.code == "DEADLINE_EXCEEDED"
 
 
-def test_requests_that_arrive_together_share_a_pass(model):
-    batcher = Batcher(most_rows=4, wait=2.0, threads=1)
-    asked = []
+def test_concurrent_requests_are_batched(model):
+    batcher = Batcher(max_rows=4, wait=2.0, threads=1)
+    sizes = []
 
     def double(x):
-        asked.append(x.shape[0])
+        sizes.append(x.shape[0])
         return {"y": 2 * x}
 
-    # The first waits for others until there are four rows; three more find no place in it.
+    # The first batch waits for four rows; the last three rows form another batch.
     counts = [1, 2, 1, 3]
     with concurrent.futures.ThreadPoolExecutor(4) as pool:
         futures = []
         for row, count in enumerate(counts):
             futures.append(pool.submit(batcher, double, {"x": np.full(count, row, "float32")}))
             time.sleep(0.05)
-        found = [future.result(timeout=30)["y"].tolist() for future in futures]
-    assert found == [[0], [2, 2], [4], [6, 6, 6]]
-    assert asked == [4, 3]
+        results = [future.result(timeout=30)["y"].tolist() for future in futures]
+    assert results == [[0], [2, 2], [4], [6, 6, 6]]
+    assert sizes == [4, 3]
 
 
-def test_no_server(connect):
+def test_unreachable_server_raises_unavailable(connect):
     cls = type(connect())
     address = "127.0.0.1:9" if cls is GrpcClient else "http://127.0.0.1:9"
     with pytest.raises(ServingError, match="127.0.0.1:9") as raised:
@@ -174,7 +174,7 @@ def test_no_server(connect):
     assert raised.value.code == "UNAVAILABLE"
 
 
-def test_unfit_settings(connect):
+def test_invalid_settings_raise_an_error(connect):
     with pytest.raises(ValueError, match="`timeout`"):
         connect(timeout=0)
     with pytest.raises(ValueError, match="`retries`"):
@@ -183,6 +183,6 @@ def test_unfit_settings(connect):
         connect(version=1, label="stable")
 
 
-def test_an_address_without_a_scheme():
+def test_address_without_a_scheme_raises_an_error():
     with pytest.raises(ValueError, match="http://"):
         RestClient("localhost:8501", "small")

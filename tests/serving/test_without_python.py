@@ -1,4 +1,4 @@
-"""The exported captioner, run by a C++ program on files from disk."""
+"""Runs an exported captioner on image files in a C++ program."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ def program(tmp_path_factory):
     subprocess.run(
         [COMPILER, "-w", str(Path(__file__).with_name("caption_files.cc")), "-o", str(binary)]
         + tf.sysconfig.get_compile_flags()
-        # What runs the graph registers itself: the linker sees nobody ask for it.
+        # Kernels register themselves, so the linker must keep libraries without references.
         + ["-Wl,--no-as-needed", f"-L{library}", f"-Wl,-rpath,{library}"]
         + ["-l:libtensorflow_cc.so.2", "-l:libtensorflow_framework.so.2"],
         check=True,
@@ -36,12 +36,12 @@ def program(tmp_path_factory):
 
 
 def write_photos(folder, count=50):
-    """Crops of a photo, in all formats and of all sizes; returns their paths."""
+    """Writes crops of a photo in several formats and sizes; returns their paths."""
     photo = Image.open(TESTS / "data" / "photo.jpg").convert("RGB")
     rng = np.random.default_rng(0)
     paths = []
     for index in range(count):
-        # Lossless but for the photo itself: builds of libjpeg round in different ways.
+        # Lossless except for the photo: builds of libjpeg round differently.
         suffix = ("png", "bmp", "webp")[index % 3]
         left, top = rng.integers(0, np.array(photo.size) // 2)
         width, height = rng.integers(40, np.array(photo.size) // 2)
@@ -51,7 +51,7 @@ def write_photos(folder, count=50):
     return [*paths, str(TESTS / "data" / "photo.jpg")]
 
 
-def test_the_captions_are_those_of_generate(program, tmp_path):
+def test_captions_equal_those_of_generate(program, tmp_path):
     photos = write_photos(tmp_path)
     text, empty = tmp_path / "text.jpg", tmp_path / "empty.jpg"
     text.write_text("no image")
@@ -68,12 +68,12 @@ def test_the_captions_are_those_of_generate(program, tmp_path):
     )
     lines = [line.split("\t") for line in run.stdout.splitlines()]
     assert lines[1:3] == [["2", ""], ["1", ""]]
-    found = [caption for code, caption in [lines[0], *lines[3:]]]
-    assert found == model.generate(photos)
-    assert len(set(found)) > 5
+    captions = [caption for code, caption in [lines[0], *lines[3:]]]
+    assert captions == model.generate(photos)
+    assert len(set(captions)) > 5
 
 
-def test_a_folder_that_is_no_model(program, tmp_path):
+def test_folder_without_a_model_is_an_error(program, tmp_path):
     run = subprocess.run([program, tmp_path], capture_output=True, text=True, timeout=600)
     assert run.returncode == 1
     assert "NOT_FOUND" in run.stderr

@@ -1,1 +1,1 @@
-"""Captions by the million: an exported captioner on Apache Beam."""
+"""Bulk captioning with an exported captioner on Apache Beam."""

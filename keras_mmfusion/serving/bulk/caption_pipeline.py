@@ -1,57 +1,58 @@
-"""Image files or TFRecords in, files of captions out, on whatever runs Apache Beam."""
+"""Captions image files or TFRecords on any Apache Beam runner."""
 
 import hashlib
 import os
 
 from keras_mmfusion._extras import require_extra
 from keras_mmfusion.models.export.saved_model_folder import MANIFEST
+from keras_mmfusion.serving.bulk.atomic_file import remove_partial_files
 from keras_mmfusion.serving.bulk.progress_report import ProgressReport
-from keras_mmfusion.serving.bulk.shard_plan import SUFFIXES, make_plan, shards_to_do
+from keras_mmfusion.serving.bulk.shard_plan import SUFFIXES, make_plan, read_pending_shards
 from keras_mmfusion.serving.bulk.write_shard import write_shard
-from keras_mmfusion.serving.bulk.written_whole import remove_parts
 
 
 def caption_in_bulk(
     images, out, model, pipeline_options=(), images_per_shard=1000, output_format="jsonl"
 ):
-    """Captions all images of a pattern, once each, on Apache Beam.
+    """Captions all images that match a pattern, each exactly once, on Apache Beam.
 
-    The images are divided into shards, and the division is written down. A worker captions a
-    shard at a time and writes it whole or not at all, so that what was killed goes on, called
-    again, with the shards that are not there yet. Into `out` go
+    The images are divided into shards, and the division is stored in a plan. Each worker captions
+    one shard at a time and writes its output atomically, so an interrupted run can be resumed with
+    the same call: it captions the missing shards. The folder `out` contains
 
-    - `captions-00000-of-00012.jsonl`, ...: for each image a line with `image`, `caption` and
-      `score`; or TFRecords, a `tf.train.Example` of the same for each image,
-    - `errors-00000-of-00012.jsonl`, ..., where there are any: `image` and `error`, the reason,
+    - `captions-00000-of-00012.jsonl`, ...: a line with `image`, `caption` and `score` for each
+      image; or TFRecords with a `tf.train.Example` of the same features for each image,
+    - `errors-00000-of-00012.jsonl`, ..., if there are errors: lines with `image` and `error`,
     - `plan.jsonl`: the settings and the shards.
 
-    `image` is the file's path; of a record its file's, `#` and its number.
+    `image` is the path of the file; for records the path, `#` and the index of the record.
 
     Needs the extra `beam`.
 
     Args:
-        images: string. A pattern of image files, `"photos/**/*.jpg"`, whose beginning, as far as
-            it exists under that very name, is no pattern; or of TFRecords, told by "tfrecord" in
-            the name: each record a `tf.train.Example` with the file in the feature
-            `"image/encoded"` and, if you like, a name for it in `"image/filename"`, which then
-            stands beside the caption as `filename`. A file of TFRecords is one shard.
-        out: string or path. A folder.
-        model: string or path. The folder of a version that a captioner's `export` wrote, where
-            every worker finds it.
-        pipeline_options: sequence of strings: flags of Beam, such as `"--runner=FlinkRunner"`, or
-            one of them. Without a runner, the pipeline runs in this process.
-        images_per_shard: int. Image files of a shard: what is lost, at most, when a worker is.
+        images: string. A pattern of image files such as `"photos/**/*.jpg"`, or of TFRecords, which
+            have "tfrecord" in their names. The longest leading part of the pattern that exists as
+            a path is taken literally. A record is a `tf.train.Example` with the image file in the
+            feature `"image/encoded"` and optionally a name in `"image/filename"`, which is copied
+            to the output as `filename`. Each file of TFRecords is one shard.
+        out: string or path. The output folder.
+        model: string or path. The folder of a version that a captioner's `export` wrote,
+            accessible to every worker.
+        pipeline_options: string or sequence of strings. Beam flags such as
+            `"--runner=FlinkRunner"`. Without a runner, the pipeline runs in this process.
+        images_per_shard: int. Image files per shard: the work that is lost if a worker fails.
         output_format: string, `"jsonl"` or `"tfrecords"`.
 
     Returns:
-        A dict: how many `shards` there are, and how many `captions` and `errors` this run wrote.
+        A dict: the number of `shards`, and the numbers of `captions` and `errors` that this run
+        wrote.
 
     Raises:
-        MissingExtraError: without Apache Beam.
-        ValueError: if no file matches, `out` holds other work, a setting is unfit, or Beam does
-            not know a flag.
+        MissingExtraError: if Apache Beam is not installed.
+        ValueError: if no file matches, `out` contains captions with other settings, an argument
+            is invalid, or a Beam flag is unknown.
     """
-    require_extra("beam", "Captioning in bulk", "apache_beam")
+    require_extra("beam", "Bulk captioning", "apache_beam")
     import apache_beam as beam
     from apache_beam.io.filesystems import FileSystems
     from apache_beam.ml.inference.base import RunInference
@@ -67,32 +68,35 @@ def caption_in_bulk(
         raise ValueError(f"`images_per_shard` must be at least 1. Received: {images_per_shard!r}")
     if isinstance(pipeline_options, str):
         pipeline_options = (pipeline_options,)
-    # Beam's own default, DirectRunner, would download another runner first.
-    options = _known_options(["--runner=FnApiRunner", *pipeline_options])
+    # Beam's default, DirectRunner, would first download another runner.
+    options = _parse_options(["--runner=FnApiRunner", *pipeline_options])
     FileSystems.set_options(options)
-    # The workers may stand in other folders.
-    images, out, model = map(_absolute, (images, os.fspath(out), os.fspath(model)))
+    # Workers may have another working directory.
+    images, out, model = map(_make_absolute, (images, os.fspath(out), os.fspath(model)))
     if not FileSystems.exists(out):
         FileSystems.mkdirs(out)
-    plan, shards = make_plan(images, out, _fingerprint(model), images_per_shard, output_format)
+    plan, shards = make_plan(images, out, _hash_manifest(model), images_per_shard, output_format)
     pipeline = beam.Pipeline(options=options)
     (
         pipeline
         | "Plan" >> beam.Create([plan])
-        | "Shards to do" >> beam.FlatMap(shards_to_do)
-        | "To all workers" >> beam.Reshuffle()
+        | "Select pending shards" >> beam.FlatMap(read_pending_shards)
+        | "Distribute" >> beam.Reshuffle()
         | "Caption" >> RunInference(CaptionerHandler(model))
         | "Write" >> beam.Map(write_shard)
     )
     with ProgressReport(plan, out):
         result = pipeline.run()
         result.wait_until_finish()
-    remove_parts(out)
-    return {"shards": shards, **{name: _count(result, name) for name in ("captions", "errors")}}
+    remove_partial_files(out)
+    return {
+        "shards": shards,
+        **{name: _read_counter(result, name) for name in ("captions", "errors")},
+    }
 
 
-def _known_options(flags):
-    """Beam's options; Beam itself would only warn of a flag that it does not know."""
+def _parse_options(flags):
+    """Parses Beam flags; raises an error for unknown flags, for which Beam only warns."""
     from apache_beam.options.pipeline_options import PipelineOptions
 
     options = PipelineOptions(list(flags))
@@ -100,18 +104,18 @@ def _known_options(flags):
     unknown = set(options.get_all_options(drop_default=True, retain_unknown_options=True))
     unknown -= set(known)
     if unknown:
-        raise ValueError(f"Apache Beam does not know: {', '.join(sorted(unknown))}")
+        raise ValueError(f"Unknown Apache Beam flags: {', '.join(sorted(unknown))}")
     return options
 
 
-def _absolute(path):
+def _make_absolute(path):
     from apache_beam.io.filesystems import FileSystems
 
     return path if FileSystems.get_scheme(path) else os.path.abspath(path)
 
 
-def _fingerprint(model):
-    """What tells an exported model: its manifest has the hashes of all its files."""
+def _hash_manifest(model):
+    """Identifies an exported model by its manifest, which has the hashes of all its files."""
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(model, MANIFEST)
@@ -124,7 +128,7 @@ def _fingerprint(model):
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def _count(result, name):
+def _read_counter(result, name):
     from apache_beam.metrics import MetricsFilter
 
     counters = result.metrics().query(MetricsFilter().with_name(name))["counters"]

@@ -1,4 +1,4 @@
-"""An exported captioner for Beam's RunInference. Importing this needs the extra `beam`."""
+"""An exported captioner for Beam's RunInference. This module needs the extra `beam`."""
 
 import dataclasses
 import io
@@ -20,13 +20,13 @@ from keras_mmfusion.datasets.images.decode_image_tensor import (
 )
 from keras_mmfusion.datasets.images.read_image import read_image
 from keras_mmfusion.serving.bulk.progress_report import LOCAL_WORK
-from keras_mmfusion.serving.bulk.shard_images import batches_by_cost, shard_images
+from keras_mmfusion.serving.bulk.shard_images import batch_by_pixels, read_shard_images
 from keras_mmfusion.serving.bulk.shard_plan import Shard
 
 
 @dataclasses.dataclass(frozen=True)
 class CaptionedShard:
-    """A shard with a dict for each of its images, in two lists.
+    """A shard with its captions and errors.
 
     Attributes:
         shard: `Shard`.
@@ -42,12 +42,11 @@ class CaptionedShard:
 class CaptionerHandler(ModelHandler):
     """Captions shards with a SavedModel that `ImageCaptioningModel.export` wrote.
 
-    RunInference loads the model once in each worker process. A shard is an element, so that a
-    worker can write it as soon as it is through; the images in it are batched here, by their
-    pixels.
+    RunInference loads the model once per worker process. Each element is a shard, so a worker can
+    write a shard as soon as it is captioned; the images of a shard are batched by their pixels.
 
     Args:
-        model: string. The folder of a version, where every worker finds it.
+        model: string. The folder of a version, accessible to every worker.
     """
 
     def __init__(self, model):
@@ -61,12 +60,12 @@ class CaptionerHandler(ModelHandler):
         return model
 
     def run_inference(self, batch, model, inference_args=None):
-        """A `CaptionedShard` for each `Shard`."""
-        return [_caption(shard, model.signatures["serving_default"]) for shard in batch]
+        """Returns a `CaptionedShard` for each `Shard`."""
+        return [_caption_shard(shard, model.signatures["serving_default"]) for shard in batch]
 
 
 def _load_saved_model(folder):
-    """Loads a SavedModel, whose path TensorFlow takes for a pattern when it reads the weights."""
+    """Loads a SavedModel from any path: TensorFlow treats the path of the weights as a pattern."""
     import tensorflow as tf
 
     if not re.search(r"[*?[\\]", folder) or not os.path.isdir(folder):
@@ -77,21 +76,21 @@ def _load_saved_model(folder):
         return tf.saved_model.load(link)
 
 
-def _caption(shard, signature):
+def _caption_shard(shard, signature):
     captions, errors = [], []
-    for images in batches_by_cost(shard_images(shard)):
-        # What could not be read stays in its place, as an empty file.
-        rows = _signed(signature, [image.content or b"" for image in images])
-        reasons = _repair(signature, images, rows)
-        for number, (image, row) in enumerate(zip(images, rows, strict=True)):
-            facts = {"image": image.name}
+    for images in batch_by_pixels(read_shard_images(shard)):
+        # Unreadable images are passed as empty files.
+        rows = _run_signature(signature, [image.content or b"" for image in images])
+        reasons = _caption_with_pillow(signature, images, rows)
+        for index, (image, row) in enumerate(zip(images, rows, strict=True)):
+            names = {"image": image.name}
             if image.filename is not None:
-                facts["filename"] = image.filename
+                names["filename"] = image.filename
             if row.code == OK:
-                captions.append({**facts, "caption": row.text, "score": row.score})
+                captions.append({**names, "caption": row.text, "score": row.score})
             else:
-                reason = image.error or reasons.get(number) or ERRORS[row.code]
-                errors.append({**facts, "error": reason})
+                reason = image.error or reasons.get(index) or ERRORS[row.code]
+                errors.append({**names, "error": reason})
         LOCAL_WORK.add(len(images))
     return CaptionedShard(shard, captions, errors)
 
@@ -102,40 +101,40 @@ class _Row(NamedTuple):
     score: float
 
 
-def _signed(signature, contents):
-    """What the model says to each file."""
+def _run_signature(signature, contents):
+    """Returns a `_Row` for each image file."""
     import tensorflow as tf
 
-    found = signature(image_bytes=tf.constant(np.array(contents, dtype=object)))
-    columns = [found[name].numpy() for name in ("error_codes", "captions", "scores")]
+    outputs = signature(image_bytes=tf.constant(np.array(contents, dtype=object)))
+    columns = [outputs[name].numpy() for name in ("error_codes", "captions", "scores")]
     return [
         _Row(int(code), text.decode(), float(score))
         for code, text, score in zip(*columns, strict=True)
     ]
 
 
-def _repair(signature, images, rows):
-    """Captions, in their rows, the files that the model's graph does not decode but Pillow does.
+def _caption_with_pillow(signature, images, rows):
+    """Captions files that Pillow decodes but the model's graph does not; replaces their rows.
 
     Returns:
-        Dict, row -> why Pillow does not decode it either.
+        A dict of row index -> why Pillow cannot decode the file either.
     """
-    reasons, repaired = {}, {}
-    for number, (image, row) in enumerate(zip(images, rows, strict=True)):
+    reasons, decoded = {}, {}
+    for index, (image, row) in enumerate(zip(images, rows, strict=True)):
         if image.content and row.code in (NOT_AN_IMAGE, UNSUPPORTED, DAMAGED):
             try:
-                repaired[number] = _as_png(image.content)
+                decoded[index] = _convert_to_png(image.content)
             except ValueError as error:
-                reasons[number] = " ".join(str(error).split())
-    if repaired:
-        found = _signed(signature, list(repaired.values()))
-        for number, row in zip(repaired, found, strict=True):
-            rows[number] = row
+                reasons[index] = " ".join(str(error).split())
+    if decoded:
+        new_rows = _run_signature(signature, list(decoded.values()))
+        for index, row in zip(decoded, new_rows, strict=True):
+            rows[index] = row
     return reasons
 
 
-def _as_png(content):
-    """The pixels that `read_image` reads, in a file that every graph decodes."""
+def _convert_to_png(content):
+    """Decodes an image with `read_image` and encodes it as PNG, which every graph decodes."""
     file = io.BytesIO()
     Image.fromarray(read_image(content)).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""The images of a shard, one after the other, in batches that fit into memory."""
+"""Reads the images of a shard, in batches that fit into memory."""
 
 import contextlib
 import dataclasses
@@ -13,19 +13,19 @@ from PIL import Image
 from keras_mmfusion.datasets.images.read_image import MAX_PIXELS
 from keras_mmfusion.serving.bulk.shard_plan import is_tfrecords
 
-MOST_IMAGES = 32  # What an exported captioner works on at once.
+MAX_IMAGES = 32  # The batch size of an exported captioner.
 UNREADABLE = (OSError, EOFError, zlib.error)
 IMAGE_FEATURE, NAME_FEATURE = "image/encoded", "image/filename"
 
 
 @dataclasses.dataclass(frozen=True)
 class ShardImage:
-    """An image of a shard, or the reason why there is none.
+    """An image of a shard, or the reason why it cannot be read.
 
     Attributes:
-        name: string: the file's path; of a record the path, `#` and its number.
-        content: bytes, or `None` where it could not be read.
-        filename: string or `None`. What the record calls the image.
+        name: string: the path of the file; for records the path, `#` and the index.
+        content: bytes, or `None` if the image cannot be read.
+        filename: string or `None`. The file name in the record.
         error: string or `None`.
     """
 
@@ -35,16 +35,16 @@ class ShardImage:
     error: str | None = None
 
 
-def shard_images(shard):
+def read_shard_images(shard):
     """Yields a `ShardImage` for each image of a `Shard`."""
     for path in shard.files:
         if is_tfrecords(path):
-            yield from _records(path)
+            yield from _read_records(path)
         else:
-            yield _file(path)
+            yield _read_file(path)
 
 
-def _file(path):
+def _read_file(path):
     from apache_beam.io.filesystems import FileSystems
 
     try:
@@ -54,21 +54,21 @@ def _file(path):
         return ShardImage(path, error=f"unreadable: {error}")
 
 
-def _records(path):
+def _read_records(path):
     import tensorflow as tf
 
-    number = -1
+    index = -1
     try:
-        with _on_this_machine(path) as local:
-            for number, record in enumerate(tf.data.TFRecordDataset(local).as_numpy_iterator()):
-                yield _record(f"{path}#{number}", record)
+        with _open_local(path) as local:
+            for index, record in enumerate(tf.data.TFRecordDataset(local).as_numpy_iterator()):
+                yield _parse_record(f"{path}#{index}", record)
     except (*UNREADABLE, tf.errors.OpError) as error:
-        # The records after a damaged one cannot be found.
+        # Records after a damaged one cannot be read.
         message = str(error).splitlines()[0]
-        yield ShardImage(f"{path}#{number + 1}", error=f"unreadable from here on: {message}")
+        yield ShardImage(f"{path}#{index + 1}", error=f"unreadable from here on: {message}")
 
 
-def _record(name, record):
+def _parse_record(name, record):
     import tensorflow as tf
     from google.protobuf.message import DecodeError
 
@@ -85,8 +85,8 @@ def _record(name, record):
 
 
 @contextlib.contextmanager
-def _on_this_machine(path):
-    """The path of a file that TensorFlow can read: a copy if the file is elsewhere or packed."""
+def _open_local(path):
+    """Yields a path that TensorFlow can read: of a copy if the file is remote or compressed."""
     from apache_beam.io.filesystems import FileSystems
 
     if os.path.isfile(path) and not path.endswith((".gz", ".bz2", ".zst", ".deflate")):
@@ -99,39 +99,39 @@ def _on_this_machine(path):
         yield copy.name
 
 
-def batches_by_cost(images, most_pixels=MAX_PIXELS, most_images=MOST_IMAGES):
-    """Yields lists of images that together have at most `most_pixels`.
+def batch_by_pixels(images, max_pixels=MAX_PIXELS, max_images=MAX_IMAGES):
+    """Yields lists of images with at most `max_pixels` in total.
 
-    By default, no batch takes more memory to decode than the largest single image that is taken.
+    By default, decoding a batch needs no more memory than the largest allowed image.
 
     Args:
         images: iterable of `ShardImage`.
-        most_pixels: int. An image of more is a batch of its own.
-        most_images: int.
+        max_pixels: int. A larger image is a batch by itself.
+        max_images: int.
     """
     batch, total = [], 0
     for image in images:
-        cost = pixels(image.content)
-        if batch and (len(batch) == most_images or total + cost > most_pixels):
+        size = count_pixels(image.content)
+        if batch and (len(batch) == max_images or total + size > max_pixels):
             yield batch
             batch, total = [], 0
         batch.append(image)
-        total += cost
+        total += size
     if batch:
         yield batch
 
 
-def pixels(content):
-    """Width times height by an image file's header; 0 for what will not be decoded.
+def count_pixels(content):
+    """Returns width times height from the header of an image file; 0 if it cannot be decoded.
 
     Example:
 
-    >>> pixels(b"no image")
+    >>> count_pixels(b"no image")
     0
     """
     try:
         with Image.open(io.BytesIO(content or b"")) as image:
             count = image.width * image.height
-    except Exception:  # On damaged files Pillow raises almost anything.
+    except Exception:  # Pillow raises many kinds of errors for damaged files.
         return 0
     return count if count <= MAX_PIXELS else 0

@@ -1,4 +1,4 @@
-"""What a bulk captioning has to do: shards of images, written down once so that it can go on."""
+"""The plan of bulk captioning: shards of images, stored so that a run can be resumed."""
 
 import dataclasses
 import json
@@ -6,8 +6,8 @@ import posixpath
 import warnings
 
 from keras_mmfusion.models.runs.run_record import changed_facts, digest_of
-from keras_mmfusion.serving.bulk.stored_files import matching_files, names_in
-from keras_mmfusion.serving.bulk.written_whole import written_whole
+from keras_mmfusion.serving.bulk.atomic_file import open_atomic
+from keras_mmfusion.serving.bulk.beam_files import list_names, match_files
 
 PLAN = "plan.jsonl"
 SUFFIXES = {"jsonl": "jsonl", "tfrecords": "tfrecord"}
@@ -15,13 +15,13 @@ SUFFIXES = {"jsonl": "jsonl", "tfrecords": "tfrecord"}
 
 @dataclasses.dataclass(frozen=True)
 class Shard:
-    """A part of the work: what one worker captions and writes as one file.
+    """The images that one worker captions and writes to one file.
 
     Attributes:
         number: int, from 0.
-        count: int. How many shards there are.
+        count: int. The number of shards.
         files: tuple of strings: image files, or one file of TFRecords.
-        out: string. The folder that the captions go into.
+        out: string. The output folder of the captions.
         output_format: string, `"jsonl"` or `"tfrecords"`.
     """
 
@@ -33,22 +33,22 @@ class Shard:
 
     @property
     def captions_path(self):
-        """Where this shard's captions go. It is done when this file is there."""
+        """The path of the captions. The shard is finished if this file exists."""
         return posixpath.join(self.out, self.captions_name)
 
     @property
     def captions_name(self):
-        """The name of that file."""
+        """The name of the captions file."""
         return self._name("captions", SUFFIXES[self.output_format])
 
     @property
     def errors_path(self):
-        """Where the images go that could not be captioned, with the reasons."""
+        """The path of the file that lists images without a caption, and the reasons."""
         return posixpath.join(self.out, self._name("errors", "jsonl"))
 
     @property
     def is_records(self):
-        """Whether the shard is a file of TFRecords, of any number of images."""
+        """Whether the shard is a file of TFRecords."""
         return is_tfrecords(self.files[0])
 
     def _name(self, kind, suffix):
@@ -56,7 +56,7 @@ class Shard:
 
 
 def is_tfrecords(path):
-    """Whether a path or pattern is of TFRecords, by its name.
+    """Returns whether a path or pattern names TFRecords.
 
     Example:
 
@@ -67,30 +67,30 @@ def is_tfrecords(path):
 
 
 def make_plan(images, out, model, images_per_shard, output_format):
-    """Writes the plan into `out`, or finds it there if the same work was begun before.
+    """Writes the plan to `out`, or uses the plan of an earlier run with the same settings.
 
     Args:
-        images: string. Pattern of image files or of TFRecords, for Beam's file systems.
-        out: string. A folder.
-        model: string. What tells the model, such as a hash of its manifest.
+        images: string. A pattern of image files or TFRecords in a Beam file system.
+        out: string. The output folder.
+        model: string. Identifies the model, such as a hash of its manifest.
         images_per_shard: int. A file of TFRecords is always one shard.
         output_format: string, `"jsonl"` or `"tfrecords"`.
 
     Returns:
-        The plan's path, and how many shards it has.
+        A tuple `(path, shards)`: the path of the plan and the number of shards.
 
     Raises:
-        ValueError: if no file matches, or `out` holds other work.
+        ValueError: if no file matches, or `out` has a plan with other settings.
 
-    Warns if the files that match have changed since the plan was written: the plan stays.
+    Warns if the matching files have changed since the plan was written, and keeps the plan.
     """
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(out, PLAN)
-    found = matching_files(images)
-    if not found:
+    matches = match_files(images)
+    if not matches:
         raise ValueError(f"No file matches `images`. Received: {images!r}")
-    files, states = list(found), list(found.values())
+    files, states = list(matches), list(matches.values())
     settings = {
         "images": images,
         "model": model,
@@ -99,38 +99,38 @@ def make_plan(images, out, model, images_per_shard, output_format):
     }
     matched = {"files": f"{len(files)} ({digest_of([files, states])})"}
     if FileSystems.exists(path):
-        begun = next(_read_plan(path))
-        changes = changed_facts(begun, settings)
+        planned = next(_read_plan(path))
+        changes = changed_facts(planned, settings)
         if changes:
             raise ValueError(
-                f"`out` holds captions with other settings: {'; '.join(changes)}. Received: "
-                f"{out!r}. Choose another folder, or go on with the settings in {path!r}."
+                f"`out` has captions with other settings: {'; '.join(changes)}. Received: "
+                f"{out!r}. Choose another folder, or use the settings in {path!r}."
             )
-        changes = changed_facts(begun, matched)
+        changes = changed_facts(planned, matched)
         if changes:
             warnings.warn(
-                f"What matches `images` has changed since {path!r} was written: {changes[0]}. "
-                "Captions that are written stay as they are, and new files are left out; choose "
-                "another `out` to caption all files as they are now.",
+                f"The files that match `images` have changed since {path!r} was written: "
+                f"{changes[0]}. Existing captions are kept and new files are ignored. Choose "
+                "another `out` folder to caption the current files.",
                 stacklevel=3,
             )
-        return path, begun["shards"]
+        return path, planned["shards"]
     size = 1 if is_tfrecords(images) else images_per_shard
     shards = [files[start : start + size] for start in range(0, len(files), size)]
     lines = [
         {**settings, **matched, "shards": len(shards)},
         *({"files": shard} for shard in shards),
     ]
-    with written_whole(path) as file:
+    with open_atomic(path) as file:
         file.writelines(json.dumps(line).encode() + b"\n" for line in lines)
     return path, len(shards)
 
 
-def planned_shards(plan):
+def read_shards(plan):
     """Yields all shards of a plan.
 
     Args:
-        plan: string. The plan's path.
+        plan: string. The path of the plan.
     """
     from apache_beam.io.filesystems import FileSystems
 
@@ -143,18 +143,18 @@ def planned_shards(plan):
         )
 
 
-def shards_to_do(plan):
-    """Yields the plan's shards whose captions are not written yet.
+def read_pending_shards(plan):
+    """Yields the shards of a plan that have no captions yet.
 
     Args:
-        plan: string. The plan's path.
+        plan: string. The path of the plan.
     """
     from apache_beam.io.filesystems import FileSystems
 
     out, _ = FileSystems.split(plan)
-    done = names_in(out, "captions-")
-    for shard in planned_shards(plan):
-        if shard.captions_name not in done:
+    finished = list_names(out, "captions-")
+    for shard in read_shards(plan):
+        if shard.captions_name not in finished:
             yield shard
 
 

@@ -1,17 +1,17 @@
-"""A captioned shard as files."""
+"""Writes the output files of a captioned shard."""
 
 import json
 import shutil
 import tempfile
 
-from keras_mmfusion.serving.bulk.written_whole import written_whole
+from keras_mmfusion.serving.bulk.atomic_file import open_atomic
 
 
 def write_shard(captioned):
-    """Writes a `CaptionedShard`: captions, and what could not be captioned.
+    """Writes the errors and captions of a `CaptionedShard`.
 
-    The captions come last: where they are, the shard is done. The names of the files are always
-    the same, so that a shard which a runner does twice is there once.
+    The captions are written last, since their file marks the shard as finished. File names are
+    fixed, so a shard that the runner processes twice is stored once.
 
     Args:
         captioned: `CaptionedShard`.
@@ -20,36 +20,36 @@ def write_shard(captioned):
 
     shard = captioned.shard
     if captioned.errors:
-        with written_whole(shard.errors_path) as file:
-            file.writelines(map(_line, captioned.errors))
-    with written_whole(shard.captions_path) as file:
+        with open_atomic(shard.errors_path) as file:
+            file.writelines(map(_to_json_line, captioned.errors))
+    with open_atomic(shard.captions_path) as file:
         if shard.output_format == "jsonl":
-            file.writelines(map(_line, captioned.captions))
+            file.writelines(map(_to_json_line, captioned.captions))
         else:
             _write_records(captioned.captions, file)
     for name in ("captions", "errors"):
         Metrics.counter("mmfusion", name).inc(len(getattr(captioned, name)))
 
 
-def _line(row):
+def _to_json_line(row):
     return json.dumps(row, ensure_ascii=False).encode() + b"\n"
 
 
 def _write_records(rows, file):
-    """A `tf.train.Example` for each row. TensorFlow writes them to files of this machine."""
+    """Writes a `tf.train.Example` for each row, through a local file as TensorFlow requires."""
     import tensorflow as tf
 
     with tempfile.NamedTemporaryFile() as local:
         with tf.io.TFRecordWriter(local.name) as writer:
             for row in rows:
-                features = {name: _feature(value) for name, value in row.items()}
+                features = {name: _make_feature(value) for name, value in row.items()}
                 example = tf.train.Example(features=tf.train.Features(feature=features))
                 writer.write(example.SerializeToString())
-        with open(local.name, "rb") as written:
-            shutil.copyfileobj(written, file)
+        with open(local.name, "rb") as records:
+            shutil.copyfileobj(records, file)
 
 
-def _feature(value):
+def _make_feature(value):
     import tensorflow as tf
 
     if isinstance(value, float):
