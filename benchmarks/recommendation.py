@@ -11,6 +11,7 @@ one by one.
 """
 
 import argparse
+import dataclasses
 import json
 import pathlib
 import time
@@ -22,12 +23,13 @@ from write_results import write_results
 from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.cli.recommender_data import RecommenderTables, item_features
 from keras_mmfusion.datasets import ItemFeatures, read_movielens, split_interactions
-from keras_mmfusion.models.recommendation import evaluate_recommender, train_recommender
-from keras_mmfusion.models.recommendation.recommender_recipe import (
-    RECIPES,
+from keras_mmfusion.models.recommendation import (
     describe_recipe,
-    recipe_of,
+    evaluate_recommender,
+    get_recommender_recipe,
+    train_recommender,
 )
+from keras_mmfusion.models.recommendation.recommender_recipe import RECIPES
 
 
 def run(recipe, train, test, items, seeds):
@@ -36,7 +38,7 @@ def run(recipe, train, test, items, seeds):
     for seed in seeds:
         keras.backend.clear_session()
         start = time.perf_counter()
-        model = train_recommender(recipe, train, items, seed)
+        model = train_recommender(dataclasses.replace(recipe, seed=seed), train, items)
         seconds.append(time.perf_counter() - start)
         found = evaluate_recommender(model, test)
         scores.append(found["metrics"])
@@ -50,7 +52,7 @@ def run(recipe, train, test, items, seeds):
         "recipe": describe_recipe(recipe),
         "protocol": {
             **found["protocol"],
-            "split": "each user's latest 15 % are foretold from the rest",
+            "split": "each user's latest 15 % are predicted from the rest",
             "seeds": list(seeds),
         },
         "versions": versions(),
@@ -79,12 +81,12 @@ def main():
         train, test = split_interactions(train)
     tables = RecommenderTables(train, test, movies)
     items = item_features(tables, True, arguments.features, iter)
-    jobs = {name: (recipe_of(name), items) for name in arguments.models}
+    jobs = {name: (get_recommender_recipe(name), items) for name in arguments.models}
     for name in arguments.left_out:
         # Without all of them: what the loss does alone, with a feature that tells nothing.
         nothing = ItemFeatures(items.item_ids, {"nothing": np.zeros((len(items), 1), "float32")})
         kept = nothing if name == "all" else items.without(name)
-        jobs[f"graph_fusion without {name}"] = (recipe_of("graph_fusion"), kept)
+        jobs[f"graph_fusion without {name}"] = (get_recommender_recipe("graph_fusion"), kept)
     for name, (recipe, known) in jobs.items():
         print(name)
         seeds = range(arguments.seeds if recipe.epochs else 1)

@@ -1,5 +1,6 @@
 """`mmfusion evaluate`: scores of a preset, with all that is needed to read and repeat them."""
 
+import dataclasses
 import enum
 import os
 import pathlib
@@ -235,14 +236,18 @@ def recommender(
     tables = read_tables(data, test)
 
     import_keras()
-    from keras_mmfusion.models.recommendation import evaluate_recommender, train_recommender
-    from keras_mmfusion.models.recommendation.recommender_recipe import describe_recipe, recipe_of
+    from keras_mmfusion.models.recommendation import (
+        describe_recipe,
+        evaluate_recommender,
+        get_recommender_recipe,
+        train_recommender,
+    )
     from keras_mmfusion.zoo.manifest import sha256_of
 
-    recipe = recipe_of(model.value)
+    recipe = dataclasses.replace(get_recommender_recipe(model.value), seed=seed)
     check_encoders(tables, recipe.model.uses_features, features)
     items = item_features(tables, recipe.model.uses_features, features, _progress("Encoding"))
-    trained = train_recommender(recipe, tables.interactions, items, seed)
+    trained = train_recommender(recipe, tables.interactions, items)
     results = evaluate_recommender(trained, tables.test)
     protocol = {
         "model": model.value,

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from models.recommendation.planted_tastes import planted
+from models.recommendation.planted_tastes import make_interactions
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -9,7 +9,7 @@ from keras_mmfusion.cli.evaluate import RecommenderModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.datasets import write_item_features
 
-TRAIN, TEST, ITEMS = planted()
+TRAIN, TEST, ITEMS = make_interactions()
 
 
 def write_table(path, interactions, header="user,item,timestamp"):
@@ -40,7 +40,7 @@ def test_what_it_writes(folder):
     command, results = run(folder, "--model", "graph_fusion", "--seed", "3")
     assert command.exit_code == 0, command.output
     metrics, protocol = results["metrics"], results["protocol"]
-    # 5 warm items of 15 are of the user's taste and left, and 2 of the 6 cold ones.
+    # 5 of 15 seen items, and 2 of the 6 new ones, are of the user's taste and unseen by the user.
     assert metrics["recall@10"] > 0.7 and metrics["cold_recall@10"] == 1
     assert f"recall@10       {metrics['recall@10']:.4f}\n" in command.stdout
     assert (protocol["users"], protocol["items"], protocol["cold_items"]) == (30, 36, 6)

@@ -2,7 +2,7 @@ import json
 
 import numpy as np
 import pytest
-from models.sentiment.small_utterances import utterances, write_utterances
+from models.sentiment.small_utterances import make_utterances, write_utterances
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
@@ -31,7 +31,7 @@ def run(data, preset, *arguments):
 
 def test_what_it_writes(data, sentiment_preset):
     command, results = run(data, sentiment_preset)
-    expected = evaluate_sentiment(sentiment(sentiment_preset), utterances())
+    expected = evaluate_sentiment(sentiment(sentiment_preset), make_utterances())
 
     assert command.exit_code == 0, command.output
     assert set(results) == {"metrics", "protocol", "samples"}

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from layer_checks import DTYPES, to_numpy
-from models.recommendation.planted_tastes import planted
+from models.recommendation.planted_tastes import make_interactions
 
 from keras_mmfusion import FusionBlock
 from keras_mmfusion.datasets import LabeledGraph
@@ -64,7 +64,7 @@ def test_a_classifier_of_nodes_with_bags_of_words(dtype):
 
 @pytest.mark.parametrize("dtype", ["int64", "bool"])
 def test_a_recommender_of_items_with_tags(dtype):
-    train, _, items = planted()
+    train, _, items = make_interactions()
     kept = []
     for kind in ("float32", dtype):
         tags = {name: (values > 0).astype(kind) for name, values in items.features.items()}

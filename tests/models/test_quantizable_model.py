@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from layer_checks import to_numpy
 from models.captioning.small_captioners import pictures, small_captioner
-from models.recommendation.planted_tastes import planted
+from models.recommendation.planted_tastes import make_interactions
 from models.retrieval import small_embedders
 from models.sentiment.small_utterances import DIMS, small_sentiment_model
 
@@ -55,7 +55,7 @@ def sentiment():
 
 
 def recommender(model):
-    interactions, _, items = planted()
+    interactions, _, items = make_interactions()
     model.adapt(interactions, items)
     return model, {"users": np.arange(3)}
 

@@ -1,4 +1,4 @@
-"""What to recommend to whom: models of users, items and the items' features."""
+"""Recommendation: models of users, items and the items' features."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -14,7 +14,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TripletSequence": "interaction_batches",
         "UserSequence": "interaction_batches",
         "VBPRRecommender": "vbpr_recommender",
+        "describe_recipe": "recommender_recipe",
         "evaluate_recommender": "recommender_evaluation",
+        "export_recommender": "recommender_export",
+        "get_recommender_recipe": "recommender_recipe",
         "movie_features": "movie_encoding",
         "train_recommender": "recommender_recipe",
     },

@@ -12,7 +12,7 @@ class BPRRecommender(Recommender):
     s_ui = p_u · q_i
     ```
 
-    It is trained with `BPRLoss` (BPR-MF). An item that nobody took has `q_i = 0`.
+    It is trained with `BPRLoss` (BPR-MF). An item without interactions has `q_i = 0`.
 
     Args:
         dim: int. The size of the vectors.
@@ -34,7 +34,7 @@ class BPRRecommender(Recommender):
         self.item_table = self.table(self.num_items, self.dim, "item_table")
 
     def vectors(self, training=False):
-        return self.user_table, self.warm_only(self.item_table)
+        return self.user_table, self.mask_new_items(self.item_table)
 
     def get_config(self):
         return {**super().get_config(), "dim": self.dim}

@@ -1,35 +1,37 @@
-"""Batches that recommenders train on, as `keras.utils.PyDataset`: no TensorFlow."""
+"""Training batches of recommenders, as `keras.utils.PyDataset`."""
 
 import math
 
 import keras
 import numpy as np
 
+MAX_REDRAWS = 10
+
 
 class TripletSequence(keras.utils.PyDataset):
-    """Batches of a user, an item that the user took, and one that the user did not.
+    """Batches of users, each with a positive and a negative item.
 
-    The other item is drawn at random from all that anyone took. A batch depends on `seed`, the
-    epoch and its own index alone.
+    The negative item is drawn uniformly from all items with interactions, without those of the
+    user. A batch depends only on `seed`, the epoch and its index.
 
     Args:
-        model: adapted `Recommender`, whose interactions are the batches.
+        model: adapted `Recommender`, which provides the interactions.
         batch_size: int.
         seed: int.
-        epoch: int. The number of the first epoch; an attribute that may be set.
+        epoch: int. Number of the first epoch; also an attribute.
         **kwargs: passed to `keras.utils.PyDataset`.
 
     Returns:
-        `sequence[index]` is a tuple of a dict, `"users"`, int32 `(batch,)`, and `"items"`, int32
-        `(batch, 2)`, and of what `BPRLoss` takes, `[1, 0]` in each row.
+        `sequence[index]` is a tuple `(inputs, targets)`: a dict of `"users"`, int32 `(batch,)`, and
+        `"items"`, int32 `(batch, 2)`; and targets for `BPRLoss`, `[1, 0]` in each row.
     """
 
     def __init__(self, model, batch_size=2048, seed=0, epoch=0, **kwargs):
         super().__init__(**kwargs)
-        self.users, self.items = keras.ops.convert_to_numpy(model.taken)
+        self.users, self.items = keras.ops.convert_to_numpy(model.interaction_index)
         self.num_items = model.num_items
-        self.warm = np.unique(self.items)
-        self.keys = np.unique(self.users.astype("int64") * self.num_items + self.items)
+        self.seen_items = np.unique(self.items)
+        self.pair_keys = np.unique(self._pair_keys(self.users, self.items))
         self.batch_size = batch_size
         self.seed = seed
         self.epoch = epoch
@@ -41,45 +43,48 @@ class TripletSequence(keras.utils.PyDataset):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(len(self.users))
         rows = order[index * self.batch_size : (index + 1) * self.batch_size]
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        users, taken = self.users[rows], self.items[rows]
-        items = np.stack([taken, self._not_taken(users, rng)], axis=1).astype("int32")
+        users, positives = self.users[rows], self.items[rows]
+        items = np.stack([positives, self._draw_negatives(users, rng)], axis=1).astype("int32")
         return {"users": users, "items": items}, np.tile([1.0, 0.0], (len(rows), 1))
 
-    def _not_taken(self, users, rng):
-        others = rng.choice(self.warm, len(users))
-        # Of the few that drew what they took; one who took everything keeps the tenth draw.
-        for _ in range(10):
-            again = np.isin(users.astype("int64") * self.num_items + others, self.keys)
-            if not again.any():
+    def _draw_negatives(self, users, rng):
+        negatives = rng.choice(self.seen_items, len(users))
+        # Redraw items the user interacted with; a user of all items keeps the last draw.
+        for _ in range(MAX_REDRAWS):
+            redraw = np.isin(self._pair_keys(users, negatives), self.pair_keys)
+            if not redraw.any():
                 break
-            others[again] = rng.choice(self.warm, again.sum())
-        return others
+            negatives[redraw] = rng.choice(self.seen_items, redraw.sum())
+        return negatives
+
+    def _pair_keys(self, users, items):
+        return users.astype("int64") * self.num_items + items
 
     def on_epoch_end(self):
         self.epoch += 1
 
 
 class UserSequence(keras.utils.PyDataset):
-    """Batches of users, and for each of them all items that the user took.
+    """Batches of users, each with all items of the user.
 
-    A batch depends on `seed`, the epoch and its own index alone.
+    A batch depends only on `seed`, the epoch and its index.
 
     Args:
-        model: adapted `Recommender`, whose interactions are the batches.
+        model: adapted `Recommender`, which provides the interactions.
         batch_size: int.
         seed: int.
-        epoch: int. The number of the first epoch; an attribute that may be set.
+        epoch: int. Number of the first epoch; also an attribute.
         **kwargs: passed to `keras.utils.PyDataset`.
 
     Returns:
-        `sequence[index]` is a tuple of a dict, `"users"`, int32 `(batch,)`, and of what
-        `MultinomialLoss`, `RecallAtK` and `NDCGAtK` take, float32 `(batch, items)`, 1 for
-        an item that the user took.
+        `sequence[index]` is a tuple `(inputs, targets)`: a dict of `"users"`, int32 `(batch,)`; and
+        targets for `MultinomialLoss`, `RecallAtK` and `NDCGAtK`, float32 `(batch, items)`, 1 for
+        an item of the user.
     """
 
     def __init__(self, model, batch_size=256, seed=0, epoch=0, **kwargs):
         super().__init__(**kwargs)
-        self.users, self.items = keras.ops.convert_to_numpy(model.taken)
+        self.users, self.items = keras.ops.convert_to_numpy(model.interaction_index)
         self.num_users, self.num_items = model.num_users, model.num_items
         self.batch_size = batch_size
         self.seed = seed
@@ -90,13 +95,13 @@ class UserSequence(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         order = np.random.default_rng([self.seed, self.epoch]).permutation(self.num_users)
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size].astype("int32")
+        users = order[index * self.batch_size : (index + 1) * self.batch_size].astype("int32")
         row = np.full(self.num_users, -1)
-        row[chosen] = np.arange(len(chosen))
-        here = row[self.users] >= 0
-        taken = np.zeros((len(chosen), self.num_items), "float32")
-        taken[row[self.users[here]], self.items[here]] = 1
-        return {"users": chosen}, taken
+        row[users] = np.arange(len(users))
+        in_batch = row[self.users] >= 0
+        targets = np.zeros((len(users), self.num_items), "float32")
+        targets[row[self.users[in_batch]], self.items[in_batch]] = 1
+        return {"users": users}, targets
 
     def on_epoch_end(self):
         self.epoch += 1

@@ -14,7 +14,7 @@ class LightGCNRecommender(BPRRecommender):
     s_ui = E_u · E_i
     ```
 
-    `A` joins each user to the items that the user took. It is trained with `BPRLoss`.
+    `A` connects each user with the items the user interacted with. It is trained with `BPRLoss`.
 
     Args:
         dim: int. The size of the vectors.
@@ -38,26 +38,35 @@ class LightGCNRecommender(BPRRecommender):
         self.convolution.build({"node_features": (None, self.dim), "edge_index": (2, None)})
 
     def vectors(self, training=False):
-        return self.smooth(self.user_table, self.warm_only(self.item_table))
+        return self.smooth(self.user_table, self.mask_new_items(self.item_table))
 
     def smooth(self, users, items, edge_mask=None):
-        """The mean over the layers of both tables' vectors.
+        """Averages the vectors of users and items over all layers.
 
         Args:
             users, items: float tensors `(users, dim)` and `(items, dim)`.
-            edge_mask: bool tensor `(interactions,)`, `False` for those to leave out, or `None`.
+            edge_mask: bool tensor `(interactions,)`, `False` for interactions to ignore, or `None`.
+
+        Returns:
+            Smoothed vectors `(users, dim)` and `(items, dim)`.
         """
-        takers, taken = self.taken[0], self.taken[1] + self.num_users
+        user_nodes, item_nodes = (
+            self.interaction_index[0],
+            self.interaction_index[1] + self.num_users,
+        )
         x = total = ops.concatenate([users, items], axis=0)
         graph = {
             "node_features": x,
             "edge_index": ops.stack(
-                [ops.concatenate([takers, taken]), ops.concatenate([taken, takers])]
+                [
+                    ops.concatenate([user_nodes, item_nodes]),
+                    ops.concatenate([item_nodes, user_nodes]),
+                ]
             ),
         }
         if edge_mask is not None:
             graph["edge_mask"] = ops.concatenate([edge_mask, edge_mask])
-        graph = normalize_graph(graph, self_loops=False)  # Once for all layers.
+        graph = normalize_graph(graph, self_loops=False)  # Shared by all layers.
         for _ in range(self.num_layers):
             x = self.convolution({**graph, "node_features": x})
             total = total + x

@@ -1,4 +1,4 @@
-"""Movies to arrays of features: what frozen encoders make of posters and texts."""
+"""Features of movies, computed by frozen encoders from posters and texts."""
 
 import numpy as np
 from keras import ops
@@ -9,30 +9,31 @@ from keras_mmfusion.layers.masks import masked_mean
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
-# Years of the bumps that stand for a year, and their width.
-_BUMPS = np.arange(1900, 2031, 6)
+# Centers and width of the Gaussian basis functions that encode a year.
+_CENTERS = np.arange(1900, 2031, 6)
 _WIDTH = 6.0
-# Word pieces of a text; padded lengths are multiples of the step, so that few functions compile.
-_LONGEST, _STEP = 128, 16
+# Maximum number of word pieces of a text. Padded lengths are multiples of 16, so that few functions
+# are compiled.
+_MAX_LENGTH, _LENGTH_STEP = 128, 16
 
 
 def movie_features(movies, image_encoder, text_model, batch_size=32, progress=iter):
-    """Features of movies in five modalities, any of which a movie may lack.
+    """Computes features of movies in five modalities, any of which may be missing.
 
-    | modality | what it is |
+    | modality | features |
     |---|---|
     | `"poster"` | mean token of the image encoder |
-    | `"title"`, `"overview"` | mean token of the text encoder, of up to 128 word pieces |
-    | `"genres"` | 1 for each genre that the movie has |
-    | `"year"` | `exp(-((year - c) / 6)²)` of centers `c` six years apart |
+    | `"title"`, `"overview"` | mean token of the text encoder, for up to 128 word pieces |
+    | `"genres"` | 1 for each genre of the movie |
+    | `"year"` | `exp(-((year - c) / 6)²)` for centers `c` six years apart |
 
     Args:
         movies: `Movies`.
         image_encoder: `ImageEncoder`, such as `zoo.image_encoder()`.
         text_model: `ContrastiveModel` with a text encoder and its preprocessor, such as
-            `zoo.embedder()`; its projector is not used.
+            `zoo.embedder()`. The projector is not used.
         batch_size: int.
-        progress: function that passes on the batches, such as `tqdm.tqdm`.
+        progress: function that wraps the iterable of batches, such as `tqdm.tqdm`.
 
     Returns:
         `ItemFeatures`.
@@ -41,36 +42,36 @@ def movie_features(movies, image_encoder, text_model, batch_size=32, progress=it
     return ItemFeatures(
         movies.item_ids,
         {
-            "poster": _posters(movies.posters, image_encoder, batch_size, progress),
+            "poster": _encode_posters(movies.posters, image_encoder, batch_size, progress),
             **{
-                name: _texts(strings, text_model, batch_size, progress)
+                name: _encode_texts(strings, text_model, batch_size, progress)
                 for name, strings in texts.items()
             },
-            "genres": _genres(movies.genres),
-            "year": _years(movies.years),
+            "genres": _encode_genres(movies.genres),
+            "year": _encode_years(movies.years),
         },
     )
 
 
-def _posters(paths, encoder, batch_size, progress):
+def _encode_posters(paths, encoder, batch_size, progress):
     def vectors(images):
         return ops.mean(encoder(images), axis=1)
 
     function = compiled_function(encoder, vectors)
     rows = np.array([row for row, path in enumerate(paths) if path is not None], "int64")
-    found = _absent(len(paths), encoder.token_dim)
-    for batch in progress(_slices(rows, batch_size)):
+    features = _missing_features(len(paths), encoder.token_dim)
+    for batch in progress(_split_rows(rows, batch_size)):
         images = [resize_image(read_image(paths[row]), encoder.image_size) for row in batch]
         images = (np.stack(images).astype("float32") - 127) / 128
-        found[batch] = ops.convert_to_numpy(function(images))
-    return found
+        features[batch] = ops.convert_to_numpy(function(images))
+    return features
 
 
-def _texts(texts, model, batch_size, progress):
+def _encode_texts(texts, model, batch_size, progress):
     encoder = model.encoders["text"]
-    longest = min(_LONGEST, encoder.sizes["max_sequence_length"])
+    max_length = min(_MAX_LENGTH, encoder.sizes["max_sequence_length"])
     prepare = RetrievalPreprocessor(
-        model.preprocessor.tokenizer, model.preprocessor.image_converter, longest
+        model.preprocessor.tokenizer, model.preprocessor.image_converter, max_length
     )
 
     def vectors(token_ids, padding_mask):
@@ -79,37 +80,37 @@ def _texts(texts, model, batch_size, progress):
 
     function = compiled_function(encoder, vectors)
     rows = np.array([row for row, text in enumerate(texts) if text], "int64")
-    # Texts of like length together waste little on padding.
+    # Batches of texts of similar length need little padding.
     rows = rows[np.argsort([len(texts[row]) for row in rows], kind="stable")]
-    found = _absent(len(texts), encoder.token_dim)
-    for batch in progress(_slices(rows, batch_size)):
+    features = _missing_features(len(texts), encoder.token_dim)
+    for batch in progress(_split_rows(rows, batch_size)):
         prepared = prepare({"text": [texts[row] for row in batch]})["text"]
         ids, mask = (np.asarray(prepared[key]) for key in ("token_ids", "padding_mask"))
-        length = -(-int(mask.sum(axis=1).max()) // _STEP) * _STEP
-        found[batch] = ops.convert_to_numpy(function(ids[:, :length], mask[:, :length]))
-    return found
+        length = -(-int(mask.sum(axis=1).max()) // _LENGTH_STEP) * _LENGTH_STEP
+        features[batch] = ops.convert_to_numpy(function(ids[:, :length], mask[:, :length]))
+    return features
 
 
-def _genres(genres):
+def _encode_genres(genres):
     names = sorted({name for names in genres for name in names})
-    found = _absent(len(genres), max(1, len(names)))
-    for row, of_movie in enumerate(genres):
-        if of_movie:
-            found[row] = [name in of_movie for name in names]
-    return found
+    features = _missing_features(len(genres), max(1, len(names)))
+    for row, movie_genres in enumerate(genres):
+        if movie_genres:
+            features[row] = [name in movie_genres for name in names]
+    return features
 
 
-def _years(years):
-    found = _absent(len(years), len(_BUMPS))
+def _encode_years(years):
+    features = _missing_features(len(years), len(_CENTERS))
     for row, year in enumerate(years):
         if year is not None:
-            found[row] = np.exp(-(((year - _BUMPS) / _WIDTH) ** 2))
-    return found
+            features[row] = np.exp(-(((year - _CENTERS) / _WIDTH) ** 2))
+    return features
 
 
-def _absent(rows, dim):
+def _missing_features(rows, dim):
     return np.full((rows, dim), np.nan, "float32")
 
 
-def _slices(rows, size):
+def _split_rows(rows, size):
     return [rows[start : start + size] for start in range(0, len(rows), size)]

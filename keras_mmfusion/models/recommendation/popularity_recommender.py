@@ -7,10 +7,10 @@ from keras_mmfusion.models.recommendation.recommender import Recommender
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class PopularityRecommender(Recommender):
-    """The same items for everyone: those that most users took. What every model has to beat.
+    """Recommends the most popular items to every user: the baseline for all other models.
 
     ```
-    s_ui = number of users who took i
+    s_ui = number of users who interacted with i
     ```
 
     Call arguments: see `Recommender`.
@@ -23,11 +23,11 @@ class PopularityRecommender(Recommender):
     >>> users, items = np.array(["ann", "bob", "eve"]), np.array(["tea", "tea", "milk"])
     >>> model = PopularityRecommender()
     >>> model.adapt(Interactions(users, items, np.arange(3.0)))
-    >>> model.scores(["eve"], exclude_taken=False).tolist()  # of milk and of tea
+    >>> model.scores(["eve"], exclude_seen=False).tolist()  # of milk and of tea
     [[1.0, 2.0]]
     """
 
     def vectors(self, training=False):
-        taken = self.taken[1]
-        ones = ops.ones((*taken.shape, 1), "float32")
-        return ops.ones((self.num_users, 1)), segment_sum(ones, taken, self.num_items)
+        item_index = self.interaction_index[1]
+        ones = ops.ones((*item_index.shape, 1), "float32")
+        return ops.ones((self.num_users, 1)), segment_sum(ones, item_index, self.num_items)

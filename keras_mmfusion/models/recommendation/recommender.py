@@ -8,30 +8,30 @@ from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
-# Users whose scores of all items are computed together.
-_SLICE = 256
+# Number of users whose scores of all items are computed together.
+_USERS_PER_BATCH = 256
 
 
 class Recommender(PresetModel, StepsByRank, keras.Model):
-    """What recommenders share: users and items as vectors, and the items that suit a user best.
+    """Base class of recommenders: vectors of users and items, and their dot product as score.
 
     ```
     s_ui = z_u · z_i
     ```
 
-    `adapt` tells a model what there is before it is built and trained: who took what, and the
-    items' features. Items that nobody took yet, *cold* ones, may be among them; a model that looks
-    at features can recommend them too. All of it is saved with the model.
+    `adapt` passes the training interactions and the items' features to the model before it is
+    trained; both are saved with the model. The items may include new ones, without interactions
+    (cold start); a model that uses features can recommend them too.
 
-    A recommender of your own implements `build_vectors()`, which makes the weights, and
-    `vectors(training)`; one that looks at the items' features says so by `uses_features = True`.
+    To implement a recommender, define `build_vectors()`, which creates the weights, and
+    `vectors(training)`; set `uses_features = True` if it uses the items' features.
 
     Args:
         **kwargs: passed to `keras.Model`.
 
     Call arguments:
-        inputs: dict of `"users"`, int tensor `(batch,)`, places in `user_ids`; and optionally
-            `"items"`, int tensor `(batch, candidates)`, places in `item_ids`.
+        inputs: dict of `"users"`, int tensor `(batch,)`, indices into `user_ids`; and optionally
+            `"items"`, int tensor `(batch, candidates)`, indices into `item_ids`.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -40,19 +40,21 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
     Attributes:
         user_ids, item_ids: string arrays.
         feature_dims: dict, modality -> dim of the features; empty if the model does not use them.
+        interaction_index: int tensor `(2, interactions)`, the users and items of the interactions.
+        seen_items: float tensor `(items,)`, 1 for items with interactions, 0 for new ones.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_mmfusion.datasets import Interactions
     >>> from keras_mmfusion.models.recommendation import PopularityRecommender
-    >>> taken = Interactions(
+    >>> interactions = Interactions(
     ...     np.array(["ann", "bob", "bob", "eve"]),
     ...     np.array(["tea", "tea", "milk", "milk"]),
     ...     np.arange(4.0),
     ... )
     >>> model = PopularityRecommender()
-    >>> model.adapt(taken)
+    >>> model.adapt(interactions)
     >>> items, scores = model.recommend(["ann", "eve"], k=1)
     >>> items.tolist()
     [['milk'], ['tea']]
@@ -67,51 +69,50 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         self._score_function = None
 
     def adapt(self, interactions, items=None):
-        """Tells the model what there is, and builds it.
+        """Sets the users, the items and the training interactions, and builds the model.
 
         Args:
-            interactions: `Interactions`. What to train on; nothing of a test.
-            items: `ItemFeatures` of all items, cold ones included. Defaults to the items of the
+            interactions: `Interactions` of the training data.
+            items: `ItemFeatures` of all items, new ones included. Defaults to the items of the
                 interactions, without features.
 
         Raises:
-            ValueError: if an item of the interactions is not among `items`, the model uses features
-                and there are none, or the model is built.
+            ValueError: if an item of the interactions is not in `items`, if the model uses features
+                and there are none, or if the model is already built.
         """
+        model = type(self).__name__
         if self.built:
-            raise ValueError(f"{type(self).__name__}: `adapt` must come first, and once.")
+            raise ValueError(f"{model}: call `adapt` exactly once, before the model is built.")
         item_ids = np.unique(interactions.items) if items is None else items.item_ids
         features = items.features if self.uses_features and items is not None else {}
         if self.uses_features and not features:
+            raise ValueError(f"{model} uses the items' features: pass `items` to `adapt`.")
+        unknown = np.setdiff1d(interactions.items, item_ids)
+        if len(unknown):
             raise ValueError(
-                f"{type(self).__name__} looks at the items' features: pass `items` to `adapt`."
-            )
-        lost = np.setdiff1d(interactions.items, item_ids)
-        if len(lost):
-            raise ValueError(
-                f"{type(self).__name__}: `items` lacks {len(lost)} items of the interactions: "
-                f"{', '.join(lost[:20])}"
+                f"{model}: `items` lacks {len(unknown)} items of the interactions: "
+                f"{', '.join(unknown[:20])}"
             )
         user_ids = np.unique(interactions.users)
         dims = {name: features[name].shape[1] for name in sorted(features)}
-        self._make(user_ids, item_ids, len(interactions), dims)
-        users = places_in(user_ids, interactions.users)
-        taken = places_in(item_ids, interactions.items)
-        self.taken.assign(np.stack([users, taken]))
-        self.warm.assign(np.bincount(taken, minlength=len(item_ids)) > 0)
+        self._create_weights(user_ids, item_ids, len(interactions), dims)
+        user_index = find_indices(user_ids, interactions.users)
+        item_index = find_indices(item_ids, interactions.items)
+        self.interaction_index.assign(np.stack([user_index, item_index]))
+        self.seen_items.assign(np.bincount(item_index, minlength=len(item_ids)) > 0)
         for name, values in features.items():
-            self.features[name].assign(unit_rows(values))
+            self.features[name].assign(normalize_rows(values))
         self.adapt_items()
 
     def adapt_items(self):
-        """What is computed once from `taken` and `features`; nothing, unless a model needs it."""
+        """Computes constants from `interaction_index` and `features`. Does nothing by default."""
 
-    def _make(self, user_ids, item_ids, num_interactions, feature_dims):
+    def _create_weights(self, user_ids, item_ids, num_interactions, feature_dims):
         self.user_ids = np.asarray(user_ids, "str")
         self.item_ids = np.asarray(item_ids, "str")
         self.feature_dims = dict(feature_dims)
-        self.taken = self.constant((2, num_interactions), "int32", "taken")
-        self.warm = self.constant((len(item_ids),), "float32", "warm")
+        self.interaction_index = self.constant((2, num_interactions), "int32", "interaction_index")
+        self.seen_items = self.constant((len(item_ids),), "float32", "seen_items")
         self.features = {
             name: self.constant((len(item_ids), dim), "float32", f"{name}_features")
             for name, dim in feature_dims.items()
@@ -120,25 +121,25 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         self.built = True
 
     def constant(self, shape, dtype, name):
-        """What is known and not trained, but saved with the model."""
+        """Creates a weight that is not trained, but saved with the model."""
         return self.add_weight(
             shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name
         )
 
     def table(self, rows, dim, name, initializer=None):
-        """Trainable vectors `(rows, dim)`, from a normal distribution of spread 0.1 at first."""
+        """Creates trainable vectors `(rows, dim)`, by default with a standard deviation of 0.1."""
         initializer = initializer or keras.initializers.RandomNormal(stddev=0.1)
         return self.add_weight(shape=(rows, dim), initializer=initializer, name=name)
 
-    def warm_only(self, table):
-        """Items' vectors, with zeros for an item that nobody took, whose vector learned nothing."""
-        return table * ops.expand_dims(self.warm, 1)
+    def mask_new_items(self, table):
+        """Sets the vectors of items without interactions to zero, as they are not trained."""
+        return table * ops.expand_dims(self.seen_items, 1)
 
     def build_vectors(self):
-        """Makes the weights, for features of `feature_dims`."""
+        """Creates the weights, for features of `feature_dims`."""
 
     def vectors(self, training=False):
-        """The vectors of all users and all items: `(users, dim)` and `(items, dim)`."""
+        """Computes the vectors of all users and all items: `(users, dim)` and `(items, dim)`."""
         raise NotImplementedError(f"{type(self).__name__} must implement `vectors`.")
 
     @property
@@ -152,7 +153,7 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
     def build(self, input_shape=None):
         if not self.built:
             raise ValueError(
-                f"{type(self).__name__} must know its users and items: call `adapt` first."
+                f"{type(self).__name__} has no users and items yet: call `adapt` first."
             )
 
     def call(self, inputs, training=None):
@@ -163,93 +164,96 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         items = ops.take(items, inputs["items"], axis=0)
         return ops.sum(ops.expand_dims(users, 1) * items, axis=-1)
 
-    def scores(self, user_ids, exclude_taken=True):
-        """The scores of all items.
+    def scores(self, user_ids, exclude_seen=True):
+        """Computes the scores of all items.
 
         Args:
             user_ids: sequence of ids, or one id.
-            exclude_taken: bool. Whether items that the user took get minus infinity.
+            exclude_seen: bool. Whether the user's items of the training data get minus infinity.
 
         Returns:
             Float32 array `(users, items)`.
 
         Raises:
-            ValueError: if a user is not known.
+            ValueError: if a user is unknown.
         """
-        return self._scores(self._places(user_ids), exclude_taken)
+        return self._scores(self._find_users(user_ids), exclude_seen)
 
-    def recommend(self, user_ids, k=10, exclude_taken=True, candidates=None):
-        """The items that suit users best.
+    def recommend(self, user_ids, k=10, exclude_seen=True, candidates=None):
+        """Returns the items with the highest scores.
 
         Args:
             user_ids: sequence of ids, or one id.
-            k: int.
-            exclude_taken: bool. Whether items that the user took are left out.
-            candidates: collection of item ids, such as what is new, one id, or `None` for all
+            k: int. Number of items for each user.
+            exclude_seen: bool. Whether to exclude the user's items of the training data.
+            candidates: collection of item ids, such as the new ones, one id, or `None` for all
                 items.
 
         Returns:
             Items, a string array `(users, k)`, best first, and their scores, floats `(users, k)`.
-            Where there are fewer than `k`, the rest is `""` with a score of minus infinity.
+            Where there are fewer than `k` items, the rest is `""` with a score of minus infinity.
 
         Raises:
-            ValueError: if a user or a candidate is not known.
+            ValueError: if a user or a candidate is unknown.
         """
         if isinstance(k, bool) or not isinstance(k, int) or k < 1:
             raise ValueError(f"`k` must be a positive integer. Received: {k!r}")
-        users = self._places(user_ids)
-        allowed = np.ones(self.num_items, "bool")
-        if candidates is not None:
-            candidates = set(_listed_ids(candidates))
-            allowed = np.isin(self.item_ids, list(candidates))
-            if allowed.sum() < len(candidates):
-                lost = sorted(candidates - set(self.item_ids[allowed].tolist()))
-                raise ValueError(f"`candidates` has items that are not known: {lost[:20]}")
-        found_items, found_scores = [], []
-        for start in range(0, len(users), _SLICE):
-            scores = self._scores(users[start : start + _SLICE], exclude_taken)
-            scores[:, ~allowed] = -np.inf
-            places = first_places(scores, k)
-            best = np.take_along_axis(scores, places, axis=1)
-            found_items.append(np.where(best > -np.inf, self.item_ids[places], ""))
-            found_scores.append(best)
-        missing = max(0, k - self.num_items)
+        users = self._find_users(user_ids)
+        mask = self._candidate_mask(candidates)
+        top_items, top_scores = [], []
+        for start in range(0, len(users), _USERS_PER_BATCH):
+            scores = self._scores(users[start : start + _USERS_PER_BATCH], exclude_seen)
+            scores[:, ~mask] = -np.inf
+            indices = top_indices(scores, k)
+            best = np.take_along_axis(scores, indices, axis=1)
+            top_items.append(np.where(best > -np.inf, self.item_ids[indices], ""))
+            top_scores.append(best)
+        padding = ((0, 0), (0, max(0, k - self.num_items)))
         return (
-            np.pad(np.concatenate(found_items), ((0, 0), (0, missing)), constant_values=""),
-            np.pad(np.concatenate(found_scores), ((0, 0), (0, missing)), constant_values=-np.inf),
+            np.pad(np.concatenate(top_items), padding, constant_values=""),
+            np.pad(np.concatenate(top_scores), padding, constant_values=-np.inf),
         )
 
-    def _places(self, user_ids):
-        users = np.asarray(_listed_ids(user_ids), "str")
-        lost = np.setdiff1d(users, self.user_ids)
-        if len(lost) or not len(users):
-            raise ValueError(
-                f"`user_ids` must be of users that the model knows. Received: {lost[:20].tolist()}"
-            )
-        return places_in(self.user_ids, users)
+    def _candidate_mask(self, candidates):
+        if candidates is None:
+            return np.ones(self.num_items, "bool")
+        candidates = set(_list_ids(candidates))
+        unknown = sorted(candidates - set(self.item_ids.tolist()))
+        if unknown:
+            raise ValueError(f"`candidates` has unknown items: {unknown[:20]}")
+        return np.isin(self.item_ids, list(candidates))
 
-    def _scores(self, users, exclude_taken):
+    def _find_users(self, user_ids):
+        users = np.asarray(_list_ids(user_ids), "str")
+        unknown = np.setdiff1d(users, self.user_ids)
+        if len(unknown) or not len(users):
+            raise ValueError(
+                f"`user_ids` must be users of the training data. Received: {unknown[:20].tolist()}"
+            )
+        return find_indices(self.user_ids, users)
+
+    def _scores(self, users, exclude_seen):
         if self._score_function is None:
             self._score_function = compiled_function(self, lambda users: self({"users": users}))
         users, rows = np.unique(users, return_inverse=True)
         scores = np.array(ops.convert_to_numpy(self._score_function(users)), "float32")
-        if exclude_taken:
-            taken_users, taken_items = ops.convert_to_numpy(self.taken)
-            here = np.isin(taken_users, users)
-            scores[np.searchsorted(users, taken_users[here]), taken_items[here]] = -np.inf
+        if exclude_seen:
+            seen_by, seen = ops.convert_to_numpy(self.interaction_index)
+            requested = np.isin(seen_by, users)
+            scores[np.searchsorted(users, seen_by[requested]), seen[requested]] = -np.inf
         return scores[rows]
 
     def export(self, folder, k=20, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes `users`, int32 `(batch,)`, places in `user_ids`, and returns
-        `items`, int32 `(batch, k)`, places in `item_ids`, best first, without those that the user
-        took, and their `scores`.
+        `serving_default` takes `users`, int32 `(batch,)`, indices into `user_ids`, and returns
+        `items`, int32 `(batch, k)`, indices into `item_ids`, best first, without the users' items
+        of the training data, and their `scores`.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
-            k: int. How many items.
-            manifest: dict or `None`. What else `manifest.json` is to say.
+            k: int. Number of items for each user.
+            manifest: dict or `None`. Further entries of `manifest.json`.
 
         Returns:
             The path of the new version.
@@ -263,16 +267,16 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         return {
             "user_ids": self.user_ids.tolist(),
             "item_ids": self.item_ids.tolist(),
-            "num_interactions": self.taken.shape[1],
+            "num_interactions": self.interaction_index.shape[1],
             "feature_dims": self.feature_dims,
         }
 
     def build_from_config(self, config):
-        self._make(**config)
+        self._create_weights(**config)
 
 
-def _listed_ids(ids):
-    """Ids as a list of strings; one id is a list of one, not of its characters."""
+def _list_ids(ids):
+    """Converts one id or several to a list of strings."""
     if isinstance(ids, np.ndarray):
         ids = ids.ravel().tolist()
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
@@ -280,23 +284,23 @@ def _listed_ids(ids):
     return [id_text(each) for each in ids]
 
 
-def places_in(ids, wanted):
-    """The place of each wanted id among the ids, all of which are there: int32 array."""
+def find_indices(ids, queries):
+    """Returns the index of each query in `ids`, which holds all of them: an int32 array."""
     order = np.argsort(ids)
-    return order[np.searchsorted(ids, wanted, sorter=order)].astype("int32")
+    return order[np.searchsorted(ids, queries, sorter=order)].astype("int32")
 
 
-def first_places(scores, k):
-    """The places of each row's `k` highest scores, best first; of equal ones the first."""
+def top_indices(scores, k):
+    """Returns the indices of each row's `k` highest scores, best first; ties in index order."""
     return np.argsort(-scores, axis=1, kind="stable")[:, :k]
 
 
-def unit_rows(values):
-    """Features less their mean, scaled to length 1; zeros for a row of NaN, one that is missing."""
+def normalize_rows(values):
+    """Centers features and scales rows to length 1; a row of NaN, a missing one, becomes zeros."""
     values = np.asarray(values, "float64")
-    here = ~np.isnan(values).all(axis=1, keepdims=True)
-    if not here.any():
+    mask = ~np.isnan(values).all(axis=1, keepdims=True)
+    if not mask.any():
         return np.zeros(values.shape, "float32")
-    centered = np.where(here, values - np.nanmean(values, axis=0), 0.0)
+    centered = np.where(mask, values - np.nanmean(values, axis=0), 0.0)
     lengths = np.linalg.norm(centered, axis=1, keepdims=True)
     return (centered / np.maximum(lengths, 1e-12)).astype("float32")

@@ -1,4 +1,4 @@
-"""A recommender as a SavedModel, for TensorFlow Serving."""
+"""Export of recommenders as SavedModels for TensorFlow Serving."""
 
 from keras import ops
 
@@ -9,17 +9,18 @@ def export_recommender(model, folder, k, manifest=None):
     """The work of `Recommender.export`; see there."""
     import tensorflow as tf
 
-    users, items = ops.convert_to_numpy(model.taken)
+    users, items = ops.convert_to_numpy(model.interaction_index)
     order = users.argsort(kind="stable")
-    taken = tf.RaggedTensor.from_value_rowids(items[order], users[order], nrows=model.num_users)
+    seen = tf.RaggedTensor.from_value_rowids(items[order], users[order], nrows=model.num_users)
 
-    def best(inputs):
+    def recommend(inputs):
         scores = model({"users": inputs["users"]})
-        of_users = tf.gather(taken, inputs["users"])
-        cells = tf.stack([tf.cast(of_users.value_rowids(), "int32"), of_users.values], axis=1)
-        lowest = tf.fill(tf.shape(cells)[:1], tf.constant(float("-inf"), scores.dtype))
-        scores, places = tf.math.top_k(tf.tensor_scatter_nd_update(scores, cells, lowest), k)
-        return {"items": places, "scores": scores}
+        seen_items = tf.gather(seen, inputs["users"])
+        rows = tf.cast(seen_items.value_rowids(), "int32")
+        indices = tf.stack([rows, seen_items.values], axis=1)
+        lowest = tf.fill(tf.shape(rows), tf.constant(float("-inf"), scores.dtype))
+        scores, items = tf.math.top_k(tf.tensor_scatter_nd_update(scores, indices, lowest), k)
+        return {"items": items, "scores": scores}
 
     specs = {"users": tf.TensorSpec((None,), "int32")}
-    return export_tensors(model, {"serving_default": best}, specs, folder, manifest)
+    return export_tensors(model, {"serving_default": recommend}, specs, folder, manifest)

@@ -1,4 +1,4 @@
-"""How each recommender is made and trained."""
+"""Recipes of recommenders: the model, its settings and its training."""
 
 import dataclasses
 
@@ -23,18 +23,19 @@ from keras_mmfusion.models.runs.setting_checks import (
 
 @dataclasses.dataclass(frozen=True)
 class RecommenderRecipe:
-    """A recommender's class, its settings, and how to train it.
+    """Settings of a recommender and its training.
 
     Args:
         model: subclass of `Recommender`.
-        loss: string. `"bpr"`, on triplets, or `"softmax"`, over all items for each user.
-        epochs: int; 0 for a model that has nothing to train.
-        batch_size: int. Interactions of a batch (`"bpr"`), or users (`"softmax"`).
+        loss: string. `"bpr"`, on triplets, or `"softmax"`, over all items of each user.
+        epochs: int; 0 for a model without trainable weights.
+        batch_size: int. Interactions (`"bpr"`) or users (`"softmax"`) in a batch.
         learning_rate, weight_decay: floats, of AdamW.
         settings: dict. Further arguments of the model.
+        seed: int. Seed of the initial weights, the batches and the dropout.
 
     Raises:
-        ValueError: if a number is out of its range, or `loss` is neither of the two.
+        ValueError: if a number is out of range, or `loss` is neither of the two.
     """
 
     model: type[Recommender]
@@ -44,16 +45,17 @@ class RecommenderRecipe:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     settings: dict = dataclasses.field(default_factory=dict)
+    seed: int = 0
 
     def __post_init__(self):
         check_one_of(self, "loss", ("bpr", "softmax"))
-        check_integers(self, {"epochs": 0, "batch_size": 1})
+        check_integers(self, {"epochs": 0, "batch_size": 1, "seed": 0})
         check_positives(self, "learning_rate")
         check_non_negatives(self, "weight_decay")
 
 
-# By the names of the command. Sizes, epochs and rates were chosen on MovieLens latest-small: of the
-# ratings that are trained on, each user's latest 15 % were foretold from the rest.
+# Named as in the command line. Sizes, epochs and rates were tuned on the training ratings of
+# MovieLens latest-small, by predicting each user's latest 15 % from the rest.
 RECIPES = {
     "popularity": RecommenderRecipe(PopularityRecommender),
     "bpr": RecommenderRecipe(
@@ -77,37 +79,50 @@ RECIPES = {
 }
 
 
-def recipe_of(name):
-    """The recipe of this name.
+def get_recommender_recipe(name):
+    """Returns the default recipe of a recommender.
+
+    Args:
+        name: string. `"popularity"`, `"bpr"`, `"vbpr"`, `"light_gcn"` or `"graph_fusion"`.
+
+    Returns:
+        `RecommenderRecipe`.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if there is no recipe of this name.
     """
     if name not in RECIPES:
-        raise ValueError(f"`model` must be one of {', '.join(RECIPES)}. Received: {name!r}")
+        raise ValueError(f"`name` must be one of {', '.join(RECIPES)}. Received: {name!r}")
     return RECIPES[name]
 
 
 def describe_recipe(recipe):
-    """The recipe as a dict for JSON: the model's whole configuration too."""
+    """Converts a recipe to a JSON dict, with the model's whole configuration and without the seed.
+
+    Args:
+        recipe: `RecommenderRecipe`.
+
+    Returns:
+        A dict of JSON values.
+    """
     config = recipe.model(**recipe.settings).get_config()
     settings = {key: value for key, value in config.items() if key not in _KERAS}
     fields = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    del fields["seed"]
     return {**fields, "model": recipe.model.__name__, "settings": settings}
 
 
-# What every Keras model's config has.
+# Entries of every Keras model's config.
 _KERAS = ("name", "trainable", "dtype")
 
 
-def train_recommender(recipe, interactions, items=None, seed=0, callbacks=()):
+def train_recommender(recipe, interactions, items=None, callbacks=()):
     """Trains a recommender on interactions.
 
     Args:
         recipe: `RecommenderRecipe`.
         interactions: `Interactions`.
         items: `ItemFeatures` of all items, or `None`.
-        seed: int. Of the first weights, the batches and the dropout.
         callbacks: sequence of `keras.callbacks.Callback`.
 
     Returns:
@@ -127,20 +142,20 @@ def train_recommender(recipe, interactions, items=None, seed=0, callbacks=()):
     >>> model.recommend(["3"], k=2)[0].shape
     (1, 2)
     """
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(recipe.seed)
     model = recipe.model(**recipe.settings)
     model.adapt(interactions, items)
     if not recipe.epochs:
         return model
     if recipe.loss == "bpr":
-        loss, batches = BPRLoss(), TripletSequence(model, recipe.batch_size, seed)
+        loss, batches = BPRLoss(), TripletSequence(model, recipe.batch_size, recipe.seed)
     else:
         loss = MultinomialLoss()
-        batches = UserSequence(model, recipe.batch_size, seed)
+        batches = UserSequence(model, recipe.batch_size, recipe.seed)
     model.compile(
         keras.optimizers.AdamW(recipe.learning_rate, weight_decay=recipe.weight_decay),
         loss,
-        # Eager JAX is slow; to TensorFlow, XLA's sums by index on a CPU are.
+        # Eager JAX is slow; on TensorFlow, XLA computes segment sums slowly on a CPU.
         jit_compile=keras.config.backend() == "jax",
     )
     model.fit(

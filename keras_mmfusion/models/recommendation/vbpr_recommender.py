@@ -7,14 +7,14 @@ from keras_mmfusion.models.recommendation.recommender import Recommender
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class VBPRRecommender(Recommender):
-    """Matrix factorization that also looks at the items' features.
+    """Matrix factorization with item features.
 
     ```
     s_ui = β_i + γ_u · γ_i + θ_u · (E f_i) + β' · f_i
     ```
 
-    `f_i` are the item's features of all modalities, one after another, zeros for one that it lacks.
-    It is trained with `BPRLoss`. An item that nobody took has `β_i = 0` and `γ_i = 0`.
+    `f_i` concatenates the item's features of all modalities, zeros for a missing one. It is trained
+    with `BPRLoss`. An item without interactions has `β_i = 0` and `γ_i = 0`.
 
     Args:
         dim: int. The size of `γ` and of `θ`.
@@ -23,7 +23,7 @@ class VBPRRecommender(Recommender):
     Call arguments: see `Recommender`.
 
     Raises:
-        ValueError: if there are no features.
+        ValueError: if `adapt` gets no features.
 
     Reference:
         He and McAuley, "VBPR: Visual Bayesian Personalized Ranking from Implicit Feedback", 2016,
@@ -46,9 +46,9 @@ class VBPRRecommender(Recommender):
 
     def vectors(self, training=False):
         features = ops.concatenate([self.features[name] for name in self.feature_dims], axis=1)
-        bias = self.warm_only(self.item_bias) + ops.matmul(features, self.feature_bias)
+        bias = self.mask_new_items(self.item_bias) + ops.matmul(features, self.feature_bias)
         projected = ops.matmul(features, self.projection)
-        items = ops.concatenate([self.warm_only(self.item_table), projected, bias], axis=1)
+        items = ops.concatenate([self.mask_new_items(self.item_table), projected, bias], axis=1)
         return ops.pad(self.user_table, ((0, 0), (0, 1)), constant_values=1.0), items
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Opinions in videos: whether what is said is negative or positive."""
+"""Sentiment analysis of videos: negative or positive utterances."""
 
 from keras_mmfusion._lazy import lazy_exports
 

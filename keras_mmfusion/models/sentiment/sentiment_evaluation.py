@@ -1,4 +1,4 @@
-"""How well a model tells negative from positive utterances, over a whole file."""
+"""Predictions and scores of sentiment models."""
 
 import numpy as np
 
@@ -7,52 +7,52 @@ from keras_mmfusion.metrics.comparable_values import check_not_nan
 
 
 def evaluate_sentiment(model, data, batch_size=16):
-    """Scores a model of conversations on utterances that are negative or positive.
+    """Scores a sentiment model on labeled utterances.
 
     Args:
-        model: `ConversationModel` with a logit of each utterance.
+        model: `ConversationModel` with one logit for each utterance.
         data: `SentimentUtterances`.
-        batch_size: int. Videos of a batch.
+        batch_size: int. Number of videos in a batch.
 
     Returns:
         A dict: `"metrics"` (`accuracy`; `f1` of the positive class; `macro_f1`; `weighted_f1`),
-        `"protocol"`, how they were made, and `"samples"`, for each utterance a dict of
-        `"utterance_id"`, `"label"`, `"prediction"` and `"probability"`, that it is positive.
+        `"protocol"`, how they were computed, and `"samples"`, for each utterance a dict of
+        `"utterance_id"`, `"label"`, `"prediction"` and `"probability"` of the positive class.
 
     Raises:
-        ValueError: if the data lacks a modality of the model, or has it with another dim.
+        ValueError: if a modality of the model is missing in the data or has another dim.
     """
-    return sentiment_results(data, predict_sentiment(model, data, batch_size))
+    return score_probabilities(data, predict_sentiment(model, data, batch_size))
 
 
 def predict_sentiment(model, data, batch_size=16):
-    """The probability that an utterance is positive, with the rest of its video in view.
+    """Predicts the probability that an utterance is positive, in the context of its video.
 
     Args:
-        model: `ConversationModel` with a logit of each utterance.
+        model: `ConversationModel` with one logit for each utterance.
         data: `SentimentUtterances`.
-        batch_size: int. Videos of a batch.
+        batch_size: int. Number of videos in a batch.
 
     Returns:
         Float array `(utterances,)`.
 
     Raises:
-        ValueError: if the data lacks a modality of the model, or has it with another dim.
+        ValueError: if a modality of the model is missing in the data or has another dim.
     """
-    features, _, here = data.by_video()
+    features, _, mask = data.by_video()
     check_features(model, features)
-    logits = model.predict(model_inputs(model, features, here), batch_size=batch_size, verbose=0)
-    return 1 / (1 + np.exp(-logits[here][:, 0].astype("float64")))
+    logits = model.predict(make_inputs(model, features, mask), batch_size=batch_size, verbose=0)
+    return 1 / (1 + np.exp(-logits[mask][:, 0].astype("float64")))
 
 
-def model_inputs(model, features, here):
-    """What the model is called with: its modalities, and a mask of each."""
-    masks = {f"{name}_mask": here for name in model.modalities}
+def make_inputs(model, features, mask):
+    """Returns the inputs of the model: its modalities and their masks, all equal to `mask`."""
+    masks = {f"{name}_mask": mask for name in model.modalities}
     return {name: features[name] for name in model.modalities} | masks
 
 
-def sentiment_results(data, probabilities):
-    """What `evaluate_sentiment` returns, out of the probabilities.
+def score_probabilities(data, probabilities):
+    """Computes the result of `evaluate_sentiment` from probabilities.
 
     Args:
         data: `SentimentUtterances`.
@@ -61,11 +61,11 @@ def sentiment_results(data, probabilities):
     check_not_nan(probabilities=probabilities)
     predictions = (np.asarray(probabilities) > 0.5).astype("int64")
     scores = classification_scores(data.labels, predictions)
-    hits = 2 * np.sum((data.labels == 1) & (predictions == 1))
+    true_positives = np.sum((data.labels == 1) & (predictions == 1))
     positives = np.sum(data.labels == 1) + np.sum(predictions == 1)
     metrics = {
         "accuracy": scores["accuracy"],
-        "f1": float(hits / positives) if positives else 0.0,
+        "f1": float(2 * true_positives / positives) if positives else 0.0,
         **scores,
     }
     names = ("utterance_id", "label", "prediction", "probability")
@@ -78,15 +78,15 @@ def sentiment_results(data, probabilities):
             "utterances": len(data),
             "positive_utterances": int(np.sum(data.labels)),
             "classes": "0 negative, 1 positive: probability above 0.5",
-            "f1": "of the positive class; macro: plain mean over both; weighted: by their shares",
-            "seeds": [],  # Nothing is drawn.
+            "f1": "of the positive class; macro: mean of both classes; weighted: by class frequency",
+            "seeds": [],  # Predictions are deterministic.
         },
         "samples": [dict(zip(names, row, strict=True)) for row in rows],
     }
 
 
 def check_features(model, features):
-    """Raises a `ValueError` unless the model was built for features of these dims."""
+    """Raises a `ValueError` if the features do not match the modalities and dims of the model."""
     shapes = (model.get_build_config() or {}).get("input_shape") or {}
     for name in model.modalities:
         if name not in features:
@@ -95,6 +95,6 @@ def check_features(model, features):
             )
         if name in shapes and shapes[name][-1] != features[name].shape[-1]:
             raise ValueError(
-                f"Array {name!r} has {features[name].shape[-1]} features of each utterance; the "
-                f"model takes {shapes[name][-1]}."
+                f"Array {name!r} has {features[name].shape[-1]} features for each utterance; the "
+                f"model expects {shapes[name][-1]}."
             )

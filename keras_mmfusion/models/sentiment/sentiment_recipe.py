@@ -1,4 +1,4 @@
-"""From a file of utterances to a model of conversations, and what it is worth."""
+"""Training of sentiment models, and scores of a recipe over several seeds."""
 
 import dataclasses
 
@@ -15,30 +15,31 @@ from keras_mmfusion.models.runs.setting_checks import (
     check_positives,
 )
 from keras_mmfusion.models.sentiment.sentiment_evaluation import (
-    model_inputs,
+    make_inputs,
     predict_sentiment,
-    sentiment_results,
+    score_probabilities,
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class SentimentRecipe:
-    """How a model of the utterances of videos is made and trained.
+    """Settings of a sentiment model and its training.
 
-    Features are standardized and projected, concatenated, and read by a Transformer over the
-    utterances of a video. `modality_dropout` takes modalities from utterances in training.
+    The features of each utterance are standardized, projected and concatenated; a Transformer
+    attends over the utterances of a video. `modality_dropout` drops modalities of utterances in
+    training.
 
     Args:
-        dim: int. The size of the tokens.
+        dim: int. Size of the tokens.
         feature_dropout: float in [0, 1). Dropout of the standardized features.
         dropout: float in [0, 1). Dropout in the fusion and the Transformer.
         modality_dropout: float in [0, 1).
-        epochs, batch_size: ints; a batch is of videos.
-        learning_rate: float, of AdamW.
-        seed: int. Of the first weights, the order and all dropout.
+        epochs, batch_size: ints; `batch_size` counts videos.
+        learning_rate: float. Learning rate of AdamW.
+        seed: int. Seed of the initial weights, the order and the dropout.
 
     Raises:
-        ValueError: if a number is out of its range.
+        ValueError: if a number is out of range.
 
     Example:
 
@@ -62,86 +63,77 @@ class SentimentRecipe:
         check_positives(self, "learning_rate")
 
 
-def train_sentiment(recipe, data, after_epoch=None):
-    """Trains a model on all utterances of some videos.
+def train_sentiment(recipe, data, callbacks=()):
+    """Trains a sentiment model.
 
     Args:
         recipe: `SentimentRecipe`.
         data: `SentimentUtterances`.
-        after_epoch: function that is called with the model after each epoch, or `None`.
+        callbacks: sequence of `keras.callbacks.Callback`.
 
     Returns:
-        `ConversationModel` of `"text"`, `"audio"` and `"video"`, which gives a logit of each
-        utterance, `(videos, utterances, 1)`: above 0 it is positive.
+        `ConversationModel` of `"text"`, `"audio"` and `"video"` with a logit for each utterance,
+        `(videos, utterances, 1)`: above 0 it is positive.
     """
     keras.utils.set_random_seed(recipe.seed)
-    model = _untrained(recipe, tuple(data.features))
+    model = _build_model(recipe, tuple(data.features))
     for name, encoder in model.utterance_model.encoders.items():
         encoder.adapt(data.features[name])
-    features, labels, here = data.by_video()
+    features, labels, mask = data.by_video()
     model.compile(
         keras.optimizers.AdamW(recipe.learning_rate, weight_decay=0.01, clipnorm=1.0),
         keras.losses.BinaryCrossentropy(from_logits=True),
-        jit_compile=False,  # To compile takes longer than to train.
+        jit_compile=False,  # Compilation takes longer than the training.
     )
-    callbacks = []
-    if after_epoch is not None:
-        callbacks.append(
-            keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: after_epoch(model))
-        )
     model.fit(
-        model_inputs(model, features, here),
+        make_inputs(model, features, mask),
         labels[..., None].astype("float32"),
-        sample_weight=here.astype("float32"),
+        sample_weight=mask.astype("float32"),
         epochs=recipe.epochs,
         batch_size=recipe.batch_size,
-        callbacks=callbacks,
+        callbacks=list(callbacks),
         verbose=0,
     )
     return model
 
 
 def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=iter):
-    """Scores a recipe on videos that it is not trained on, and chooses its number of epochs.
+    """Scores a recipe on unseen videos, and selects its number of epochs.
 
-    A model of each seed is trained on all of `train` and judges `dev` after each epoch. The videos
-    of `dev` are two random halves; each is scored after the number of epochs that is best on the
-    other one by mean accuracy, so that no utterance is scored by what was chosen on it.
+    For each seed a model is trained on `train`, and predicts `dev` after each epoch. The videos of
+    `dev` are split into two random halves; each half is scored after the number of epochs with the
+    best mean accuracy on the other half, so that no utterance is used to select its own epoch.
 
     Args:
-        recipe: `SentimentRecipe`. Its `epochs` are the most that can be chosen.
-        train, dev: `SentimentUtterances` of different videos, of which the features' networks, if
-            they were trained on labels, saw those of `train` only.
+        recipe: `SentimentRecipe`. Its `epochs` are the maximum.
+        train, dev: `SentimentUtterances` of different videos. If the features come from networks
+            trained on labels, these must not include the labels of `dev`.
         seeds: sequence of ints.
-        progress: function that passes on the seeds, such as `tqdm.tqdm`.
+        progress: function that wraps the iterable of seeds, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, the means over the seeds of those of `evaluate_sentiment`;
+        A dict: `"metrics"`, the metrics of `evaluate_sentiment`, averaged over the seeds;
         `"protocol"`, with `"accuracy_of_seeds"`, `"epochs_of_halves"`, and `"epochs"`, the number
         that is best on all of `dev`; and `"samples"`, for each utterance a dict of
-        `"utterance_id"` and `"probabilities"`, of each seed, that it is positive.
+        `"utterance_id"` and `"probabilities"` of the positive class, one for each seed.
 
     Raises:
-        ValueError: if a video is in both, or `dev` has less than two videos.
+        ValueError: if `train` and `dev` share a video, or `dev` has less than two videos.
     """
     both = sorted(set(train.video_ids.tolist()) & set(dev.video_ids.tolist()))
     if both:
-        raise ValueError(f"`train` and `dev` must have no video in common; both have {both[:5]}.")
+        raise ValueError(f"`train` and `dev` must not share videos. Both have: {both[:5]}")
     curves = []
     for seed in progress(seeds):
-        curve = []
-        train_sentiment(
-            dataclasses.replace(recipe, seed=seed),
-            train,
-            lambda model, curve=curve: curve.append(predict_sentiment(model, dev)),
-        )
-        curves.append(curve)
+        recorder = _PredictionRecorder(dev)
+        train_sentiment(dataclasses.replace(recipe, seed=seed), train, [recorder])
+        curves.append(recorder.predictions)
     curves = np.array(curves)  # (seeds, epochs, utterances)
-    right = ((curves > 0.5) == dev.labels).mean(axis=0)
-    half_of = dev.folds(2)
-    chosen = [int(right[:, half_of != half].mean(axis=1).argmax()) for half in (0, 1)]
-    probabilities = np.where(half_of == 0, curves[:, chosen[0]], curves[:, chosen[1]])
-    results = [sentiment_results(dev, each) for each in probabilities]
+    accuracy = ((curves > 0.5) == dev.labels).mean(axis=0)  # (epochs, utterances)
+    halves = dev.folds(2)
+    best = [int(accuracy[:, halves != half].mean(axis=1).argmax()) for half in (0, 1)]
+    probabilities = np.where(halves == 0, curves[:, best[0]], curves[:, best[1]])
+    results = [score_probabilities(dev, each) for each in probabilities]
     metrics = [each["metrics"] for each in results]
     samples = [
         {"utterance_id": name, "probabilities": np.round(each, 4).tolist()}
@@ -150,10 +142,10 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
     protocol = {
         **results[0]["protocol"],
         "trained_on": f"{len(train):,} utterances of {len(np.unique(train.video_ids))} videos",
-        "split": "videos not trained on, each half of them scored after the number of epochs "
-        "that is best on the other half",
-        "epochs_of_halves": [epoch + 1 for epoch in chosen],
-        "epochs": int(right.mean(axis=1).argmax()) + 1,
+        "split": "unseen videos, each half scored after the number of epochs that is best on the "
+        "other half",
+        "epochs_of_halves": [epoch + 1 for epoch in best],
+        "epochs": int(accuracy.mean(axis=1).argmax()) + 1,
         "accuracy_of_seeds": [each["accuracy"] for each in metrics],
         "recipe": {name: x for name, x in dataclasses.asdict(recipe).items() if name != "seed"},
         "seeds": list(seeds),
@@ -162,7 +154,19 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
     return {"metrics": means, "protocol": protocol, "samples": samples}
 
 
-def _untrained(recipe, modalities):
+class _PredictionRecorder(keras.callbacks.Callback):
+    """Predicts `data` after each epoch."""
+
+    def __init__(self, data):
+        super().__init__()
+        self.data = data
+        self.predictions = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.predictions.append(predict_sentiment(self.model, self.data))
+
+
+def _build_model(recipe, modalities):
     encoders = {
         name: VectorEncoder(recipe.dim, dropout=recipe.feature_dropout) for name in modalities
     }

@@ -1,4 +1,4 @@
-"""Made utterances of made videos, and a small model of them."""
+"""Synthetic utterances of videos, and a small sentiment model."""
 
 import keras
 import numpy as np
@@ -12,8 +12,8 @@ DIMS = {"text": 5, "audio": 3, "video": 4}
 LENGTHS = (3, 1, 4, 2, 3, 5)
 
 
-def utterances():
-    """Eighteen utterances of six videos, whose text tells the label."""
+def make_utterances():
+    """Makes 18 utterances of six videos, whose text features depend on the label."""
     rng = np.random.default_rng(0)
     labels = rng.permutation(np.arange(sum(LENGTHS)) % 2)
     features = {
@@ -30,8 +30,8 @@ def utterances():
 
 
 def write_utterances(path, **changes):
-    """Writes them as CMU-MOSI's features are, with arrays changed or, `None`, left out."""
-    data = utterances()
+    """Writes utterances in CMU-MOSI's layout, with arrays replaced or, for `None`, omitted."""
+    data = make_utterances()
     arrays = {
         **data.features,
         "label": data.labels,
@@ -43,7 +43,7 @@ def write_utterances(path, **changes):
 
 
 def small_sentiment_model():
-    """A model with random weights, of the features of `utterances`."""
+    """Makes a model with random weights for the features of `make_utterances`."""
     keras.utils.set_random_seed(0)
     utterance_model = FusionModel(
         {name: VectorEncoder(8) for name in DIMS},
