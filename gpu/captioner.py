@@ -20,7 +20,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import Decoding
 from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
 from keras_mmfusion.models.captioning.training.self_critical import self_critical_targets
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
+from keras_mmfusion.models.fusion.scaled_updates import scale_updates
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 
@@ -321,7 +321,7 @@ def train_captioner(plan, budget_seconds, out):
     description = describe(plan, model, train)
     set_dtype_policy(model, plan.dtype)
     of_encoder = {id(variable) for variable in encoder.variables}
-    optimizer = scaled_updates(
+    optimizer = scale_updates(
         keras.optimizers.AdamW(
             weight_decay=plan.recipe.weight_decay, clipnorm=plan.recipe.clipnorm, beta_2=0.98
         ),

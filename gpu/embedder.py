@@ -25,7 +25,7 @@ from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
+from keras_mmfusion.models.fusion.scaled_updates import scale_updates
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 
@@ -231,7 +231,7 @@ def train_embedder(plan, budget_seconds, out):
     set_dtype_policy(model, plan.dtype)
     model.logit_scale.dtype_policy = "float32"  # Cosines times a hundred are too coarse in half.
     of_encoders = {id(v) for encoder in encoders.values() for v in encoder.variables}
-    optimizer = scaled_updates(
+    optimizer = scale_updates(
         keras.optimizers.AdamW(weight_decay=plan.weight_decay, clipnorm=1.0, beta_2=0.98),
         lambda variable: plan.encoder_scale if id(variable) in of_encoders else 1.0,
     )

@@ -1,4 +1,4 @@
-"""Models that fuse modalities, for any task."""
+"""Models that fuse several modalities, for any task."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -8,33 +8,33 @@ FUSED = "fused"
 
 
 def estimate_blending_weights(model, x, y, validation_data, epochs=1, batch_size=32):
-    """Sets a `GradientBlendingModel`'s weights by how its parts generalize and overfit.
+    """Estimates the loss weights of a `GradientBlendingModel` from generalization and overfitting.
 
-    From the weights that the model has, and keeps, each modality's encoder and head, and the
-    fused model, are trained by themselves for some epochs. Their losses before and after, `T` on
-    training and `V` on validation data, give
+    Each modality's encoder with its head, and the fused model, are trained separately for a few
+    epochs, starting from the current weights, which are restored afterwards. The losses before and
+    after, `T` on training and `V` on validation data, give
 
     ```
-    G_k = V_before - V_after                              what was learned that generalizes
-    O_k = (V_after - T_after) - (V_before - T_before)     what was learned that does not
+    G_k = V_before - V_after                              generalization
+    O_k = (V_after - T_after) - (V_before - T_before)     overfitting
     w_k = (G_k / O_k²) / Σ_j (G_j / O_j²)
     ```
 
-    A part that gets no better, `G_k <= 0`, has no weight. Call it before `fit` for weights of the
-    whole training, or every few epochs for weights that follow it.
+    A part that does not improve, `G_k <= 0`, gets weight 0. Call the function before `fit` for
+    fixed weights, or every few epochs to update them.
 
     Args:
         model: compiled `GradientBlendingModel` that has been called.
         x: dict of arrays, as for `fit`.
         y: array.
-        validation_data: tuple of `x` and `y` that are not trained on.
-        epochs, batch_size: ints, of the training of each part.
+        validation_data: tuple of `x` and `y`, not used for training.
+        epochs, batch_size: ints. Settings of the training of each part.
 
     Returns:
         Dict, modality or `"fused"` -> weight, a float.
 
     Raises:
-        ValueError: if no part gets better.
+        ValueError: if no part improves.
 
     Example:
 
@@ -69,7 +69,7 @@ def estimate_blending_weights(model, x, y, validation_data, epochs=1, batch_size
     ratios = []
     for name, part in parts.items():
         train, held_out = (
-            data if name == FUSED else _with_modality(name, *data)
+            data if name == FUSED else _select_modality(name, *data)
             for data in ((x, y), validation_data)
         )
         part.compile(
@@ -79,21 +79,21 @@ def estimate_blending_weights(model, x, y, validation_data, epochs=1, batch_size
             jit_compile=model.jit_compile,
         )
         try:
-            ratios.append(_gain_by_overfitting(part, train, held_out, epochs, batch_size))
+            ratios.append(_compute_ratio(part, train, held_out, epochs, batch_size))
         finally:
             model.set_weights(before)
     if not any(ratios):
         raise ValueError(
-            f"No part of the model gets better on `validation_data` in {epochs} epochs: train for "
-            "more `epochs`, or at another learning rate."
+            f"No part of the model improves on `validation_data` in {epochs} epochs. Increase "
+            "`epochs`, or change the learning rate."
         )
     weights = np.array(ratios) / sum(ratios)
     model.blending_weights.assign(weights)
     return dict(zip(parts, weights.tolist(), strict=True))
 
 
-def _gain_by_overfitting(part, train, held_out, epochs, batch_size):
-    """`G / O²`, or 0 where nothing was gained."""
+def _compute_ratio(part, train, held_out, epochs, batch_size):
+    """Trains a part and returns `G / O²`, or 0 if it does not improve."""
 
     def losses():
         settings = {"batch_size": batch_size, "verbose": 0, "return_dict": True}
@@ -107,11 +107,11 @@ def _gain_by_overfitting(part, train, held_out, epochs, batch_size):
     return max(gain, 0.0) / max(overfitting**2, 1e-12)
 
 
-def _with_modality(name, x, y):
-    """The samples that have a modality: its entries of `x`, and `y`."""
-    own = {key: value for key, value in x.items() if key in (name, f"{name}_mask")}
-    here = np.ones(len(y), "bool")
-    if own.get(f"{name}_mask") is not None:
-        mask = np.asarray(own[f"{name}_mask"], "bool")
-        here = mask.reshape(len(mask), -1).any(axis=1)
-    return keras.tree.map_structure(lambda value: np.asarray(value)[here], (own, y))
+def _select_modality(name, x, y):
+    """Returns the inputs of a modality, and `y`, for the samples that have the modality."""
+    inputs = {key: value for key, value in x.items() if key in (name, f"{name}_mask")}
+    sample_mask = np.ones(len(y), "bool")
+    if inputs.get(f"{name}_mask") is not None:
+        mask = np.asarray(inputs[f"{name}_mask"], "bool")
+        sample_mask = mask.reshape(len(mask), -1).any(axis=1)
+    return keras.tree.map_structure(lambda value: np.asarray(value)[sample_mask], (inputs, y))

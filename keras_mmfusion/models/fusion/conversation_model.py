@@ -12,34 +12,33 @@ from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
-    """Decides on each utterance of a conversation, with the others in view.
+    """Classifies each utterance of a conversation in the context of the others.
 
     ```
-    h_t = utterance_model(x_t)              each utterance alone
-    y_t = head(context(h_1, ..., h_T)_t)    what was said before and after
+    h_t = utterance_model(x_t)              one vector for each utterance
+    y_t = head(context(h_1, ..., h_T)_t)    in the context of all utterances
     ```
 
     Args:
-        utterance_model: `FusionModel` that gives a vector of an utterance: one without a head.
-        context: layer, tokens `(batch, utterances, dim)` and their `mask` to tokens, such as
-            `TokenEncoder`.
-        head: layer of the context's tokens, such as `Dense(1)`.
+        utterance_model: `FusionModel` without a head: it maps an utterance to a vector.
+        context: layer that maps tokens `(batch, utterances, dim)` and their `mask` to tokens, such
+            as `TokenEncoder`.
+        head: layer applied to the tokens of the context, such as `Dense(1)`.
 
     Call arguments:
-        inputs: dict, modality -> tensor `(batch, utterances, ...)`, behind the second dim what
-            the utterance model takes; and `"<modality>_mask"` -> bool tensor `(batch,
-            utterances)`, `False` where an utterance is without the modality. An utterance
-            without any is padding. In the first call every modality is there; later, `None` or
-            no entry for one that the whole batch is without. Whatever stands in a masked place,
-            NaN included, never reaches the output of another utterance.
+        inputs: dict, modality -> tensor `(batch, utterances, ...)`, for each utterance an input of
+            the utterance model; and `"<modality>_mask"` -> bool tensor `(batch, utterances)`,
+            `False` where the modality is missing. An utterance without modalities is padding. The
+            first call needs every modality; afterwards, a modality that is missing in the whole
+            batch may be `None` or omitted. Masked values, NaN included, do not affect the outputs
+            of other utterances.
         training: bool.
 
     Output shape:
-        `(batch, utterances, ...)`, as the head gives.
+        `(batch, utterances, ...)`, the output of the head.
 
     Raises:
-        ValueError: if `inputs` has a modality that the utterance model has not, or all are
-            missing.
+        ValueError: if `inputs` has an unknown modality, or all modalities are missing.
 
     Example:
 
@@ -56,12 +55,12 @@ class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     >>> data = {"text": np.ones((2, 5, 8)), "audio": np.ones((2, 5, 6))}
     >>> tuple(model(data).shape)
     (2, 5, 1)
-    >>> tuple(model({"text": data["text"]}).shape)  # a silent film
+    >>> tuple(model({"text": data["text"]}).shape)  # text alone
     (2, 5, 1)
 
     Reference:
         Poria et al., "Context-Dependent Sentiment Analysis in User-Generated Videos", 2017, with
-        a Transformer in the place of the LSTM.
+        a Transformer instead of the LSTM.
     """
 
     def __init__(self, utterance_model, context, head, **kwargs):
@@ -86,41 +85,43 @@ class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
 
     def call(self, inputs, training=False):
         inputs = {name: value for name, value in inputs.items() if value is not None}
-        present = self._present(inputs)
+        mask = self._utterance_mask(inputs)
         flat = {name: ops.reshape(value, (-1, *value.shape[2:])) for name, value in inputs.items()}
         fused = self.utterance_model(flat, training=training)
-        tokens = ops.reshape(fused, (*ops.shape(present), fused.shape[-1]))
-        tokens = self.context(tokens, mask=present, training=training)
+        tokens = ops.reshape(fused, (*ops.shape(mask), fused.shape[-1]))
+        tokens = self.context(tokens, mask=mask, training=training)
         return self.head(tokens, training=training)
 
-    def _present(self, inputs):
-        """Which utterances have any modality: bool `(batch, utterances)`."""
-        present = None
+    def _utterance_mask(self, inputs):
+        """Returns which utterances have any modality: bool `(batch, utterances)`."""
+        utterance_mask = None
         for name in self.modalities:
             if name in inputs:
                 mask = inputs.get(f"{name}_mask")
                 if mask is None:
                     mask = ops.ones(ops.shape(inputs[name])[:2], "bool")
                 mask = ops.cast(mask, "bool")
-                present = mask if present is None else ops.logical_or(present, mask)
-        if present is None:
+                if utterance_mask is not None:
+                    mask = ops.logical_or(utterance_mask, mask)
+                utterance_mask = mask
+        if utterance_mask is None:
             raise ValueError(
                 "ConversationModel: `inputs` has none of the modalities "
                 f"{', '.join(map(repr, self.modalities))}."
             )
-        return present
+        return utterance_mask
 
     def export(self, folder, inputs, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes each modality and its mask, `False` where an utterance is without,
-        and returns `outputs`.
+        `serving_default` takes each modality and its mask, `False` where it is missing, and returns
+        `outputs`.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
-            inputs: dict of arrays, a batch as the model takes it, with every modality: it tells
-                dtypes and shapes. Batches of any size are served, and masked tokens of any number.
-            manifest: dict or `None`. What else `manifest.json` is to say.
+            inputs: dict of arrays, a batch of inputs with every modality, which sets the dtypes and
+                shapes. The exported model accepts any batch size and number of masked tokens.
+            manifest: dict or `None`. Further entries of `manifest.json`.
 
         Returns:
             The path of the new version.

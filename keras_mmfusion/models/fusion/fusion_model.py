@@ -9,8 +9,8 @@ from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.masks import zero_masked
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
-from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, without_adapters
-from keras_mmfusion.models.fusion.scaled_updates import scaled_updates
+from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, remove_adapters
+from keras_mmfusion.models.fusion.scaled_updates import scale_updates
 from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
@@ -18,7 +18,7 @@ from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
-    """Any task on several modalities: encode each, align and fuse them, decide.
+    """Encodes several modalities, fuses them, and applies a head: a model for any task.
 
     ```
     h_m = encoder_m(x_m)            for each modality m
@@ -26,31 +26,30 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     ```
 
     Args:
-        encoders: dict, modality -> layer or model that gives tokens `(batch, tokens, dim)` or a
-            vector `(batch, dim)`. What is masked is zeros, and `mask` is passed, if it supports
-            masking and its call has that argument. No entry for a modality whose tensor goes to
-            the fusion as it is.
-        fusion: `FusionBlock`. Its `modalities` are the model's.
-        head: layer of what the fusion gives, such as `Dense(1)`; `None` for a fusion that
-            decides, with `num_outputs`.
-        modality_dropout: float in [0, 1). How often `ModalityDropout` drops a modality in
-            training, so that the model learns to do without.
+        encoders: dict, modality -> layer or model that returns tokens `(batch, tokens, dim)` or a
+            vector `(batch, dim)`. Masked inputs are set to zero; `mask` is passed to encoders that
+            support masking and have this call argument. A modality without an encoder is passed to
+            the fusion unchanged.
+        fusion: `FusionBlock`. Its `modalities` are those of the model.
+        head: layer applied to the output of the fusion, such as `Dense(1)`; `None` for a late
+            fusion, with `num_outputs`.
+        modality_dropout: float in [0, 1). Rate at which `ModalityDropout` drops a modality in
+            training, so that the model learns to handle missing modalities.
 
     Call arguments:
-        inputs: dict, modality -> what its encoder takes, and `"<modality>_mask"` -> bool tensor
-            `(batch,)`, `False` where a sample is without the modality, or `(batch, tokens)`. In
-            the first call every modality is there; later, `None` or no entry for one that the
-            whole batch is without. Whatever stands in a masked place, NaN included, never
-            reaches the output.
+        inputs: dict, modality -> input of its encoder, and `"<modality>_mask"` -> bool tensor
+            `(batch,)`, `False` where the modality is missing, or `(batch, tokens)`. The first call
+            needs every modality; afterwards, a modality that is missing in the whole batch may be
+            `None` or omitted. Masked values, NaN included, do not affect the output.
         training: bool.
 
     Output shape:
         That of the head.
 
     Raises:
-        ValueError: if `encoders` or `inputs` has a modality that `fusion` has not, if all are
-            missing, or if data for `fit`, `evaluate` or `predict` has NaN that no mask leaves out
-            (`KnownInputs`), except for a `TableEncoder`.
+        ValueError: if `encoders` or `inputs` has a modality that is unknown to `fusion`, if all
+            modalities are missing, or if data for `fit`, `evaluate` or `predict` has NaN that is
+            not masked, except for a `TableEncoder`.
 
     Example:
 
@@ -68,7 +67,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     >>> data = {
     ...     "notes": np.random.randint(1, 100, (8, 5)),
     ...     "record": np.random.rand(8, 2).round(),
-    ...     "record_mask": np.arange(8) > 2,  # the first three have no record
+    ...     "record_mask": np.arange(8) > 2,  # the first three samples have no record
     ... }
     >>> history = model.fit(data, np.arange(8) % 2, verbose=0)
     >>> model.predict({"notes": data["notes"]}, verbose=0).shape
@@ -79,14 +78,14 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     """
 
     def __init__(self, encoders, fusion, head=None, modality_dropout=0.0, **kwargs):
-        # What is raw stays as it is until an encoder has scaled it.
+        # No autocast: ids and unscaled numbers must not be converted to float16.
         super().__init__(autocast=False, **kwargs)
         if not isinstance(fusion, FusionBlock):
             raise ValueError(f"`fusion` must be a `FusionBlock`. Received: {fusion!r}")
         unknown = sorted(set(encoders) - set(fusion.modalities))
         if unknown:
             raise ValueError(
-                f"`encoders` has {unknown[0]!r}, which is not one of the modalities of `fusion`: "
+                f"`encoders` has {unknown[0]!r}, which is not a modality of `fusion`: "
                 f"{', '.join(map(repr, fusion.modalities))}."
             )
         self.encoders = dict(encoders)
@@ -105,10 +104,10 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         return fused if self.head is None else self.head(fused, training=training)
 
     def shares(self, inputs):
-        """How much each modality has to do with what the head gets; see `FusionBlock`.
+        """Computes the share of each modality in the fused output; see `FusionBlock`.
 
         Args:
-            inputs: as for the call.
+            inputs: see `call`.
 
         Returns:
             Float32 tensor `(batch, modalities)`.
@@ -116,25 +115,48 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         values, mask = self._encode(inputs, training=False)
         return self.fusion(values, mask=mask, return_shares=True)[-1]
 
-    def compile(self, optimizer="rmsprop", *args, learning_rate_multipliers=None, **kwargs):
-        """Keras's `compile`, where encoders may learn faster or slower than the rest.
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+        learning_rate_multipliers=None,
+    ):
+        """Configures training, with optional learning rate multipliers of the encoders.
 
         Args:
-            optimizer, *args, **kwargs: as for `keras.Model.compile`.
+            optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,
+                steps_per_execution, jit_compile, auto_scale_loss: see `keras.Model.compile`.
             learning_rate_multipliers: dict, modality -> float. Scales each update of the weights
-                of that modality's encoder, by any optimizer: with 0.1 it learns at a tenth of the
-                learning rate, schedules and callbacks included. 1 for those without an entry.
+                of the modality's encoder, for any optimizer: with 0.1, the encoder learns at a
+                tenth of the learning rate, schedules and callbacks included. Defaults to 1.
         """
         multipliers = dict(learning_rate_multipliers or {})
         unknown = sorted(set(multipliers) - set(self.encoders))
         if unknown:
             raise ValueError(
-                f"`learning_rate_multipliers` has {unknown[0]!r}, which has no encoder. Those "
-                f"that have one: {', '.join(map(repr, self.encoders))}."
+                f"`learning_rate_multipliers` has {unknown[0]!r}, which has no encoder. Encoders: "
+                f"{', '.join(map(repr, self.encoders))}."
             )
         optimizer = keras.optimizers.get(optimizer)
-        scaled = scaled_updates(optimizer, self._update_scale) if multipliers else optimizer
-        super().compile(scaled, *args, **kwargs)
+        scaled = scale_updates(optimizer, self._update_scale) if multipliers else optimizer
+        super().compile(
+            scaled,
+            loss=loss,
+            loss_weights=loss_weights,
+            metrics=metrics,
+            weighted_metrics=weighted_metrics,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            jit_compile=jit_compile,
+            auto_scale_loss=auto_scale_loss,
+        )
         self.learning_rate_multipliers = multipliers
         self._compile_config.config["optimizer"] = optimizer
 
@@ -151,40 +173,40 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     def compile_from_config(self, config):
         self.compile(**keras.saving.deserialize_keras_object(config))
         if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)  # To be loaded, too.
+            self.optimizer.build(self.trainable_variables)  # Its state is loaded next.
 
     def enable_lora(self, rank):
-        """Trains adapters of low rank in place of the encoders' weights: LoRA.
+        """Freezes the encoders and adds trainable low-rank adapters to them: LoRA.
 
-        Fusion and head train as before. Compile the model afterwards. What is saved has the
-        adapters merged into the weights, and loads as a model without.
+        Fusion and head stay trainable. Compile the model afterwards. Saved files have the adapters
+        merged into the weights, and load as a model without adapters.
 
         Args:
-            rank: int. The rank of the adapters.
+            rank: int. Rank of the adapters.
 
         Raises:
-            ValueError: if the model has not been called, or has adapters already.
+            ValueError: if the model has not been built, or already has adapters.
         """
         check_integer(self, "rank", rank)
         if not self.built:
-            raise ValueError("Call the model once, so that it has weights, before `enable_lora`.")
+            raise ValueError("Call the model once, to build its weights, before `enable_lora`.")
         encoders = {id(encoder): encoder for encoder in self.encoders.values()}.values()
         if any(getattr(x, "lora_enabled", False) for e in encoders for x in e._flatten_layers()):
-            raise ValueError("The model has adapters already; saving it and loading merges them.")
+            raise ValueError("The model already has adapters; saving and loading merges them.")
         for encoder in encoders:
             add_low_rank_adapters(encoder, rank)
 
     def export(self, folder, inputs, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        Signatures take each modality and its mask, `False` where a sample is without:
-        `serving_default` returns `outputs`, and `shares` the `shares` of the modalities.
+        Both signatures take each modality and its mask, `False` where it is missing:
+        `serving_default` returns `outputs`, and `shares` returns the `shares` of the modalities.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
-            inputs: dict of arrays, a batch as the model takes it, with every modality: it tells
-                dtypes and shapes. Batches of any size are served, and masked tokens of any number.
-            manifest: dict or `None`. What else `manifest.json` is to say.
+            inputs: dict of arrays, a batch of inputs with every modality, which sets the dtypes and
+                shapes. The exported model accepts any batch size and number of masked tokens.
+            manifest: dict or `None`. Further entries of `manifest.json`.
 
         Returns:
             The path of the new version.
@@ -196,13 +218,13 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         return export_fusion(self, functions, inputs, folder, manifest)
 
     def _encode(self, inputs, training):
-        """The encoded modalities that are there, and their masks."""
+        """Encodes the modalities of `inputs`; returns tensors and masks, dicts by modality."""
         known = {*self.modalities, *(f"{name}_mask" for name in self.modalities)}
         unknown = sorted(set(inputs) - known)
         if unknown:
             raise ValueError(
-                f"`inputs` has {unknown[0]!r}, which is none of the modalities "
-                f"{', '.join(map(repr, self.modalities))} nor a mask of one, such as "
+                f"`inputs` has {unknown[0]!r}, which is neither a modality "
+                f"({', '.join(map(repr, self.modalities))}) nor a mask, such as "
                 f"'{self.modalities[0]}_mask'."
             )
         values, masks = {}, {}
@@ -217,8 +239,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         return {
             **super().get_config(),
             "encoders": {
-                name: without_adapters(serialize(encoder))
-                for name, encoder in self.encoders.items()
+                name: remove_adapters(serialize(encoder)) for name, encoder in self.encoders.items()
             },
             "fusion": serialize(self.fusion),
             "head": serialize(self.head),
@@ -234,30 +255,30 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
 
 
 def encode_modality(encoder, value, mask, training):
-    """What an encoder makes of a modality, and the mask of that.
+    """Encodes a modality.
 
     Args:
-        encoder: layer, or `None` for a modality that stays as it is.
-        value: what the encoder takes.
+        encoder: layer, or `None` to return `value` unchanged.
+        value: input of the encoder.
         mask: bool tensor `(batch,)` or `(batch, tokens)`, or `None`.
-        training: bool. Passed on explicitly: in `stateless_call`, with which `fit` trains on JAX,
-            Keras does not pass it on to the layers of a model.
+        training: bool. Passed explicitly: in `stateless_call`, used by `fit` on JAX, Keras does not
+            pass it to the layers of a model.
 
     Returns:
-        A tuple of a tensor and a bool tensor or `None`.
+        A tuple of the encoded tensor and its mask, a bool tensor or `None`.
     """
     if mask is not None:
         mask = ops.cast(mask, "bool")
         value = zero_masked(value, mask)
     if encoder is not None:
         arguments = inspect.signature(encoder.call).parameters
-        takes_mask = encoder.supports_masking and "mask" in arguments
-        masks = {"mask": mask} if takes_mask else {}
+        accepts_mask = encoder.supports_masking and "mask" in arguments
+        masks = {"mask": mask} if accepts_mask else {}
         encoded = encoder(value, **masks, training=training)
-        # Layers that pool have no mask for their output, but what is missing stays missing.
+        # Pooling layers return no mask; missing samples stay masked.
         encoded_mask = encoder.compute_mask(value, mask)
         mask = mask if encoded_mask is None else encoded_mask
         value = encoded
     if mask is not None and len(value.shape) == 2 and len(mask.shape) == 2:
-        mask = ops.any(mask, axis=1)  # Of tokens that were pooled.
+        mask = ops.any(mask, axis=1)  # The tokens were pooled.
     return value, mask

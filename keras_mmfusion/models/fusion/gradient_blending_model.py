@@ -2,35 +2,36 @@ import keras
 from keras import ops
 
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
-from keras_mmfusion.models.fusion.modality_alone import mean_token
+from keras_mmfusion.models.fusion.modality_alone import average_tokens
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GradientBlendingModel(FusionModel):
-    """A `FusionModel` that also trains a head on each modality alone: gradient blending.
+    """A `FusionModel` that also trains a head on each single modality: gradient blending.
 
     ```
-    y_m = head_m(mean of h_m)          for each modality m, in training only
+    y_m = head_m(mean of h_m)          for each modality m, only in training
     loss = w_fused L(y) + Σ_m w_m L(y_m)
     ```
 
-    Modalities overfit at different speeds, so that one network of them all is often worse than its
-    best modality. The weights, at first equal, are set by `estimate_blending_weights`. `predict`,
-    `evaluate` and all metrics are of the fused `y` alone.
+    Modalities overfit at different rates, so that a joint network is often worse than its best
+    modality. The weights are equal at first; `estimate_blending_weights` sets them. `predict`,
+    `evaluate` and all metrics use only the fused `y`.
 
     Args:
-        encoders, fusion, head, modality_dropout: as for `FusionModel`. Each modality gets a copy
-            of `head`, which must be a layer.
+        encoders, fusion, head, modality_dropout: see `FusionModel`. Each modality gets a copy of
+            `head`, which must be a layer.
 
     Call arguments:
-        inputs: as for `FusionModel`. A sample adds nothing to the loss of a modality that it is
-            without.
+        inputs: see `FusionModel`. A sample does not contribute to the losses of its missing
+            modalities.
 
     Output shape:
         That of the head.
 
     Attributes:
-        blending_weights: variable `(modalities + 1,)`, in their order, the fused output's last.
+        blending_weights: variable `(modalities + 1,)`, in the order of the modalities; the last is
+            the weight of the fused output.
 
     Example:
 
@@ -59,8 +60,8 @@ class GradientBlendingModel(FusionModel):
         super().__init__(encoders, fusion, head, modality_dropout, **kwargs)
         if not isinstance(head, keras.layers.Layer):
             raise ValueError(
-                "GradientBlendingModel: `head` must be a layer, of which each modality gets a "
-                f"copy. Received: {head!r}"
+                "GradientBlendingModel: `head` must be a layer, which is copied for each modality. "
+                f"Received: {head!r}"
             )
         self.modality_heads = {
             name: head.from_config({**head.get_config(), "name": f"{name}_head"})
@@ -79,22 +80,26 @@ class GradientBlendingModel(FusionModel):
         values, mask = self._encode(inputs, training)
         fused = self.fusion(values, mask=mask, training=training)
         fused = self.head(fused, training=training)
-        alone = {
-            name: self.modality_heads[name](mean_token(value, mask[name]), training=training)
+        outputs = {
+            name: self.modality_heads[name](average_tokens(value, mask[name]), training=training)
             for name, value in values.items()
         }
-        return (alone, {name: _has_any(mask[name]) for name in alone}, fused) if training else fused
+        if not training:
+            return fused
+        return outputs, {name: _sample_weight(mask[name]) for name in outputs}, fused
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss
         if not training:
             return loss(x, y, y_pred, sample_weight, training=False)
-        alone, present, fused = y_pred
+        outputs, sample_weights, fused = y_pred
         total = self.blending_weights[-1] * loss(x, y, fused, sample_weight)
-        for place, name in enumerate(self.modalities):
-            if name in alone:
-                weight = present[name] if sample_weight is None else sample_weight * present[name]
-                total += self.blending_weights[place] * loss(x, y, alone[name], weight)
+        for index, name in enumerate(self.modalities):
+            if name in outputs:
+                weight = sample_weights[name]
+                if sample_weight is not None:
+                    weight = sample_weight * weight
+                total += self.blending_weights[index] * loss(x, y, outputs[name], weight)
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
@@ -102,6 +107,6 @@ class GradientBlendingModel(FusionModel):
         return super().compute_metrics(x, y, fused, sample_weight)
 
 
-def _has_any(mask):
-    """1 for each sample that has the modality, else 0: float `(batch,)`."""
+def _sample_weight(mask):
+    """Returns 1 for each sample that has the modality, else 0: float `(batch,)`."""
     return ops.cast(mask if len(mask.shape) == 1 else ops.any(mask, axis=1), "float32")

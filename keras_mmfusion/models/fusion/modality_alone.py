@@ -7,15 +7,15 @@ from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 class ModalityAlone(StepsByRank, keras.Model):
-    """A modality's encoder and its own head: `y_m = head_m(mean of encoder_m(x_m))`.
+    """A model of one modality: `y_m = head_m(mean of encoder_m(x_m))`.
 
     Args:
         modality: string.
-        encoder: layer, or `None` for a modality whose tensor is taken as it is.
-        head: layer of a vector.
+        encoder: layer, or `None` to use the tensor of the modality unchanged.
+        head: layer that maps a vector to the output.
 
     Call arguments:
-        inputs: dict with the modality and its mask, as for `FusionModel`.
+        inputs: dict with the modality and its mask; see `FusionModel`.
         training: bool.
     """
 
@@ -28,24 +28,24 @@ class ModalityAlone(StepsByRank, keras.Model):
     def call(self, inputs, training=False):
         mask = inputs.get(f"{self.modality}_mask")
         encoded = encode_modality(self.encoder, inputs[self.modality], mask, training)
-        return self.head(mean_token(*encoded), training=training)
+        return self.head(average_tokens(*encoded), training=training)
 
 
-def mean_token(value, mask):
-    """The mean of the tokens that are there; a vector as it is.
+def average_tokens(value, mask):
+    """Averages the tokens that are not masked; returns a vector unchanged.
 
     Args:
         value: float tensor `(batch, tokens, dim)` or `(batch, dim)`.
-        mask: bool tensor `(batch, tokens)` or `(batch,)`, or `None` where all is there.
+        mask: bool tensor `(batch, tokens)` or `(batch,)`, or `None` for no masking.
 
     Returns:
         Float tensor `(batch, dim)`.
     """
     if len(value.shape) == 2:
         return value
-    everywhere = ops.ones(ops.shape(value)[:2], "bool")
+    all_tokens = ops.ones(ops.shape(value)[:2], "bool")
     if mask is None:
-        mask = everywhere
+        mask = all_tokens
     elif len(mask.shape) == 1:
-        mask = ops.logical_and(ops.expand_dims(mask, 1), everywhere)
+        mask = ops.logical_and(ops.expand_dims(mask, 1), all_tokens)
     return masked_mean(value, mask)

@@ -2,49 +2,49 @@ import keras
 from keras import ops
 
 
-def scaled_updates(optimizer, scale_of):
-    """`ScaledUpdates` of an optimizer; of what a `LossScaleOptimizer` holds, if it is one.
+def scale_updates(optimizer, get_scale):
+    """Wraps an optimizer in `ScaledUpdates`; a `LossScaleOptimizer` stays outermost.
 
-    The scale of the loss stays outermost: where JAX has it, updates must be free of side effects.
+    On JAX, the updates inside a `LossScaleOptimizer` must have no side effects.
     """
     if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-        return ScaledUpdates(optimizer, scale_of)
+        return ScaledUpdates(optimizer, get_scale)
     return keras.optimizers.LossScaleOptimizer(
-        ScaledUpdates(optimizer.inner_optimizer, scale_of),
+        ScaledUpdates(optimizer.inner_optimizer, get_scale),
         optimizer.initial_scale,
         optimizer.dynamic_growth_steps,
     )
 
 
 class ScaledUpdates(keras.optimizers.Optimizer):
-    """An optimizer whose updates of each variable are scaled, as by a learning rate of its own.
+    """Scales the updates of another optimizer, variable by variable.
 
     ```
     w_new = w + s (update(w, gradient) - w)
     ```
 
-    It is the update that is scaled, weight decay included, and not the gradient, to whose scale
-    Adam is blind. Schedules, callbacks and clipping are those of the one inner optimizer, which
-    `keras.optimizers.MultiOptimizer` has not; nor does it take a step in which some optimizer has
-    no gradient at all, as that of a modality which a batch is without.
+    The update is scaled, weight decay included, and not the gradient, as Adam is invariant to the
+    scale of gradients. Schedules, callbacks and clipping apply to one inner optimizer, unlike in
+    `keras.optimizers.MultiOptimizer`, which also fails if one of its optimizers gets no gradient,
+    for example for a missing modality.
 
     Args:
         inner_optimizer: `keras.optimizers.Optimizer`, without `use_ema`.
-        scale_of: function of a `keras.Variable` that returns its `s`, a float.
+        get_scale: function that maps a `keras.Variable` to its `s`, a float.
     """
 
-    def __init__(self, inner_optimizer, scale_of, **kwargs):
+    def __init__(self, inner_optimizer, get_scale, **kwargs):
         super().__init__(learning_rate=0.0, **kwargs)
         if inner_optimizer.use_ema:
             raise ValueError(
-                "`use_ema` averages weights before their update is scaled: leave it out, or the "
-                f"multipliers. Received: {inner_optimizer!r}"
+                "`use_ema` is not supported together with learning rate multipliers, as it would "
+                f"average weights before their update is scaled. Received: {inner_optimizer!r}"
             )
         self.inner_optimizer = inner_optimizer
-        self.scale_of = scale_of
+        self.get_scale = get_scale
 
     def build(self, variables):
-        self.scales = [self.scale_of(variable) for variable in variables]
+        self.scales = [self.get_scale(variable) for variable in variables]
         self.inner_optimizer.build(variables)
         super().build(variables)
 

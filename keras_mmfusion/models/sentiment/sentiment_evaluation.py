@@ -78,7 +78,7 @@ def score_probabilities(data, probabilities):
             "utterances": len(data),
             "positive_utterances": int(np.sum(data.labels)),
             "classes": "0 negative, 1 positive: probability above 0.5",
-            "f1": "of the positive class; macro: mean of both classes; weighted: by class frequency",
+            "f1": "of the positive class; macro: mean over classes; weighted: by class frequency",
             "seeds": [],  # Predictions are deterministic.
         },
         "samples": [dict(zip(names, row, strict=True)) for row in rows],
