@@ -75,7 +75,7 @@ def test_a_folder_of_neither_kind(folder):
     assert "`--data` must hold MovieLens' ratings.csv" in command.stderr
 
 
-@pytest.mark.filterwarnings("ignore:.*no word that the tokenizer knows")
+@pytest.mark.filterwarnings("ignore:.*no word in the vocabulary")
 def test_movielens_is_encoded_once(folder, monkeypatch):
     from models.retrieval.small_embedders import small_embedder
 

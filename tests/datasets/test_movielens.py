@@ -87,7 +87,7 @@ def test_the_repr_is_short(folder):
     assert repr(read_movielens(folder)[1]) == "Movies(movies=3, posters=1)"
 
 
-@pytest.mark.filterwarnings("ignore:.*no word that the tokenizer knows")
+@pytest.mark.filterwarnings("ignore:.*no word in the vocabulary")
 def test_features_of_movies(folder):
     from models.retrieval.small_embedders import small_embedder
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from models.retrieval.small_embedders import SENTENCES, pictures
+from models.retrieval.small_embedders import SENTENCES, make_images
 
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.zoo import embedder
@@ -10,7 +10,7 @@ def test_a_preset_folder_loads_with_its_weights(embedder_preset):
     first, second = embedder(embedder_preset), embedder(embedder_preset)
 
     assert isinstance(first, ContrastiveModel)
-    for name, raw in (("image", pictures()), ("text", SENTENCES)):
+    for name, raw in (("image", make_images()), ("text", SENTENCES)):
         np.testing.assert_array_equal(first.embed(name, raw), second.embed(name, raw))
 
 

@@ -2,6 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.io.identifiers import id_text
 from keras_mmfusion.models.compiled_function import compiled_function
 from keras_mmfusion.models.presets.preset_folder import PresetModel
@@ -196,8 +197,7 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         Raises:
             ValueError: if a user or a candidate is unknown.
         """
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(f"`k` must be a positive integer. Received: {k!r}")
+        check_integer(None, "k", k)
         users = self._find_users(user_ids)
         mask = self._candidate_mask(candidates)
         top_items, top_scores = [], []

@@ -1,4 +1,4 @@
-"""Retrieval across modalities: a shared space, its training, and search in it."""
+"""Retrieval across modalities: training and search in a shared embedding space."""
 
 from keras_mmfusion._lazy import lazy_exports
 

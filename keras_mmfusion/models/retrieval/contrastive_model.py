@@ -15,7 +15,7 @@ from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.retrieval.embedder_export import export_embedder
-from keras_mmfusion.models.retrieval.embedding import embed_batches, nearest
+from keras_mmfusion.models.retrieval.embedding import embed_batches, find_nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 from keras_mmfusion.models.steps_by_rank import StepsByRank
@@ -23,40 +23,40 @@ from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.Task):
-    """Encoders of different modalities, trained so that what belongs together lies together.
+    """Encoders of several modalities, trained so that matching inputs have similar embeddings.
 
     ```
     e_m = projector_m(encoder_m(x_m))     for each modality m
     loss = Σ_{m < n} pair_loss(e_m, e_n)  over the pairs of modalities
     ```
 
-    Row `i` of each modality belongs to row `i` of the others; the other rows of the batch are the
-    strangers. Under `tf.distribute` they are those of all replicas, and under `keras.distribution`
-    those of all devices. `fit` reports the recall among the batch, in both directions.
+    Row `i` of each modality matches row `i` of the others; the other rows of the batch are
+    negatives. With `tf.distribute` the negatives come from all replicas, with `keras.distribution`
+    from all devices. `fit` reports the recall within the batch, in both directions.
 
     Args:
-        encoders: dict, modality -> layer or model. Gives tokens `(batch, tokens, dim)`, a feature
-            map `(batch, height, width, channels)`, a vector `(batch, dim)`, or a KerasHub
+        encoders: dict, modality -> layer or model. It returns tokens `(batch, tokens, dim)`, a
+            feature map `(batch, height, width, channels)`, a vector `(batch, dim)`, or a KerasHub
             backbone's dict with `"sequence_output"`. Without a projector, a vector of the
             shared space.
         loss: a `keras_mmfusion.losses.PairLoss`, or another loss of two batches of embeddings.
             Defaults to `InfoNCELoss()`. Its `logit_scale` is trained and saved with the model.
-        projectors: dict, modality -> layer such as `SharedSpaceProjector`, called with `mask` too;
-            no entry for a modality whose encoder gives vectors of the shared space.
-        preprocessor: `RetrievalPreprocessor`, another preprocessing layer, or `None` for data that
-            is prepared already.
+        projectors: dict, modality -> layer such as `SharedSpaceProjector`, called with `mask`. A
+            modality whose encoder returns vectors of the shared space needs none.
+        preprocessor: `RetrievalPreprocessor`, another preprocessing layer, or `None` for
+            preprocessed data.
 
     Call arguments:
-        inputs: dict, modality -> what its encoder takes. A mask of its tokens, `(batch, tokens)`,
-            is `"<modality>_mask"`, or the `"padding_mask"` of a dict; `"<modality>_tokens"` in
-            place of the modality are tokens that are encoded already.
+        inputs: dict, modality -> input of its encoder. The mask of its tokens, `(batch, tokens)`,
+            is `"<modality>_mask"`, or the `"padding_mask"` of a dict input. An entry
+            `"<modality>_tokens"` replaces a modality by tokens that are already encoded.
 
     Output shape:
-        A dict, modality -> `(batch, dim)`, not of unit length; those of `embed` are.
+        A dict, modality -> `(batch, dim)`, not normalized; `embed` returns unit vectors.
 
     Raises:
-        ValueError: if there are not two modalities, a projector's name is unknown, or an input is
-            missing.
+        ValueError: if there are fewer than two modalities, if a projector has an unknown name, or
+            if an input is missing.
 
     Example:
 
@@ -69,8 +69,8 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
     ... )
     >>> data = {"image": np.random.rand(4, 5, 7), "text": np.random.randint(50, size=(4, 3))}
     >>> history = model.fit(data, batch_size=4, verbose=0)
-    >>> places, scores = model.retrieve({"text": data["text"]}, {"image": data["image"]}, k=2)
-    >>> places.shape
+    >>> indices, scores = model.retrieve({"text": data["text"]}, {"image": data["image"]}, k=2)
+    >>> indices.shape
     (4, 2)
 
     Reference:
@@ -94,7 +94,7 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         unknown = sorted(set(projectors) - set(names))
         if unknown:
             raise ValueError(
-                f"`projectors` has {unknown[0]!r}, which is not one of the modalities of "
+                f"`projectors` has {unknown[0]!r}, which is not a modality of "
                 f"`encoders`: {', '.join(map(repr, names))}."
             )
         self.modalities = names
@@ -126,8 +126,8 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
     @property
     def projectors(self):
         """The projectors, a dict by modality."""
-        found = {name: getattr(self, f"{name}_projector", None) for name in self.modalities}
-        return {name: projector for name, projector in found.items() if projector is not None}
+        projectors = {name: getattr(self, f"{name}_projector", None) for name in self.modalities}
+        return {name: layer for name, layer in projectors.items() if layer is not None}
 
     @property
     def backbone(self):
@@ -135,7 +135,7 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         return getattr(self, f"{self.modalities[0]}_encoder") if self._has_modalities() else None
 
     def _has_modalities(self):
-        return "modalities" in self.__dict__  # The base class asks before they are there.
+        return "modalities" in self.__dict__  # The base class reads `backbone` before `__init__`.
 
     def build(self, inputs_shape):
         """Builds every part by a symbolic call, so that all weights exist before loading."""
@@ -153,14 +153,14 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         missing = [name for name in self.modalities if name not in given]
         if missing:
             raise ValueError(
-                f"`inputs` lacks {missing[0]!r}: a {type(self).__name__} is called with all of its "
-                f"modalities; `embed` takes one. Received: {', '.join(map(repr, inputs))}"
+                f"`inputs` lacks {missing[0]!r}. A {type(self).__name__} is called with all "
+                f"modalities; use `embed` for one. Received: {', '.join(map(repr, inputs))}"
             )
         return self.embeddings(inputs, training=training)
 
     def embeddings(self, inputs, training=None):
-        """Embeddings of those modalities that are there."""
-        found = {}
+        """Computes the embeddings of the modalities in `inputs`, a dict by modality."""
+        embeddings = {}
         for name in self.modalities:
             mask = inputs.get(f"{name}_mask")
             tokens = inputs.get(f"{name}_tokens")
@@ -173,8 +173,8 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
             projector = getattr(self, f"{name}_projector", None)
             if projector is not None:
                 tokens = projector(tokens, mask=mask, training=training)
-            found[name] = tokens
-        return found
+            embeddings[name] = tokens
+        return embeddings
 
     def _encode(self, name, inputs, training):
         tokens = getattr(self, f"{name}_encoder")(inputs, training=training)
@@ -202,49 +202,50 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         return self.get_metrics_result()
 
     def embed(self, modality, inputs, batch_size=32):
-        """Vectors of unit length in the shared space.
+        """Computes unit vectors in the shared space.
 
         Args:
             modality: string, one of the modalities.
-            inputs: with a preprocessor, what it is to prepare: one sentence or several; one image
-                or several, of any kinds (paths, files, bytes, PIL images, arrays), read batch by
-                batch. Otherwise an array, or dict of arrays, of what the encoder takes.
+            inputs: with a preprocessor, raw data: one sentence or several; one image or several
+                (paths, files, bytes, PIL images, arrays), which are read batch by batch. Without,
+                an array or dict of arrays, the input of the encoder.
             batch_size: int.
 
         Returns:
-            A float32 NumPy array `(number of inputs, dim)`, also of one input.
+            A float32 NumPy array `(inputs, dim)`, also for a single input.
 
         Raises:
-            ValueError: names the number of an image that cannot be read, or of a text that is
-                none, such as `None` or NaN.
+            ValueError: if an image cannot be read or a text is not a string; the message has its
+                index.
         """
         return embed_batches(self, modality, inputs, batch_size)
 
     def retrieve(self, queries, candidates, k=5, batch_size=32):
-        """The nearest candidates of each query, by the cosine.
+        """Finds the candidates with the highest cosine similarity to each query.
 
         Args:
-            queries: dict of one modality, such as `{"text": ["a dog runs"]}`; or an array that
-                `embed` gave.
-            candidates: the same, of the other modality, such as `{"image": paths}`.
-            k: int. How many candidates, at most.
+            queries: dict with one modality, such as `{"text": ["a dog runs"]}`; or an array returned
+                by `embed`.
+            candidates: the same for the other modality, such as `{"image": paths}`.
+            k: int. Maximum number of candidates for each query.
             batch_size: int.
 
         Returns:
-            Two NumPy arrays `(queries, k)`: the candidates' numbers, best first, and the cosines.
+            Two NumPy arrays `(queries, k)`: the indices of the candidates, best first, and their
+            cosine similarities.
         """
-        return nearest(self, queries, candidates, k, batch_size)
+        return find_nearest(self, queries, candidates, k, batch_size)
 
     def export(self, folder, manifest=None):
-        """Writes the model as a SavedModel for TensorFlow Serving; see the page on serving.
+        """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes `image_bytes`, files of any size, and returns `embeddings` of unit
-        length and `error_codes`; `embed_tokens` takes the `token_ids` and the `padding_mask` that
-        the preprocessor makes of texts, since its tokenizer's operations are not TensorFlow's own.
+        `serving_default` takes `image_bytes`, image files, and returns unit-length `embeddings` and
+        `error_codes`. `embed_tokens` takes the `token_ids` and the `padding_mask` of preprocessed
+        texts: the operations of the tokenizer are not part of TensorFlow Serving.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
-            manifest: dict or `None`. What else `manifest.json` is to say.
+            manifest: dict or `None`. Further entries of `manifest.json`.
 
         Returns:
             The path of the new version.

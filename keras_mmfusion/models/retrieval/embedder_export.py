@@ -1,4 +1,4 @@
-"""A contrastive model of images and texts as a SavedModel: from raw files to embeddings."""
+"""Export of image-text models as SavedModels: from image files to embeddings."""
 
 from keras import ops
 
@@ -8,16 +8,16 @@ from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe
 from keras_mmfusion.models.export.warmup_requests import photo_requests
 
-ROWS = 32  # images or texts that the graph holds in memory at once
+ROWS = 32  # Number of images or texts that the graph processes at once.
 
 
 def export_embedder(model, folder, manifest=None):
-    """Writes the next version of an embedder for TensorFlow Serving. See `ContrastiveModel`.
+    """Writes the next version of a SavedModel. See `ContrastiveModel.export`.
 
     Args:
         model: `ContrastiveModel` with a `RetrievalPreprocessor`.
         folder: string or path.
-        manifest: dict or `None`. What else the manifest is to say.
+        manifest: dict or `None`. Further entries of `manifest.json`.
 
     Returns:
         The path of the new version.
@@ -27,7 +27,7 @@ def export_embedder(model, folder, manifest=None):
     preprocessor = model.preprocessor
     if not hasattr(preprocessor, "image_converter"):
         raise ValueError(
-            "`export` needs a `RetrievalPreprocessor`, for its image size and sequence length. "
+            "`export` needs a `RetrievalPreprocessor`, which sets image size and sequence length. "
             f"Received: preprocessor={preprocessor!r}"
         )
 
@@ -40,8 +40,8 @@ def export_embedder(model, folder, manifest=None):
         images, codes = decode_image_tensors(
             image_bytes, lambda image: preprocessor({"image": image[None]})["image"][0], size
         )
-        found = tf.where((codes == OK)[:, None], embed("image", images), 0.0)
-        return {"embeddings": found, "error_codes": codes}
+        embeddings = tf.where((codes == OK)[:, None], embed("image", images), 0.0)
+        return {"embeddings": embeddings, "error_codes": codes}
 
     def embed_tokens(token_ids, padding_mask):
         inputs = {"token_ids": token_ids, "padding_mask": padding_mask}

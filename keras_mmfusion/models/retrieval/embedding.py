@@ -1,61 +1,53 @@
-"""Raw data to vectors of a shared space, batch by batch, and the nearest of them."""
+"""Embeds raw data batch by batch, and finds nearest neighbors in the shared space."""
 
 import itertools
 
 import keras
 import numpy as np
 
+from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.models.compiled_function import compiled_function
 
 
 def embed_batches(model, modality, inputs, batch_size=32):
-    """The work of `ContrastiveModel.embed`; see there."""
-    if modality not in model.modalities:
-        raise ValueError(
-            f"`modality` must be one of {', '.join(map(repr, model.modalities))}. "
-            f"Received: {modality!r}"
-        )
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"`batch_size` must be an integer >= 1. Received: {batch_size!r}")
-    prepared = _prepared(model, modality, inputs, batch_size)
-    found = []
-    for batch in prepared:
+    """Implements `ContrastiveModel.embed`."""
+    check_choice(None, "modality", modality, model.modalities)
+    check_integer(None, "batch_size", batch_size)
+    vectors = []
+    for batch in _prepare_batches(model, modality, inputs, batch_size):
         model.check_known({modality: batch})
-        found.append(_unit_vectors(_embed(model, modality, batch)))
-    if not found:
-        raise ValueError(f"`inputs` must have something to embed. Received: {inputs!r}")
-    return np.concatenate(found)
+        vectors.append(_normalize(_embed(model, modality, batch)))
+    if not vectors:
+        raise ValueError(f"`inputs` must not be empty. Received: {inputs!r}")
+    return np.concatenate(vectors)
 
 
-def nearest(model, queries, candidates, k=5, batch_size=32):
-    """The work of `ContrastiveModel.retrieve`; see there."""
-    if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-        raise ValueError(f"`k` must be a positive integer. Received: {k!r}")
-    vectors = [
-        _vectors(model, name, given, batch_size)
-        for name, given in {"queries": queries, "candidates": candidates}.items()
-    ]
-    scores = vectors[0] @ vectors[1].T
-    places = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    return places, np.take_along_axis(scores, places, axis=1)
+def find_nearest(model, queries, candidates, k=5, batch_size=32):
+    """Implements `ContrastiveModel.retrieve`."""
+    check_integer(None, "k", k)
+    query_vectors = _get_vectors(model, "queries", queries, batch_size)
+    candidate_vectors = _get_vectors(model, "candidates", candidates, batch_size)
+    scores = query_vectors @ candidate_vectors.T
+    indices = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    return indices, np.take_along_axis(scores, indices, axis=1)
 
 
-def _vectors(model, argument, given, batch_size):
-    if isinstance(given, dict) and len(given) == 1:
-        [(modality, inputs)] = given.items()
+def _get_vectors(model, argument, value, batch_size):
+    if isinstance(value, dict) and len(value) == 1:
+        [(modality, inputs)] = value.items()
         return embed_batches(model, modality, inputs, batch_size)
-    if getattr(given, "ndim", None) == 2:
-        return _unit_vectors(given)
+    if getattr(value, "ndim", None) == 2:
+        return _normalize(value)
     raise ValueError(
         f"`{argument}` must be a dict of one modality, such as {{'text': ['a dog']}}, or an array "
-        f"(number, dim) of what `embed` gave. Received: {given!r}"
+        f"(rows, dim) returned by `embed`. Received: {value!r}"
     )
 
 
-def _prepared(model, modality, inputs, batch_size):
-    """Yields batches of what the modality's encoder takes."""
+def _prepare_batches(model, modality, inputs, batch_size):
+    """Yields batches of inputs of the modality's encoder."""
     if model.preprocessor is None:
         leaves = keras.tree.flatten(inputs)
         for start in range(0, len(leaves[0]), batch_size):
@@ -71,12 +63,12 @@ def _prepared(model, modality, inputs, batch_size):
         if not chunk:
             return
         if modality == "image":
-            # One at a time: they may be of different sizes.
+            # One by one, as their sizes may differ.
             yield np.concatenate([_preprocess(model, modality, each[None]) for each in chunk])
             continue
         if modality == "text":
-            for number, text in enumerate(chunk, start):
-                check_texts(text, f"inputs[{number}]")
+            for index, text in enumerate(chunk, start):
+                check_texts(text, f"inputs[{index}]")
         yield _preprocess(model, modality, chunk)
 
 
@@ -86,7 +78,7 @@ def _preprocess(model, modality, batch):
 
 
 def _embed(model, modality, batch):
-    """The model's embeddings of a prepared batch, by a function that is compiled once."""
+    """Embeds a preprocessed batch by a function that is compiled once for each modality."""
     leaves = keras.tree.flatten(batch)
     functions = model.embedding_functions
     if modality not in functions:
@@ -101,7 +93,7 @@ def _embed(model, modality, batch):
     return functions[modality](*leaves)
 
 
-def _unit_vectors(vectors):
+def _normalize(vectors):
     vectors = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(vectors, "float32")))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, np.finfo("float32").tiny)

@@ -2,16 +2,16 @@ import keras
 
 
 def gather_replicas(tensor):
-    """The rows of all replicas, in the order of the replicas, with gradients to each.
+    """Gathers the rows of all replicas, in order; gradients flow to each replica.
 
-    On TensorFlow, the replicas of a `tf.distribute` strategy. On JAX, under
-    `keras.distribution`, a batch is one array over all devices, and already has all rows.
+    On TensorFlow, these are the replicas of a `tf.distribute` strategy. On JAX, with
+    `keras.distribution`, a batch is one array over all devices, which already has all rows.
 
     Args:
-        tensor: tensor `(batch of the replica, ...)`.
+        tensor: tensor `(replica_batch, ...)`.
 
     Returns:
-        Tensor `(batch of all replicas, ...)`; outside a replica, `tensor` itself.
+        Tensor `(global_batch, ...)`; outside a replica, `tensor` itself.
     """
     if keras.config.backend() != "tensorflow":
         return tensor

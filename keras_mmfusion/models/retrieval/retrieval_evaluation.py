@@ -1,4 +1,4 @@
-"""How well photos and their captions find each other, over a whole split."""
+"""Retrieval scores of image-text models."""
 
 import os
 
@@ -8,46 +8,46 @@ from keras_mmfusion.metrics.retrieval import best_ranks, score_ranks
 
 
 def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
-    """Scores a model of images and texts: each image among all captions, and the other way.
+    """Scores image-to-text and text-to-image retrieval over all images and captions.
 
     Args:
-        model: `ContrastiveModel` of `"image"` and `"text"` with a preprocessor.
+        model: `ContrastiveModel` of `"image"` and `"text"`, with a preprocessor.
         pairs: `CaptionPairs`.
         batch_size: int.
-        progress: function that passes on the images' paths, such as `tqdm.tqdm`.
+        progress: function that wraps the iterable of image paths, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, those of `retrieval_scores`; `"protocol"`, how they were made;
-        `"samples"`, for each image a dict of `"image"` (the file's name), `"image_to_text_rank"`
-        and `"text_to_image_ranks"`, one a caption. The captions are left out, so that results may
-        be published where the data may not.
+        A dict: `"metrics"`, those of `retrieval_scores`; `"protocol"`, how they were computed;
+        `"samples"`, for each image a dict of `"image"` (the file name), `"image_to_text_rank"` and
+        `"text_to_image_ranks"`, one for each caption. Captions are not included, so that results
+        may be published if the data may not.
 
     Raises:
         ValueError: if an image cannot be read.
     """
     captions = [[text for text in texts if text.strip()] for texts in pairs.captions]
-    owners = np.repeat(np.arange(len(captions)), [len(texts) for texts in captions])
+    image_index = np.repeat(np.arange(len(captions)), [len(texts) for texts in captions])
     images = model.embed("image", progress(pairs.images), batch_size)
     texts = model.embed("text", [text for each in captions for text in each], batch_size)
     similarities = images @ texts.T
-    relevant = owners[None] == np.arange(len(images))[:, None]
+    relevant = image_index[None] == np.arange(len(images))[:, None]
     image_ranks = best_ranks(similarities, relevant)
     text_ranks = best_ranks(similarities.T, relevant.T)
     samples = [
         {
             "image": os.path.basename(path),
-            "image_to_text_rank": int(image_ranks[number]),
-            "text_to_image_ranks": text_ranks[owners == number].tolist(),
+            "image_to_text_rank": int(image_ranks[index]),
+            "text_to_image_ranks": text_ranks[image_index == index].tolist(),
         }
-        for number, path in enumerate(pairs.images)
+        for index, path in enumerate(pairs.images)
     ]
     protocol = {
         "images": len(images),
         "captions": len(texts),
         "candidates": "all captions for an image, all images for a caption",
-        "rank": "of the image's best caption; of equal scores the worst",
+        "rank": "of the image's best caption; ties get the worst rank",
         "similarity": "cosine",
-        "seeds": [],  # Nothing is drawn.
+        "seeds": [],  # Embeddings are deterministic.
     }
     metrics = {
         **score_ranks(image_ranks, "image_to_text"),

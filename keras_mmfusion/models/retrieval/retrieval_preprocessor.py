@@ -1,4 +1,4 @@
-"""Raw photos and sentences to what a contrastive model trains on."""
+"""Preprocessing of images and sentences for contrastive models."""
 
 import warnings
 
@@ -7,42 +7,43 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import BertTokenizer, Preprocessor
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class RetrievalPreprocessor(Preprocessor):
-    """Prepares images and sentences for a `ContrastiveModel` of the two.
+    """Preprocesses images and sentences for a `ContrastiveModel`.
 
-    A sentence of the word pieces `w_1 ... w_n` becomes
+    A sentence with the word pieces `w_1 ... w_n` becomes
 
         token_ids      [CLS] w_1 ... w_n [SEP] [PAD] ...
         padding_mask   1     1   ... 1   1     0     ...
 
-    of `sequence_length` each; what does not fit is cut before `[SEP]`. Calls work eagerly on
-    every backend, without TensorFlow, and inside `tf.data`.
+    with `sequence_length` entries each; longer sentences are truncated before `[SEP]`. Calls work
+    eagerly on every backend, without TensorFlow, and inside `tf.data`.
 
     Args:
         tokenizer: a `keras_hub.tokenizers.BertTokenizer`, or one with `cls_token_id`,
             `sep_token_id` and `pad_token_id`.
         image_converter: a `keras_hub.layers.ImageConverter`: resizes and scales the images.
-        sequence_length: int. The number of ids of a sentence.
+        sequence_length: int. Number of token ids of a sentence.
         **kwargs: passed to `keras_hub.models.Preprocessor`.
 
     Call arguments:
         x: dict of `"image"`, `(batch, height, width, 3)` with values from 0 to 255, and `"text"`,
-            strings `(batch,)`; or one of the two.
-        y: must be `None`: the pairs are the target.
+            strings `(batch,)`, or one of them.
+        y: must be `None`: the pairs define the target.
         sample_weight: optional weights of the pairs, `(batch,)`.
 
     Returns:
         `x`, or a tuple `(x, None, sample_weight)` if there are weights: a dict of float
-        `"image"`, and `"text"`, a dict of int32 `"token_ids"` and `"padding_mask"`. (Keras sums a
-        batch's leaves over the replicas of `tf.distribute`, which bools do not bear.)
+        `"image"`, and `"text"`, a dict of int32 `"token_ids"` and `"padding_mask"`. (The mask is an
+        integer, as Keras sums batches over the replicas of `tf.distribute`.)
 
     Raises:
-        ValueError: if `x` is not such a dict, or `y` is given.
+        ValueError: if `x` is not such a dict, or `y` is not `None`.
 
     Example:
 
@@ -60,20 +61,16 @@ class RetrievalPreprocessor(Preprocessor):
     [[2, 5, 6, 7, 8, 3, 0]]
     """
 
-    # With these, `from_preset` finds the preprocessor in a model's preset folder.
+    # `from_preset` needs these to find the preprocessor in a preset folder.
     backbone_cls = ImageEncoder
     tokenizer_cls = BertTokenizer
     image_converter_cls = ImageConverter
 
     def __init__(self, tokenizer, image_converter, sequence_length=32, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(sequence_length, int) or sequence_length < 3:
-            raise ValueError(
-                f"`sequence_length` must be an int of at least 3. Received: {sequence_length!r}"
-            )
         self.tokenizer = tokenizer
         self.image_converter = image_converter
-        self.sequence_length = sequence_length
+        self.sequence_length = check_integer(None, "sequence_length", sequence_length, minimum=3)
         self.built = True
 
     def call(self, x, y=None, sample_weight=None):
@@ -83,7 +80,7 @@ class RetrievalPreprocessor(Preprocessor):
                 f"`x` must be a dict with 'image', 'text' or both. Received: {received}"
             )
         if y is not None:
-            raise ValueError(f"`y` must be None: the pairs are the target. Received: {type(y)}")
+            raise ValueError(f"`y` must be None: the pairs define the target. Received: {type(y)}")
         prepared = {}
         if "image" in x:
             prepared["image"] = self._prepare_images(x["image"])
@@ -96,7 +93,7 @@ class RetrievalPreprocessor(Preprocessor):
         if self._use_tf_workflow():
             import tensorflow as tf
 
-            # As float from here on, so that resizing rounds nothing, in any workflow.
+            # Cast first, so that resizing does not round.
             return self.image_converter(tf.cast(images, "float32"))
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
@@ -112,26 +109,26 @@ class RetrievalPreprocessor(Preprocessor):
         ids = np.full(shape, self.tokenizer.pad_token_id, "int32")
         mask = np.zeros(shape, "int32")
         if sentences:
-            unknown, wordless = self._unknown_id(), []
+            unknown, unknown_texts = self._unknown_id(), []
             for row, words in enumerate(self.tokenizer(sentences)):
                 words = [int(word) for word in words]
                 if not set(words) - {unknown}:
-                    wordless.append(sentences[row])
+                    unknown_texts.append(sentences[row])
                 words = words[: self.sequence_length - 2]
                 words = [self.tokenizer.cls_token_id, *words, self.tokenizer.sep_token_id]
                 ids[row, : len(words)] = words
                 mask[row, : len(words)] = 1
-            if wordless:
+            if unknown_texts:
                 warnings.warn(
-                    f"{len(wordless)} of {len(sentences)} texts have no word that the tokenizer "
-                    "knows, so that their embeddings say nothing, such as "
-                    f"{wordless[:3]!r:.300}",
+                    f"{len(unknown_texts)} of {len(sentences)} texts have no word in the vocabulary, so "
+                    "that their embeddings are meaningless, such as "
+                    f"{unknown_texts[:3]!r:.300}",
                     stacklevel=2,
                 )
         return {"token_ids": ids, "padding_mask": mask}
 
     def _unknown_id(self):
-        """The id of words that are not in the vocabulary, or `None` if there is none."""
+        """Returns the id of unknown words, or `None` if the tokenizer has none."""
         token = getattr(self.tokenizer, "oov_token", None)
         return None if token is None else self.tokenizer.token_to_id(token)
 
@@ -147,8 +144,8 @@ class RetrievalPreprocessor(Preprocessor):
             [ends * self.tokenizer.cls_token_id, words, ends * self.tokenizer.sep_token_id], axis=1
         )
         ids = words.to_tensor(self.tokenizer.pad_token_id, shape=[None, self.sequence_length])
-        places = tf.range(self.sequence_length, dtype=words.row_lengths().dtype)
-        mask = tf.cast(places < words.row_lengths()[:, None], "int32")
+        positions = tf.range(self.sequence_length, dtype=words.row_lengths().dtype)
+        mask = tf.cast(positions < words.row_lengths()[:, None], "int32")
         return {"token_ids": ids, "padding_mask": mask}
 
     def get_config(self):

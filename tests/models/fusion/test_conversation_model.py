@@ -39,7 +39,7 @@ def outputs(model, data):
     return to_numpy(model(data))
 
 
-def test_utterances_are_fused_one_by_one_and_then_see_each_other(model):
+def test_output_matches_utterance_model_context_and_head(model):
     fused = [
         model.utterance_model({name: values[:, place] for name, values in DATA.items()})
         for place in range(4)
@@ -52,7 +52,7 @@ def test_utterances_are_fused_one_by_one_and_then_see_each_other(model):
     assert (moved[0] > 1e-4).all() and (moved[1] < 1e-6).all()
 
 
-def test_what_is_missing_changes_nothing(model):
+def test_masked_values_do_not_change_outputs(model):
     expected = outputs(model, DATA)
     spoiled = {
         name: np.where(DATA[f"{name}_mask"][..., None], DATA[name], np.nan)
@@ -66,12 +66,12 @@ def test_what_is_missing_changes_nothing(model):
     np.testing.assert_array_equal(outputs(model, {**silent, "audio": None}), outputs(model, silent))
 
 
-def test_padding_changes_nothing(model):
+def test_padding_does_not_change_outputs(model):
     short = {name: values[1:, :2] for name, values in DATA.items()}
     np.testing.assert_allclose(outputs(model, short), outputs(model, DATA)[1:, :2], atol=1e-5)
 
 
-def test_it_trains_and_comes_back_from_a_file_and_a_preset(tmp_path):
+def test_trained_model_saves_and_loads(tmp_path):
     model = make(modality_dropout=0.3)
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), run_eagerly=True)
     before = [to_numpy(each) for each in model.trainable_variables]
@@ -89,7 +89,7 @@ def test_it_trains_and_comes_back_from_a_file_and_a_preset(tmp_path):
         np.testing.assert_allclose(outputs(same, DATA), expected, atol=1e-6)
 
 
-def test_bad_input_is_named(model):
+def test_invalid_inputs_are_errors(model):
     with pytest.raises(ValueError, match="none of the modalities 'text', 'audio'"):
         model({"text": None})
     with pytest.raises(ValueError, match="has 'video'"):
@@ -99,7 +99,7 @@ def test_bad_input_is_named(model):
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
-def test_an_exported_conversation_of_any_length(model, tmp_path):
+def test_exported_model_accepts_any_number_of_utterances(model, tmp_path):
     import tensorflow as tf
 
     loaded = tf.saved_model.load(model.export(tmp_path, DATA))

@@ -48,7 +48,7 @@ def largest_steps(model):
 
 
 @pytest.mark.parametrize("optimizer", [keras.optimizers.Adam, keras.optimizers.AdamW])
-def test_learning_rate_multipliers_scale_steps(optimizer):
+def test_learning_rate_multipliers_scale_updates(optimizer):
     """Adam's first step is of the size of the learning rate, whatever the gradient's scale."""
     model = make()
     model.compile(
@@ -63,7 +63,7 @@ def test_learning_rate_multipliers_scale_steps(optimizer):
     np.testing.assert_allclose(rest, 0.01, rtol=0.05)
 
 
-def test_a_saved_model_goes_on_with_its_multipliers(tmp_path):
+def test_saved_model_keeps_learning_rate_multipliers(tmp_path):
     model = make()
     model.compile("adam", "mse", learning_rate_multipliers={"voice": 0.5}, jit_compile=False)
     model.fit(DATA, LABELS, epochs=2, verbose=0)
@@ -78,7 +78,7 @@ def test_a_saved_model_goes_on_with_its_multipliers(tmp_path):
         np.testing.assert_allclose(other, one, atol=1e-6)
 
 
-def test_multipliers_where_the_loss_is_scaled():
+def test_multipliers_work_with_loss_scaling():
     model = make()
     model.compile(
         keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1)),
@@ -90,7 +90,7 @@ def test_multipliers_where_the_loss_is_scaled():
     assert words == 0 and 0 < voice < 1
 
 
-def test_multipliers_of_one_change_nothing():
+def test_multipliers_of_one_do_not_change_training():
     model = make()
     weights = model.get_weights()
     results = []
@@ -112,7 +112,7 @@ def is_adapter(path):
     return "lora" in path
 
 
-def test_adapters_are_all_that_encoders_train():
+def test_lora_trains_only_adapters_of_encoders():
     model = make()
     before = model.predict(DATA, verbose=0)
     model.enable_lora(rank=2)
@@ -132,7 +132,7 @@ def test_adapters_are_all_that_encoders_train():
         assert np.any(to_numpy(weight) != old), weight.path
 
 
-def test_saved_adapters_are_merged(tmp_path):
+def test_saved_model_has_merged_adapters(tmp_path):
     model = make()
     model.enable_lora(rank=1)
     model.compile(keras.optimizers.Adam(0.05), "mse", jit_compile=False)
@@ -146,7 +146,7 @@ def test_saved_adapters_are_merged(tmp_path):
     assert all(np.any(to_numpy(w) != 0) for w in loaded.weights if w.path.endswith("_a"))
 
 
-def test_a_backbone_names_its_layers():
+def test_lora_uses_default_layers_of_backbones():
     words = TextEncoder(
         vocabulary_size=9,
         num_layers=1,
@@ -184,6 +184,6 @@ def test_a_backbone_names_its_layers():
         ),
     ],
 )
-def test_bad_arguments(call, message):
+def test_invalid_arguments_are_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call(make())

@@ -60,7 +60,7 @@ def outputs(model, data=DATA):
     return model.predict(data, verbose=0)
 
 
-def test_the_steps_one_by_one(model):
+def test_output_matches_encoders_fusion_and_head(model):
     encoders = model.encoders
     tokens = {
         "notes": encoders["notes"](DATA["notes"]),
@@ -74,11 +74,11 @@ def test_the_steps_one_by_one(model):
     assert np.abs(expected).max() > 0.01
 
 
-def test_training_learns_what_the_labels_are(model):
+def test_training_fits_the_labels(model):
     assert model.evaluate(DATA, LABELS, verbose=0, return_dict=True)["accuracy"] == 1
 
 
-def test_what_is_missing_is_never_seen(model):
+def test_masked_nan_does_not_change_outputs(model):
     expected = outputs(model)
     hidden = {
         name: np.where(
@@ -89,7 +89,7 @@ def test_what_is_missing_is_never_seen(model):
     np.testing.assert_allclose(outputs(model, {**DATA, **hidden}), expected, atol=1e-6)
 
 
-def test_ways_to_be_without_a_modality(model):
+def test_omitted_none_and_masked_modalities_are_equal(model):
     rest = {name: x for name, x in DATA.items() if not name.startswith("voice")}
     expected = outputs(model, {**DATA, "voice_mask": np.zeros(6, "bool")})
     assert np.abs(expected - outputs(model)).max() > 1e-4
@@ -101,7 +101,7 @@ def test_ways_to_be_without_a_modality(model):
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
 
-def test_saved_files(model, tmp_path):
+def test_keras_file_and_preset_keep_outputs(model, tmp_path):
     expected = outputs(model)
     model.save(tmp_path / "model.keras")
     model.save_to_preset(tmp_path / "preset")
@@ -117,7 +117,7 @@ def test_saved_files(model, tmp_path):
     np.testing.assert_allclose(to_numpy(half(DATA)), expected, atol=0.1 * np.abs(expected).max())
 
 
-def test_a_preset_loads_in_a_fresh_python(model, tmp_path):
+def test_preset_loads_in_a_new_process(model, tmp_path):
     model.save_to_preset(tmp_path)
     code = (
         "import json, sys\n"
@@ -133,7 +133,7 @@ def test_a_preset_loads_in_a_fresh_python(model, tmp_path):
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
-def test_missing_modalities_after_export(model, tmp_path):
+def test_exported_model_handles_missing_modalities(model, tmp_path):
     import tensorflow as tf
 
     version = model.export(tmp_path, DATA, manifest={"preset": "small"})
@@ -160,25 +160,25 @@ def test_missing_modalities_after_export(model, tmp_path):
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
-def test_an_export_asks_for_every_modality(model, tmp_path):
+def test_export_needs_every_modality(model, tmp_path):
     with pytest.raises(ValueError, match="Missing: 'voice'"):
         model.export(tmp_path, {**DATA, "voice": None})
     assert not list(tmp_path.iterdir())
 
 
-def test_modalities_are_dropped_in_training_only():
+def test_modality_dropout_is_active_only_in_training():
     model = make(modality_dropout=0.9)
     one, other = (to_numpy(model(DATA, training=False)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
     assert np.abs(to_numpy(model(DATA, training=True)) - one).max() > 1e-3
 
 
-def test_a_fusion_that_decides_needs_no_head():
+def test_late_fusion_needs_no_head():
     model = make(head=False, strategy="late", combine="weighted_sum", num_outputs=2)
     assert outputs(model).shape == (6, 2)
 
 
-def test_encoders_of_keras_that_pool():
+def test_pooling_keras_encoders_keep_the_mask():
     """Of tokens that were pooled, a sample without any is without the modality."""
     words = keras.Sequential(
         [keras.layers.Embedding(9, 4, mask_zero=True), keras.layers.GlobalAveragePooling1D()]
@@ -207,6 +207,6 @@ def test_encoders_of_keras_that_pool():
         (lambda: FusionModel({}, FusionBlock(("text",))).call({"text": None}), "are missing"),
     ],
 )
-def test_bad_arguments(call, message):
+def test_invalid_arguments_are_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()

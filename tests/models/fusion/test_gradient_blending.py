@@ -49,7 +49,7 @@ def losses(model):
     return np.dot(WEIGHTS, means), means[-1]
 
 
-def test_the_loss_in_training_is_blended():
+def test_training_loss_is_the_weighted_sum():
     model = make()
     np.testing.assert_allclose(to_numpy(model.blending_weights), 1 / 3)
     model.blending_weights.assign(WEIGHTS)
@@ -64,7 +64,7 @@ def test_the_loss_in_training_is_blended():
     assert model.predict(DATA, verbose=0).shape == (8, 1)
 
 
-def test_each_part_learns_by_its_weight_alone():
+def test_weight_zero_stops_the_training_of_a_part():
     model = make()
     model.blending_weights.assign([0, 1, 0])
     before = {weight.path: to_numpy(weight) for weight in model.trainable_weights}
@@ -74,7 +74,7 @@ def test_each_part_learns_by_its_weight_alone():
     assert moved == {weight.path for part in parts for weight in part.trainable_weights}
 
 
-def test_a_batch_without_a_modality():
+def test_missing_modality_does_not_contribute_to_the_loss():
     model = make()
     data = {"signs": DATA["signs"]}
     with warnings.catch_warnings():
@@ -83,7 +83,7 @@ def test_a_batch_without_a_modality():
     assert np.isfinite(history["loss"]).all()
 
 
-def test_saved_files(tmp_path):
+def test_keras_file_and_preset_keep_outputs(tmp_path):
     model = make(modality_dropout=0.1)
     model.blending_weights.assign(WEIGHTS)
     model.save(tmp_path / "model.keras")
@@ -97,7 +97,7 @@ def test_saved_files(tmp_path):
             np.testing.assert_array_equal(one, other)
 
 
-def test_weights_are_gain_over_overfitting_squared(monkeypatch):
+def test_estimated_weights_match_the_formula(monkeypatch):
     """Losses `(train, held out)` of each part before and after, as if measured."""
     table = {
         "signs": [(1.0, 1.0), (0.5, 0.6)],  # G 0.4, O 0.1: 40
@@ -115,7 +115,7 @@ def test_weights_are_gain_over_overfitting_squared(monkeypatch):
     np.testing.assert_allclose(to_numpy(model.blending_weights), list(expected.values()), rtol=1e-6)
 
 
-def test_estimation_trains_copies_of_the_weights():
+def test_estimation_restores_the_weights():
     model = make()
     before = model.get_weights()
     train = {**DATA, "voice": np.where(DATA["voice_mask"][:, None], DATA["voice"], np.nan)}
@@ -126,7 +126,7 @@ def test_estimation_trains_copies_of_the_weights():
     np.testing.assert_allclose(to_numpy(model.blending_weights), list(found.values()), rtol=1e-6)
 
 
-def test_an_estimation_that_breaks_off_leaves_the_weights(monkeypatch):
+def test_failed_estimation_restores_the_weights(monkeypatch):
     model = make()
     before = model.get_weights()
     fit = keras.Model.fit
@@ -142,10 +142,10 @@ def test_an_estimation_that_breaks_off_leaves_the_weights(monkeypatch):
         np.testing.assert_array_equal(one, other)
 
 
-def test_bad_arguments():
+def test_invalid_arguments_are_errors():
     with pytest.raises(ValueError, match="`head` must be a layer"):
         GradientBlendingModel({}, FusionBlock(("x",)), head=None)
     model = make()
     model.compile(keras.optimizers.SGD(0.0), "mse", jit_compile=False)
-    with pytest.raises(ValueError, match="No part of the model gets better"):
+    with pytest.raises(ValueError, match="No part of the model improves"):
         estimate_blending_weights(model, DATA, LABELS, (DATA, LABELS))

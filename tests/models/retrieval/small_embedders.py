@@ -1,4 +1,4 @@
-"""Models of images and texts that are small enough for tests, and pairs that they can learn."""
+"""Small image-text models, and pairs that they can learn."""
 
 import keras
 import numpy as np
@@ -21,11 +21,11 @@ WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "square", "##s", "wa
 SENTENCES = [f"a {color} square" for color in COLORS]
 SIZE = (16, 16)
 # On TensorFlow, tracing a step would take longer than the few steps of a test.
-EAGERLY = keras.config.backend() == "tensorflow"
+RUN_EAGERLY = keras.config.backend() == "tensorflow"
 
 
-def pictures():
-    """A picture of each colour, uint8 `(18, 17, 3)`."""
+def make_images():
+    """Returns an image of each color, uint8 `(18, 17, 3)`."""
     return [np.broadcast_to(np.array(c), (18, 17, 3)).astype("uint8") for c in COLORS.values()]
 
 
@@ -53,12 +53,12 @@ def small_embedder(loss=None, preprocessor=True, dtype=None, seed=0):
     }
     preprocessor = small_preprocessor() if preprocessor else None
     model = ContrastiveModel(small_encoders(dtype), loss, projectors, preprocessor)
-    model.compile(run_eagerly=EAGERLY)
+    model.compile(run_eagerly=RUN_EAGERLY)
     return model
 
 
-def prepared():
-    """Every pair, as a model without a preprocessor takes it."""
+def preprocess_pairs():
+    """Returns all pairs, preprocessed."""
     preprocessor = small_preprocessor()
-    x = preprocessor({"image": np.stack(pictures()), "text": SENTENCES})
+    x = preprocessor({"image": np.stack(make_images()), "text": SENTENCES})
     return keras.tree.map_structure(keras.ops.convert_to_numpy, x)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from saved_models import call, png
-from small_embedders import SENTENCES, pictures, small_embedder
+from small_embedders import SENTENCES, make_images, small_embedder
 
 from keras_mmfusion.datasets.images.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
 from keras_mmfusion.models.retrieval.embedder_export import ROWS
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-FILES = [png(image) for image in pictures()]
+FILES = [png(image) for image in make_images()]
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def signatures(version):
     del loaded
 
 
-def test_embeddings_are_those_of_embed(model, signatures):
+def test_exported_embeddings_match_embed(model, signatures):
     found = call(signatures["serving_default"], image_bytes=FILES)
     np.testing.assert_allclose(found["embeddings"], model.embed("image", FILES), atol=1e-5)
     assert (found["error_codes"] == OK).all()
@@ -44,7 +44,7 @@ def test_embeddings_are_those_of_embed(model, signatures):
     np.testing.assert_allclose(found["embeddings"], model.embed("text", SENTENCES), atol=1e-5)
 
 
-def test_a_bad_file_has_zeros_and_a_code_and_harms_no_other(signatures):
+def test_invalid_file_gets_zeros_and_an_error_code(signatures):
     files = [FILES[0], b"", b"no image", FILES[1]]
     found = call(signatures["serving_default"], image_bytes=files)
     assert found["error_codes"].tolist() == [OK, EMPTY, NOT_AN_IMAGE, OK]
@@ -54,12 +54,12 @@ def test_a_bad_file_has_zeros_and_a_code_and_harms_no_other(signatures):
 
 
 @pytest.mark.parametrize("count", [0, ROWS + 1])
-def test_batches_of_any_size(signatures, count):
+def test_exported_model_accepts_any_batch_size(signatures, count):
     found = call(signatures["serving_default"], image_bytes=np.array([FILES[0]] * count, object))
     assert found["embeddings"].shape[0] == found["error_codes"].shape[0] == count
 
 
-def test_manifest_and_standard_operations_alone(version):
+def test_manifest_and_only_standard_operations(version):
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "small"
     assert manifest["model"] == "ContrastiveModel"
@@ -74,6 +74,6 @@ def test_manifest_and_standard_operations_alone(version):
     assert not any("Wordpiece" in node.op for node in nodes)
 
 
-def test_without_a_preprocessor_it_says_so(tmp_path):
+def test_export_without_preprocessor_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="needs a `RetrievalPreprocessor`"):
         small_embedder(preprocessor=False).export(tmp_path)

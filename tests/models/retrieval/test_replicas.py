@@ -1,4 +1,4 @@
-"""A batch over two devices trains as the same batch on one; two CPUs stand for the devices."""
+"""Training on two devices matches training on one; the devices are two CPUs."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from keras_mmfusion import losses
 def weights_after_training(make):
     model = make()
     model.compile(keras.optimizers.SGD(0.01), jit_compile=keras.config.backend() == "jax")
-    data = prepared()
+    data = preprocess_pairs()
     order = np.random.default_rng(0).permutation(6)
     data = keras.tree.map_structure(lambda leaf: leaf[order], data)
     data["image"] = data["image"] + np.random.default_rng(1).normal(size=data["image"].shape)
@@ -73,7 +73,7 @@ print("the same")
 
 
 @pytest.mark.parametrize(("backend", "code"), [("tensorflow", TENSORFLOW), ("jax", JAX)])
-def test_two_devices_train_as_one(backend, code):
+def test_training_on_two_devices_matches_one_device(backend, code):
     pytest.importorskip(backend)
     if backend != keras.config.backend():
         pytest.skip(f"runs where the backend is {backend}")

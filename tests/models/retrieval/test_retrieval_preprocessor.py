@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from models.retrieval.small_embedders import SENTENCES, WORDS, pictures, small_preprocessor
+from models.retrieval.small_embedders import SENTENCES, WORDS, make_images, small_preprocessor
 
 CAPTIONS = ["A Red squares", "à red", "", "a a a a a a a a", "dog"]
 IDS = [
@@ -12,8 +12,10 @@ IDS = [
 ]
 
 
-def test_sentences_are_packed():
-    with pytest.warns(UserWarning, match=r"2 of 5 texts have no word .* such as \['', 'dog'\]"):
+def test_token_ids_and_padding_mask():
+    with pytest.warns(
+        UserWarning, match=r"2 of 5 texts have no word in the vocabulary.* such as \['', 'dog'\]"
+    ):
         text = small_preprocessor()({"text": CAPTIONS})["text"]
     assert WORDS[9] == "red"
     assert text["token_ids"].tolist() == IDS
@@ -21,10 +23,10 @@ def test_sentences_are_packed():
     assert text["token_ids"].dtype == text["padding_mask"].dtype == "int32"
 
 
-def test_the_same_inside_tf_data():
+def test_tf_data_gives_the_same_result():
     tf = pytest.importorskip("tensorflow")
     preprocessor = small_preprocessor()
-    raw = {"image": np.stack(pictures()[:5]), "text": CAPTIONS}
+    raw = {"image": np.stack(make_images()[:5]), "text": CAPTIONS}
     with pytest.warns(UserWarning, match="2 of 5 texts have no word"):
         expected = preprocessor(raw)
     [found] = tf.data.Dataset.from_tensor_slices(raw).batch(5).map(preprocessor)
@@ -33,22 +35,22 @@ def test_the_same_inside_tf_data():
     np.testing.assert_allclose(found["image"], np.asarray(expected["image"]), atol=1e-5)
 
 
-def test_weights_of_pairs():
+def test_sample_weights_are_passed_on():
     x, y, weights = small_preprocessor()({"text": SENTENCES}, sample_weight=np.ones(6))
     assert y is None and weights.shape == (6,) and set(x) == {"text"}
 
 
 @pytest.mark.parametrize("x", [["a dog"], {}, {"text": ["a"], "smell": [1]}])
-def test_bad_input(x):
+def test_invalid_input_is_an_error(x):
     with pytest.raises(ValueError, match="`x` must be a dict with 'image', 'text' or both"):
         small_preprocessor()(x)
 
 
-def test_targets_are_refused():
+def test_targets_are_an_error():
     with pytest.raises(ValueError, match="`y` must be None"):
         small_preprocessor()({"text": ["a"]}, np.ones(1))
 
 
-def test_bad_sequence_length():
-    with pytest.raises(ValueError, match="`sequence_length` must be an int of at least 3"):
+def test_invalid_sequence_length_is_an_error():
+    with pytest.raises(ValueError, match="`sequence_length` must be an integer of at least 3"):
         small_preprocessor(sequence_length=2)
