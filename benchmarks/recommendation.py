@@ -21,7 +21,6 @@ import numpy as np
 from write_results import write_results
 
 from keras_mmfusion._provenance import machine, versions
-from keras_mmfusion.cli.recommender_data import RecommenderTables, item_features
 from keras_mmfusion.datasets import ItemFeatures, read_movielens, split_interactions
 from keras_mmfusion.models.recommendation import (
     describe_recipe,
@@ -30,6 +29,7 @@ from keras_mmfusion.models.recommendation import (
     train_recommender,
 )
 from keras_mmfusion.models.recommendation.recommender_recipe import RECIPES
+from keras_mmfusion.zoo import load_item_features
 
 
 def run(recipe, train, test, items, seeds):
@@ -79,8 +79,7 @@ def main():
     train, test = split_interactions(interactions)
     if arguments.validation:
         train, test = split_interactions(train)
-    tables = RecommenderTables(train, test, movies)
-    items = item_features(tables, True, arguments.features, iter)
+    items = load_item_features(movies, arguments.features)
     jobs = {name: (get_recommender_recipe(name), items) for name in arguments.models}
     for name in arguments.left_out:
         # Without all of them: what the loss does alone, with a feature that tells nothing.

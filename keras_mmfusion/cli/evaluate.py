@@ -229,11 +229,12 @@ def recommender(
     ] = None,
 ):
     """Train a recommender, and score how well it foretells what users take next."""
-    from keras_mmfusion.cli.recommender_data import check_encoders, item_features, read_tables
+    from keras_mmfusion.datasets import ItemFeatures, read_recommender_tables
+    from keras_mmfusion.zoo.movie_encoders import check_movie_encoders, load_item_features
 
     # What can be wrong with the arguments, before Keras is imported.
     check_json_file(json_file)
-    tables = read_tables(data, test)
+    tables = read_recommender_tables(data, test)
 
     import_keras()
     from keras_mmfusion.models.recommendation import (
@@ -245,8 +246,11 @@ def recommender(
     from keras_mmfusion.zoo.manifest import sha256_of
 
     recipe = dataclasses.replace(get_recommender_recipe(model.value), seed=seed)
-    check_encoders(tables, recipe.model.uses_features, features)
-    items = item_features(tables, recipe.model.uses_features, features, _progress("Encoding"))
+    if recipe.model.uses_features:
+        check_movie_encoders(tables.items, features)
+        items = load_item_features(tables.items, features, _progress("Encoding"))
+    else:
+        items = ItemFeatures(tables.items.item_ids, {})
     trained = train_recommender(recipe, tables.interactions, items)
     results = evaluate_recommender(trained, tables.test)
     protocol = {

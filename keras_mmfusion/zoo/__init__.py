@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "captioner": "captioners",
         "embedder": "embedders",
         "image_encoder": "image_encoders",
+        "load_item_features": "movie_encoders",
         "recommender": "recommenders",
         "resolve_preset": "presets",
         "sentiment": "sentiment_models",

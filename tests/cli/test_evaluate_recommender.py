@@ -72,7 +72,7 @@ def test_bad_arguments(folder, arguments, message):
 def test_a_folder_of_neither_kind(folder):
     (folder / "data" / "interactions.csv").unlink()
     command, _ = run(folder)
-    assert "`--data` must hold MovieLens' ratings.csv" in command.stderr
+    assert "must have MovieLens' ratings.csv" in command.stderr
 
 
 @pytest.mark.filterwarnings("ignore:.*no word in the vocabulary")
@@ -80,8 +80,8 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     from models.retrieval.small_embedders import small_embedder
 
     from keras_mmfusion import zoo
-    from keras_mmfusion.cli import recommender_data
     from keras_mmfusion.encoders import ImageEncoder
+    from keras_mmfusion.zoo import movie_encoders
 
     presets = []
     data = folder / "data"
@@ -96,8 +96,8 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     header = "userId,movieId,timestamp"
     write_table(data / "ratings.csv", TRAIN, header)
     write_table(folder / "later.csv", TEST, header)
-    # The zoo's encoders are large; small ones of random weights stand for them.
-    monkeypatch.setattr(recommender_data, "resolve_preset", presets.append)
+    # Small encoders with random weights replace those of the zoo.
+    monkeypatch.setattr(movie_encoders, "resolve_preset", presets.append)
     monkeypatch.setattr(zoo, "image_encoder", lambda name: ImageEncoder(image_size=32))
     monkeypatch.setattr(zoo, "embedder", lambda name: small_embedder())
     kept = folder / "features"
@@ -121,26 +121,8 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
         command, _ = run(folder, "--model", "vbpr", "--features", str(kept))
         assert command.exit_code == 2
         assert f"holds features made from something else: {name}: " in command.stderr
-        assert "another `--features`" in command.stderr
+        assert "another features folder" in command.stderr
         Image.new("RGB", (8, 12)).save(data / "0.jpg")
-
-
-def test_both_encoders_are_looked_for_before_either_runs(folder, monkeypatch):
-    from keras_mmfusion.cli import recommender_data
-    from keras_mmfusion.datasets import Movies
-
-    def resolve(preset):
-        if preset == "image_text_flickr8k":
-            raise ValueError("not to be had")
-
-    monkeypatch.setattr(recommender_data, "resolve_preset", resolve)
-    movies = Movies(*[[]] * 6)
-    tables = recommender_data.RecommenderTables(TRAIN, TEST, movies)
-    with pytest.raises(ValueError, match="not to be had"):
-        recommender_data.check_encoders(tables, True, folder / "features")
-    recommender_data.check_encoders(tables, False, None)
-    tables = recommender_data.RecommenderTables(TRAIN, TEST, ITEMS)
-    recommender_data.check_encoders(tables, True, None)
 
 
 def test_the_commands_models_are_those_that_have_a_recipe():

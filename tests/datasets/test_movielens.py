@@ -92,11 +92,11 @@ def test_features_of_movies(folder):
     from models.retrieval.small_embedders import small_embedder
 
     from keras_mmfusion.encoders import ImageEncoder
-    from keras_mmfusion.models.recommendation import movie_features
+    from keras_mmfusion.models.recommendation import encode_movies
 
     movies = read_movielens(folder)[1]
     encoder = ImageEncoder("lite0", image_size=32)
-    items = movie_features(movies, encoder, small_embedder())
+    items = encode_movies(movies, encoder, small_embedder())
     present = {name: items.present(name).tolist() for name in items.features}
     assert present == {
         "poster": [True, False, False],

@@ -15,10 +15,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "UserSequence": "interaction_batches",
         "VBPRRecommender": "vbpr_recommender",
         "describe_recipe": "recommender_recipe",
+        "encode_movies": "movie_encoding",
         "evaluate_recommender": "recommender_evaluation",
         "export_recommender": "recommender_export",
         "get_recommender_recipe": "recommender_recipe",
-        "movie_features": "movie_encoding",
         "train_recommender": "recommender_recipe",
     },
 )

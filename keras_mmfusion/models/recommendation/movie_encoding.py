@@ -17,8 +17,8 @@ _WIDTH = 6.0
 _MAX_LENGTH, _LENGTH_STEP = 128, 16
 
 
-def movie_features(movies, image_encoder, text_model, batch_size=32, progress=iter):
-    """Computes features of movies in five modalities, any of which may be missing.
+def encode_movies(movies, image_encoder, text_model, batch_size=32, progress=iter):
+    """Encodes movies in five modalities, any of which may be missing.
 
     | modality | features |
     |---|---|

@@ -224,8 +224,8 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         """Finds the candidates with the highest cosine similarity to each query.
 
         Args:
-            queries: dict with one modality, such as `{"text": ["a dog runs"]}`; or an array returned
-                by `embed`.
+            queries: dict with one modality, such as `{"text": ["a dog runs"]}`; or an array
+                returned by `embed`.
             candidates: the same for the other modality, such as `{"image": paths}`.
             k: int. Maximum number of candidates for each query.
             batch_size: int.
