@@ -58,14 +58,19 @@ def main():
             name, data, arguments.runs, 60 * arguments.minutes, show, before["runs"]
         )
         part = {
-            "runs": len(found["runs"]) - len(before["runs"]),
+            "runs": len(found.samples) - len(before["runs"]),
             "seconds": round(time.perf_counter() - start, 1),
             "versions": versions(),
             "machine": machine(),
         }
-        models[name] = {**found, "parts": [*before["parts"], part]}
+        models[name] = {
+            "metrics": found.metrics,
+            "protocol": found.protocol,
+            "runs": found.samples,
+            "parts": [*before["parts"], part],
+        }
         write_results(arguments.json, results)
-        print(name, found["metrics"])
+        print(name, found.metrics)
 
 
 if __name__ == "__main__":

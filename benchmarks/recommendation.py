@@ -41,8 +41,8 @@ def run(recipe, train, test, items, seeds):
         model = train_recommender(dataclasses.replace(recipe, seed=seed), train, items)
         seconds.append(time.perf_counter() - start)
         found = evaluate_recommender(model, test)
-        scores.append(found["metrics"])
-        print(seed, {name: round(value, 4) for name, value in found["metrics"].items()}, flush=True)
+        scores.append(found.metrics)
+        print(seed, {name: round(value, 4) for name, value in found.metrics.items()}, flush=True)
     return {
         "metrics": {name: float(np.mean([x[name] for x in scores])) for name in scores[0]},
         "std": {name: float(np.std([x[name] for x in scores])) for name in scores[0]},
@@ -51,7 +51,7 @@ def run(recipe, train, test, items, seeds):
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_variables),
         "recipe": describe_recipe(recipe),
         "protocol": {
-            **found["protocol"],
+            **found.protocol,
             "split": "each user's latest 15 % are predicted from the rest",
             "seeds": list(seeds),
         },
@@ -90,7 +90,7 @@ def main():
         print(name)
         seeds = range(arguments.seeds if recipe.epochs else 1)
         found = run(recipe, train, test, known, seeds)
-        print(name, found["metrics"], flush=True)
+        print(name, found.metrics, flush=True)
         if arguments.json:
             results = {}
             if arguments.json.is_file():

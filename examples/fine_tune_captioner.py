@@ -81,8 +81,8 @@ def fine_tune(preset, pairs, epochs, learning_rate, batch_size, out):
 def report(when, model, dev):
     """Prints scores on the photos that training does not see, and one caption."""
     results = evaluate_captioner(model, dev, metrics=("bleu", "cider"))
-    scores = ", ".join(f"{name} {value:.3f}" for name, value in results["metrics"].items())
-    print(f"{when}: {scores}; e.g. {results['samples'][0]['caption']!r}")
+    scores = ", ".join(f"{name} {value:.3f}" for name, value in results.metrics.items())
+    print(f"{when}: {scores}; e.g. {results.samples[0]['caption']!r}")
 
 
 def main():

@@ -30,7 +30,7 @@ def best_model(recipe, protocol, train, dev):
     for seed in protocol["seeds"]:
         chosen = dataclasses.replace(recipe, epochs=protocol["epochs"], seed=seed)
         model = train_sentiment(chosen, train)
-        found.append((evaluate_sentiment(model, dev)["metrics"]["accuracy"], seed, model))
+        found.append((evaluate_sentiment(model, dev).metrics["accuracy"], seed, model))
     accuracy, seed, model = max(found, key=lambda each: each[0])
     return model, {
         "seed": seed,

@@ -289,19 +289,14 @@ def _report(results, protocol, json_file):
     """Prints the metrics, and writes everything with its whole protocol."""
     from keras_mmfusion._provenance import machine, versions
 
-    results["protocol"] = {
-        **protocol,
-        **results["protocol"],
-        "versions": versions(),
-        "machine": machine(),
-    }
-    width = max(15, *map(len, results["metrics"]))
-    for name, value in results["metrics"].items():
+    width = max(15, *map(len, results.metrics))
+    for name, value in results.metrics.items():
         typer.echo(f"{name:{width}} {value:.4f}")
-    if "meteor" in results["protocol"]:
-        typer.echo(f"{'meteor_variant':{width}} {results['protocol']['meteor']}")
+    if "meteor" in results.protocol:
+        typer.echo(f"{'meteor_variant':{width}} {results.protocol['meteor']}")
     if json_file is not None:
-        write_json(results, json_file)
+        environment = {"versions": versions(), "machine": machine()}
+        write_json(results.add_protocol(**protocol, **environment).to_json(), json_file)
 
 
 def _progress(description, total=None):

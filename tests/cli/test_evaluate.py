@@ -213,7 +213,7 @@ def test_classifiers_of_nodes(tmp_path, monkeypatch):
     assert command.exit_code == 0, command.output
     assert "test_accuracy" in command.output
     results = json.loads(target.read_text())
-    assert len(results["runs"]) == 2
+    assert len(results["samples"]) == 2
     assert results["protocol"]["dataset"] == "tiny"
     assert results["protocol"]["recipe"]["epochs"] == 2
     assert {"versions", "machine"} <= set(results["protocol"])

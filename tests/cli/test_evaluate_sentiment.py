@@ -35,11 +35,11 @@ def test_what_it_writes(data, sentiment_preset):
 
     assert command.exit_code == 0, command.output
     assert set(results) == {"metrics", "protocol", "samples"}
-    assert results["metrics"] == pytest.approx(expected["metrics"])
-    for name, value in expected["metrics"].items():
+    assert results["metrics"] == pytest.approx(expected.metrics)
+    for name, value in expected.metrics.items():
         assert f"{name:15} {value:.4f}\n" in command.stdout
     assert [each["utterance_id"] for each in results["samples"]] == [
-        each["utterance_id"] for each in expected["samples"]
+        each["utterance_id"] for each in expected.samples
     ]
 
     protocol = results["protocol"]

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
 from keras_mmfusion.models.node_classification.node_training import train_node_classifier
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
 
 def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter, earlier=()):
@@ -19,13 +20,13 @@ def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter, e
         runs: int. Number of trainings.
         time_limit: float or `None`. Begin no other run after so many seconds.
         progress: function of an iterator of the runs, which may show where it stands.
-        earlier: list of dicts, the `runs` of an evaluation that had less time: those seeds are not
-            trained again, and count like the others.
+        earlier: list of dicts, the `samples` of an interrupted evaluation. Their seeds are not
+            trained again.
 
     Returns:
-        A dict of dicts: `metrics` (mean and standard deviation of the test accuracy, and the mean
-        validation accuracy, of runs that differ by the seed alone), `protocol`, and `runs` (what
-        each scored).
+        `EvaluationResult` with the mean and the standard deviation of the test accuracy, and the
+        mean validation accuracy, of runs that differ only by the seed; `samples` has the scores of
+        each run.
 
     Raises:
         ValueError: if there is no recipe of the name, or no run is left to do.
@@ -47,26 +48,24 @@ def evaluate_node_classifier(name, data, runs, time_limit=None, progress=iter, e
         settings = {key: value for key, value in model.get_config().items() if key not in _KERAS}
         scores.append(score)
     accuracy = [score["test_accuracy"] for score in scores]
-    return {
-        "metrics": {
-            "test_accuracy": float(np.mean(accuracy)),
-            "test_accuracy_std": float(np.std(accuracy)),
-            "validation_accuracy": float(np.mean([run["validation_accuracy"] for run in scores])),
-        },
-        "protocol": {
-            "model": name,
-            "settings": settings,
-            "recipe": {
-                key: value for key, value in dataclasses.asdict(recipe).items() if key != "model"
-            },
-            "features": "rows normalized to a sum of 1",
-            "train_nodes": len(data.train_nodes),
-            "validation_nodes": len(data.validation_nodes),
-            "test_nodes": len(data.test_nodes),
-            "seeds": [score["seed"] for score in scores],
-        },
-        "runs": scores,
+    metrics = {
+        "test_accuracy": float(np.mean(accuracy)),
+        "test_accuracy_std": float(np.std(accuracy)),
+        "validation_accuracy": float(np.mean([run["validation_accuracy"] for run in scores])),
     }
+    protocol = {
+        "model": name,
+        "settings": settings,
+        "recipe": {
+            key: value for key, value in dataclasses.asdict(recipe).items() if key != "model"
+        },
+        "features": "rows normalized to a sum of 1",
+        "train_nodes": len(data.train_nodes),
+        "validation_nodes": len(data.validation_nodes),
+        "test_nodes": len(data.test_nodes),
+        "seeds": [score["seed"] for score in scores],
+    }
+    return EvaluationResult(metrics, protocol, samples=scores)
 
 
 # What every Keras model's config has.

@@ -6,6 +6,7 @@ from keras import ops
 from keras_mmfusion.metrics.comparable_values import check_not_nan
 from keras_mmfusion.metrics.ranking import ndcg_at_k, recall_at_k
 from keras_mmfusion.models.recommendation.recommender import top_indices
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
 KS = (10, 20)
 _USERS_PER_BATCH = 256
@@ -26,10 +27,10 @@ def evaluate_recommender(model, test, ks=KS, seed=0):
         seed: int. Items of equal score are ranked in a random order.
 
     Returns:
-        A dict: `"metrics"` (`recall@k` and `ndcg@k` for each k, and `cold_recall@k`, `cold_ndcg@k`
-        if the test has new items; means over users), `"protocol"`, how they were computed, and
-        `"samples"`, for each user a dict of `"user"`, `"recommended"` (the top items) and
-        `"relevant"` (the number of items to predict).
+        `EvaluationResult` with the metrics `recall@k` and `ndcg@k` for each k, and `cold_recall@k`
+        and `cold_ndcg@k` if the test has new items, all means over users; `samples` has for each
+        user a dict of `"user"`, `"recommended"` (the top items) and `"relevant"` (the number of
+        items to predict).
 
     Raises:
         ValueError: if no interaction is left to predict.
@@ -57,31 +58,39 @@ def evaluate_recommender(model, test, ks=KS, seed=0):
         metrics |= _compute_metrics("cold_", *zip(*pairs, strict=True), ks)
     known_users = np.isin(test.users, model.user_ids)
     known_items = np.isin(test.items, model.item_ids)
-    return {
-        "metrics": metrics,
-        "protocol": {
-            "ranking": "full sort: all items except the user's items in training",
-            "cold": "new items, without interactions in training, ranked among themselves",
-            "recall": "share of the user's items among the top k; mean over users",
-            "ties": f"in random order, seed {seed}",
-            "users": len(users),
-            "items": model.num_items,
-            "cold_items": int(is_new.sum()),
-            "trained_on": model.interaction_index.shape[1],
-            "tested_on": sum(map(len, relevant)),
-            "users_with_cold_items": sum(map(bool, new)),
-            "left_out_of_unknown_users": int(np.sum(~known_users)),
-            "missed_of_unknown_items": int(np.sum(known_users & ~known_items)),
-        },
-        "samples": [
-            {
-                "user": str(model.user_ids[user]),
-                "relevant": len(items),
-                "recommended": model.item_ids[list(top)].tolist(),
-            }
-            for user, items, top in zip(users, relevant, ranked, strict=True)
-        ],
+    protocol = {
+        "ranking": "full sort: all items except the user's items in training",
+        "cold": "new items, without interactions in training, ranked among themselves",
+        "recall": "share of the user's items among the top k; mean over users",
+        "ties": f"in random order, seed {seed}",
+        "users": len(users),
+        "items": model.num_items,
+        "cold_items": int(is_new.sum()),
+        "trained_on": model.interaction_index.shape[1],
+        "tested_on": sum(map(len, relevant)),
+        "users_with_cold_items": sum(map(bool, new)),
+        "left_out_of_unknown_users": int(np.sum(~known_users)),
+        "missed_of_unknown_items": int(np.sum(known_users & ~known_items)),
     }
+    samples = [
+        {
+            "user": str(model.user_ids[user]),
+            "relevant": len(items),
+            "recommended": model.item_ids[list(top)].tolist(),
+        }
+        for user, items, top in zip(users, relevant, ranked, strict=True)
+    ]
+    return EvaluationResult(metrics, protocol, samples, describe_table(metrics, protocol))
+
+
+def describe_table(metrics, protocol):
+    """Describes how the scores of a recommender are shown; see `EvaluationResult`."""
+    headings = {name: name.replace("cold_", "cold ").replace("ndcg", "NDCG") for name in metrics}
+    summary = (
+        f"{protocol['trained_on']:,} training interactions, {protocol['tested_on']:,} to predict, "
+        f"of {protocol['users']} users; full sort of {protocol['items']:,} items"
+    )
+    return {"metrics": headings, "settings": {}, "summary": summary}
 
 
 def _find_relevant_items(model, test):

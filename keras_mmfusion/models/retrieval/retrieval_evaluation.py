@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from keras_mmfusion.metrics.retrieval import best_ranks, score_ranks
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
 
 def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
@@ -17,10 +18,10 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
         progress: function that wraps the iterable of image paths, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, those of `retrieval_scores`; `"protocol"`, how they were computed;
-        `"samples"`, for each image a dict of `"image"` (the file name), `"image_to_text_rank"` and
-        `"text_to_image_ranks"`, one for each caption. Captions are not included, so that results
-        may be published if the data may not.
+        `EvaluationResult` with the metrics of `retrieval_scores`; `samples` has for each image a
+        dict of `"image"` (the file name), `"image_to_text_rank"` and `"text_to_image_ranks"`, one
+        for each caption. Captions are not included, so that results may be published if the data
+        may not.
 
     Raises:
         ValueError: if an image cannot be read.
@@ -53,4 +54,19 @@ def evaluate_retrieval(model, pairs, batch_size=32, progress=iter):
         **score_ranks(image_ranks, "image_to_text"),
         **score_ranks(text_ranks, "text_to_image"),
     }
-    return {"metrics": metrics, "protocol": protocol, "samples": samples}
+    return EvaluationResult(metrics, protocol, samples, describe_table(protocol))
+
+
+def describe_table(protocol):
+    """Describes how retrieval scores are shown; see `EvaluationResult`."""
+    directions = {"image_to_text": "Image to text R@1", "text_to_image": "Text to image R@1"}
+    return {
+        "metrics": {
+            f"{direction}_recall_at_{k}": first if k == 1 else f"R@{k}"
+            for direction, first in directions.items()
+            for k in (1, 5, 10)
+        },
+        "settings": {},
+        "summary": f"{protocol['images']:,} images with {protocol['captions']:,} captions; "
+        f"candidates: {protocol['candidates']}",
+    }

@@ -120,8 +120,8 @@ class RetrievalPreprocessor(Preprocessor):
                 mask[row, : len(words)] = 1
             if unknown_texts:
                 warnings.warn(
-                    f"{len(unknown_texts)} of {len(sentences)} texts have no word in the vocabulary, "
-                    "so that their embeddings are meaningless, such as "
+                    f"{len(unknown_texts)} of {len(sentences)} texts have no word in the "
+                    "vocabulary, so that their embeddings are meaningless, such as "
                     f"{unknown_texts[:3]!r:.300}",
                     stacklevel=2,
                 )

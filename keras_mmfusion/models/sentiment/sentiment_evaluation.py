@@ -4,6 +4,9 @@ import numpy as np
 
 from keras_mmfusion.metrics.classification import classification_scores
 from keras_mmfusion.metrics.comparable_values import check_not_nan
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
+
+HEADINGS = {"accuracy": "Accuracy", "f1": "F1 of positive", "weighted_f1": "Weighted F1"}
 
 
 def evaluate_sentiment(model, data, batch_size=16):
@@ -15,9 +18,9 @@ def evaluate_sentiment(model, data, batch_size=16):
         batch_size: int. Number of videos in a batch.
 
     Returns:
-        A dict: `"metrics"` (`accuracy`; `f1` of the positive class; `macro_f1`; `weighted_f1`),
-        `"protocol"`, how they were computed, and `"samples"`, for each utterance a dict of
-        `"utterance_id"`, `"label"`, `"prediction"` and `"probability"` of the positive class.
+        `EvaluationResult` with the metrics `accuracy`, `f1` of the positive class, `macro_f1` and
+        `weighted_f1`; `samples` has for each utterance a dict of `"utterance_id"`, `"label"`,
+        `"prediction"` and `"probability"` of the positive class.
 
     Raises:
         ValueError: if a modality of the model is missing in the data or has another dim.
@@ -71,18 +74,24 @@ def score_probabilities(data, probabilities):
     names = ("utterance_id", "label", "prediction", "probability")
     columns = (data.utterance_ids, data.labels, predictions, np.round(probabilities, 6))
     rows = zip(*(column.tolist() for column in columns), strict=True)
-    return {
-        "metrics": metrics,
-        "protocol": {
-            "videos": len(np.unique(data.video_ids)),
-            "utterances": len(data),
-            "positive_utterances": int(np.sum(data.labels)),
-            "classes": "0 negative, 1 positive: probability above 0.5",
-            "f1": "of the positive class; macro: mean over classes; weighted: by class frequency",
-            "seeds": [],  # Predictions are deterministic.
-        },
-        "samples": [dict(zip(names, row, strict=True)) for row in rows],
+    protocol = {
+        "videos": len(np.unique(data.video_ids)),
+        "utterances": len(data),
+        "positive_utterances": int(np.sum(data.labels)),
+        "classes": "0 negative, 1 positive: probability above 0.5",
+        "f1": "of the positive class; macro: mean over classes; weighted: by class frequency",
+        "seeds": [],  # Predictions are deterministic.
     }
+    return EvaluationResult(
+        metrics,
+        protocol,
+        samples=[dict(zip(names, row, strict=True)) for row in rows],
+        table={"metrics": HEADINGS, "settings": {}, "summary": _summarize(protocol)},
+    )
+
+
+def _summarize(protocol):
+    return f"{protocol['utterances']:,} utterances of {protocol['videos']} videos"
 
 
 def check_features(model, features):

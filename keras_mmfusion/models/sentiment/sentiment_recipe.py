@@ -9,12 +9,14 @@ from keras_mmfusion.encoders import TokenEncoder, VectorEncoder
 from keras_mmfusion.layers import FusionBlock
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 from keras_mmfusion.models.runs.setting_checks import (
     check_fractions,
     check_integers,
     check_positives,
 )
 from keras_mmfusion.models.sentiment.sentiment_evaluation import (
+    HEADINGS,
     make_inputs,
     predict_sentiment,
     score_probabilities,
@@ -112,10 +114,10 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
         progress: function that wraps the iterable of seeds, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, the metrics of `evaluate_sentiment`, averaged over the seeds;
-        `"protocol"`, with `"accuracy_of_seeds"`, `"epochs_of_halves"`, and `"epochs"`, the number
-        that is best on all of `dev`; and `"samples"`, for each utterance a dict of
-        `"utterance_id"` and `"probabilities"` of the positive class, one for each seed.
+        `EvaluationResult` with the metrics of `evaluate_sentiment`, averaged over the seeds.
+        `protocol` has `"accuracy_of_seeds"`, `"epochs_of_halves"`, and `"epochs"`, the number that
+        is best on all of `dev`; `samples` has for each utterance a dict of `"utterance_id"` and
+        `"probabilities"` of the positive class, one for each seed.
 
     Raises:
         ValueError: if `train` and `dev` share a video, or `dev` has less than two videos.
@@ -134,16 +136,16 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
     best = [int(accuracy[:, halves != half].mean(axis=1).argmax()) for half in (0, 1)]
     probabilities = np.where(halves == 0, curves[:, best[0]], curves[:, best[1]])
     results = [score_probabilities(dev, each) for each in probabilities]
-    metrics = [each["metrics"] for each in results]
+    metrics = [each.metrics for each in results]
     samples = [
         {"utterance_id": name, "probabilities": np.round(each, 4).tolist()}
         for name, each in zip(dev.utterance_ids.tolist(), probabilities.T, strict=True)
     ]
     protocol = {
-        **results[0]["protocol"],
+        **results[0].protocol,
         "trained_on": f"{len(train):,} utterances of {len(np.unique(train.video_ids))} videos",
-        "split": "unseen videos, each half scored after the number of epochs that is best on the "
-        "other half",
+        "selection": "unseen videos, each half scored after the number of epochs that is best on "
+        "the other half",
         "epochs_of_halves": [epoch + 1 for epoch in best],
         "epochs": int(accuracy.mean(axis=1).argmax()) + 1,
         "accuracy_of_seeds": [each["accuracy"] for each in metrics],
@@ -151,7 +153,20 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
         "seeds": list(seeds),
     }
     means = {name: float(np.mean([each[name] for each in metrics])) for name in metrics[0]}
-    return {"metrics": means, "protocol": protocol, "samples": samples}
+    return EvaluationResult(means, protocol, samples, describe_table(protocol))
+
+
+def describe_table(protocol):
+    """Describes how the scores of a recipe are shown; see `EvaluationResult`."""
+    accuracies = protocol["accuracy_of_seeds"]
+    epochs = " and ".join(map(str, protocol["epochs_of_halves"]))
+    summary = (
+        f"trained on {protocol['trained_on']}, scored on {protocol['utterances']:,} utterances of "
+        f"{protocol['videos']} other videos; {protocol['selection']} (epochs {epochs} of at most "
+        f"{protocol['recipe']['epochs']}); mean of {len(accuracies)} seeds, accuracy "
+        f"{min(accuracies):.3f} to {max(accuracies):.3f}"
+    )
+    return {"metrics": HEADINGS, "settings": {}, "summary": summary}
 
 
 class _PredictionRecorder(keras.callbacks.Callback):

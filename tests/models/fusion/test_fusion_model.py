@@ -186,8 +186,8 @@ def test_pooling_keras_encoders_keep_the_mask():
     model = FusionModel({"words": words}, FusionBlock(("words", "x"), dim=4, combine="gated"))
     data = {"words": DATA["notes"], "x": DATA["voice"]}
     whole = to_numpy(model(data))
-    here = np.array([[1, 1, 1, 1]] * 5 + [[0, 0, 0, 0]], "bool")
-    found = to_numpy(model({**data, "words_mask": here}))
+    mask = np.array([[1, 1, 1, 1]] * 5 + [[0, 0, 0, 0]], "bool")
+    found = to_numpy(model({**data, "words_mask": mask}))
     np.testing.assert_allclose(found[:5], whole[:5], atol=1e-6)
     np.testing.assert_allclose(found[5], to_numpy(model({"x": data["x"]}))[5], atol=1e-6)
 
@@ -198,11 +198,11 @@ def test_pooling_keras_encoders_keep_the_mask():
         (lambda: FusionModel({}, keras.layers.Dense(1)), "`fusion` must be a `FusionBlock`"),
         (
             lambda: FusionModel({"smell": VectorEncoder(4)}, FusionBlock(("text",))),
-            "`encoders` has 'smell', which is not one of the modalities of `fusion`: 'text'",
+            "`encoders` has 'smell', which is not a modality of `fusion`: 'text'",
         ),
         (
             lambda: FusionModel({}, FusionBlock(("text",))).call({"smell": DATA["voice"]}),
-            "`inputs` has 'smell', which is none of the modalities 'text' nor a mask",
+            "`inputs` has 'smell', which is neither a modality .'text'. nor a mask",
         ),
         (lambda: FusionModel({}, FusionBlock(("text",))).call({"text": None}), "are missing"),
     ],

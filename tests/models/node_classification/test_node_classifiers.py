@@ -170,19 +170,19 @@ def test_the_papers_settings():
 def test_an_evaluation(monkeypatch):
     monkeypatch.setitem(RECIPES, "gcn", NodeRecipe(GCNClassifier, 0.01, 3))
     results = evaluate_node_classifier("gcn", DATA, runs=3)
-    accuracy = [run["test_accuracy"] for run in results["runs"]]
-    assert results["metrics"]["test_accuracy"] == pytest.approx(np.mean(accuracy))
-    assert results["metrics"]["test_accuracy_std"] == pytest.approx(np.std(accuracy))
-    assert results["protocol"]["seeds"] == [0, 1, 2]
-    assert results["protocol"]["settings"]["hidden_dim"] == 16
-    assert results["protocol"]["recipe"] == {"learning_rate": 0.01, "epochs": 3, "patience": None}
+    accuracy = [run["test_accuracy"] for run in results.samples]
+    assert results.metrics["test_accuracy"] == pytest.approx(np.mean(accuracy))
+    assert results.metrics["test_accuracy_std"] == pytest.approx(np.std(accuracy))
+    assert results.protocol["seeds"] == [0, 1, 2]
+    assert results.protocol["settings"]["hidden_dim"] == 16
+    assert results.protocol["recipe"] == {"learning_rate": 0.01, "epochs": 3, "patience": None}
     part = evaluate_node_classifier("gcn", DATA, runs=3, time_limit=0)
-    assert len(part["runs"]) == 1
-    whole = evaluate_node_classifier("gcn", DATA, runs=3, earlier=part["runs"])
-    assert whole["runs"] == results["runs"] and whole["metrics"] == results["metrics"]
-    assert whole["protocol"]["seeds"] == [0, 1, 2]
+    assert len(part.samples) == 1
+    whole = evaluate_node_classifier("gcn", DATA, runs=3, earlier=part.samples)
+    assert whole.samples == results.samples and whole.metrics == results.metrics
+    assert whole.protocol["seeds"] == [0, 1, 2]
     with pytest.raises(ValueError, match="`runs` must be more than those of `earlier`"):
-        evaluate_node_classifier("gcn", DATA, runs=1, earlier=part["runs"])
+        evaluate_node_classifier("gcn", DATA, runs=1, earlier=part.samples)
     with pytest.raises(ValueError, match="`name` must be one of gcn, gat, appnp, gcn2"):
         evaluate_node_classifier("mlp", DATA, runs=1)
 

@@ -23,7 +23,7 @@ def test_scores_match_a_case_computed_by_hand():
         ("y", "b"), ("z", "a"), ("z", "new"), ("z", "gone"), ("w", "a"), ("x", "a")
     )
     found = evaluate_recommender(adapted_model(), test, ks=(1, 2))
-    metrics, protocol = found["metrics"], found["protocol"]
+    metrics, protocol = found.metrics, found.protocol
     # y gets b and c (of equal score, in either order), z gets a, then b.
     assert metrics["recall@1"] in (0.5 * (0 + 1 / 3), 0.5 * (1 + 1 / 3))
     assert metrics["recall@2"] == pytest.approx(0.5 * (1 + 1 / 3))
@@ -31,12 +31,12 @@ def test_scores_match_a_case_computed_by_hand():
     assert protocol["users"] == 2 and protocol["tested_on"] == 4
     assert protocol["users_with_cold_items"] == protocol["cold_items"] == 1
     assert protocol["left_out_of_unknown_users"] == protocol["missed_of_unknown_items"] == 1
-    assert [row["user"] for row in found["samples"]] == ["y", "z"]
-    assert found["samples"][1]["recommended"] == ["a", "b"]
+    assert [row["user"] for row in found.samples] == ["y", "z"]
+    assert found.samples[1]["recommended"] == ["a", "b"]
 
 
 def test_without_new_items_there_are_no_cold_start_scores():
-    metrics = evaluate_recommender(adapted_model(), make_interactions(("y", "b")))["metrics"]
+    metrics = evaluate_recommender(adapted_model(), make_interactions(("y", "b"))).metrics
     assert list(metrics) == ["recall@10", "recall@20", "ndcg@10", "ndcg@20"]
     assert metrics["recall@10"] == 1
 

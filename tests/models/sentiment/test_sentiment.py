@@ -37,22 +37,22 @@ def test_metrics_match_a_case_computed_by_hand():
     data = dataclasses.replace(data, labels=np.array([0, 0, 1, 1, 1]))
     results = score_probabilities(data, np.array([0.2, 0.9, 0.6, 0.4, 0.7]))
     # Two true positives, one false negative, one false positive.
-    assert results["metrics"] == pytest.approx(
+    assert results.metrics == pytest.approx(
         {"accuracy": 3 / 5, "f1": 2 / 3, "macro_f1": 7 / 12, "weighted_f1": 0.6}
     )
-    assert results["samples"][1] == {
+    assert results.samples[1] == {
         "utterance_id": "v0_1",
         "label": 0,
         "prediction": 1,
         "probability": 0.9,
     }
-    assert (results["protocol"]["videos"], results["protocol"]["utterances"]) == (3, 5)
+    assert (results.protocol["videos"], results.protocol["utterances"]) == (3, 5)
 
 
 def test_f1_without_positives_is_zero():
     data = make_utterances()
     data = dataclasses.replace(data, labels=np.zeros(len(data), "int64"))
-    assert score_probabilities(data, np.zeros(len(data)))["metrics"]["f1"] == 0.0
+    assert score_probabilities(data, np.zeros(len(data))).metrics["f1"] == 0.0
 
 
 def test_features_that_do_not_match_the_model_are_an_error():
@@ -72,7 +72,7 @@ def test_training_learns_from_text_and_works_without_other_modalities():
     data = make_utterances()
     model = train_sentiment(RECIPE, data)
     results = evaluate_sentiment(model, data)
-    assert results["metrics"]["accuracy"] >= 0.9
+    assert results.metrics["accuracy"] >= 0.9
     features, labels, mask = data.by_video()
     logits = model({"text": features["text"], "text_mask": mask})
     correct = (to_numpy(logits)[..., 0] > 0) == labels
@@ -118,12 +118,12 @@ def test_each_half_of_dev_is_scored_at_the_best_epoch_of_the_other(monkeypatch):
     results = score_sentiment_recipe(RECIPE, train, dev, seeds=(3, 4))
     assert trainings == [(3, ["v0", "v1"]), (4, ["v0", "v1"])]
     # Half 0 is scored at epoch 2, which is best on half 1, and vice versa: none is correct.
-    assert results["protocol"]["epochs_of_halves"] == [2, 1]
-    assert results["metrics"]["accuracy"] == 0.0
-    assert results["protocol"]["accuracy_of_seeds"] == [0.0, 0.0]
-    assert results["protocol"]["seeds"] == [3, 4]
-    assert len(results["samples"]) == len(dev)
-    assert len(results["samples"][0]["probabilities"]) == 2
+    assert results.protocol["epochs_of_halves"] == [2, 1]
+    assert results.metrics["accuracy"] == 0.0
+    assert results.protocol["accuracy_of_seeds"] == [0.0, 0.0]
+    assert results.protocol["seeds"] == [3, 4]
+    assert len(results.samples) == len(dev)
+    assert len(results.samples[0]["probabilities"]) == 2
 
 
 def test_shared_videos_are_an_error():

@@ -3,6 +3,17 @@
 import os
 
 from keras_mmfusion.metrics.caption_scores import check_metrics, coco_caption_scores
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
+
+HEADINGS = {
+    "bleu_1": "BLEU-1",
+    "bleu_2": "BLEU-2",
+    "bleu_3": "BLEU-3",
+    "bleu_4": "BLEU-4",
+    "meteor": "METEOR",
+    "rouge_l": "ROUGE-L",
+    "cider": "CIDEr-D",
+}
 
 
 def evaluate_captioner(
@@ -28,10 +39,10 @@ def evaluate_captioner(
         progress: function that passes on the images' paths, such as `tqdm.tqdm`.
 
     Returns:
-        A dict: `"metrics"`, flat names to floats; `"protocol"`, how they were made: numbers of
-        images and captions, decoding, the variant of METEOR; `"samples"`, for each image a dict
-        of `"image"` (the file's name), `"caption"` and `"scores"`. The references are left out, so
-        that results may be published where the data may not.
+        `EvaluationResult`. `protocol` has the numbers of images and captions, the decoding and the
+        variant of METEOR; `samples` has for each image a dict of `"image"` (the file name),
+        `"caption"` and `"scores"`. References are not included, so that results may be published if
+        the data may not.
 
     Raises:
         ValueError: if a metric is not known or an image cannot be read.
@@ -67,4 +78,22 @@ def evaluate_captioner(
         }
         for number, path in enumerate(pairs.images)
     ]
-    return {"metrics": scores, "protocol": protocol, "samples": samples}
+    return EvaluationResult(scores, protocol, samples, describe_table(scores, protocol))
+
+
+def describe_table(metrics, protocol):
+    """Describes how the scores of a captioner are shown; see `EvaluationResult`."""
+    beams = protocol["decoding"]["beams"]
+    summary = [
+        f"{protocol['images']:,} images with {protocol['captions']:,} captions",
+        "corpus scores",
+        f"length penalty {protocol['decoding']['length_penalty']:g}",
+        f"tokenizer: {protocol['tokenizer']}",
+    ]
+    if "meteor" in protocol:
+        summary.append(f"METEOR: {protocol['meteor']}")
+    return {
+        "metrics": {name: heading for name, heading in HEADINGS.items() if name in metrics},
+        "settings": {"Search": f"{beams} beams" if beams > 1 else "greedy"},
+        "summary": "; ".join(summary),
+    }

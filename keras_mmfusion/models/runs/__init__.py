@@ -1,0 +1,1 @@
+"""Records of training runs and evaluations: settings, data and code digests, results."""
