@@ -1,4 +1,4 @@
-"""The zoo: one factory per task, and the presets that they load."""
+"""Pretrained models: factories, and the presets that they load."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -6,12 +6,13 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "DownloadError": "download",
-        "captioner": "captioners",
-        "embedder": "embedders",
-        "image_encoder": "image_encoders",
+        "captioner": "factories",
+        "embedder": "factories",
+        "image_encoder": "factories",
         "load_item_features": "movie_encoders",
-        "recommender": "recommenders",
+        "load_preset": "factories",
+        "recommender": "factories",
         "resolve_preset": "presets",
-        "sentiment": "sentiment_models",
+        "sentiment": "factories",
     },
 )

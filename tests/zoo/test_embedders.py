@@ -6,7 +6,7 @@ from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.zoo import embedder
 
 
-def test_a_preset_folder_loads_with_its_weights(embedder_preset):
+def test_preset_folder_loads_with_its_weights(embedder_preset):
     first, second = embedder(embedder_preset), embedder(embedder_preset)
 
     assert isinstance(first, ContrastiveModel)
@@ -14,7 +14,7 @@ def test_a_preset_folder_loads_with_its_weights(embedder_preset):
         np.testing.assert_array_equal(first.embed(name, raw), second.embed(name, raw))
 
 
-def test_a_preset_loads_in_another_precision(embedder_preset):
+def test_preset_loads_with_another_dtype(embedder_preset):
     model = embedder(embedder_preset, dtype="mixed_bfloat16")
     expected = embedder(embedder_preset).embed("text", SENTENCES)
 
@@ -22,11 +22,11 @@ def test_a_preset_loads_in_another_precision(embedder_preset):
     np.testing.assert_allclose(model.embed("text", SENTENCES), expected, atol=0.05)
 
 
-def test_a_preset_of_another_task_is_refused(captioner_preset):
+def test_preset_of_another_task_is_an_error(captioner_preset):
     with pytest.raises(ValueError, match="not a ContrastiveModel"):
         embedder(captioner_preset)
 
 
-def test_an_unknown_preset_is_an_error():
+def test_unknown_preset_is_an_error():
     with pytest.raises(ValueError, match="Unknown preset 'image_text_flickr9k'"):
         embedder("image_text_flickr9k")

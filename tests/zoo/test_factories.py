@@ -1,4 +1,4 @@
-"""The factories' own doings; what they load is tested where it is made."""
+"""Factories of the zoo, and loading of any preset."""
 
 import pathlib
 import subprocess
@@ -7,10 +7,11 @@ import sys
 import numpy as np
 import pytest
 
-from keras_mmfusion.zoo import captioner, image_encoder
+from keras_mmfusion.models import ContrastiveModel, ConversationModel, ImageCaptioningModel
+from keras_mmfusion.zoo import captioner, image_encoder, load_preset
 
 
-def test_the_zoo_is_light_to_import():
+def test_zoo_imports_no_heavy_packages():
     code = (
         "import sys; from keras_mmfusion.zoo import captioner, image_encoder, resolve_preset;"
         "assert callable(captioner);"
@@ -21,23 +22,24 @@ def test_the_zoo_is_light_to_import():
     assert run.stdout.strip() == "[]", run.stderr
 
 
-@pytest.mark.parametrize("factory", [captioner, image_encoder])
-def test_an_unknown_preset_is_an_error(factory):
+@pytest.mark.parametrize("factory", [captioner, image_encoder, load_preset])
+def test_unknown_preset_is_an_error(factory):
     with pytest.raises(ValueError, match="Unknown preset 'captioner_flickr7k'"):
         factory("captioner_flickr7k")
 
 
-def test_weights_are_pretrained_or_none():
+def test_weights_other_than_pretrained_or_none_are_an_error():
     with pytest.raises(ValueError, match="`weights` must be 'pretrained' or None"):
         captioner(weights="imagenet")
 
 
-def test_an_encoder_for_pretrained_weights_is_refused():
-    with pytest.raises(ValueError, match="`image_encoder` needs `weights=None`"):
-        captioner(image_encoder=object())
+@pytest.mark.parametrize("name", ["image_encoder", "dim"])
+def test_arguments_of_untrained_captioners_need_weights_none(name):
+    with pytest.raises(ValueError, match=f"`{name}` needs `weights=None`"):
+        captioner(**{name: 8})
 
 
-def test_the_image_encoder_of_the_zoo_loads(cache):
+def test_image_encoder_loads_from_the_zoo(cache):
     name = "efficientnet_lite0_imagenet"
     published = pathlib.Path(__file__).parents[2] / "zoo" / name
     encoder = image_encoder(name, image_size=64, trainable=False)
@@ -47,3 +49,19 @@ def test_the_image_encoder_of_the_zoo_loads(cache):
     assert not encoder.trainable_variables
     for variable, expected in zip(encoder.variables, same.variables, strict=True):
         np.testing.assert_array_equal(variable.numpy(), expected.numpy())
+
+
+def test_load_preset_returns_the_saved_class(captioner_preset, embedder_preset, sentiment_preset):
+    assert isinstance(load_preset(captioner_preset), ImageCaptioningModel)
+    assert isinstance(load_preset(embedder_preset), ContrastiveModel)
+    model = load_preset(sentiment_preset, dtype="mixed_bfloat16")
+    assert isinstance(model, ConversationModel)
+    assert model.compute_dtype == "bfloat16"
+
+
+def test_load_preset_loads_encoders(cache):
+    model = load_preset("efficientnet_lite0_imagenet")
+    expected = image_encoder("efficientnet_lite0_imagenet")
+    assert type(model) is type(expected)
+    for variable, other in zip(model.variables, expected.variables, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), other.numpy())

@@ -18,31 +18,31 @@ def model():
     return sentiment()
 
 
-def test_the_preset_of_the_package_does_without_a_modality(model):
+def test_embedded_preset_handles_missing_modalities(model):
     assert isinstance(model, ConversationModel)
     assert model.modalities == ("text", "audio", "video")
     for name in DATA:
-        some = {other: values for other, values in DATA.items() if other != name}
-        logits = to_numpy(model(some))
+        others = {other: values for other, values in DATA.items() if other != name}
+        logits = to_numpy(model(others))
         assert logits.shape == (2, 3, 1) and np.isfinite(logits).all()
     has_text = np.array([[True, False, True]] * 2)
-    spoiled = np.where(has_text[..., None], DATA["text"], np.nan)
-    masked = to_numpy(model({**DATA, "text": spoiled, "text_mask": has_text}))
+    with_nan = np.where(has_text[..., None], DATA["text"], np.nan)
+    masked = to_numpy(model({**DATA, "text": with_nan, "text_mask": has_text}))
     assert np.isfinite(masked).all()
     assert np.abs(masked - to_numpy(model(DATA))).max() > 1e-3
 
 
-def test_a_preset_folder_loads_with_its_weights(sentiment_preset):
+def test_preset_folder_loads_with_its_weights(sentiment_preset):
     first, second = sentiment(sentiment_preset), sentiment(sentiment_preset)
-    for ours, theirs in zip(first.weights, second.weights, strict=True):
-        np.testing.assert_array_equal(to_numpy(ours), to_numpy(theirs))
+    for a, b in zip(first.weights, second.weights, strict=True):
+        np.testing.assert_array_equal(to_numpy(a), to_numpy(b))
 
 
-def test_a_preset_of_another_task_is_refused(captioner_preset):
+def test_preset_of_another_task_is_an_error(captioner_preset):
     with pytest.raises(ValueError, match="not a ConversationModel"):
         sentiment(captioner_preset)
 
 
-def test_an_unknown_preset_is_an_error():
+def test_unknown_preset_is_an_error():
     with pytest.raises(ValueError, match="Unknown preset 'sentiment_mosei'"):
         sentiment("sentiment_mosei")

@@ -1,0 +1,46 @@
+"""Captioners with an untrained decoder, preprocessed like a preset."""
+
+from keras_mmfusion.encoders import ImageEncoder
+from keras_mmfusion.models import (
+    CaptioningPreprocessor,
+    ImageCaptioningModel,
+    TextDecoder,
+    TransformerCaptioner,
+)
+
+
+def create_captioner(folder, image_encoder, tokenizer, decoder_options):
+    """Creates a captioner; see `keras_mmfusion.zoo.captioner`.
+
+    Args:
+        folder: string. The preset folder or handle whose preprocessing is used.
+        image_encoder: layer or model, or `None`.
+        tokenizer: tokenizer, or `None` for that of the preset.
+        decoder_options: dict of arguments of `TextDecoder`, `None` for its defaults.
+
+    Returns:
+        A `TransformerCaptioner`.
+    """
+    if image_encoder is None:
+        image_encoder = ImageEncoder("lite0")
+    image_size = tuple(getattr(image_encoder, "input_shape", ()))[1:3]
+    if len(image_size) != 2 or None in image_size:
+        raise ValueError(
+            "`image_encoder` must be a model with a fixed image size, such as "
+            "`ImageEncoder(image_size=224)` or one that starts with "
+            f"`keras.Input((224, 224, 3))`. Received: image_encoder={image_encoder!r}"
+        )
+    source = ImageCaptioningModel.from_preset(folder, load_weights=False).preprocessor
+    converter = source.image_converter
+    preprocessor = CaptioningPreprocessor(
+        tokenizer or source.tokenizer,
+        type(converter).from_config({**converter.get_config(), "image_size": image_size}),
+        source.sequence_length,
+    )
+    decoder = TextDecoder(
+        preprocessor.tokenizer.vocabulary_size(),
+        sequence_length=preprocessor.sequence_length,
+        cross_attention=True,
+        **{name: value for name, value in decoder_options.items() if value is not None},
+    )
+    return TransformerCaptioner(image_encoder, decoder, preprocessor)
