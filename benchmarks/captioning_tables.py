@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 PEERS = {
     "without_caches": "without caches",
@@ -25,9 +25,9 @@ def captioning_speed_table(report):
             rows.append([what, str(cell["batch_size"]), str(cell["beams"]), *cells])
     versions = generation["versions"]
     facts = (
-        f"{cores(report['machine'])}; {report['search']['tokens']} tokens, all of which every "
-        f"search writes; the same captions with caches as without. Keras {versions['keras']} on "
-        f"TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
+        f"{format_cores(report['machine'])}; {report['search']['tokens']} tokens, all of which "
+        f"every search writes; the same captions with caches as without. Keras {versions['keras']} "
+        f"on TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
         f"{versions['transformers']} on PyTorch {versions['torch']}."
     )
     heads = ["From", "Batch", "Beams", "Captions a second", *PEERS.values()]
@@ -46,8 +46,8 @@ def captioning_training_table(report):
     facts = (
         f"Images a second, each with {batch['captions_each']} captions of {batch['tokens']} "
         f"tokens, {batch['images']} in a batch; Keras {training['versions']['keras']} on PyTorch "
-        f"{training['versions']['torch']}; {cores(report['machine'])}. Of a float32 batch from "
-        f"JPEGs the input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
+        f"{training['versions']['torch']}; {format_cores(report['machine'])}. Of a float32 batch "
+        f"from JPEGs the input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
         f"{parts['encoder']:.2f} s, the decoder's step {parts['decoder_training_step']:.2f} s. "
         f"A cold `mmfusion caption` takes {command['seconds']['caption']:.1f} s, "
         f"{command['times_the_import']:.1f} times the import of TensorFlow and KerasHub."
@@ -63,7 +63,8 @@ def captioning_memory_table(report):
     row = ["MB", *(f"{megabytes:,.0f}" for megabytes in samples)]
     facts = (
         "The default captioner with 4 beams, from JPEGs, TensorFlow included; Keras "
-        f"{versions['keras']} on TensorFlow {versions['tensorflow']}; {cores(report['machine'])}."
+        f"{versions['keras']} on TensorFlow {versions['tensorflow']}; "
+        f"{format_cores(report['machine'])}."
     )
     return markdown_table(heads, [row], facts)
 

@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 SCORES = {"tokens": "tokens", "bleu": "BLEU", "rouge_l": "ROUGE-L", "cider": "CIDEr-D"}
 
@@ -79,7 +79,8 @@ def input_pipeline_table(report):
         f"{report['batch_size']}. The bare loop reads and decodes, one photo after the other or "
         "in parallel; plain tf.data decodes, shrinks by `tf.image.resize(antialias=True)` and "
         "batches; share: `caption_dataset`'s of the parallel loop's. "
-        f"{cores(report['machine'])}, TensorFlow {report['tensorflow']}. Resident memory over an "
+        f"{format_cores(report['machine'])}, TensorFlow {report['tensorflow']}. Resident memory "
+        f"over an "
         f"epoch of {memory['images']:,} images: {megabytes[0]:,.0f} to {megabytes[-1]:,.0f} MB."
     )
     return markdown_table(heads, rows, facts)

@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 PASSES = ("forward", "forward_and_backward")
 PEERS = {
@@ -49,7 +49,7 @@ def fusion_speed_table(report):
 def _facts(report):
     versions = report["versions"]
     return (
-        f"Medians of {report['repeats']} turns on {cores(report['machine'])}; Keras "
+        f"Medians of {report['repeats']} turns on {format_cores(report['machine'])}; Keras "
         f"{versions['keras']}, PyTorch {versions['torch']}, TensorFlow {versions['tensorflow']}."
     )
 

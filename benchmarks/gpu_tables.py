@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 SIDES = ("keras_mmfusion on jax", "keras_mmfusion on torch", "plain torch")
 # JAX tells its peak of all cases so far, not of one.
@@ -48,7 +48,7 @@ def photo_quality_table(report):
     ]
     facts = (
         f"`{report['preset']}`, {report['search']} search, the {report['images']:,} photos of "
-        f"Flickr8k's {report['split']} split, {cores(report['machine'])}."
+        f"Flickr8k's {report['split']} split, {format_cores(report['machine'])}."
     )
     return markdown_table(heads, rows, facts)
 

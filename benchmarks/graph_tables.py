@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 SCORES = {"bleu_1": "BLEU-1", "bleu_4": "BLEU-4", "meteor": "METEOR", "cider": "CIDEr-D"}
 PAPERS = {
@@ -38,7 +38,7 @@ def speed_table(report):
         f"A training step of {model['layers']} layers with {model['hidden']} hidden units on the "
         f"whole graph, {model['optimizer']}; medians of turns, on Cora of "
         f"{report['steps_a_turn']['cora']} steps each; Keras {versions['ours'][0]['keras']}, "
-        f"{cores(machine)}."
+        f"{format_cores(machine)}."
     )
     return markdown_table(["Library", *graphs], rows, facts)
 
@@ -60,7 +60,8 @@ def planetoid_table(report):
         rows.append([f"`{name}`", runs, f"{mean:.2f} ± {spread:.2f}", PAPERS[name]])
         for part in models[name]["parts"]:
             versions = part["versions"]
-            where = f"Keras {versions['keras']} on {versions['backend']}, {cores(part['machine'])}"
+            where = f"Keras {versions['keras']} on {versions['backend']}, "
+            where += format_cores(part["machine"])
             places.add(where)
     heads = ["Model", "Runs", "Test accuracy, mean ± standard deviation", "The paper's"]
     facts = f"Seeds from 0 on; {'; '.join(sorted(places))}."
@@ -82,7 +83,7 @@ def graph_captioner_table(report):
         f"penalty {report['decoding']['4 beams']['length_penalty']:g}; "
         f"`{settings['--encoder']}`, frozen, {settings['--epochs']} epochs of cross-entropy on "
         f"{settings['--views']} versions of each image, {settings['--dtype']}, seed "
-        f"{settings['--seed']}, on {report['trained_on']}; {cores(protocol['machine'])}."
+        f"{settings['--seed']}, on {report['trained_on']}; {format_cores(protocol['machine'])}."
     )
     return markdown_table(["Model", "Search", *SCORES.values(), "Minutes"], rows, facts)
 

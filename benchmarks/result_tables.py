@@ -1,4 +1,4 @@
-"""Tables of docs/ from the files that benchmarks wrote."""
+"""Tables of docs/ from the results of benchmarks."""
 
 import json
 import pathlib
@@ -6,24 +6,31 @@ import pathlib
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
-def markdown_table(heads, rows, facts):
-    """A table in Markdown, with a line of facts under it."""
+def markdown_table(heads, rows, protocol):
+    """Writes a Markdown table, followed by a line on the protocol."""
     lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
-    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", facts, ""])
+    return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", protocol, ""])
 
 
-def cores(machine):
-    """What a table ran on."""
+def format_cores(machine):
+    """Describes the machine of a benchmark."""
     return f"{machine['cores']} CPU cores ({machine['cpu']})"
 
 
-def result_table(table, file, command, results=RESULTS):
-    """What `table` makes of a file of results; what to run, as long as nothing was measured.
+def result_table(table, files, command, results=RESULTS):
+    """Writes a table from files of results, or the command that writes them if they do not exist.
 
-    `command` is a script of this folder, or a whole command line.
+    Args:
+        table: function of the JSON values of the files.
+        files: string or tuple of strings, names of files in `results`.
+        command: string. A script of this folder, or a whole command line.
+        results: path.
+
+    Returns:
+        A string.
     """
-    path = results / file
-    if not path.exists():
+    paths = [results / file for file in ((files,) if isinstance(files, str) else files)]
+    if not all(path.exists() for path in paths):
         line = command if " " in command else f"python benchmarks/{command}"
-        return f"Not measured yet: `{line}` does.\n"
-    return table(json.loads(path.read_text(encoding="utf-8")))
+        return f"Not measured yet: run `{line}`.\n"
+    return table(*(json.loads(path.read_text(encoding="utf-8")) for path in paths))

@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` puts them where they belong.
 """
 
-from result_tables import cores, markdown_table
+from result_tables import format_cores, markdown_table
 
 
 def billion_table(report):
@@ -53,7 +53,7 @@ def exported_dtypes_table(report):
     protocol = report["protocol"]
     facts = (
         f"`{protocol['preset']}`, {protocol['beams']} beams, the first {protocol['images']:,} "
-        f"images of Flickr8k's {protocol['split']} split, {cores(protocol['machine'])}."
+        f"images of Flickr8k's {protocol['split']} split, {format_cores(protocol['machine'])}."
     )
     return markdown_table(heads, rows, facts)
 
@@ -73,7 +73,7 @@ def load_table(report):
     memory, rates = under["memory"], beside["captions_per_second"]
     facts = (
         f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, "
-        f"{cores(report['machine'])}, clients and server on one machine. Loaded in "
+        f"{format_cores(report['machine'])}, clients and server on one machine. Loaded in "
         f"{under['load_seconds']:.1f} s, first answer after "
         f"{under['first_answer_seconds']:.1f} s more. The server took at most "
         f"{memory['peak_megabytes']:,.0f} MB, and in {memory['minutes']:g} minutes with "

@@ -1,7 +1,4 @@
-"""The tables of the pages are those of the benchmarks' results.
-
-That the pages are up to date is tested with `zoo/update_score_tables.py`.
-"""
+"""Tables of benchmarks. tests/zoo/test_update_score_tables.py checks that pages are up to date."""
 
 import importlib
 import json
@@ -12,28 +9,22 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 
 
-@pytest.fixture(
-    params=[
-        "captioning_tables",
-        "data_tables",
-        "fusion_tables",
-        "gpu_tables",
-        "graph_tables",
-        "serving_tables",
-    ]
-)
-def tables(request, monkeypatch):
+MODULES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*_tables.py"))
+
+
+@pytest.fixture(autouse=True)
+def benchmarks(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module(request.param).TABLES
 
 
-def test_every_table_has_its_place(tables):
+@pytest.mark.parametrize("module", MODULES)
+def test_every_table_is_in_a_page(module):
     pages = "".join(path.read_text("utf-8") for path in (ROOT / "docs").rglob("*.md"))
+    tables = getattr(importlib.import_module(module), "TABLES", {})
     assert all(f"<!-- {name}:begin -->\n" in pages for name in tables)
 
 
-def test_a_table(tmp_path, monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+def test_table_is_filled_from_a_file_of_results(tmp_path):
     result_table = importlib.import_module("result_tables").result_table
     source = importlib.import_module("serving_tables").TABLES["billion"]
     assert "Not measured yet" in result_table(*source, tmp_path)
@@ -59,3 +50,52 @@ def test_a_table(tmp_path, monkeypatch):
     assert "| worker hours = 10⁹ / rate / 3600 | 27,778 |" in table
     assert "| dollars, if a worker's hour costs $0.40 | 11,111 |" in table
     assert table.endswith("The price is an assumption.\n")
+
+
+def test_retrieval_losses_table_has_both_trainings():
+    module = importlib.import_module("retrieval_tables")
+    metrics = {name: number / 16 for number, name in enumerate(module.RECALLS)}
+    protocol = {
+        "data": "flickr8k",
+        "split": "dev",
+        "versions": {"keras": "3.15.1", "backend": "torch"},
+        "trained_on": "train",
+        "encoders": "frozen",
+        "seeds": [0],
+        "machine": {"cores": 2, "cpu": "A"},
+    }
+    runs = [{"loss": "InfoNCELoss", "metrics": metrics, "seconds": 1234}]
+    report = {"runs": runs, "protocol": protocol}
+    table = module.retrieval_losses_table(report, report)
+    row = "0.000 | 0.062 | 0.125 | 0.188 | 0.250 | 0.312 |"
+    for encoders in ("frozen", "fine-tuned"):
+        assert f"| `InfoNCELoss` | {encoders} | {row} 1,234 |\n" in table
+    assert "seed 0;" in table and "\nFine-tuned: flickr8k, trained on train" in table
+
+
+def test_fusion_mosi_tables():
+    def model(accuracy):
+        return {
+            "accuracy": accuracy,
+            "accuracy_spread_over_seeds": 0.125,
+            "accuracy_interval_over_videos": [0.25, 0.75],
+            "f1": 0.5,
+            "parameters": 1234,
+            "cpu_seconds_of_all_runs": 7.6,
+        }
+
+    report = {
+        "models": {"worse": model(0.75), "better": model(0.875)},
+        "without_modalities": {"better": {"text, audio": {"accuracy": 0.5}}},
+        **dict.fromkeys(("train", "dev"), {"utterances": 1200, "videos": 30}),
+        "majority_accuracy": 0.5,
+        **dict.fromkeys(("seeds", "epochs"), 3),
+        **dict.fromkeys(("machine", "keras", "jax"), "x"),
+    }
+    module = importlib.import_module("fusion_mosi_tables")
+    table = module.fusion_mosi_table(report)
+    assert "| better | 0.875 | ± 0.125 | 0.250 to 0.750 | 0.500 | 1,234 | 8 |\n" in table
+    assert table.index("| better |") < table.index("| worse |")
+    assert "Trained on 1,200 utterances of 30 videos, scored on 1200 of 30 others" in table
+    table = module.missing_modalities_table(report)
+    assert table.startswith("| Modalities | better |\n|---|---:|\n| text, audio | 0.500 |")

@@ -21,7 +21,7 @@ from keras_mmfusion.models.sentiment import (
     score_sentiment_recipe,
     train_sentiment,
 )
-from keras_mmfusion.zoo.manifest import sha256_of
+from keras_mmfusion.zoo.manifest import compute_sha256
 
 
 def best_model(recipe, protocol, train, dev):
@@ -52,8 +52,8 @@ def main():
     results = score_sentiment_recipe(recipe, train, dev)
     results["protocol"] = {
         "data": "cmu_mosi",
-        "train_sha256": sha256_of(arguments.train),
-        "dev_sha256": sha256_of(arguments.dev),
+        "train_sha256": compute_sha256(arguments.train),
+        "dev_sha256": compute_sha256(arguments.dev),
         **results["protocol"],
         "versions": versions(),
         "machine": machine(),

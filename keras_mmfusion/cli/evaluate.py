@@ -156,7 +156,7 @@ def sentiment(
         evaluate_sentiment,
     )
     from keras_mmfusion.zoo import sentiment as load_sentiment
-    from keras_mmfusion.zoo.manifest import sha256_of
+    from keras_mmfusion.zoo.manifest import compute_sha256
 
     model = load_sentiment(preset)
     try:
@@ -167,7 +167,7 @@ def sentiment(
     protocol = {
         **_preset_facts(preset),
         "data": data.name,
-        "data_sha256": sha256_of(data),
+        "data_sha256": compute_sha256(data),
     }
     _report(results, protocol, json_file)
 
@@ -243,7 +243,7 @@ def recommender(
         get_recommender_recipe,
         train_recommender,
     )
-    from keras_mmfusion.zoo.manifest import sha256_of
+    from keras_mmfusion.zoo.manifest import compute_sha256
 
     recipe = dataclasses.replace(get_recommender_recipe(model.value), seed=seed)
     if recipe.model.uses_features:
@@ -260,7 +260,7 @@ def recommender(
         "seeds": [seed],
         "data": data.resolve().name,
         "test": test.name,
-        "test_sha256": sha256_of(test),
+        "test_sha256": compute_sha256(test),
     }
     _report(results, protocol, json_file)
 

@@ -5,7 +5,7 @@ import os
 import pathlib
 import time
 
-from keras_mmfusion.zoo.manifest import sha256_of
+from keras_mmfusion.zoo.manifest import compute_sha256
 from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, MirrorError
 
 # Attempts in a row that bring nothing new; the pause before each next one doubles.
@@ -77,7 +77,7 @@ def describe_damage(preset, folder):
 def _describe_file(path, file):
     return (
         f"{file.path} should have {file.size:,} bytes with the SHA-256 {file.sha256}, but has "
-        f"{_size(path):,} bytes with {sha256_of(path)}"
+        f"{_size(path):,} bytes with {compute_sha256(path)}"
     )
 
 
@@ -138,7 +138,7 @@ def _fetch_file(preset, file, folder, mirror, report):
                 raise _failure(preset, mirror.address(path), error, resumable=furthest) from error
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failures - 1))
             continue
-        if sha256_of(part) == file.sha256:
+        if compute_sha256(part) == file.sha256:
             break
         part.unlink()
         # What lay there before may have been to blame: once, all of it again.
@@ -232,7 +232,7 @@ def _console():
 
 
 def _is_whole(path, file):
-    return _size(path) == file.size and path.is_file() and sha256_of(path) == file.sha256
+    return _size(path) == file.size and path.is_file() and compute_sha256(path) == file.sha256
 
 
 def _size(path):

@@ -119,7 +119,7 @@ def fingerprint(files):
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def files_of(folder):
+def list_preset_files(folder):
     """Lists the files of a preset folder that belong to the preset.
 
     Args:
@@ -131,12 +131,12 @@ def files_of(folder):
     folder = pathlib.Path(folder)
     paths = {path for pattern in _PRESET_FILES for path in folder.glob(pattern) if path.is_file()}
     return tuple(
-        PresetFile(path.relative_to(folder).as_posix(), path.stat().st_size, sha256_of(path))
+        PresetFile(path.relative_to(folder).as_posix(), path.stat().st_size, compute_sha256(path))
         for path in sorted(paths)
     )
 
 
-def sha256_of(path):
+def compute_sha256(path):
     """Returns the SHA-256 of a file as 64 hexadecimal digits, reading it piece by piece."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

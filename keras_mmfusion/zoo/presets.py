@@ -14,7 +14,7 @@ from keras_mmfusion.zoo.download import (
 from keras_mmfusion.zoo.manifest import (
     CONFIG_FILES,
     MANIFEST_PATH,
-    files_of,
+    list_preset_files,
     find_preset,
     fingerprint,
     load_manifest,
@@ -143,7 +143,7 @@ def preset_fingerprint(preset):
     if preset in load_manifest():
         return find_preset(preset).fingerprint
     folder = pathlib.Path(resolve_preset(preset))
-    return fingerprint(files_of(folder)) if folder.is_dir() else None
+    return fingerprint(list_preset_files(folder)) if folder.is_dir() else None
 
 
 def embedded_folder(preset):

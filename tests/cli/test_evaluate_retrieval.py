@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.zoo import embedder
-from keras_mmfusion.zoo.manifest import files_of, fingerprint
+from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def test_the_protocol_says_how_and_names_no_place(data, embedder_preset):
     _, results = run(data, embedder_preset, "--split", "dev", "--limit", "3")
     protocol = results["protocol"]
 
-    assert set(results) == {"metrics", "protocol", "samples"}
+    assert set(results) == {"metrics", "protocol", "table", "samples"}
     assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", 3)
     assert (protocol["images"], protocol["captions"]) == (3, 6)
     assert protocol["preset"] == "embedder_small"
-    assert protocol["preset_hash"] == fingerprint(files_of(embedder_preset))
+    assert protocol["preset_hash"] == fingerprint(list_preset_files(embedder_preset))
     assert str(data.parent) not in json.dumps(results)
     assert "square" not in json.dumps(results["samples"])
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.models.sentiment import evaluate_sentiment
 from keras_mmfusion.zoo import sentiment
-from keras_mmfusion.zoo.manifest import files_of, fingerprint, sha256_of
+from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint, compute_sha256
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_what_it_writes(data, sentiment_preset):
     expected = evaluate_sentiment(sentiment(sentiment_preset), make_utterances())
 
     assert command.exit_code == 0, command.output
-    assert set(results) == {"metrics", "protocol", "samples"}
+    assert set(results) == {"metrics", "protocol", "table", "samples"}
     assert results["metrics"] == pytest.approx(expected.metrics)
     for name, value in expected.metrics.items():
         assert f"{name:15} {value:.4f}\n" in command.stdout
@@ -43,10 +43,10 @@ def test_what_it_writes(data, sentiment_preset):
     ]
 
     protocol = results["protocol"]
-    assert (protocol["data"], protocol["data_sha256"]) == ("others.npz", sha256_of(data))
+    assert (protocol["data"], protocol["data_sha256"]) == ("others.npz", compute_sha256(data))
     assert (protocol["videos"], protocol["utterances"]) == (6, 18)
     assert protocol["preset"] == "sentiment_small"
-    assert protocol["preset_hash"] == fingerprint(files_of(sentiment_preset))
+    assert protocol["preset_hash"] == fingerprint(list_preset_files(sentiment_preset))
     assert {"versions", "machine"} <= set(protocol)
     assert str(data.parent) not in json.dumps(results)
 

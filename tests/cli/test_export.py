@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.zoo.manifest import files_of, fingerprint
+from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint
 
 tf = pytest.importorskip("tensorflow")
 
@@ -20,7 +20,7 @@ def test_export(tmp_path, captioner_preset):
     assert command.stdout == f"{version}\n"
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "captioner_small"
-    assert manifest["preset_hash"] == fingerprint(files_of(captioner_preset))
+    assert manifest["preset_hash"] == fingerprint(list_preset_files(captioner_preset))
     assert manifest["decoding"]["beams"] == 1
     assert "serving_default" in tf.saved_model.load(version).signatures
 

@@ -10,7 +10,7 @@ from keras_mmfusion.zoo.manifest import (
     PresetFile,
     find_preset,
     load_manifest,
-    sha256_of,
+    compute_sha256,
     to_json,
 )
 
@@ -111,4 +111,7 @@ def test_the_manifest_of_the_package_is_true_to_the_files_at_hand():
             for file in preset.files:
                 path = folder / preset.name / file.path
                 if path.exists():
-                    assert (path.stat().st_size, sha256_of(path)) == (file.size, file.sha256), path
+                    assert (path.stat().st_size, compute_sha256(path)) == (
+                        file.size,
+                        file.sha256,
+                    ), path

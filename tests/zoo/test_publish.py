@@ -31,7 +31,7 @@ def publish():
 
 @pytest.fixture
 def folder(folder_mirror, preset):
-    """A preset's folder as published: its files, its card, and what is not downloaded."""
+    """Makes a published folder: files of the preset, card, results and model card."""
     folder = folder_mirror / preset.name
     (folder / "card.json").write_text(json.dumps(CARD))
     (folder / "results.json").write_text(json.dumps(RESULTS))
@@ -39,7 +39,7 @@ def folder(folder_mirror, preset):
     return folder
 
 
-def test_an_entry_holds_the_files_the_card_and_the_scores(publish, folder, preset, tmp_path):
+def test_entry_has_the_files_the_card_and_the_scores(publish, folder, preset, tmp_path):
     entry = publish.read_preset(preset.name, zoo=folder.parent, embedded=tmp_path / "none")
 
     assert set(entry.files) == set(preset.files)
@@ -48,14 +48,14 @@ def test_an_entry_holds_the_files_the_card_and_the_scores(publish, folder, prese
     assert entry.protocol == {"data": "flickr8k", "split": "dev"}
 
 
-def test_a_card_may_name_the_scores(publish, folder, preset, tmp_path):
+def test_card_selects_the_scores(publish, folder, preset, tmp_path):
     (folder / "card.json").write_text(json.dumps({**CARD, "scores": ["cider"]}))
     entry = publish.read_preset(preset.name, zoo=folder.parent, embedded=tmp_path / "none")
 
     assert entry.scores == {"cider": 0.6}
 
 
-def test_the_files_of_the_package_come_first(publish, folder, preset, tmp_path):
+def test_files_of_the_package_have_priority(publish, folder, preset, tmp_path):
     embedded = tmp_path / "embedded" / preset.name
     embedded.mkdir(parents=True)
     (embedded / "config.json").write_text("{}")
@@ -68,20 +68,35 @@ def test_the_files_of_the_package_come_first(publish, folder, preset, tmp_path):
     ("change", "problem"),
     [
         (lambda folder: (folder / "card.json").unlink(), "has no card"),
-        (lambda folder: (folder / "card.json").write_text('{"task": "x"}'), "is incomplete"),
-        (lambda folder: (folder / "config.json").unlink(), "holds no config.json"),
+        (
+            lambda folder: (folder / "card.json").write_text('{"task": "x"}'),
+            "has missing or unknown entries",
+        ),
+        (lambda folder: (folder / "config.json").unlink(), "has no config.json"),
     ],
 )
-def test_what_is_missing_is_named(publish, folder, preset, tmp_path, change, problem):
+def test_missing_parts_are_errors(publish, folder, preset, tmp_path, change, problem):
     change(folder)
     with pytest.raises(ValueError, match=problem):
         publish.read_preset(preset.name, zoo=folder.parent, embedded=tmp_path / "none")
 
 
-def test_the_written_manifest_is_read_back(publish, zoo, make_preset, preset):
+def test_written_manifest_loads(publish, zoo, make_preset, preset):
     presets = {name: make_preset(name) for name in ("b", "a")}
     publish.write_manifest(presets, manifest.MANIFEST_PATH)
 
     assert list(load_manifest()) == ["a", "b"]
     assert load_manifest() == presets
     assert [path.name for path in manifest.MANIFEST_PATH.parent.iterdir()] == ["manifest.json"]
+
+
+def test_preset_without_model_card_gets_a_draft(publish, folder, preset):
+    publish.draft_model_card(preset.name, folder.parent)
+    assert (folder / "README.md").read_text() == "# A model card"
+
+    (folder / "README.md").unlink()
+    publish.draft_model_card(preset.name, folder.parent)
+    text = (folder / "README.md").read_text()
+    assert text.startswith(f"# {preset.name}\n\nA tiny one.\n")
+    assert f"<!-- scores {preset.name}:begin -->" in text
+    assert text.endswith("CC0-1.0. Nobody.\n")

@@ -16,6 +16,7 @@ from keras_mmfusion.models.sentiment import (
     train_sentiment,
 )
 from keras_mmfusion.models.sentiment.sentiment_evaluation import score_probabilities
+from keras_mmfusion.models.sentiment.sentiment_recipe import describe_table
 
 RECIPE = SentimentRecipe(dim=8, epochs=25, batch_size=2, learning_rate=0.02)
 
@@ -134,3 +135,19 @@ def test_shared_videos_are_an_error():
 def test_nan_probabilities_are_an_error():
     with pytest.raises(ValueError, match="`probabilities` has 18 values that are NaN"):
         score_probabilities(make_utterances(), np.full(18, np.nan))
+
+
+def test_table_summarizes_the_protocol_of_a_recipe():
+    protocol = {
+        "trained_on": "5,000 utterances of 90 videos",
+        "selection": "half by half",
+        "utterances": 1200,
+        "videos": 30,
+        "epochs_of_halves": [4, 7],
+        "recipe": {"epochs": 9},
+        "accuracy_of_seeds": [0.7, 0.8],
+    }
+    assert describe_table(protocol)["summary"] == (
+        "trained on 5,000 utterances of 90 videos, scored on 1,200 utterances of 30 other videos; "
+        "half by half (epochs 4 and 7 of at most 9); mean of 2 seeds, accuracy 0.700 to 0.800"
+    )
