@@ -14,9 +14,9 @@ from keras_mmfusion.zoo.download import (
 from keras_mmfusion.zoo.manifest import (
     CONFIG_FILES,
     MANIFEST_PATH,
-    list_preset_files,
     find_preset,
     fingerprint,
+    list_preset_files,
     load_manifest,
 )
 from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, find_mirror

@@ -10,7 +10,7 @@ from keras_mmfusion.cli.evaluate import NodeModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint
+from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
 
 COLORS = {"r_1.png": "red", "g_2.png": "lime", "b_3.png": "blue", "x_4.png": "gray"}
 CAPTIONS = {

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.zoo import embedder
-from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint
+from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
 
 
 @pytest.fixture

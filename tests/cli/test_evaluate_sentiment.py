@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.models.sentiment import evaluate_sentiment
 from keras_mmfusion.zoo import sentiment
-from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint, compute_sha256
+from keras_mmfusion.zoo.manifest import compute_sha256, fingerprint, list_preset_files
 
 
 @pytest.fixture

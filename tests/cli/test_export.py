@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.zoo.manifest import list_preset_files, fingerprint
+from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
 
 tf = pytest.importorskip("tensorflow")
 

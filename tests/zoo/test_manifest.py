@@ -8,9 +8,9 @@ from keras_mmfusion.zoo import manifest
 from keras_mmfusion.zoo.manifest import (
     Preset,
     PresetFile,
+    compute_sha256,
     find_preset,
     load_manifest,
-    compute_sha256,
     to_json,
 )
 
