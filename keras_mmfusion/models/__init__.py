@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "CaptioningPreprocessor": "captioning.captioning_preprocessor",
         "ContrastiveModel": "retrieval.contrastive_model",
         "ConversationModel": "fusion.conversation_model",
+        "EvaluationResult": "runs.evaluation_result",
         "FusionModel": "fusion.fusion_model",
         "GradientBlendingModel": "fusion.gradient_blending_model",
         "GraphCaptioner": "captioning.graph_captioner",

@@ -3,7 +3,7 @@ import functools
 import keras
 from keras import ops
 
-from keras_mmfusion.models.fusion.fusion_export import export_fusion
+from keras_mmfusion.models.fusion.fusion_export import export_modalities
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
 from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.presets.preset_folder import PresetModel
@@ -127,7 +127,7 @@ class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
             The path of the new version.
         """
         functions = {"serving_default": functools.partial(self, training=False)}
-        return export_fusion(self, functions, inputs, folder, manifest, mask_axes=2)
+        return export_modalities(self, functions, inputs, folder, manifest, mask_axes=2)
 
     def get_config(self):
         parts = {name: getattr(self, name) for name in ("utterance_model", "context", "head")}

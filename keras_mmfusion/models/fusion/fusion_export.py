@@ -1,10 +1,29 @@
 """Export of fusion models as SavedModels, in which any modality may be missing."""
 
+import functools
+
 from keras_mmfusion.models.export.tensor_export import export_tensors
 
 
-def export_fusion(model, functions, inputs, folder, manifest=None, mask_axes=1):
+def export_fusion(model, folder, inputs, manifest=None):
     """Writes the next version of a fusion model. See `FusionModel.export`.
+
+    Args:
+        model: `FusionModel`.
+        folder, inputs, manifest: see `FusionModel.export`.
+
+    Returns:
+        The path of the new version.
+    """
+    functions = {
+        "serving_default": functools.partial(model, training=False),
+        "shares": lambda inputs: {"shares": model.shares(inputs)},
+    }
+    return export_modalities(model, functions, inputs, folder, manifest)
+
+
+def export_modalities(model, functions, inputs, folder, manifest=None, mask_axes=1):
+    """Writes the next version of a model of several modalities.
 
     SavedModels have no optional inputs: every modality has a mask, `False` where it is missing.
 

@@ -1,4 +1,3 @@
-import functools
 import inspect
 
 import keras
@@ -211,11 +210,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         Returns:
             The path of the new version.
         """
-        functions = {
-            "serving_default": functools.partial(self, training=False),
-            "shares": lambda inputs: {"shares": self.shares(inputs)},
-        }
-        return export_fusion(self, functions, inputs, folder, manifest)
+        return export_fusion(self, folder, inputs, manifest)
 
     def _encode(self, inputs, training):
         """Encodes the modalities of `inputs`; returns tensors and masks, dicts by modality."""

@@ -7,6 +7,10 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ContrastiveModel": "contrastive_model",
         "RetrievalPreprocessor": "retrieval_preprocessor",
+        "RetrievalRecipe": "retrieval_recipe",
         "canonical_projections": "canonical_correlations",
+        "evaluate_retrieval": "retrieval_evaluation",
+        "export_retrieval": "retrieval_export",
+        "train_retrieval": "retrieval_recipe",
     },
 )

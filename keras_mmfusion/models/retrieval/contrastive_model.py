@@ -14,9 +14,9 @@ from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.known_inputs import KnownInputs
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.presets.preset_folder import PresetModel
-from keras_mmfusion.models.retrieval.embedder_export import export_embedder
 from keras_mmfusion.models.retrieval.embedding import embed_batches, find_nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
+from keras_mmfusion.models.retrieval.retrieval_export import export_retrieval
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
@@ -250,7 +250,7 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         Returns:
             The path of the new version.
         """
-        return export_embedder(self, folder, manifest)
+        return export_retrieval(self, folder, manifest)
 
     def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
         """Keras's `fit`, on dicts of raw or, without a preprocessor, of prepared data.

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "SentimentRecipe": "sentiment_recipe",
         "evaluate_sentiment": "sentiment_evaluation",
+        "export_sentiment": "sentiment_export",
         "predict_sentiment": "sentiment_evaluation",
         "score_sentiment_recipe": "sentiment_recipe",
         "train_sentiment": "sentiment_recipe",

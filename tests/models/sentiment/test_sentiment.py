@@ -11,11 +11,12 @@ from models.sentiment.small_utterances import LENGTHS, make_utterances, small_se
 from keras_mmfusion.models.sentiment import (
     SentimentRecipe,
     evaluate_sentiment,
+    export_sentiment,
     predict_sentiment,
     score_sentiment_recipe,
     train_sentiment,
 )
-from keras_mmfusion.models.sentiment.sentiment_evaluation import score_probabilities
+from keras_mmfusion.models.sentiment.sentiment_evaluation import make_inputs, score_probabilities
 from keras_mmfusion.models.sentiment.sentiment_recipe import describe_table
 
 RECIPE = SentimentRecipe(dim=8, epochs=25, batch_size=2, learning_rate=0.02)
@@ -151,3 +152,15 @@ def test_table_summarizes_the_protocol_of_a_recipe():
         "trained on 5,000 utterances of 90 videos, scored on 1,200 utterances of 30 other videos; "
         "half by half (epochs 4 and 7 of at most 9); mean of 2 seeds, accuracy 0.700 to 0.800"
     )
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="SavedModels need TensorFlow.")
+def test_exported_model_predicts_the_same_logits(tmp_path):
+    import tensorflow as tf
+
+    model = small_sentiment_model()
+    features, _, mask = make_utterances().by_video()
+    inputs = make_inputs(model, features, mask)
+    served = tf.saved_model.load(export_sentiment(model, tmp_path)).signatures["serving_default"]
+    outputs = served(**{name: tf.constant(value) for name, value in inputs.items()})["outputs"]
+    np.testing.assert_allclose(outputs[mask], to_numpy(model(inputs))[mask], atol=1e-5)

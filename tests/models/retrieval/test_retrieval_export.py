@@ -7,7 +7,7 @@ from saved_models import call, png
 from small_embedders import SENTENCES, make_images, small_embedder
 
 from keras_mmfusion.datasets.images.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
-from keras_mmfusion.models.retrieval.embedder_export import ROWS
+from keras_mmfusion.models.retrieval.retrieval_export import ROWS
 
 tf = pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.skipif(

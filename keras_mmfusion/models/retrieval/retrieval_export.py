@@ -11,7 +11,7 @@ from keras_mmfusion.models.export.warmup_requests import photo_requests
 ROWS = 32  # Number of images or texts that the graph processes at once.
 
 
-def export_embedder(model, folder, manifest=None):
+def export_retrieval(model, folder, manifest=None):
     """Writes the next version of a SavedModel. See `ContrastiveModel.export`.
 
     Args:
