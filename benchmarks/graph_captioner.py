@@ -19,7 +19,7 @@ import sys
 
 from write_results import write_results
 
-from keras_mmfusion.zoo.presets import preset_fingerprint
+from keras_mmfusion.zoo.presets import get_fingerprint
 
 GRAPH_LAYERS = {"transformer": 0, "graph": 2}
 SETTINGS = {
@@ -52,7 +52,7 @@ def train(data, runs, name):
 def evaluate(data, runs, name, beams):
     path = runs / f"{name}_{beams}.json"
     result = json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
-    if result is None or result["protocol"]["preset_hash"] != preset_fingerprint(runs / name):
+    if result is None or result["protocol"]["preset_hash"] != get_fingerprint(runs / name):
         preset = ["--preset", str(runs / name), "--data", data, "--split", "dev"]
         search = ["--beams", str(beams), "--json", str(path)]
         mmfusion("tensorflow", "evaluate", "captioner", *preset, *search)

@@ -112,7 +112,7 @@ def _exported(preset, out, beams):
     from keras_mmfusion.files.json_files import read_json
     from keras_mmfusion.models.export.saved_model_folder import MANIFEST
     from keras_mmfusion.models.runs.run_record import changed_facts
-    from keras_mmfusion.zoo.presets import preset_fingerprint
+    from keras_mmfusion.zoo.presets import get_fingerprint
 
     version = pathlib.Path(out) / "model" / "1"
     if not version.exists():
@@ -121,7 +121,7 @@ def _exported(preset, out, beams):
     manifest = read_json(version / MANIFEST)
     # What a program exported says of no preset.
     found = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
-    changes = changed_facts(found, {"preset": preset_fingerprint(preset), "beams": beams})
+    changes = changed_facts(found, {"preset": get_fingerprint(preset), "beams": beams})
     if changes:
         raise ValueError(
             f"{str(version)!r} is of another preset or other beams: {'; '.join(changes)}. Choose "

@@ -276,12 +276,12 @@ def _read_pairs(data, split, images, captions, limit, json_file):
 
 
 def _preset_facts(preset):
-    from keras_mmfusion.zoo.presets import preset_fingerprint
+    from keras_mmfusion.zoo.presets import get_fingerprint
 
     is_folder = pathlib.Path(preset).is_dir()
     return {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
-        "preset_hash": preset_fingerprint(preset),
+        "preset_hash": get_fingerprint(preset),
     }
 
 

@@ -89,7 +89,7 @@ def edge(
 def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
     """Exports a captioner, with its preset in the manifest; returns the path of the version."""
     from keras_mmfusion.models.export.export_target import check_export_target
-    from keras_mmfusion.zoo.presets import preset_fingerprint, resolve_preset
+    from keras_mmfusion.zoo.presets import get_fingerprint, resolve_preset
 
     # What can be wrong is told before TensorFlow is imported.
     check_export_target(out)
@@ -100,7 +100,7 @@ def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
     is_folder = pathlib.Path(preset).is_dir()
     manifest = {
         "preset": pathlib.Path(preset).resolve().name if is_folder else preset,
-        "preset_hash": preset_fingerprint(preset),
+        "preset_hash": get_fingerprint(preset),
     }
     computes_in = {"dtype": f"mixed_{dtype}"} if dtype in (Dtype.FLOAT16, Dtype.BFLOAT16) else {}
     return load_captioner(preset, **computes_in).export(

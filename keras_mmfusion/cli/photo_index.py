@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 
-from keras_mmfusion.zoo.download import cache_root
+from keras_mmfusion.zoo.download import get_cache_root
 
 # A file that changes this soon after it was read may keep its time and size.
 _SETTLED_NANOSECONDS = 2 * 10**9
@@ -41,7 +41,7 @@ class PhotoIndex:
     def __init__(self, folder, fingerprint):
         key = f"{pathlib.Path(folder).resolve()}\n{fingerprint}"
         name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-        self.path = cache_root() / "search" / f"{name[:32]}.npz"
+        self.path = get_cache_root() / "search" / f"{name[:32]}.npz"
         self.vectors, self._hashes, self._stamps = {}, {}, {}
         with contextlib.suppress(*_UNREADABLE):
             self._load()

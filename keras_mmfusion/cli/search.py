@@ -37,10 +37,10 @@ def search(
     """
     photos = photo_files(folder)
     from keras_mmfusion.zoo import embedder, resolve_preset
-    from keras_mmfusion.zoo.presets import preset_fingerprint
+    from keras_mmfusion.zoo.presets import get_fingerprint
 
     resolve_preset(preset)  # A mistyped name is told at once.
-    index = _index(folder, preset_fingerprint(preset))
+    index = _index(folder, get_fingerprint(preset))
     with says_how_to_resume("the index keeps what is done; the same command goes on from there"):
         import_keras()
         model = embedder(preset)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest, to_json
-from keras_mmfusion.zoo.presets import preset_folder, preset_origins
+from keras_mmfusion.zoo.presets import find_origins, get_preset_folder
 
 app = typer.Typer(no_args_is_help=True, help="List, describe and download pretrained presets.")
 
@@ -18,7 +18,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other progra
 def list_presets(as_json: Json = False):
     """List the presets, and where each one is."""
     presets = load_manifest()
-    origins = preset_origins(presets.values())
+    origins = find_origins(presets.values())
     if as_json:
         facts = [_facts(preset, origins[name]) for name, preset in presets.items()]
         print(json.dumps(facts, indent=2))
@@ -38,7 +38,7 @@ def list_presets(as_json: Json = False):
 def show(name: Name, as_json: Json = False):
     """Describe one preset: its terms, its scores, its files."""
     preset = find_preset(name)
-    origin = preset_origins([preset])[name]
+    origin = find_origins([preset])[name]
     if as_json:
         print(json.dumps(_facts(preset, origin), indent=2))
         return
@@ -67,7 +67,7 @@ def show(name: Name, as_json: Json = False):
 @app.command()
 def pull(name: Name, as_json: Json = False):
     """Fetch one preset if need be, check every file, and print its folder."""
-    folder = preset_folder(name)
+    folder = get_preset_folder(name)
     print(json.dumps({"name": name, "folder": str(folder)}) if as_json else folder)
 
 

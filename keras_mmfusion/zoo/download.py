@@ -1,4 +1,4 @@
-"""Downloads: a preset's files go from a mirror to the cache, whole and checked, or not at all."""
+"""Downloads the files of presets from a mirror to the cache, and verifies them."""
 
 import contextlib
 import os
@@ -8,66 +8,67 @@ import time
 from keras_mmfusion.zoo.manifest import compute_sha256
 from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, MirrorError
 
-# Attempts in a row that bring nothing new; the pause before each next one doubles.
+# Consecutive attempts without progress; the pause between them doubles.
 ATTEMPTS = 5
 FIRST_PAUSE_SECONDS = 0.5
-PIECE_BYTES = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 class DownloadError(OSError):
-    """A preset could not be fetched; the message names it, the address and the way out."""
+    """A preset could not be fetched; the message names it, the address and what to do."""
 
 
-def cache_folder(preset):
-    """Returns the folder of the cache that belongs to these very files of a preset.
+def get_cache_folder(preset):
+    """Returns the cache folder of a preset; presets with other files have another one.
 
     Args:
         preset: a `Preset`.
 
     Returns:
-        A path, `<cache_root()>/<name>/<start of the fingerprint>`.
+        A path, `<get_cache_root()>/<name>/<start of the fingerprint>`.
     """
-    return cache_root() / preset.name / preset.fingerprint[:16]
+    return get_cache_root() / preset.name / preset.fingerprint[:16]
 
 
-def cache_root():
-    """Returns the folder of all that the package keeps for a user.
+def get_cache_root():
+    """Returns the cache folder of the package: `$KERAS_HOME/keras_mmfusion`.
 
-    It is `$KERAS_HOME/keras_mmfusion`, where `KERAS_HOME` is `~/.keras` unless the environment
-    says otherwise.
+    `KERAS_HOME` is an environment variable and defaults to `~/.keras`.
     """
     home = pathlib.Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
     return home / "keras_mmfusion"
 
 
-def missing_files(preset, folder):
-    """Lists the files of a preset that a folder lacks or holds damaged.
+def find_missing_files(preset, folder):
+    """Lists the files of a preset that are missing or damaged in a folder.
 
     Args:
         preset: a `Preset`.
         folder: path.
 
     Returns:
-        A list of `PresetFile`; empty if the folder holds the whole preset.
+        A list of `PresetFile`; empty if the folder has the whole preset.
     """
-    return [file for file in preset.files if not _is_whole(pathlib.Path(folder, file.path), file)]
+    return [file for file in preset.files if not _is_valid(pathlib.Path(folder, file.path), file)]
 
 
 def describe_damage(preset, folder):
-    """Says what is wrong with a folder that holds some of a preset's files, but not all whole.
+    """Describes damaged or missing files in a folder that has some files of a preset.
 
     Args:
         preset: a `Preset`.
         folder: path.
 
     Returns:
-        A string that names each damaged file with its expected and actual size and SHA-256, or
-        the files that the folder lacks; `None` where the folder has none of the preset's files.
+        A string with the expected and actual size and SHA-256 of each damaged file, or with the
+        missing files; `None` if the folder has no files of the preset.
     """
-    missing = missing_files(preset, folder)
-    there = [file for file in missing if pathlib.Path(folder, file.path).is_file()]
-    if there:
-        damaged = "; ".join(_describe_file(pathlib.Path(folder, file.path), file) for file in there)
+    missing = find_missing_files(preset, folder)
+    present = [file for file in missing if pathlib.Path(folder, file.path).is_file()]
+    if present:
+        damaged = "; ".join(
+            _describe_file(pathlib.Path(folder, file.path), file) for file in present
+        )
         return f"damaged in {folder}: {damaged}"
     if len(missing) < len(preset.files):
         return f"incomplete in {folder}, which lacks {', '.join(file.path for file in missing)}"
@@ -82,27 +83,27 @@ def _describe_file(path, file):
 
 
 def fetch_preset(preset, mirror):
-    """Brings a preset into the cache.
+    """Downloads a preset to the cache.
 
     Args:
         preset: a `Preset`.
         mirror: a mirror, see `keras_mmfusion.zoo.mirror`.
 
     Returns:
-        The path of the cache folder that holds the preset.
+        The path of the cache folder with the preset.
 
     Raises:
-        DownloadError: if the mirror does not give a file as the manifest lists it, or if the cache
-            cannot be written. What came so far is kept beside, for the next call to resume.
+        DownloadError: if the mirror does not have a file as listed in the manifest, or if the cache
+            cannot be written. Partial downloads are kept, and the next call resumes them.
     """
-    folder = cache_folder(preset)
-    if not missing_files(preset, folder):
+    folder = get_cache_folder(preset)
+    if not find_missing_files(preset, folder):
         return folder
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _lock(folder, preset):
-            # Asked again: another process may have fetched them while this one waited.
-            files = missing_files(preset, folder)
+            # Another process may have fetched files while this one waited.
+            files = find_missing_files(preset, folder)
             with _progress(preset, sum(file.size for file in files)) as report:
                 before = 0
                 for file in files:
@@ -113,8 +114,8 @@ def fetch_preset(preset, mirror):
     except OSError as error:
         raise DownloadError(
             f"Cannot write preset {preset.name!r} to the cache {folder}: "
-            f"{error.strerror or error}. Make room there, or set KERAS_HOME to a folder that can "
-            "be written."
+            f"{error.strerror or error}. Free some space, or set KERAS_HOME to a "
+            "writable folder."
         ) from error
     return folder
 
@@ -125,37 +126,39 @@ def _fetch_file(preset, file, folder, mirror, report):
     part.parent.mkdir(parents=True, exist_ok=True)
     if _size(part) > file.size:
         part.unlink()
-    furthest, failures, restarted = _size(part), 0, False
+    progress_bytes, failures, restarted = _size(part), 0, False
     while True:
         resumed = _size(part) > 0
         try:
             _receive(mirror, path, part, file.size, report)
         except MirrorError as error:
-            # A line that breaks often but brings more each time may go on.
-            failures = 1 if _size(part) > furthest else failures + 1
-            furthest = max(furthest, _size(part))
+            # Count only consecutive failures without progress.
+            failures = 1 if _size(part) > progress_bytes else failures + 1
+            progress_bytes = max(progress_bytes, _size(part))
             if not error.temporary or failures >= ATTEMPTS:
-                raise _failure(preset, mirror.address(path), error, resumable=furthest) from error
+                raise _failure(
+                    preset, mirror.address(path), error, resumable=progress_bytes
+                ) from error
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failures - 1))
             continue
         if compute_sha256(part) == file.sha256:
             break
         part.unlink()
-        # What lay there before may have been to blame: once, all of it again.
+        # The resumed part may have been damaged: download the whole file once more.
         if restarted or not resumed:
             raise _failure(
                 preset,
                 mirror.address(path),
-                f"has another SHA-256 than the {file.sha256} that the manifest lists",
+                f"has another SHA-256 than {file.sha256}, which the manifest lists",
             )
-        restarted, furthest = True, 0
+        restarted, progress_bytes = True, 0
     with open(part, "rb+") as whole:
         os.fsync(whole.fileno())
     os.replace(part, folder / file.path)
 
 
 def _receive(mirror, path, part, size, report):
-    """Appends to `part` what it lacks of a file of `size` bytes."""
+    """Appends the missing bytes of a file of `size` bytes to `part`."""
     position = _size(part)
     if position == size and part.exists():
         return
@@ -167,37 +170,37 @@ def _receive(mirror, path, part, size, report):
             )
         output.truncate(source.start)
         position = source.start
-        while piece := source.read(PIECE_BYTES):
-            position += len(piece)
+        while chunk := source.read(CHUNK_BYTES):
+            position += len(chunk)
             if position > size:
                 raise MirrorError(
                     f"goes on after the {size:,} bytes that the manifest lists", temporary=False
                 )
-            output.write(piece)
+            output.write(chunk)
             report(position)
     if position < size:
         raise MirrorError(f"ended after {position:,} of {size:,} bytes", temporary=True)
 
 
-def _failure(preset, address, reason, resumable=0):
-    kept = " What came so far is kept: the next try goes on from there." if resumable else ""
+def _failure(preset, address, reason, received=0):
+    kept = " The partial download is kept; the next try resumes it." if received else ""
     return DownloadError(
         f"Cannot fetch preset {preset.name!r}: {address}: {reason}. Check the network and that "
-        f"this mirror carries the preset as this version of the package lists it, or set "
-        f"{MIRROR_VARIABLE} to an address or a folder that does.{kept}"
+        f"the mirror has the preset in the version of this package, or set {MIRROR_VARIABLE} to "
+        f"another address or folder.{kept}"
     )
 
 
 @contextlib.contextmanager
 def _lock(folder, preset):
-    """Keeps a second process from fetching the same preset; it waits, and then finds it done."""
+    """Locks a preset, so that a second process waits instead of fetching it, too."""
     import filelock
 
     lock = filelock.FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        _console().print(f"Another process is fetching {preset.name}: waiting for it.")
+        _console().print(f"Another process is fetching {preset.name}; waiting for it.")
         lock.acquire()
     try:
         yield
@@ -207,7 +210,7 @@ def _lock(folder, preset):
 
 @contextlib.contextmanager
 def _progress(preset, total):
-    """Draws a progress bar on a terminal or in a notebook; gives a function of the bytes so far."""
+    """Shows a progress bar in a terminal or notebook; yields a function of the received bytes."""
     from rich import progress
 
     console = _console()
@@ -231,7 +234,7 @@ def _console():
     return console.Console(stderr=True)
 
 
-def _is_whole(path, file):
+def _is_valid(path, file):
     return _size(path) == file.size and path.is_file() and compute_sha256(path) == file.sha256
 
 

@@ -1,4 +1,4 @@
-"""The manifest: every preset of the zoo, with its files, their sizes and hashes, and its scores."""
+"""The manifest: all presets of the zoo, with their files, hashes and scores."""
 
 import dataclasses
 import difflib
@@ -9,14 +9,14 @@ import re
 
 MANIFEST_PATH = pathlib.Path(__file__).with_name("manifest.json")
 
-# Names become folder names and addresses, so neither may climb out of its folder: plain
-# segments that start with a letter or a digit, so no "..", absolute path, drive or backslash.
+# Names become folders and addresses: segments must start with a letter or a digit, which excludes
+# "..", absolute paths, drives and backslashes.
 _PRESET_NAME = re.compile(r"[a-z0-9][a-z0-9_.-]*")
 _FILE_PATH = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9][A-Za-z0-9_.-]*)*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 # A preset has at least one of them: KerasHub's presets the first, other models the second.
 CONFIG_FILES = ("config.json", "task.json")
-# What `save_to_preset` writes; cards, recipes and pictures beside it are no part of a preset.
+# Files written by `save_to_preset`; cards, recipes and figures are not part of a preset.
 _PRESET_FILES = (
     *CONFIG_FILES,
     "preprocessor.json",
@@ -60,16 +60,16 @@ class Preset:
 
     Args:
         name: string. What the user asks for.
-        task: string. What the preset does, such as `"image_captioning"`.
+        task: string, such as `"captioner"`.
         description: string. One or two sentences.
         license: string. The terms of the weights.
-        credit: string. Whose data and weights it stands on.
+        credit: string. Sources of the data and weights.
         files: tuple of `PresetFile`.
-        scores: dict of metric name -> number, out of the preset's `results.json`.
-        protocol: dict. How the scores were measured: data, split, decoding.
+        scores: dict of metric name -> number, from the preset's `results.json`.
+        protocol: dict. How the scores were computed: data, split, decoding.
 
     Raises:
-        ValueError: if the name or a file's path could leave its folder.
+        ValueError: if the name, or the path of a file, is not a plain relative path.
     """
 
     name: str
@@ -90,17 +90,17 @@ class Preset:
 
     @property
     def size(self):
-        """The bytes of all files together."""
+        """The total size of all files in bytes."""
         return sum(file.size for file in self.files)
 
     @property
     def fingerprint(self):
-        """The SHA-256 of the list of files: it changes when any file of the preset does."""
-        return fingerprint(self.files)
+        """The SHA-256 of the list of files, which changes with any file."""
+        return hash_files(self.files)
 
 
-def fingerprint(files):
-    """Names a set of preset files by one hash, whatever their order.
+def hash_files(files):
+    """Computes one hash of a set of preset files, independent of their order.
 
     Args:
         files: iterable of `PresetFile`.
@@ -112,7 +112,7 @@ def fingerprint(files):
 
     >>> vocabulary = PresetFile("vocabulary.txt", 3, "0" * 64)
     >>> config = PresetFile("config.json", 2, "1" * 64)
-    >>> fingerprint([vocabulary, config]) == fingerprint([config, vocabulary])
+    >>> hash_files([vocabulary, config]) == hash_files([config, vocabulary])
     True
     """
     lines = sorted(f"{file.path} {file.size} {file.sha256}\n" for file in files)
@@ -137,7 +137,7 @@ def list_preset_files(folder):
 
 
 def compute_sha256(path):
-    """Returns the SHA-256 of a file as 64 hexadecimal digits, reading it piece by piece."""
+    """Computes the SHA-256 of a file, as 64 hexadecimal digits."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:
         while piece := file.read(1 << 20):
@@ -146,7 +146,7 @@ def compute_sha256(path):
 
 
 def load_manifest():
-    """Reads the manifest that the package carries.
+    """Reads the manifest of the package.
 
     Returns:
         A dict of preset name -> `Preset`.
@@ -159,7 +159,7 @@ def load_manifest():
 
 
 def find_preset(name):
-    """Looks a preset up by name.
+    """Finds a preset by name.
 
     Args:
         name: string.
@@ -184,18 +184,18 @@ def find_preset(name):
     suggestion = f" Did you mean {nearest[0]!r}?" if nearest else ""
     raise ValueError(
         f"Unknown preset {name!r}.{suggestion} The zoo has: {', '.join(presets) or 'nothing yet'}. "
-        "A path to a preset folder and hf:// or kaggle:// handles are taken too."
+        "Paths of preset folders and hf:// or kaggle:// handles are accepted, too."
     )
 
 
 def to_json(preset):
-    """Returns a preset as the dict that the manifest keeps under its name.
+    """Converts a preset to its entry in the manifest.
 
     Args:
         preset: a `Preset`.
 
     Returns:
-        A dict that `json.dumps` takes.
+        A dict of JSON values.
     """
     entry = dataclasses.asdict(preset)
     del entry["name"]
@@ -208,7 +208,7 @@ def to_json(preset):
 
 def _from_json(name, entry):
     try:
-        files = tuple(PresetFile(path, **facts) for path, facts in entry["files"].items())
+        files = tuple(PresetFile(path, **metadata) for path, metadata in entry["files"].items())
         return Preset(name=name, **{**entry, "files": files})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"The manifest's entry for {name!r} is malformed: {error}") from error

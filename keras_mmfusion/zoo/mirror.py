@@ -1,7 +1,7 @@
-"""Mirrors: where preset files that the package does not carry come from.
+"""Mirrors: sources of the presets that are not part of the package.
 
-A mirror holds each file at `<mirror>/<preset>/<file>`. It is an address (http, https, file) or a
-folder; a source checkout's own `zoo/` folder is one.
+A mirror has each file at `<mirror>/<preset>/<file>`. It is an address (http, https, file) or a
+folder, such as the `zoo/` folder of a source checkout.
 """
 
 import contextlib
@@ -15,21 +15,21 @@ import urllib.request
 from typing import Any, NamedTuple
 
 MIRROR_VARIABLE = "KERAS_MMFUSION_MIRROR"
-# For one answer or one piece of data, not for a whole file.
+# Timeout of one response or chunk, not of a whole file.
 TIMEOUT_SECONDS = 30.0
-ANSWER_SECONDS = 5.0  # For whether there is a file, which a listing asks.
-# Identity: a compressed body would have other offsets than the file.
+CHECK_SECONDS = 5.0  # Timeout of the check whether a file exists.
+# A compressed body would have other offsets than the file.
 _HEADERS = {"User-Agent": "keras_mmfusion", "Accept-Encoding": "identity"}
 
 _TEMPORARY_STATUS = {408, 425, 429, 500, 502, 503, 504}
 
 
 class MirrorError(OSError):
-    """A mirror did not give a file.
+    """A mirror did not provide a file.
 
     Args:
-        message: string. What happened, without the address.
-        temporary: bool. Whether asking again may help.
+        message: string. The problem, without the address.
+        temporary: bool. Whether a retry may succeed.
     """
 
     def __init__(self, message, temporary):
@@ -40,9 +40,9 @@ class MirrorError(OSError):
 class Source(NamedTuple):
     """An open file of a mirror.
 
-    `read(count)` gives up to `count` bytes, nothing at the end; `start` is the offset of the first
-    one, which is 0 where a mirror cannot begin in the middle; `size` is that of the whole file,
-    `None` where the mirror does not say.
+    `read(count)` returns up to `count` bytes, none at the end; `start` is the offset of the first
+    byte, 0 if the mirror does not support ranges; `size` is the size of the whole file, or `None`
+    if it is unknown.
     """
 
     read: Any
@@ -51,7 +51,7 @@ class Source(NamedTuple):
 
 
 class FolderMirror:
-    """A folder with one folder for each preset."""
+    """A folder with a subfolder for each preset."""
 
     def __init__(self, folder, kind="mirror"):
         self.folder = pathlib.Path(folder)
@@ -62,13 +62,13 @@ class FolderMirror:
 
     @contextlib.contextmanager
     def open(self, path, start):
-        """Opens a file at an offset; a context manager that gives a `Source`."""
+        """Opens a file at an offset; a context manager that yields a `Source`."""
         with self._file(path) as file:
             file.seek(start)
-            yield Source(_reader(file.read), start, os.fstat(file.fileno()).st_size)
+            yield Source(_wrap_read(file.read), start, os.fstat(file.fileno()).st_size)
 
     def has(self, path, size):
-        """Whether there is a file of this size."""
+        """Returns whether a file of this size exists."""
         file = self.folder / path
         return file.is_file() and file.stat().st_size == size
 
@@ -76,51 +76,51 @@ class FolderMirror:
         try:
             return open(self.folder / path, "rb")
         except OSError as error:
-            raise MirrorError(_reason(error), temporary=False) from error
+            raise MirrorError(_describe_error(error), temporary=False) from error
 
 
 class HttpMirror:
-    """An address below which each preset has its own folder."""
+    """An address with a folder for each preset."""
 
     kind = "mirror"
 
     def __init__(self, address):
         self._address = address.rstrip("/")
-        self._answers = True
+        self._reachable = True
 
     def address(self, path):
         return f"{self._address}/{urllib.parse.quote(path)}"
 
     @contextlib.contextmanager
     def open(self, path, start):
-        """Opens a file at an offset; a context manager that gives a `Source`."""
+        """Opens a file at an offset; a context manager that yields a `Source`."""
         with self._request(path, start) as response:
             if response.status != 206:
-                yield Source(_reader(response.read1), 0, response.length)
+                yield Source(_wrap_read(response.read1), 0, response.length)
                 return
             stated = re.fullmatch(
                 r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("Content-Range", "")
             )
             if stated is None:
-                raise MirrorError("answered 206 without saying which bytes", temporary=False)
+                raise MirrorError("answered 206 without a range of bytes", temporary=False)
             first, whole = stated.groups()
             size = None if whole == "*" else int(whole)
-            yield Source(_reader(response.read1), int(first), size)
+            yield Source(_wrap_read(response.read1), int(first), size)
 
     def has(self, path, size):
-        """Whether there is a file of this size; asked no more where the mirror did not answer."""
-        if not self._answers:
+        """Returns whether a file of this size exists; `False` after a failed connection."""
+        if not self._reachable:
             return False
         request = urllib.request.Request(self.address(path), headers=_HEADERS, method="HEAD")
         try:
-            with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as response:
+            with urllib.request.urlopen(request, timeout=CHECK_SECONDS) as response:
                 stated = response.headers.get("Content-Length")
                 return stated is None or int(stated) == size
         except urllib.error.HTTPError as error:
             error.close()
-            return error.code in (405, 501)  # It has no HEAD: not known, and not denied.
+            return error.code in (405, 501)  # The server does not support HEAD: assume yes.
         except (OSError, http.client.HTTPException, ValueError):
-            self._answers = False
+            self._reachable = False
             return False
 
     def _request(self, path, start):
@@ -136,30 +136,31 @@ class HttpMirror:
                 f"answered {error.code} {error.reason}", error.code in _TEMPORARY_STATUS
             ) from error
         except (OSError, http.client.HTTPException) as error:
-            raise MirrorError(_reason(error), temporary=True) from error
+            raise MirrorError(_describe_error(error), temporary=True) from error
 
 
 def find_mirror():
-    """Finds the mirror of this process.
+    """Finds the source of presets that are not part of the package.
 
     Returns:
-        The mirror that the environment variable `KERAS_MMFUSION_MIRROR` names, else the `zoo/`
-        folder of the source checkout that the package runs from, else `None`.
+        The mirror in the environment variable `KERAS_MMFUSION_MIRROR`; otherwise the `zoo/` folder
+        of the source checkout that the package runs from, as in an editable install; otherwise
+        `None`.
 
     Raises:
-        ValueError: if the variable names a kind of address that is not supported.
+        ValueError: if the variable has an unsupported address.
     """
     value = os.environ.get(MIRROR_VARIABLE, "").strip()
     if value:
-        return mirror_at(value)
+        return create_mirror(value)
     repository = pathlib.Path(__file__).resolve().parents[2]
     if (repository / "pyproject.toml").is_file() and (repository / "zoo").is_dir():
         return FolderMirror(repository / "zoo", kind="checkout")
     return None
 
 
-def mirror_at(address):
-    """Makes a mirror of an address.
+def create_mirror(address):
+    """Creates a mirror from an address.
 
     Args:
         address: string. `http://...`, `https://...`, `file://...` or a folder's path.
@@ -168,11 +169,11 @@ def mirror_at(address):
         A mirror: it has `address(path)`, `has(path, size)` and `open(path, start)`.
 
     Raises:
-        ValueError: if the address is of another kind, or carries a user name or a password.
+        ValueError: if the address is not supported, or has a user name or a password.
 
     Example:
 
-    >>> mirror_at("https://example.org/zoo/").address("captioner/config.json")
+    >>> create_mirror("https://example.org/zoo/").address("captioner/config.json")
     'https://example.org/zoo/captioner/config.json'
     """
     scheme, separator, _ = address.partition("://")
@@ -180,10 +181,10 @@ def mirror_at(address):
         return FolderMirror(pathlib.Path(os.path.expanduser(address)))
     parts = urllib.parse.urlsplit(address)
     if "@" in parts.netloc:
-        # Said without the address: it would print the password.
+        # The message omits the address, which has the password.
         raise ValueError(
-            f"{MIRROR_VARIABLE} carries a user name or a password, which is not supported. "
-            "Copy the presets to a folder and name that folder instead."
+            f"{MIRROR_VARIABLE} has a user name or a password, which is not supported. "
+            "Copy the presets to a folder and set it to that folder."
         )
     if scheme.lower() == "file":
         return FolderMirror(urllib.request.url2pathname(parts.path))
@@ -195,19 +196,19 @@ def mirror_at(address):
     )
 
 
-def _reader(read):
-    """Wraps a stream's read so that what breaks it is a `MirrorError`, apart from disk errors."""
+def _wrap_read(read):
+    """Wraps the read of a stream: its errors become `MirrorError`, unlike errors of the disk."""
 
-    def read_piece(count):
+    def read_chunk(count):
         try:
             return read(count)
         except (OSError, http.client.HTTPException) as error:
-            raise MirrorError(_reason(error), temporary=True) from error
+            raise MirrorError(_describe_error(error), temporary=True) from error
 
-    return read_piece
+    return read_chunk
 
 
-def _reason(error):
+def _describe_error(error):
     cause = getattr(error, "reason", None) or error
     if isinstance(cause, TimeoutError):
         return f"sent nothing for {TIMEOUT_SECONDS:g} seconds"

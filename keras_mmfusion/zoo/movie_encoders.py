@@ -16,7 +16,7 @@ from keras_mmfusion.models.runs.run_record import (
     read_record,
     write_record,
 )
-from keras_mmfusion.zoo.presets import preset_fingerprint, resolve_preset
+from keras_mmfusion.zoo.presets import get_fingerprint, resolve_preset
 
 IMAGE_ENCODER, TEXT_MODEL = "efficientnet_lite0_imagenet", "image_text_flickr8k"
 
@@ -86,8 +86,8 @@ def _describe_movies(movies, folder):
     texts = {"titles": movies.titles, "overviews": movies.overviews}
     metadata = {
         **code_facts("recommendation", "retrieval"),
-        "image encoder": f"{IMAGE_ENCODER}, {preset_fingerprint(IMAGE_ENCODER)[:12]}",
-        "text encoder": f"{TEXT_MODEL}, {preset_fingerprint(TEXT_MODEL)[:12]}",
+        "image encoder": f"{IMAGE_ENCODER}, {get_fingerprint(IMAGE_ENCODER)[:12]}",
+        "text encoder": f"{TEXT_MODEL}, {get_fingerprint(TEXT_MODEL)[:12]}",
         "movies": f"{len(movies.item_ids)} ({digest_of(movies.item_ids.tolist())})",
         "posters": digests.of(movies.posters),
         "genres": digest_of([sorted(names) for names in movies.genres]),

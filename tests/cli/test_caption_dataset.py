@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from keras_mmfusion.cli import caption_dataset
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.zoo.presets import preset_fingerprint
+from keras_mmfusion.zoo.presets import get_fingerprint
 
 pytest.importorskip("apache_beam", reason="needs the extra `beam`")
 
@@ -20,7 +20,7 @@ def asked(monkeypatch):
     def export_preset(preset, folder, beams):
         version = folder / "1"
         version.mkdir(parents=True)
-        manifest = {"preset_hash": preset_fingerprint(preset), "decoding": {"beams": beams}}
+        manifest = {"preset_hash": get_fingerprint(preset), "decoding": {"beams": beams}}
         (version / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return version
 

@@ -10,7 +10,7 @@ from keras_mmfusion.cli.evaluate import NodeModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
 from keras_mmfusion.models import ImageCaptioningModel
-from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
+from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 
 COLORS = {"r_1.png": "red", "g_2.png": "lime", "b_3.png": "blue", "x_4.png": "gray"}
 CAPTIONS = {
@@ -99,7 +99,7 @@ def test_the_protocol_says_how_and_names_no_place(data, captioner_preset):
     assert (protocol["images"], protocol["captions"]) == (4, 8)
     assert protocol["decoding"] == {"beams": 2, "length_penalty": 0.7, "max_length": 8}
     assert protocol["preset"] == "captioner_small"
-    assert protocol["preset_hash"] == fingerprint(list_preset_files(captioner_preset))
+    assert protocol["preset_hash"] == hash_files(list_preset_files(captioner_preset))
     assert {"keras_mmfusion", "keras", "keras_hub", "numpy", "python"} <= set(protocol["versions"])
     assert protocol["machine"]["cores"] >= 1
     assert str(data.parent) not in json.dumps(results)

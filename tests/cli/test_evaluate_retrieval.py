@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.zoo import embedder
-from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
+from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ def test_the_protocol_says_how_and_names_no_place(data, embedder_preset):
     assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", 3)
     assert (protocol["images"], protocol["captions"]) == (3, 6)
     assert protocol["preset"] == "embedder_small"
-    assert protocol["preset_hash"] == fingerprint(list_preset_files(embedder_preset))
+    assert protocol["preset_hash"] == hash_files(list_preset_files(embedder_preset))
     assert str(data.parent) not in json.dumps(results)
     assert "square" not in json.dumps(results["samples"])
 

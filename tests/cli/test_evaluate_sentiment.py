@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.models.sentiment import evaluate_sentiment
 from keras_mmfusion.zoo import sentiment
-from keras_mmfusion.zoo.manifest import compute_sha256, fingerprint, list_preset_files
+from keras_mmfusion.zoo.manifest import compute_sha256, hash_files, list_preset_files
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_what_it_writes(data, sentiment_preset):
     assert (protocol["data"], protocol["data_sha256"]) == ("others.npz", compute_sha256(data))
     assert (protocol["videos"], protocol["utterances"]) == (6, 18)
     assert protocol["preset"] == "sentiment_small"
-    assert protocol["preset_hash"] == fingerprint(list_preset_files(sentiment_preset))
+    assert protocol["preset_hash"] == hash_files(list_preset_files(sentiment_preset))
     assert {"versions", "machine"} <= set(protocol)
     assert str(data.parent) not in json.dumps(results)
 

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.zoo.manifest import fingerprint, list_preset_files
+from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 
 tf = pytest.importorskip("tensorflow")
 
@@ -20,7 +20,7 @@ def test_export(tmp_path, captioner_preset):
     assert command.stdout == f"{version}\n"
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "captioner_small"
-    assert manifest["preset_hash"] == fingerprint(list_preset_files(captioner_preset))
+    assert manifest["preset_hash"] == hash_files(list_preset_files(captioner_preset))
     assert manifest["decoding"]["beams"] == 1
     assert "serving_default" in tf.saved_model.load(version).signatures
 

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.zoo.download import cache_folder
+from keras_mmfusion.zoo.download import get_cache_folder
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest
 
 NAME = "efficientnet_lite0_imagenet"
@@ -85,7 +85,7 @@ def test_pull_fetches_and_prints_the_folder():
     folder = pathlib.Path(command.stdout.strip())
 
     assert command.exit_code == 0
-    assert folder == cache_folder(find_preset(NAME))
+    assert folder == get_cache_folder(find_preset(NAME))
     assert (folder / "model.weights.h5").is_file()
     again = run("pull", NAME, "--json")
     assert json.loads(again.stdout) == {"name": NAME, "folder": str(folder)}

@@ -17,14 +17,14 @@ CONTENTS = {
 
 @pytest.fixture
 def make_preset():
-    """Makes the manifest entry of a preset with the files that it is given."""
+    """Makes manifest entries of presets with given files."""
 
     def make(name="captioner_tiny", contents=CONTENTS):
         files = tuple(
             PresetFile(path, len(content), hashlib.sha256(content).hexdigest())
             for path, content in contents.items()
         )
-        return Preset(name, "image_captioning", "A tiny one.", "CC0-1.0", "Nobody.", files)
+        return Preset(name, "captioner", "A tiny one.", "CC0-1.0", "Nobody.", files)
 
     return make
 
@@ -41,7 +41,7 @@ def preset(make_preset):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """An empty cache, no mirror but what a test sets, and short waits."""
+    """Sets an empty cache, no mirror, and short timeouts."""
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv("KERAS_MMFUSION_MIRROR", raising=False)
@@ -59,7 +59,7 @@ def server(cache, preset, contents):
 
 @pytest.fixture
 def folder_mirror(tmp_path, preset, contents):
-    """A folder that serves as a mirror of the preset."""
+    """Makes a folder that is a mirror of the preset."""
     folder = tmp_path / "a mirror"
     for path, content in contents.items():
         file = folder / preset.name / path
@@ -70,7 +70,7 @@ def folder_mirror(tmp_path, preset, contents):
 
 @pytest.fixture
 def zoo(tmp_path, monkeypatch, cache, preset):
-    """A package whose manifest lists the preset alone; gives the folder of its own presets."""
+    """Sets a manifest with only the preset; returns the folder of presets of the package."""
     path = tmp_path / "package" / "manifest.json"
     path.parent.mkdir()
     path.write_text(json.dumps({preset.name: to_json(preset)}))

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback, with the faults that mirrors and networks have."""
+"""A local HTTP server with configurable faults."""
 
 import http.server
 import threading
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass
 class Request:
-    """What the server saw of one request, and how much of the file it sent."""
+    """One request, and how many bytes of the file were sent."""
 
     path: str
     start: int
@@ -16,7 +16,7 @@ class Request:
 
 
 class MirrorServer(http.server.ThreadingHTTPServer):
-    """Serves `files`, path -> bytes; `faults`, path -> iterator of what to do with each request."""
+    """Serves `files`, path -> bytes; `faults` maps a path to an iterator of request handlers."""
 
     daemon_threads = True
 
@@ -33,7 +33,7 @@ class MirrorServer(http.server.ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_port}/zoo"
 
     def handle_error(self, request, client_address):
-        """A client that goes away is part of the tests."""
+        """Ignores clients that disconnect, as tests do."""
 
     def requests_for(self, path):
         return [request for request in self.requests if request.path == path]
@@ -78,7 +78,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     def body(self, content):
-        # Noted first: the client may be done, and the test ask, before `write` returns.
+        # Counted first, as the client may finish before `write` returns.
         self.request_seen.sent += len(content)
         self.wfile.write(content)
         self.wfile.flush()
@@ -98,7 +98,7 @@ def status(code):
 
 
 def redirect(path):
-    """Sends the client on to another path, with its range."""
+    """Redirects the client to another path."""
 
     def fault(handler, content):
         handler.send_response(302)
@@ -109,7 +109,7 @@ def redirect(path):
 
 
 def cut(count):
-    """Promises the rest of the file, sends `count` bytes of it and hangs up."""
+    """Announces the rest of the file, sends `count` bytes and disconnects."""
 
     def fault(handler, content):
         handler.head(content, handler.start)
@@ -119,7 +119,7 @@ def cut(count):
 
 
 def stall(count):
-    """Promises the rest of the file, sends `count` bytes of it, and then nothing more."""
+    """Announces the rest of the file, sends `count` bytes and then nothing."""
 
     def fault(handler, content):
         cut(count)(handler, content)
@@ -129,7 +129,7 @@ def stall(count):
 
 
 def slow(pause, piece=20_000):
-    """Sends the rest of the file in pieces with pauses between."""
+    """Sends the rest of the file in chunks with pauses."""
 
     def fault(handler, content):
         handler.head(content, handler.start)
@@ -141,18 +141,18 @@ def slow(pause, piece=20_000):
 
 
 def other(change):
-    """Serves `change(content)` as if it were the file."""
+    """Serves `change(content)` instead of the file."""
     return lambda handler, content: whole(handler, change(content))
 
 
 def ignore_range(handler, content):
-    """Sends the whole file whatever part was asked for."""
+    """Sends the whole file for any range."""
     handler.head(content, 0)
     handler.body(content)
 
 
 def refuse_range(handler, content):
-    """Answers 416 to every request for a part."""
+    """Answers 416 to every request of a range."""
     if handler.start:
         handler.send_error(416)
     else:
@@ -160,7 +160,7 @@ def refuse_range(handler, content):
 
 
 def wrong_range(handler, content):
-    """Answers a request for a part with a later part."""
+    """Answers a request of a range with a later range."""
     start = handler.start + 10 if handler.start else 0
     handler.head(content, start)
     handler.body(content[start:])
@@ -174,7 +174,7 @@ def unnamed_range(handler, content):
 
 
 def without_length(extra=b""):
-    """Sends the file, and `extra` after it, without saying how much will come."""
+    """Sends the file and `extra` without a length."""
 
     def fault(handler, content):
         handler.send_response(200)

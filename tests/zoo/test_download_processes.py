@@ -1,4 +1,4 @@
-"""Downloads across processes: shared, and taken up again after a kill."""
+"""Downloads by several processes, and after a process is killed."""
 
 import itertools
 import json
@@ -10,7 +10,7 @@ import time
 import http_server
 import pytest
 
-from keras_mmfusion.zoo.download import cache_folder
+from keras_mmfusion.zoo.download import get_cache_folder
 from keras_mmfusion.zoo.manifest import to_json
 
 WEIGHTS = "captioner_tiny/model.weights.h5"
@@ -18,17 +18,17 @@ FETCH = """
 import json, sys
 from keras_mmfusion.zoo.download import fetch_preset
 from keras_mmfusion.zoo.manifest import Preset, PresetFile
-from keras_mmfusion.zoo.mirror import mirror_at
+from keras_mmfusion.zoo.mirror import create_mirror
 
 name, entry, address = json.loads(sys.argv[1])
-entry["files"] = tuple(PresetFile(path, **facts) for path, facts in entry["files"].items())
-print(fetch_preset(Preset(name=name, **entry), mirror_at(address)))
+entry["files"] = tuple(PresetFile(path, **metadata) for path, metadata in entry["files"].items())
+print(fetch_preset(Preset(name=name, **entry), create_mirror(address)))
 """
 
 
 @pytest.fixture
 def start(server, preset):
-    """Starts a process that fetches the preset; whatever still runs at the end is killed."""
+    """Starts processes that fetch the preset, and kills them at the end."""
     processes = []
 
     def start_process():
@@ -65,16 +65,16 @@ def test_two_processes_share_one_download(server, preset, contents, start):
     outputs = [process.communicate(timeout=60) for process in (first, second)]
 
     assert [process.returncode for process in (first, second)] == [0, 0], outputs
-    assert {out.strip() for out, _ in outputs} == {str(cache_folder(preset))}
+    assert {out.strip() for out, _ in outputs} == {str(get_cache_folder(preset))}
     assert len(server.requests) == len(contents)
     assert "Another process is fetching captioner_tiny" in outputs[1][1]
     for name, content in contents.items():
-        assert (cache_folder(preset) / name).read_bytes() == content
+        assert (get_cache_folder(preset) / name).read_bytes() == content
 
 
-def test_a_killed_download_goes_on_where_it_was(server, preset, contents, start):
+def test_killed_download_is_resumed(server, preset, contents, start):
     server.faults[WEIGHTS] = iter([http_server.slow(pause=0.05)])
-    part = cache_folder(preset) / "model.weights.h5.part"
+    part = get_cache_folder(preset) / "model.weights.h5.part"
     killed = start()
     wait_until(lambda: part.exists() and part.stat().st_size >= 100_000)
     killed.kill()
@@ -88,4 +88,6 @@ def test_a_killed_download_goes_on_where_it_was(server, preset, contents, start)
     assert 100_000 <= kept < 300_000
     last = server.requests_for(WEIGHTS)[-1]
     assert (last.start, last.sent) == (kept, 300_000 - kept)
-    assert (cache_folder(preset) / "model.weights.h5").read_bytes() == contents["model.weights.h5"]
+    assert (get_cache_folder(preset) / "model.weights.h5").read_bytes() == contents[
+        "model.weights.h5"
+    ]

@@ -34,35 +34,35 @@ HASH = "0" * 64
         "",
     ],
 )
-def test_paths_that_could_leave_the_folder_are_refused(path):
+def test_paths_outside_of_the_folder_are_errors(path):
     with pytest.raises(ValueError, match="`path` must be a relative path"):
         PresetFile(path, 1, HASH)
 
 
 @pytest.mark.parametrize("name", ["..", "../other", "a/b", "", "/", "C:", "Captioner", "a\\b"])
-def test_names_that_could_leave_the_folder_are_refused(name):
+def test_names_outside_of_the_folder_are_errors(name):
     with pytest.raises(ValueError, match="`name` must be a plain folder name"):
         Preset(name, "image_captioning", "", "", "", ())
 
 
 @pytest.mark.parametrize("size", [-1, "12", 1.5, None])
-def test_sizes_are_whole_numbers(size):
+def test_invalid_size_is_an_error(size):
     with pytest.raises(ValueError, match="`size` must be a number of bytes"):
         PresetFile("config.json", size, HASH)
 
 
 @pytest.mark.parametrize("sha256", ["", "0" * 63, "G" * 64, HASH.upper() + "A"])
-def test_hashes_are_sha256(sha256):
+def test_invalid_hash_is_an_error(sha256):
     with pytest.raises(ValueError, match="`sha256` must be 64"):
         PresetFile("config.json", 1, sha256)
 
 
-def test_a_preset_comes_back_from_the_manifest(zoo, preset):
+def test_manifest_keeps_presets(zoo, preset):
     assert load_manifest() == {preset.name: preset}
     assert find_preset(preset.name) == preset
 
 
-def test_the_fingerprint_changes_with_any_file(preset):
+def test_fingerprint_changes_with_any_file(preset):
     first, *others = preset.files
     for change in ({"size": 1}, {"sha256": HASH}, {"path": "other.json"}):
         changed = dataclasses.replace(preset, files=(dataclasses.replace(first, **change), *others))
@@ -71,7 +71,7 @@ def test_the_fingerprint_changes_with_any_file(preset):
     assert described.fingerprint == preset.fingerprint
 
 
-def test_an_unknown_name_suggests_the_nearest(zoo):
+def test_unknown_name_suggests_the_nearest(zoo):
     with pytest.raises(ValueError, match="Unknown preset 'captoiner_tiny'. Did you mean 'captio"):
         find_preset("captoiner_tiny")
     with pytest.raises(ValueError, match="Unknown preset 'qqq'. The zoo has: captioner_tiny"):
@@ -88,7 +88,7 @@ def test_an_unknown_name_suggests_the_nearest(zoo):
         (lambda entry: entry["files"].update({"x": {"size": 1}}), "sha256"),
     ],
 )
-def test_a_malformed_entry_is_named(zoo, preset, change, problem):
+def test_malformed_entry_is_an_error(zoo, preset, change, problem):
     entry = to_json(preset)
     change(entry)
     manifest.MANIFEST_PATH.write_text(json.dumps({preset.name: entry}))
@@ -97,7 +97,7 @@ def test_a_malformed_entry_is_named(zoo, preset, change, problem):
         load_manifest()
 
 
-def test_the_manifest_of_the_package_is_true_to_the_files_at_hand():
+def test_manifest_matches_the_published_files():
     """Each preset that the package or the checkout carries is, byte for byte, what is listed."""
     folders = (
         manifest.MANIFEST_PATH.parent / "presets",

@@ -3,26 +3,26 @@ import pathlib
 import pytest
 
 from keras_mmfusion.zoo import mirror
-from keras_mmfusion.zoo.mirror import FolderMirror, HttpMirror, find_mirror, mirror_at
+from keras_mmfusion.zoo.mirror import FolderMirror, HttpMirror, create_mirror, find_mirror
 
 
-def test_an_address_is_quoted_and_joined():
-    assert mirror_at("http://host/a/").address("p/a file#1") == "http://host/a/p/a%20file%231"
+def test_address_is_joined_and_quoted():
+    assert create_mirror("http://host/a/").address("p/a file#1") == "http://host/a/p/a%20file%231"
 
 
 @pytest.mark.parametrize("address", ["ftp://host/zoo", "s3://bucket/zoo", "https://", "http:///a"])
-def test_other_addresses_are_refused(address):
+def test_unsupported_address_is_an_error(address):
     with pytest.raises(ValueError, match=f"must be an http.*Received: '{address}'"):
-        mirror_at(address)
+        create_mirror(address)
 
 
-def test_a_password_is_refused_without_being_printed():
-    with pytest.raises(ValueError, match="carries a user name or a password") as error:
-        mirror_at("https://me:secret@host/zoo")
+def test_password_is_an_error_and_not_printed():
+    with pytest.raises(ValueError, match="has a user name or a password") as error:
+        create_mirror("https://me:secret@host/zoo")
     assert "secret" not in str(error.value)
 
 
-def test_the_environment_names_the_mirror(monkeypatch, tmp_path):
+def test_environment_variable_sets_the_mirror(monkeypatch, tmp_path):
     monkeypatch.setenv("KERAS_MMFUSION_MIRROR", "https://host/zoo")
     assert isinstance(find_mirror(), HttpMirror)
     monkeypatch.setenv("KERAS_MMFUSION_MIRROR", str(tmp_path))
@@ -31,7 +31,7 @@ def test_the_environment_names_the_mirror(monkeypatch, tmp_path):
     assert find_mirror().address("p") == str(pathlib.Path.home() / "presets" / "p")
 
 
-def test_a_source_checkout_serves_its_own_zoo(monkeypatch, tmp_path):
+def test_source_checkout_is_a_mirror(monkeypatch, tmp_path):
     monkeypatch.delenv("KERAS_MMFUSION_MIRROR", raising=False)
     module = tmp_path / "keras_mmfusion" / "zoo" / "mirror.py"
     monkeypatch.setattr(mirror, "__file__", str(module))

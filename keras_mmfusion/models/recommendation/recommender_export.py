@@ -5,7 +5,7 @@ from keras import ops
 from keras_mmfusion.models.export.tensor_export import export_tensors
 
 
-def export_recommender(model, folder, k, manifest=None):
+def export_recommender(model, folder, k=20, manifest=None):
     """The work of `Recommender.export`; see there."""
     import tensorflow as tf
 
