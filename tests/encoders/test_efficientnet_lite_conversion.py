@@ -38,7 +38,7 @@ def variant(request, conversion):
 
 @pytest.fixture(scope="module")
 def source(variant, conversion):
-    return conversion.source_model(variant)
+    return conversion.load_source_model(variant)
 
 
 def pictures(image_size, count=4):
@@ -56,7 +56,7 @@ def pictures(image_size, count=4):
 def test_logits_equal_the_sources(conversion, source, variant):
     encoder, classifier = conversion.convert(source, variant)
     images = pictures(encoder.image_size)
-    expected = conversion.source_logits(source, images)
+    expected = conversion.compute_source_logits(source, images)
 
     assert expected.std() > 0.5
     np.testing.assert_allclose(classifier.predict(images, verbose=0), expected, atol=1e-4)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the weights of captioner_flickr8k_lite0 again. DATA is the Flickr8k folder, RUNS has room
+# Reproduces the weights of captioner_flickr8k_lite0. DATA is the Flickr8k folder, RUNS has room
 # for 1 GB of feature maps. On 2 CPU cores without a GPU TensorFlow encodes fastest and PyTorch
-# trains fastest; on a GPU machine one backend does both. Every step can be stopped and run again.
+# trains fastest; on a GPU one backend suffices. Every step can be interrupted and resumed.
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=captioner_flickr8k_lite0
@@ -11,7 +11,7 @@ train=(mmfusion train captioner --data "$DATA" --out "$RUNS/lite0" --features "$
 
 KERAS_BACKEND=tensorflow "${train[@]}" --features-only
 KERAS_BACKEND=torch "${train[@]}" --dtype mixed_bfloat16 --layers 2 --epochs 8
-# The published weights went on from those of the first stage as float16.
+# The published weights were trained from float16 weights of the first stage.
 for epochs in 4 7; do
     KERAS_BACKEND=torch "${train[@]}" --layers 2 --epochs 8 --self-critical-epochs $epochs
 done

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes the weights of captioner_flickr8k_lite2 again. DATA is the Flickr8k folder, RUNS has room
+# Reproduces the weights of captioner_flickr8k_lite2. DATA is the Flickr8k folder, RUNS has room
 # for 3 GB of feature maps and checkpoints. On 2 CPU cores without a GPU TensorFlow encodes fastest
-# and PyTorch trains fastest; on a GPU machine one backend does both. Every step can be stopped and
-# run again. The published weights were trained with the package as it was from commit f9fb25f on,
-# the third stage with that of fb50e32; it was stopped by hand in its fifteenth epoch.
+# and PyTorch trains fastest; on a GPU one backend suffices. Every step can be interrupted and
+# resumed. The published weights were trained with the package of commit f9fb25f, the third stage
+# with commit fb50e32; it was stopped manually in its fifteenth epoch.
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=captioner_flickr8k_lite2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Makes the weights of image_text_flickr8k again. DATA is the Flickr8k folder, RUNS has room for
+# Reproduces the weights of image_text_flickr8k. DATA is the Flickr8k folder, RUNS has room for
 # 4 GB of tokens and feature maps. On a CPU TensorFlow encodes images fastest and PyTorch trains
-# fastest; on a GPU machine one backend does both.
+# fastest; on a GPU one backend suffices.
 set -euo pipefail
 DATA=${DATA:?the Flickr8k folder} RUNS=${RUNS:-runs}
 name=image_text_flickr8k

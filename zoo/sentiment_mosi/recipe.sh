@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the weights of sentiment_mosi again, in some minutes on a CPU. DATA is the folder of
-# CMU-MOSI's train.npz and dev.npz; `keras_mmfusion.datasets.read_cmu_mosi` says what they hold.
+# Reproduces the weights of sentiment_mosi, in a few minutes on a CPU. DATA is the folder of
+# CMU-MOSI's train.npz and dev.npz; see `keras_mmfusion.datasets.read_cmu_mosi`.
 set -euo pipefail
 DATA=${DATA:?the folder of train.npz and dev.npz of CMU-MOSI}
 name=sentiment_mosi
