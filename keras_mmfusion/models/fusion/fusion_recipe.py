@@ -113,7 +113,7 @@ def train_fusion(recipe, rows, encoders=None, callbacks=()):
         jit_compile=False,  # The number of tokens changes from batch to batch.
     )
     batches = make_batches(rows, encoders, recipe.batch_size, shuffle=True, seed=recipe.seed)
-    model.fit(batches, epochs=recipe.epochs, callbacks=list(callbacks), verbose=0)
+    model.fit(batches, epochs=recipe.epochs, shuffle=False, callbacks=list(callbacks), verbose=0)
     return model
 
 
