@@ -42,7 +42,7 @@ def captioner_preset(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def embedder_preset(tmp_path_factory):
-    """The folder of a preset of photos and sentences with random weights."""
+    """Returns the folder of an image-text preset with random weights."""
     from models.retrieval.small_embedders import small_embedder
 
     folder = tmp_path_factory.mktemp("presets") / "embedder_small"
@@ -52,7 +52,7 @@ def embedder_preset(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sentiment_preset(tmp_path_factory):
-    """The folder of a preset of opinions in videos with random weights."""
+    """Returns the folder of a sentiment preset with random weights."""
     from models.sentiment.small_utterances import small_sentiment_model
 
     folder = tmp_path_factory.mktemp("presets") / "sentiment_small"
