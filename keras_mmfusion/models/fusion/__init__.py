@@ -7,12 +7,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ConversationModel": "conversation_model",
         "FusionModel": "fusion_model",
-        "FusionRecipe": "fusion_recipe",
         "GradientBlendingModel": "gradient_blending_model",
         "estimate_blending_weights": "blending_weights",
-        "evaluate_fusion": "fusion_evaluation",
         "export_fusion": "fusion_export",
-        "predict_fusion": "fusion_evaluation",
-        "train_fusion": "fusion_recipe",
     },
 )
