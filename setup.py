@@ -35,6 +35,7 @@ EXTRAS = {
         "dill>=0.4.1",  # Of TFDS's testing module.
         "importlib-resources>=7.1",
         "matplotlib>=3.11.2",
+        "mypy>=2.4.1",
         "nltk>=3.10.4",
         "pandas>=3.1.1",
         "pytest>=9.2",
@@ -55,7 +56,10 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["keras_mmfusion", "keras_mmfusion.*"]),
-    package_data={"keras_mmfusion.zoo": ["manifest.json", "presets/**/*"]},
+    package_data={
+        "keras_mmfusion": ["py.typed", "**/*.pyi"],
+        "keras_mmfusion.zoo": ["manifest.json", "presets/**/*"],
+    },
     python_requires=">=3.11",
     # Each lower bound is the version that the tests run with.
     install_requires=[

@@ -29,7 +29,7 @@ def lazy_exports(package, exports):
     'keras_mmfusion.layers'
     """
     names = sorted(exports)
-    _TABLES[package] = exports
+    _TABLES.setdefault(package, exports)
 
     def __getattr__(name):
         if name not in exports:
@@ -41,12 +41,12 @@ def lazy_exports(package, exports):
     return __getattr__, lambda: names, names
 
 
-def find_defining_modules():
-    """Maps each name that a package exports to the module that defines it.
+def read_export_tables():
+    """Imports all packages and returns their export tables.
 
     Returns:
-        A dict, such as `{"GCNLayer": "keras_mmfusion.layers.graph.convolution.gcn_layer"}`.
-        Subpackages are left out.
+        A dict of package -> dict of name -> module that defines it, or an empty string for a
+        subpackage. Packages without lazy exports are left out.
     """
     import pkgutil
 
@@ -54,12 +54,24 @@ def find_defining_modules():
     for info in pkgutil.walk_packages(root.__path__, f"{__package__}."):
         if info.ispkg:
             importlib.import_module(info.name)
+    return {
+        package: {name: module and _full_name(package, module) for name, module in exports.items()}
+        for package, exports in _TABLES.items()
+    }
+
+
+def find_defining_modules():
+    """Maps each name that a package exports to the module that defines it.
+
+    Returns:
+        A dict, such as `{"GCNLayer": "keras_mmfusion.layers.graph.convolution.gcn_layer"}`.
+        Subpackages are left out.
+    """
+    tables = read_export_tables()
     # A package above the one that holds the module may export a name too: the longest path wins.
     modules = {}
-    for package in sorted(_TABLES, key=len):
-        for name, module in _TABLES[package].items():
-            if module:
-                modules[name] = _full_name(package, module)
+    for package in sorted(tables, key=len):
+        modules |= {name: module for name, module in tables[package].items() if module}
     return modules
 
 

@@ -1,0 +1,36 @@
+"""Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
+
+from keras_mmfusion.layers.graph.transforms.edge_dropout import EdgeDropout as EdgeDropout
+from keras_mmfusion.layers.graph.convolution.gat_layer import GATLayer as GATLayer
+from keras_mmfusion.layers.graph.convolution.gcn2_layer import GCN2Layer as GCN2Layer
+from keras_mmfusion.layers.graph.convolution.gcn_layer import GCNLayer as GCNLayer
+from keras_mmfusion.layers.graph.convolution.gin_layer import GINLayer as GINLayer
+from keras_mmfusion.layers.graph.pooling.graph_attention_pooling import GraphAttentionPooling as GraphAttentionPooling
+from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase as GraphConvBase
+from keras_mmfusion.layers.graph.hetero.graph_fusion import GraphFusion as GraphFusion
+from keras_mmfusion.layers.graph.core.graph_layer import GraphLayer as GraphLayer
+from keras_mmfusion.layers.graph.pooling.graph_max_pooling import GraphMaxPooling as GraphMaxPooling
+from keras_mmfusion.layers.graph.pooling.graph_mean_pooling import GraphMeanPooling as GraphMeanPooling
+from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling as GraphPooling
+from keras_mmfusion.layers.graph.pooling.graph_sum_pooling import GraphSumPooling as GraphSumPooling
+from keras_mmfusion.layers.graph.hetero.hgt_layer import HGTLayer as HGTLayer
+from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import HeteroGraphLayer as HeteroGraphLayer
+from keras_mmfusion.layers.graph.convolution.image_graph import ImageGraph as ImageGraph
+from keras_mmfusion.layers.graph.convolution.jumping_knowledge import JumpingKnowledge as JumpingKnowledge
+from keras_mmfusion.graphs.multimodal_graph import MultimodalGraph as MultimodalGraph
+from keras_mmfusion.layers.graph.transforms.node_dropout import NodeDropout as NodeDropout
+from keras_mmfusion.layers.graph.hetero.rgcn_layer import RGCNLayer as RGCNLayer
+from keras_mmfusion.layers.graph.convolution.sage_layer import SAGELayer as SAGELayer
+from keras_mmfusion.layers.graph.pooling.set_transformer_pooling import SetTransformerPooling as SetTransformerPooling
+from keras_mmfusion.layers.graph.core.sparse_dense import SparseDense as SparseDense
+from keras_mmfusion.layers.graph.pooling.top_k_pooling import TopKPooling as TopKPooling
+from keras_mmfusion.layers.graph.convolution.layerwise_inference import apply_layerwise as apply_layerwise
+from keras_mmfusion.graphs.box_edges import connect_boxes as connect_boxes
+from keras_mmfusion.graphs.neighbor_edges import connect_neighbors as connect_neighbors
+from keras_mmfusion.graphs.pair_edges import connect_pairs as connect_pairs
+from keras_mmfusion.graphs.plan_edges import connect_plan as connect_plan
+from keras_mmfusion.graphs.time_edges import connect_times as connect_times
+from keras_mmfusion.graphs.graph_tables import graph_from_tables as graph_from_tables
+from keras_mmfusion.graphs.graph_tables import multimodal_graph_from_tables as multimodal_graph_from_tables
+from keras_mmfusion.layers.graph.core.gcn_normalization import normalize_graph as normalize_graph
+from keras_mmfusion.layers.graph.core.edge_order import order_edges as order_edges

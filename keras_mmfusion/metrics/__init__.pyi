@@ -1,0 +1,33 @@
+"""Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
+
+from keras_mmfusion.metrics.keras_caption_scores import CaptionScores as CaptionScores
+from keras_mmfusion.metrics.keras_caption_scores import CaptionScoresCallback as CaptionScoresCallback
+from keras_mmfusion.metrics.cider import CiderD as CiderD
+from keras_mmfusion.metrics.meteor import Meteor as Meteor
+from keras_mmfusion.metrics.keras_ranking import NDCGAtK as NDCGAtK
+from keras_mmfusion.metrics.nltk_meteor import NltkMeteor as NltkMeteor
+from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer as PTBTokenizer
+from keras_mmfusion.metrics.cider import PlainCider as PlainCider
+from keras_mmfusion.metrics.keras_ranking import RankingMetric as RankingMetric
+from keras_mmfusion.metrics.keras_ranking import RecallAtK as RecallAtK
+from keras_mmfusion.metrics.visual_question_answering import answer_accuracies as answer_accuracies
+from keras_mmfusion.metrics.retrieval import best_ranks as best_ranks
+from keras_mmfusion.metrics.bleu import bleu_scores as bleu_scores
+from keras_mmfusion.metrics.significance import bootstrap_interval as bootstrap_interval
+from keras_mmfusion.metrics.diversity import caption_diversity as caption_diversity
+from keras_mmfusion.metrics.cider import cider_d_score as cider_d_score
+from keras_mmfusion.metrics.classification import classification_scores as classification_scores
+from keras_mmfusion.metrics.caption_scores import coco_caption_scores as coco_caption_scores
+from keras_mmfusion.metrics.ranking import ndcg_at_k as ndcg_at_k
+from keras_mmfusion.metrics.visual_question_answering import normalize_answer as normalize_answer
+from keras_mmfusion.metrics.diversity import object_recall as object_recall
+from keras_mmfusion.metrics.significance import paired_bootstrap_test as paired_bootstrap_test
+from keras_mmfusion.metrics.cider import plain_cider_score as plain_cider_score
+from keras_mmfusion.metrics.caption_files import read_candidates as read_candidates
+from keras_mmfusion.metrics.caption_files import read_references as read_references
+from keras_mmfusion.metrics.ranking import recall_at_k as recall_at_k
+from keras_mmfusion.metrics.retrieval import retrieval_scores as retrieval_scores
+from keras_mmfusion.metrics.rouge_l import rouge_l_score as rouge_l_score
+from keras_mmfusion.metrics.caption_files import score_files as score_files
+from keras_mmfusion.metrics.classification import sentiment_scores as sentiment_scores
+from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy as vqa_accuracy

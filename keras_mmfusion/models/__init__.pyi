@@ -1,0 +1,26 @@
+"""Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
+
+from keras_mmfusion.models.captioning.backbone_text_decoder import BackboneTextDecoder as BackboneTextDecoder
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
+from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
+from keras_mmfusion.models.fusion.conversation_model import ConversationModel as ConversationModel
+from keras_mmfusion.models.runs.evaluation_result import EvaluationResult as EvaluationResult
+from keras_mmfusion.models.fusion.fusion_model import FusionModel as FusionModel
+from keras_mmfusion.models.fusion.gradient_blending_model import GradientBlendingModel as GradientBlendingModel
+from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
+from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender
+from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
+from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
+from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
+from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
+from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
+from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as WordTokenizer
+from keras_mmfusion.models import captioning as captioning
+from keras_mmfusion.models.fusion.blending_weights import estimate_blending_weights as estimate_blending_weights
+from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
+from keras_mmfusion.models import fusion as fusion
+from keras_mmfusion.models.presets.model_files import load_model as load_model
+from keras_mmfusion.models import node_classification as node_classification
+from keras_mmfusion.models import recommendation as recommendation
+from keras_mmfusion.models import retrieval as retrieval
+from keras_mmfusion.models import sentiment as sentiment

@@ -1,0 +1,12 @@
+"""Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
+
+from keras_mmfusion.models.node_classification.appnp_classifier import APPNPClassifier as APPNPClassifier
+from keras_mmfusion.models.node_classification.gat_classifier import GATClassifier as GATClassifier
+from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classifier as GCN2Classifier
+from keras_mmfusion.models.node_classification.gcn_classifier import GCNClassifier as GCNClassifier
+from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier as NodeClassifier
+from keras_mmfusion.models.node_classification.node_recipe import NodeRecipe as NodeRecipe
+from keras_mmfusion.models.node_classification.node_evaluation import evaluate_node_classifier as evaluate_node_classifier
+from keras_mmfusion.models.node_classification.node_inputs import node_classifier_inputs as node_classifier_inputs
+from keras_mmfusion.models.node_classification.node_training import train_node_classifier as train_node_classifier
+from keras_mmfusion.models.node_classification.node_inputs import with_orders as with_orders

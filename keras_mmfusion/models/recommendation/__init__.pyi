@@ -1,0 +1,17 @@
+"""Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
+
+from keras_mmfusion.models.recommendation.bpr_recommender import BPRRecommender as BPRRecommender
+from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender
+from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNRecommender as LightGCNRecommender
+from keras_mmfusion.models.recommendation.popularity_recommender import PopularityRecommender as PopularityRecommender
+from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
+from keras_mmfusion.models.recommendation.recommender_recipe import RecommenderRecipe as RecommenderRecipe
+from keras_mmfusion.models.recommendation.interaction_batches import TripletSequence as TripletSequence
+from keras_mmfusion.models.recommendation.interaction_batches import UserSequence as UserSequence
+from keras_mmfusion.models.recommendation.vbpr_recommender import VBPRRecommender as VBPRRecommender
+from keras_mmfusion.models.recommendation.recommender_recipe import describe_recipe as describe_recipe
+from keras_mmfusion.models.recommendation.movie_encoding import encode_movies as encode_movies
+from keras_mmfusion.models.recommendation.recommender_evaluation import evaluate_recommender as evaluate_recommender
+from keras_mmfusion.models.recommendation.recommender_export import export_recommender as export_recommender
+from keras_mmfusion.models.recommendation.recommender_recipe import get_recommender_recipe as get_recommender_recipe
+from keras_mmfusion.models.recommendation.recommender_recipe import train_recommender as train_recommender
