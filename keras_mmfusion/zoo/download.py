@@ -174,7 +174,7 @@ def _receive(mirror, path, part, size, report):
             position += len(chunk)
             if position > size:
                 raise MirrorError(
-                    f"goes on after the {size:,} bytes that the manifest lists", temporary=False
+                    f"is longer than the {size:,} bytes that the manifest lists", temporary=False
                 )
             output.write(chunk)
             report(position)

@@ -59,7 +59,7 @@ class Preset:
     """One entry of the manifest.
 
     Args:
-        name: string. What the user asks for.
+        name: string. The name of its folder.
         task: string, such as `"captioner"`.
         description: string. One or two sentences.
         license: string. The terms of the weights.

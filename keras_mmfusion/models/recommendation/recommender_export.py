@@ -6,7 +6,15 @@ from keras_mmfusion.models.export.tensor_export import export_tensors
 
 
 def export_recommender(model, folder, k=20, manifest=None):
-    """The work of `Recommender.export`; see there."""
+    """Writes the next version of a recommender. See `Recommender.export`.
+
+    Args:
+        model: adapted `Recommender`.
+        folder, k, manifest: see `Recommender.export`.
+
+    Returns:
+        The path of the new version.
+    """
     import tensorflow as tf
 
     users, items = ops.convert_to_numpy(model.interaction_index)
