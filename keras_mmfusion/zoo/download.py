@@ -136,9 +136,7 @@ def _fetch_file(preset, file, folder, mirror, report):
             failures = 1 if _size(part) > progress_bytes else failures + 1
             progress_bytes = max(progress_bytes, _size(part))
             if not error.temporary or failures >= ATTEMPTS:
-                raise _failure(
-                    preset, mirror.address(path), error, resumable=progress_bytes
-                ) from error
+                raise _failure(preset, mirror.address(path), error, progress_bytes) from error
             time.sleep(FIRST_PAUSE_SECONDS * 2 ** (failures - 1))
             continue
         if compute_sha256(part) == file.sha256:
