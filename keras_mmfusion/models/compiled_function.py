@@ -11,8 +11,8 @@ def compiled_function(model, function, jit_compile=False):
 
     Returns:
         A function of the same arguments. On TensorFlow and JAX it is traced once for each shape
-        of its arguments (on TensorFlow without XLA the batch size is left open); on PyTorch it
-        runs eagerly, without gradients.
+        of its arguments (without XLA, TensorFlow leaves the batch size open); on PyTorch it runs
+        eagerly, without gradients.
     """
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -25,9 +25,9 @@ def compiled_function(model, function, jit_compile=False):
 def _tensorflow_function(function, jit_compile):
     import tensorflow as tf
 
-    # Without AutoGraph: control flow is in `keras.ops`, and converting the source of every layer
-    # would take longer than tracing it. Without `reduce_retracing`, which would trace inputs of
-    # another rank, image tokens after images, with an unknown one.
+    # No AutoGraph: control flow uses `keras.ops`, and converting the source code of all layers
+    # takes longer than tracing them. No `reduce_retracing`: it generalizes inputs of different
+    # rank, such as images and image tokens, to an unknown rank.
     compiled = tf.function(function, autograph=False, jit_compile=jit_compile)
     traces = {}
 

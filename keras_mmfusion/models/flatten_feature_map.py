@@ -3,11 +3,11 @@ from keras import ops
 
 
 def flatten_feature_map(features):
-    """Lays a feature map out row by row; tokens and vectors stay as they are.
+    """Flattens a feature map into tokens, row by row; tokens and vectors are unchanged.
 
     Args:
         features: tensor `(batch, height, width, channels)`, or `(batch, channels, height, width)`
-            where Keras has channels first; or of fewer dims.
+            with Keras's `channels_first`; or a tensor of lower rank.
 
     Returns:
         Tensor `(batch, height * width, channels)`, or `features`.

@@ -2,12 +2,12 @@ import keras
 
 
 class PreprocessedSequence(keras.utils.PyDataset):
-    """A `PyDataset` with a model's preprocessing applied to each batch; no TensorFlow.
+    """Applies a model's preprocessing to each batch of a `PyDataset`, without TensorFlow.
 
     Args:
-        sequence: `keras.utils.PyDataset`. Its threads, queue and epochs stay as they are.
-        preprocess: function `(x, y, sample_weight)` that returns what the model trains on, such
-            as `model.preprocess_samples`.
+        sequence: `keras.utils.PyDataset`. Its workers, queue size and epoch hooks are kept.
+        preprocess: function `(x, y, sample_weight)` that returns a preprocessed batch, such as
+            `model.preprocess_samples`.
     """
 
     def __init__(self, sequence, preprocess):

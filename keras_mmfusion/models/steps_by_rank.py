@@ -4,12 +4,12 @@ import keras
 
 
 class StepsByRank:
-    """Compiles a step of training, evaluation or prediction for each rank of the data.
+    """Mixin that compiles separate steps for data of different ranks; precedes the Keras base.
 
-    Goes before the Keras class that a model extends. On TensorFlow Keras compiles one function
-    with `reduce_retracing`. It generalizes data of two ranks, such as captions `(batch, captions)`
-    and then `(batch,)`, to an unknown rank, with which no model can compute. Here data of other
-    ranks gets a function of its own. The other backends never generalize ranks.
+    On TensorFlow, Keras compiles one function with `reduce_retracing`. It generalizes data of
+    different ranks, such as captions `(batch, captions)` and `(batch,)`, to an unknown rank, which
+    models do not support. This mixin compiles a function for each rank. Other backends do not
+    generalize ranks.
     """
 
     def make_train_function(self, force=False):
@@ -34,7 +34,7 @@ def _function_by_rank(model, name, make):
     def run(data):
         ranks, data = _ranks(data)
         if ranks not in functions:
-            make(force=True)  # It becomes an attribute of the model.
+            make(force=True)  # Sets the attribute of the model.
             functions[ranks] = getattr(model, name)
             setattr(model, name, run)
         return functions[ranks](data)
@@ -43,7 +43,7 @@ def _function_by_rank(model, name, make):
 
 
 def _ranks(data):
-    """The structure of the data with the rank of each tensor, as a string; and the data.
+    """Returns the structure of the data with tensor ranks, as a string, and the data.
 
     Args:
         data: iterator of batches, of TensorFlow or of Python, or a list of batches.

@@ -4,29 +4,29 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BackboneTextDecoder(keras.layers.Layer):
-    """A KerasHub language model's backbone as the text decoder of `ImageCaptioningModel`.
+    """Uses a KerasHub language model backbone as the text decoder of `ImageCaptioningModel`.
 
     ```
     x = TokenEmbedding(ids)                                # decoder.embedding(ids)
     logits = Rest(x) TokenEmbeddingᵀ                       # decoder(x)
     ```
 
-    `Rest` is the backbone from its token embedding's output on: position embeddings, causal
-    blocks, final normalization.
+    `Rest` is the backbone without its token embedding: position embeddings, causal blocks and the
+    final normalization.
 
     Args:
         backbone: a causal KerasHub backbone, such as `keras_hub.models.GPT2Backbone`: a functional
-            model of `token_ids` and `padding_mask` with one output, and a reversible
+            model of `token_ids` and `padding_mask` with one output and a reversible
             `token_embedding`.
 
     Call arguments:
-        x: float tensor `(batch, tokens, dim)`, what `decoder.embedding(ids)` gives.
+        x: float tensor `(batch, tokens, dim)`, the output of `decoder.embedding(ids)`.
 
     Output shape:
         Logits, float `(batch, tokens, vocabulary_size)`.
 
     Raises:
-        ValueError: if the backbone is not of this kind.
+        ValueError: if the backbone is not supported.
 
     Example:
 
@@ -62,10 +62,10 @@ class BackboneTextDecoder(keras.layers.Layer):
         self.rest = keras.Model([embedding.output, inputs["padding_mask"]], backbone.output)
 
     def build(self, x_shape):
-        """Nothing to do: the backbone brings its weights."""
+        """Does nothing: the backbone is built already."""
 
     def call(self, x, training=None):
-        # Padding stands at the end, where no earlier token sees it.
+        # Padding is at the end, where earlier tokens do not attend to it.
         mask = ops.ones(ops.shape(x)[:2], dtype="int32")
         return self.embedding(self.rest([x, mask], training=training), reverse=True)
 

@@ -1,4 +1,4 @@
-"""Raw images and captions to what a captioning model trains on and generates from."""
+"""Preprocessing of images and captions for training and generation."""
 
 import keras
 import numpy as np
@@ -12,14 +12,14 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import SpecialT
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
 _NO_WORDS = (
-    "No caption of `captions` has a word that the tokenizer knows, so that there is nothing to "
-    "learn: check that the captions are in the language of its vocabulary."
+    "None of the `captions` contains a word of the tokenizer's vocabulary, so there is nothing to "
+    "learn. Check that the captions are in the language of the vocabulary."
 )
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CaptioningPreprocessor(Preprocessor):
-    """Prepares images and captions for an image captioning model.
+    """Preprocesses images and captions for an image captioning model.
 
     With `w` the ids of a caption's words and `L = sequence_length`, the caption becomes
 
@@ -27,34 +27,34 @@ class CaptioningPreprocessor(Preprocessor):
         targets  w_1 ... w_n [END] [PAD] [PAD] ...       (the first L)
         weights  1   ... 1   1     0     0    ...
 
-    A caption of `L` words or more is cut and then has no `[END]`. A caption without a word, such
-    as the empty strings that fill up a batch, has only zero weights.
+    A caption of `L` or more words is truncated and has no `[END]`. A caption without words, such
+    as an empty string that pads a batch, has only zero weights.
 
     Calls work eagerly on every backend, without TensorFlow, and inside `tf.data`.
 
     Args:
         tokenizer: a `WordTokenizer` or any tokenizer with `start_token_id`, `end_token_id` and
             `pad_token_id`.
-        image_converter: a `keras_hub.layers.ImageConverter`: resizes and scales the images.
-        sequence_length: int. The number of input and of target ids of a caption.
+        image_converter: a `keras_hub.layers.ImageConverter` that resizes and scales the images.
+        sequence_length: int. The number of input ids, and of target ids, of a caption.
         **kwargs: passed to `keras_hub.models.Preprocessor`.
 
     Call arguments:
         x: dict with `"images"`, `(height, width, 3)` or `(batch, height, width, 3)` with values
             from 0 to 255, and `"captions"`, strings of shape `()`, `(captions,)`, `(batch,)` or
             `(batch, captions)`.
-        y: must be `None`; the targets are made here.
-        sample_weight: optional weights of the captions, of the captions' shape or its leading
-            part (such as one for each image).
+        y: must be `None`; the targets are computed from the captions.
+        sample_weight: optional weights of the captions, with the shape of `captions` or its
+            leading axes (such as one weight for each image).
 
     Returns:
-        A tuple `(x, y, sample_weight)`: `x` a dict of float `"images"` and int32 `"captions"`
-        ids, `y` int32 target ids, `sample_weight` float32; the last three of shape
-        `(..., sequence_length)`, with `...` the captions' shape.
+        A tuple `(x, y, sample_weight)`: `x` is a dict of float `"images"` and int32 `"captions"`
+        ids, `y` int32 target ids, `sample_weight` float32. The ids and weights have shape
+        `(..., sequence_length)`, where `...` is the shape of the captions.
 
     Raises:
-        ValueError: if `x` is not such a dict, `y` is given, the arguments are unfit, or none of a
-            batch's captions has a word that the tokenizer knows (inside `tf.data`, TensorFlow's
+        ValueError: if `x` is not such a dict, `y` is given, an argument is invalid, or no caption
+            of a batch contains a word of the vocabulary (inside `tf.data`, TensorFlow raises an
             `InvalidArgumentError`).
 
     Example:
@@ -74,7 +74,7 @@ class CaptioningPreprocessor(Preprocessor):
     ['a dog']
     """
 
-    # With these, `from_preset` finds the preprocessor in a model's preset folder.
+    # `from_preset` uses these to find the preprocessor in a model's preset folder.
     backbone_cls = ImageEncoder
     tokenizer_cls = WordTokenizer
     image_converter_cls = ImageConverter
@@ -98,7 +98,7 @@ class CaptioningPreprocessor(Preprocessor):
             )
         if y is not None:
             raise ValueError(
-                "`y` must be None: the targets are made from the captions in `x`. "
+                "`y` must be None: the targets are computed from the captions in `x`. "
                 f"Received: {type(y)}"
             )
         images = self.generate_preprocess(x["images"])
@@ -110,19 +110,19 @@ class CaptioningPreprocessor(Preprocessor):
         return {"images": images, "captions": inputs}, targets, weights
 
     def generate_preprocess(self, images):
-        """Resizes and scales images as training does.
+        """Resizes and scales images, as in training.
 
         Args:
             images: `(height, width, 3)` or `(batch, height, width, 3)` array or tensor with
                 values from 0 to 255, or a list of images of different sizes.
 
         Returns:
-            Float images of the image converter's size, with the batch axis if there was one.
+            Float images of the image converter's size, with a batch axis if `images` has one.
         """
         if self._use_tf_workflow():
             import tensorflow as tf
 
-            # As float from here on, so that resizing rounds nothing, in any workflow.
+            # Cast to float first, so that resizing does not round.
             return self.image_converter(tf.cast(images, "float32"))
         if isinstance(images, (list, tuple)):
             return keras.ops.stack([self.generate_preprocess(image) for image in images])
@@ -131,11 +131,11 @@ class CaptioningPreprocessor(Preprocessor):
         return self.image_converter(keras.ops.cast(images, "float32"))
 
     def generate_postprocess(self, token_ids):
-        """Turns generated ids `(..., length)` into strings `(...)`, cut at `[END]`."""
+        """Converts generated ids `(..., length)` to strings `(...)`, up to `[END]`."""
         return self.tokenizer.detokenize(token_ids)
 
     def checked_max_length(self, max_length):
-        """`max_length`, or where it is `None`, the most that there may be."""
+        """Checks a maximum caption length; `None` stands for the sequence length."""
         if max_length is None:
             return self.sequence_length
         if checked_integer("max_length", max_length, 1) > self.sequence_length:
@@ -146,7 +146,7 @@ class CaptioningPreprocessor(Preprocessor):
         return max_length
 
     def special_tokens(self):
-        """The ids with a meaning in decoding, as `SpecialTokens`; `[UNK]` is never generated."""
+        """Returns the tokenizer's `SpecialTokens`; `[UNK]` is never generated."""
         return SpecialTokens(
             start=self.tokenizer.start_token_id,
             end=self.tokenizer.end_token_id,
@@ -155,10 +155,10 @@ class CaptioningPreprocessor(Preprocessor):
         )
 
     def count_known_words(self, targets):
-        """How many words of each caption the tokenizer knows.
+        """Counts the words of each caption that are in the vocabulary.
 
         Args:
-            targets: int array `(..., sequence_length)`, as `pack_captions` makes them.
+            targets: int array `(..., sequence_length)`, the targets of `pack_captions`.
 
         Returns:
             Int array `(...)`.
@@ -170,9 +170,9 @@ class CaptioningPreprocessor(Preprocessor):
         return [special.start, special.end, special.pad, *special.blocked]
 
     def _check_words(self, captions, targets):
-        captions = [_text(caption) for caption in np.asarray(captions).ravel().tolist()]
-        written = any(caption.strip() for caption in captions)
-        if written and targets.ndim > 1 and not self.count_known_words(targets).any():
+        captions = [_decode(caption) for caption in np.asarray(captions).ravel().tolist()]
+        has_text = any(caption.strip() for caption in captions)
+        if has_text and targets.ndim > 1 and not self.count_known_words(targets).any():
             raise ValueError(f"{_NO_WORDS} Received: {captions[:3]!r:.300}")
         return targets
 
@@ -186,12 +186,12 @@ class CaptioningPreprocessor(Preprocessor):
         for token_id in self._special_ids():
             is_special |= targets == token_id
         are_blank = tf.reduce_all(tf.strings.strip(captions) == "")
-        fine = are_blank | ~tf.reduce_all(is_special)
-        with tf.control_dependencies([tf.debugging.Assert(fine, [_NO_WORDS, captions])]):
+        is_valid = are_blank | ~tf.reduce_all(is_special)
+        with tf.control_dependencies([tf.debugging.Assert(is_valid, [_NO_WORDS, captions])]):
             return tf.identity(targets)
 
     def pack_captions(self, captions, sample_weight=None):
-        """The captions' part of a call, without TensorFlow or images.
+        """Packs captions into ids and weights, without TensorFlow.
 
         Returns:
             A tuple of NumPy arrays: input ids, target ids and weights; see the class.
@@ -201,7 +201,7 @@ class CaptioningPreprocessor(Preprocessor):
             captions = np.asarray(captions)
         except ValueError as error:
             raise ValueError(
-                "`captions` must have equally many captions for each image; fill up with empty "
+                "`captions` must have the same number of captions for each image; pad with empty "
                 f"strings. Received: {captions}"
             ) from error
         tokens = self.tokenizer(captions.ravel().tolist())
@@ -216,12 +216,12 @@ class CaptioningPreprocessor(Preprocessor):
         shape = (*captions.shape, self.sequence_length)
         weights = weights.reshape(shape)
         if sample_weight is not None:
-            given = np.asarray(keras.ops.convert_to_numpy(sample_weight), "float32")
-            weights = weights * given.reshape(given.shape + (1,) * (len(shape) - given.ndim))
+            factors = np.asarray(keras.ops.convert_to_numpy(sample_weight), "float32")
+            weights = weights * factors.reshape(factors.shape + (1,) * (len(shape) - factors.ndim))
         return inputs.reshape(shape), targets.reshape(shape), weights
 
     def pack_captions_tensor(self, captions, sample_weight=None):
-        """The captions' part of a call, by TensorFlow operations: see `pack_captions`."""
+        """Implements `pack_captions` with TensorFlow operations."""
         import tensorflow as tf
 
         if not tf.is_tensor(captions):
@@ -231,10 +231,10 @@ class CaptioningPreprocessor(Preprocessor):
         rows, length = tokens.nrows(), self.sequence_length
         pad, counts = self.tokenizer.pad_token_id, tokens.row_lengths()[:, None]
         targets = tokens.to_tensor(pad, shape=[None, length])
-        places = tf.range(length, dtype=counts.dtype)[None]
-        is_end = (places == counts) & (counts > 0)
+        positions = tf.range(length, dtype=counts.dtype)[None]
+        is_end = (positions == counts) & (counts > 0)
         targets = tf.where(is_end, self.tokenizer.end_token_id, targets)
-        weights = tf.cast((places < counts) | is_end, "float32")
+        weights = tf.cast((positions < counts) | is_end, "float32")
         start = tf.fill([rows, 1], tf.constant(self.tokenizer.start_token_id, targets.dtype))
         inputs = tf.concat([start, targets[:, :-1]], axis=1)
         shape = tf.concat([tf.shape(captions), [length]], axis=0)
@@ -244,15 +244,15 @@ class CaptioningPreprocessor(Preprocessor):
             for packed in (inputs, targets, weights)
         )
         if sample_weight is not None:
-            given = tf.cast(sample_weight, "float32")
-            for _ in range(len(static_shape) - given.shape.rank):
-                given = given[..., None]
-            weights *= given
+            factors = tf.cast(sample_weight, "float32")
+            for _ in range(len(static_shape) - factors.shape.rank):
+                factors = factors[..., None]
+            weights *= factors
         return inputs, targets, weights
 
     def get_config(self):
         return {**super().get_config(), "sequence_length": self.sequence_length}
 
 
-def _text(caption):
+def _decode(caption):
     return caption.decode("utf-8", "replace") if isinstance(caption, bytes) else caption

@@ -6,7 +6,7 @@ from keras_mmfusion.models.captioning.transformer_captioner import TransformerCa
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphCaptioner(TransformerCaptioner):
-    """Image captioning whose image tokens are nodes of a graph before the decoder sees them.
+    """Image captioning with graph convolutions over the image tokens before the decoder.
 
     ```
     nodes = image_graph(image_encoder(images))
@@ -14,10 +14,10 @@ class GraphCaptioner(TransformerCaptioner):
     ```
 
     Args:
-        image_encoder: layer or model, images to tokens or to a feature map.
+        image_encoder: layer or model that maps images to tokens or to a feature map.
         text_decoder: `TextDecoder` with `cross_attention=True`.
-        image_graph: layer, tokens to tokens. Defaults to an `ImageGraph` of the decoder's dim,
-            and of the grid that the encoder says or, if it does not, a square.
+        image_graph: layer that maps tokens to tokens. Defaults to an `ImageGraph` with the dim of
+            the decoder and the encoder's `grid`, or a square grid if it has none.
         preprocessor: `CaptioningPreprocessor` or `None`.
 
     Call arguments and output shape: as for `ImageCaptioningModel`.
@@ -51,6 +51,6 @@ class GraphCaptioner(TransformerCaptioner):
         self._init_parts(image_encoder, text_decoder, preprocessor, more, **kwargs)
 
     def encode(self, images, training=None):
-        """Nodes `(batch, tokens, dim)` of the images, after the convolutions."""
+        """Encodes images into nodes `(batch, tokens, dim)`, after the graph convolutions."""
         tokens = super().encode(images, training=training)
         return self.image_graph(tokens, training=training)

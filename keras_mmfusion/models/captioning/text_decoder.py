@@ -25,26 +25,27 @@ class TextDecoder(keras.layers.Layer):
         vocabulary_size: int. Number of token ids.
         dim: int. Size of the tokens.
         num_layers: int. Number of blocks.
-        num_heads: int. Attention heads; must divide `dim`.
+        num_heads: int. Number of attention heads; must divide `dim`.
         mlp_dim: int. Hidden units of each block's MLP. Defaults to `4 * dim`.
-        sequence_length: int. Longest caption, in tokens.
-        dropout: float. Dropout of the embeddings and of every branch.
-        cross_attention: bool. Whether every block also attends over the encoder's tokens; they
+        sequence_length: int. Maximum caption length in tokens.
+        dropout: float. Dropout rate of the embeddings and of every residual branch.
+        cross_attention: bool. Whether every block also attends to the encoder's tokens, which
             are then passed to the call (see `TransformerCaptioner`).
 
     Call arguments:
-        x: float tensor `(batch, tokens, dim)`, what `decoder.embedding(ids)` gives; or
+        x: float tensor `(batch, tokens, dim)`, the output of `decoder.embedding(ids)`; or
             `(batch, captions, tokens, dim)`, where the captions of a row share its encoder tokens.
-        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`, with
+        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`; required with
             `cross_attention=True`.
         encoder_mask: bool tensor `(batch, encoder_tokens)`.
-        padding_mask: bool tensor, as `x` without its last dim. Not needed for padding at the end:
-            no earlier token sees it.
-        return_attention_scores: bool. Also return the cross-attention weights of every block.
+        padding_mask: bool tensor with the shape of `x` without its last axis. Not needed for
+            padding at the end, which earlier tokens do not attend to.
+        return_attention_scores: bool. Whether to also return the cross-attention scores of every
+            block.
 
     Output shape:
-        Logits, as `x` with `vocabulary_size` for the last dim, float32 in mixed precision. With
-        `return_attention_scores`, a tuple of that and scores
+        Logits with the shape of `x`, except for the last axis of size `vocabulary_size`; float32
+        in mixed precision. With `return_attention_scores`, a tuple of logits and scores
         `(num_layers, batch, num_heads, captions * tokens, encoder_tokens)`.
 
     Example:
@@ -113,8 +114,8 @@ class TextDecoder(keras.layers.Layer):
     def build(self, x_shape, encoder_tokens_shape=None):
         if self.cross_attention and encoder_tokens_shape is None:
             raise ValueError(
-                "A `TextDecoder` with `cross_attention=True` needs `encoder_tokens` in its call; "
-                "`TransformerCaptioner` passes them."
+                "A `TextDecoder` with `cross_attention=True` must be called with `encoder_tokens`, "
+                "as `TransformerCaptioner` does."
             )
         if not self.embedding.built:
             self.embedding.build((None, None))
@@ -154,18 +155,18 @@ class TextDecoder(keras.layers.Layer):
         return (logits, ops.stack(scores)) if return_attention_scores else logits
 
     def logits(self, x):
-        """Vocabulary logits of the last block's tokens."""
+        """Computes vocabulary logits from the output of the last block."""
         return self.embedding.token_embedding(self.final_norm(x), reverse=True)
 
     def empty_cache(self, batch_size, length, hypotheses):
-        """Zeros for `step`: per block, keys and values of `length` tokens to come."""
+        """Returns an empty cache for `step`: keys and values of `length` tokens for each block."""
         shape = (batch_size, self.num_heads, length, hypotheses, self.dim // self.num_heads)
         return [
             tuple(ops.zeros(shape, dtype=self.compute_dtype) for _ in range(2)) for _ in self.blocks
         ]
 
     def project_context(self, encoder_tokens):
-        """The cross-attention keys and values of every block for `step`, once for an image."""
+        """Computes the cross-attention keys and values of every block, for `step`."""
         if not self.cross_attention:
             return [None] * self.num_layers
         return [
@@ -174,13 +175,13 @@ class TextDecoder(keras.layers.Layer):
         ]
 
     def step(self, x, cache, slot_mask, write_mask, context):
-        """Logits of the token after `x`, one token for each hypothesis, with cached attention.
+        """Computes the logits of each hypothesis's next token with cached keys and values.
 
         Args:
-            x: float tensor `(batch, hypotheses, dim)`: embeddings of the newest tokens.
-            cache: from `empty_cache` or the last step.
+            x: float tensor `(batch, hypotheses, dim)`: embeddings of the last tokens.
+            cache: the result of `empty_cache` or of the previous step.
             slot_mask, write_mask: see `TextDecoderBlock.step`.
-            context: from `project_context`.
+            context: the result of `project_context`.
 
         Returns:
             Logits `(batch, hypotheses, vocabulary_size)` and the new cache.
@@ -196,7 +197,7 @@ class TextDecoder(keras.layers.Layer):
 
     def compute_output_spec(self, x, encoder_tokens=None, return_attention_scores=False, **kwargs):
         shape = self.compute_output_shape(x.shape)
-        # The tied embeddings are not cast to a lower precision: the logits come in theirs.
+        # The tied embeddings are not autocast, so the logits have their dtype.
         dtype = keras.backend.result_type(self.compute_dtype, self.variable_dtype)
         logits = keras.KerasTensor(shape, dtype=dtype)
         if not return_attention_scores:

@@ -19,21 +19,21 @@ class TextDecoderBlock(keras.layers.Layer):
     ```
 
     Args:
-        num_heads: int. Attention heads; they share the token dim.
+        num_heads: int. Number of attention heads; must divide the token dim.
         mlp_dim: int. Hidden units of the MLP.
-        dropout: float. Dropout of each branch before it is added.
-        cross_attention: bool. Whether the block attends over `encoder_tokens`.
+        dropout: float. Dropout rate of each residual branch.
+        cross_attention: bool. Whether the block attends to `encoder_tokens`.
 
     Call arguments:
         x: float tensor `(batch, captions, tokens, dim)`; the captions of a row share its
             `encoder_tokens`.
-        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`, with
+        encoder_tokens: float tensor `(batch, encoder_tokens, encoder_dim)`; required with
             `cross_attention=True`.
         encoder_mask: bool tensor `(batch, encoder_tokens)`.
-        padding_mask: bool tensor `(batch, captions, tokens)`. Masked tokens count as zeros.
+        padding_mask: bool tensor `(batch, captions, tokens)`. Masked tokens are set to zero.
 
     Output shape:
-        As `x`; with `return_attention_scores=True` a tuple with the cross-attention weights
+        That of `x`; with `return_attention_scores=True`, a tuple with the cross-attention scores
         `(batch, num_heads, captions * tokens, encoder_tokens)`.
 
     Reference:
@@ -52,8 +52,8 @@ class TextDecoderBlock(keras.layers.Layer):
     def build(self, x_shape, encoder_tokens_shape=None):
         if self.cross_attention and encoder_tokens_shape is None:
             raise ValueError(
-                "A `TextDecoderBlock` with `cross_attention=True` needs `encoder_tokens` in its "
-                "call."
+                "A `TextDecoderBlock` with `cross_attention=True` must be called with "
+                "`encoder_tokens`."
             )
         dim = x_shape[-1]
         tokens_shape = (None, None, dim)
@@ -87,7 +87,7 @@ class TextDecoderBlock(keras.layers.Layer):
         return self._norm(f"{name}_norm", query_shape), attention
 
     def project_context(self, encoder_tokens, encoder_mask=None):
-        """Keys and values of the encoder's tokens; `None` without cross-attention."""
+        """Computes keys and values of the encoder's tokens; `None` without cross-attention."""
         if not self.cross_attention:
             return None
         return self.cross_attention_layer.project_key_value(encoder_tokens, value_mask=encoder_mask)
@@ -137,20 +137,21 @@ class TextDecoderBlock(keras.layers.Layer):
         return (x, scores) if return_attention_scores else x
 
     def step(self, x, cache, context, slot_mask, write_mask):
-        """One token further for every hypothesis of every row.
+        """Processes the last token of every hypothesis, with cached keys and values.
 
         Args:
-            x: float tensor `(batch, hypotheses, dim)`, the newest token of each hypothesis.
+            x: float tensor `(batch, hypotheses, dim)`, the last token of each hypothesis.
             cache: two tensors `(batch, heads, length, hypotheses, head_dim)`, the keys and values
-                written so far: row `(time, slot)` belongs to whichever hypotheses descend from it.
-            context: keys and values of the encoder's tokens, with their heads first; `None`
-                without cross-attention.
-            slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: which cache rows
-                each hypothesis descends from, the new one included.
-            write_mask: bool tensor `(1, 1, length, 1, 1)`, True at the time to write.
+                computed so far. Entry `(time, slot)` belongs to all hypotheses that descend from
+                it.
+            context: keys and values of the encoder's tokens with the heads first; `None` without
+                cross-attention.
+            slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: the cache entries
+                that each hypothesis descends from, including the new one.
+            write_mask: bool tensor `(1, 1, length, 1, 1)`, True at the position to write.
 
         Returns:
-            `x` after the block, and the cache with the new row written.
+            A tuple: `x` after the block, and the updated cache.
         """
         normed = self.self_norm(x)
         new_rows = [heads_first(row) for row in self.self_attention.project_key_value(normed)]

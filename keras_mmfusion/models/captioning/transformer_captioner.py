@@ -6,7 +6,7 @@ from keras_mmfusion.models.captioning.image_captioning_model import ImageCaption
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TransformerCaptioner(ImageCaptioningModel):
-    """Image captioning with attention over the image in every block of the decoder.
+    """Image captioning with cross-attention to the image in every block of the decoder.
 
     ```
     image_tokens = image_encoder(images)
@@ -14,7 +14,7 @@ class TransformerCaptioner(ImageCaptioningModel):
     ```
 
     Args:
-        image_encoder: layer or model, images to tokens or to a feature map.
+        image_encoder: layer or model that maps images to tokens or to a feature map.
         text_decoder: `TextDecoder` with `cross_attention=True`.
         preprocessor: `CaptioningPreprocessor` or `None`.
 
@@ -42,7 +42,7 @@ class TransformerCaptioner(ImageCaptioningModel):
     def _check_decoder(self, text_decoder):
         if not getattr(text_decoder, "cross_attention", False):
             raise ValueError(
-                "`text_decoder` must attend over the image: make it with "
+                "`text_decoder` must attend to the image: create it with "
                 f"`TextDecoder(..., cross_attention=True)`. Received: {text_decoder!r}"
             )
 

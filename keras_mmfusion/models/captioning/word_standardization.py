@@ -1,7 +1,8 @@
-"""Text to lowercase ASCII words, the same in pure Python and in TensorFlow.
+"""Normalizes text to lowercase ASCII words, identically in pure Python and in TensorFlow.
 
-Every character is replaced by a string that depends on that character alone, so both paths give
-the same words for any input, whatever a regular expression engine thinks of Unicode.
+Every character is replaced by a string that depends on that character only, so both
+implementations give the same words for any input, independent of the Unicode support of their
+regular expression engines.
 """
 
 import functools
@@ -10,7 +11,7 @@ import unicodedata
 
 import numpy as np
 
-# Characters from here on (emoji, historic scripts) separate words.
+# Characters from this code point on (emoji, historic scripts) separate words.
 FOLD_LIMIT = 0x10000
 
 _KEPT = frozenset("abcdefghijklmnopqrstuvwxyz0123456789'")
@@ -18,15 +19,15 @@ _APOSTROPHES = "'`\u00b4\u02bc\u2018\u2019\u201b\u2032"
 # Letters that Unicode does not decompose into a base letter and a mark.
 _LETTERS = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "ı": "i"}
 
-# An apostrophe belongs to a word only between two of its letters: `dog's`, but not `'dogs'`.
-# Two patterns, applied in this order, written so that RE2 and Python read them alike.
+# An apostrophe is part of a word only between two of its letters: `dog's`, but not `'dogs'`.
+# Two patterns, applied in this order; both have the same meaning in RE2 and in Python.
 _APOSTROPHE_BEFORE = r"''+|^'| '+"
 _APOSTROPHE_AFTER = r"'$|' "
 
 
 @functools.cache
 def fold_character(character):
-    """What a character turns into: letters, digits, an apostrophe, a space or nothing."""
+    """Maps a character to letters, digits, an apostrophe, a space or an empty string."""
     if ord(character) >= FOLD_LIMIT:
         return " "
     if character in _APOSTROPHES:
@@ -43,13 +44,13 @@ def fold_character(character):
 
 
 def standardize(text):
-    """Rewrites a string as lowercase ASCII words separated by white space.
+    """Normalizes a string to lowercase ASCII words separated by white space.
 
-    Letters lose their case and accents, all apostrophes become `'` and stay only inside a word,
-    and every other character, the hyphen too, separates words.
+    Case and accents are removed, apostrophes become `'` and are kept only inside a word, and
+    every other character, including the hyphen, separates words.
 
     Args:
-        text: string, or bytes in UTF-8 (invalid bytes separate words).
+        text: string, or UTF-8 bytes (invalid bytes separate words).
 
     Returns:
         string.
@@ -66,25 +67,25 @@ def standardize(text):
 
 
 @functools.cache
-def _fold_table():
-    """The different strings that characters turn into, and for each character which it is.
+def _build_fold_table():
+    """Returns the distinct replacement strings and, for each character, an index into them.
 
-    A graph that held a string for each character would take a second to start.
+    A graph with one string for each character would take a second to load.
     """
-    strings, places = {}, np.empty(FOLD_LIMIT, "int32")
+    strings, indices = {}, np.empty(FOLD_LIMIT, "int32")
     for code in range(FOLD_LIMIT):
-        places[code] = strings.setdefault(fold_character(chr(code)), len(strings))
-    return list(strings), places
+        indices[code] = strings.setdefault(fold_character(chr(code)), len(strings))
+    return list(strings), indices
 
 
 def standardize_tensor(texts):
-    """`standardize` for a `tf.string` tensor of rank 1."""
+    """Implements `standardize` for a `tf.string` tensor of rank 1."""
     import tensorflow as tf
 
     codes = tf.strings.unicode_decode(texts, "UTF-8")
     codes = tf.where(codes < FOLD_LIMIT, codes, ord(" "))
-    strings, places = _fold_table()
-    folded = tf.gather(tf.constant(strings), tf.gather(tf.constant(places), codes))
+    strings, indices = _build_fold_table()
+    folded = tf.gather(tf.constant(strings), tf.gather(tf.constant(indices), codes))
     texts = tf.strings.reduce_join(folded, axis=-1)
     texts = tf.strings.regex_replace(texts, _APOSTROPHE_BEFORE, " ")
     return tf.strings.regex_replace(texts, _APOSTROPHE_AFTER, " ")

@@ -15,22 +15,22 @@ VOCABULARY_FILE = "vocabulary.txt"
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class WordTokenizer(Tokenizer):
-    """Splits captions into words and numbers them.
+    """Tokenizes captions into word ids.
 
-    Text is lowercased, accents are dropped, and everything but letters, digits and apostrophes
-    inside a word separates words, so a caption's words are runs of `[a-z0-9']`. A word that the
-    vocabulary lacks becomes `[UNK]`. Text never yields a special token: the caption `"[END]"` is
+    Text is lowercased, accents are removed, and all characters except letters, digits and
+    apostrophes inside a word separate words, so words are sequences of `[a-z0-9']`. A word outside
+    the vocabulary becomes `[UNK]`. Text never yields a special token: the caption `"[END]"` is
     the word `end`.
 
     The ids are 0 `[PAD]`, 1 `[START]`, 2 `[END]`, 3 `[UNK]`, then the words. Eager calls run in
-    pure Python; inside a `tf.data` pipeline or a `tf.function` the same result is computed by
-    TensorFlow operations.
+    pure Python; inside a `tf.data` pipeline or a `tf.function`, TensorFlow operations compute the
+    same result.
 
     Args:
         vocabulary: list of strings: the four special tokens, in the order above, then the words.
-            `None` makes an empty tokenizer whose vocabulary comes from `load_assets`. To learn
-            a vocabulary use `WordTokenizer.from_captions`.
-        dtype: string. The integer dtype of the ids.
+            With `None`, the vocabulary is set later by `load_assets`. Use
+            `WordTokenizer.from_captions` to learn a vocabulary.
+        dtype: string. Integer dtype of the ids.
         **kwargs: passed to `keras_hub.tokenizers.Tokenizer`.
 
     Call arguments:
@@ -41,7 +41,7 @@ class WordTokenizer(Tokenizer):
         int32 `tf.RaggedTensor` (a dense vector for a single string).
 
     Raises:
-        ValueError: if the vocabulary is not as described, or none has been set.
+        ValueError: if the vocabulary is invalid or has not been set.
 
     Example:
 
@@ -67,19 +67,19 @@ class WordTokenizer(Tokenizer):
 
     @classmethod
     def from_captions(cls, captions, min_count=5, max_words=None, **kwargs):
-        """Learns the vocabulary from captions; give it those of the training split only.
+        """Creates a tokenizer with the vocabulary of the training captions.
 
         Args:
-            captions: iterable of strings or of lists of strings.
-            min_count: int. Words seen less often are left out.
+            captions: iterable of strings or of lists of strings, from the training split only.
+            min_count: int. Words with fewer occurrences are omitted.
             max_words: int. Keep at most this many words, the most frequent. `None` keeps all.
             **kwargs: passed to the constructor.
 
         Returns:
-            A `WordTokenizer`, its words ordered by falling count, then alphabetically.
+            A `WordTokenizer` with its words ordered by decreasing count, then alphabetically.
 
         Raises:
-            ValueError: if there are no captions or no word is seen `min_count` times.
+            ValueError: if `captions` is empty or no word occurs `min_count` times.
         """
         if isinstance(captions, (str, bytes)):
             raise ValueError(
@@ -97,13 +97,13 @@ class WordTokenizer(Tokenizer):
         if not words:
             raise ValueError(
                 f"No word occurs at least `min_count={min_count}` times in the {number} "
-                f"`captions` (different words: {len(counts)}). Pass more captions or lower "
+                f"`captions` (distinct words: {len(counts)}). Pass more captions or lower "
                 "`min_count`."
             )
         return cls(vocabulary=cls.special_tokens + words[:max_words], **kwargs)
 
     def set_vocabulary(self, vocabulary):
-        """Sets the vocabulary; see the class's `vocabulary` argument."""
+        """Sets the vocabulary; see the `vocabulary` argument of the class."""
         self._tables = None
         self.vocabulary = None
         self._ids = {}
@@ -113,7 +113,7 @@ class WordTokenizer(Tokenizer):
         number = len(self.special_tokens)
         if vocabulary[:number] != self.special_tokens or len(vocabulary) == number:
             raise ValueError(
-                f"`vocabulary` must hold {self.special_tokens} and then words. Received "
+                f"`vocabulary` must contain {self.special_tokens}, then words. Received "
                 f"{len(vocabulary)} entries starting with {vocabulary[: number + 1]}. Use "
                 "`WordTokenizer.from_captions` to learn a vocabulary."
             )
@@ -121,39 +121,39 @@ class WordTokenizer(Tokenizer):
         for index, word in enumerate(vocabulary[number:], start=number):
             if not word or standardize(word).split() != [word] or self._ids[word] != index:
                 raise ValueError(
-                    "`vocabulary` must hold different words as the tokenizer splits them "
-                    f"(runs of [a-z0-9']). Received {word!r} at index {index}."
+                    "`vocabulary` must contain distinct words of the characters [a-z0-9']. "
+                    f"Received {word!r} at index {index}."
                 )
         self.vocabulary = vocabulary
 
     def get_vocabulary(self):
-        """The tokens as a list of strings, each at the index that is its id."""
+        """Returns the tokens as a list of strings, ordered by id."""
         if self.vocabulary is None:
             raise ValueError(
-                "The WordTokenizer has no vocabulary. Pass `vocabulary`, or make it with "
+                "The WordTokenizer has no vocabulary. Pass `vocabulary`, or use "
                 "`WordTokenizer.from_captions`."
             )
         return list(self.vocabulary)
 
     def vocabulary_size(self):
-        """The number of ids, special tokens included."""
+        """Returns the number of ids, including special tokens."""
         return len(self.get_vocabulary())
 
     def id_to_token(self, id):
-        """The token of an id."""
+        """Returns the token of an id."""
         vocabulary = self.get_vocabulary()
         if not 0 <= id < len(vocabulary):
             raise ValueError(f"`id` must be from 0 to {len(vocabulary) - 1}. Received: id={id}")
         return vocabulary[id]
 
     def token_to_id(self, token):
-        """The id of a token; a token outside the vocabulary raises."""
+        """Returns the id of a token; raises a `ValueError` if it is not in the vocabulary."""
         if token not in self._ids:
             raise ValueError(f"`token` is not in the vocabulary. Received: token={token!r}")
         return self._ids[token]
 
     def tokenize(self, inputs):
-        """Turns strings of any shape into ids; see the class."""
+        """Converts strings of any shape to ids; see the class."""
         self.get_vocabulary()
         if self._use_tf_workflow():
             return self._tokenize_tensor(inputs)
@@ -163,7 +163,7 @@ class WordTokenizer(Tokenizer):
         return self.tokenize(inputs)
 
     def detokenize(self, inputs):
-        """Turns ids back into captions: words up to `[END]`, special tokens dropped.
+        """Converts ids to captions: the words before `[END]`, without special tokens.
 
         Args:
             inputs: ids of shape `(..., length)`: nested lists, array or tensor.
@@ -198,7 +198,7 @@ class WordTokenizer(Tokenizer):
         return " ".join(words)
 
     def lookup_tables(self):
-        """The TensorFlow constants, made outside the graph being traced and kept."""
+        """Returns the lookup table and the tokens as tensors, created once, outside any graph."""
         import tensorflow as tf
 
         if self._tables is None:
@@ -243,7 +243,7 @@ class WordTokenizer(Tokenizer):
         return tf.ensure_shape(tf.reshape(captions, shape[:-1]), inputs.shape[:-1])
 
     def save_assets(self, dir_path):
-        """Writes the vocabulary to a folder."""
+        """Saves the vocabulary to a folder."""
         text = "".join(f"{token}\n" for token in self.get_vocabulary())
         path = os.path.join(dir_path, VOCABULARY_FILE)
         scratch = f"{path}.{os.getpid()}"
@@ -252,17 +252,17 @@ class WordTokenizer(Tokenizer):
         os.replace(scratch, path)
 
     def load_assets(self, dir_path):
-        """Reads the vocabulary from a folder."""
+        """Loads the vocabulary from a folder."""
         with open(os.path.join(dir_path, VOCABULARY_FILE), encoding="utf-8") as file:
             self.set_vocabulary(file.read().splitlines())
 
     def get_config(self):
-        # As in keras-hub, the vocabulary travels as a file beside the config.
+        # As in KerasHub, the vocabulary is saved as a file next to the config.
         return {**super().get_config(), "vocabulary": None}
 
 
 def _to_nested(inputs):
-    """Arrays and tensors of any kind as nested lists; the rest as it is."""
+    """Converts arrays and tensors of any framework to nested lists."""
     if hasattr(inputs, "to_list"):  # tf.RaggedTensor
         return inputs.to_list()
     if keras.ops.is_tensor(inputs):

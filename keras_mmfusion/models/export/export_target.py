@@ -1,10 +1,10 @@
-"""Where a model may be exported for serving, checked without Keras."""
+"""Checks of the target folder of an export, without importing Keras."""
 
 import pathlib
 
 
 def check_export_target(folder):
-    """Raises an error if versions of a model cannot go into a folder.
+    """Raises an error if model versions cannot be written to a folder.
 
     Args:
         folder: string or path.
@@ -14,4 +14,4 @@ def check_export_target(folder):
     """
     folder = pathlib.Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"`folder` must be a folder, or not be there yet. Received: {folder}")
+        raise ValueError(f"`folder` must be a folder or must not exist. Received: {folder}")

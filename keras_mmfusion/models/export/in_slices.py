@@ -1,15 +1,15 @@
-"""A function of batches, run on a few rows at a time."""
+"""Graph functions that process a batch in slices, to limit memory."""
 
 from keras_mmfusion.models.export.saved_model_folder import traced
 
 
 def in_slices(function, rows):
-    """Makes a function of a batch of any size from one whose memory grows with the batch.
+    """Wraps a function of batches so that it is called on at most `rows` rows at a time.
 
     Args:
-        function: from tensors `(batch, ...)` to a dict of tensors `(batch, ...)`, for TensorFlow
-            graphs. It never sees an empty batch.
-        rows: int. The most rows that it sees at once.
+        function: maps tensors `(batch, ...)` to a dict of tensors `(batch, ...)` in TensorFlow
+            graphs. It is never called on an empty batch.
+        rows: int. Maximum number of rows of a call.
 
     Returns:
         A function of the same arguments.
@@ -18,7 +18,7 @@ def in_slices(function, rows):
 
     def sliced(*inputs):
         count = tf.shape(inputs[0])[0]
-        inputs = [_at_least_a_row(x) for x in inputs]
+        inputs = [_pad_empty_batch(x) for x in inputs]
         slices = -(-tf.shape(inputs[0])[0] // rows)
         specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in inputs]
         part = traced(function, specs)
@@ -42,7 +42,7 @@ def in_slices(function, rows):
     return sliced
 
 
-def _at_least_a_row(x):
+def _pad_empty_batch(x):
     import tensorflow as tf
 
     shape = tf.shape(x)

@@ -1,25 +1,25 @@
-"""Weights stored as int8, for graphs that compute in floating point."""
+"""Export of weights as int8, with floating-point computation."""
 
 import keras
 import numpy as np
 
-# Below this many values, there is nothing to save.
+# Smaller weights are stored in floating point.
 SMALLEST = 4096
 
 
 class Int8Weights:
-    """A model's large weights as int8 variables of their own; the model itself stays as it is.
+    """Stores the large weights of a model in separate int8 variables.
 
     ```
     scale = max |weight| / 127            # for each index of the weight's longest axis
     weight ≈ scale * int8(round(weight / scale))
     ```
 
-    A graph multiplies them out once a call, before a search's loop, so that it computes as with
-    float weights.
+    A graph dequantizes them once per call, outside of decoding loops, and then computes in
+    floating point. The model itself is unchanged.
 
     Args:
-        model: built Keras model, on the TensorFlow backend.
+        model: built Keras model. Requires the TensorFlow backend.
 
     Example:
 
@@ -45,7 +45,7 @@ class Int8Weights:
         ]
 
     def applied(self, function):
-        """`function` with the model's weights as their int8 variables tell them."""
+        """Wraps `function` so that it uses the dequantized weights."""
         import tensorflow as tf
 
         def with_int8_weights(*inputs):

@@ -1,4 +1,4 @@
-"""Folders that TensorFlow Serving takes: a numbered SavedModel for each version of a model."""
+"""Model folders of TensorFlow Serving: a numbered SavedModel for each version of a model."""
 
 import hashlib
 import json
@@ -15,75 +15,76 @@ MANIFEST = "manifest.json"
 
 
 def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
-    """Writes the next version of a model into a folder, whole or not at all.
+    """Writes the next version of a model to a folder, atomically.
 
     Args:
         endpoints: dict, signature -> (function of tensors, its `tf.TensorSpec`s). The first is
-            what `serving_default` means, unless one has that name.
-        folder: string or path. A version goes into its subfolder `1`, the next one into `2`, ...
-        manifest: dict for JSON: what is to be known of the model. Signatures, files with their
-            SHA-256 and versions of the software are added.
-        resources: sequence of the lookup tables that the functions use; variables are found.
-        warmup: sequence of (signature, dict of inputs): requests that a server is to run first.
+            also `serving_default`, unless one has that name.
+        folder: string or path. Versions are written to its subfolders `1`, `2`, ...
+        manifest: dict of JSON values that describe the model. Signatures, SHA-256 digests of the
+            files and software versions are added.
+        resources: sequence of the lookup tables that the functions use; variables are tracked
+            automatically.
+        warmup: sequence of (signature, dict of inputs): requests that a server runs at startup.
 
     Returns:
         The path of the new version.
     """
     if keras.config.backend() != "tensorflow":
         raise ValueError(
-            "A SavedModel is made by the TensorFlow backend. Keras runs on "
-            f"{keras.config.backend()!r}; set KERAS_BACKEND=tensorflow and load the model again."
+            "Exporting a SavedModel requires the TensorFlow backend. Set KERAS_BACKEND=tensorflow "
+            f"and load the model again. Received: {keras.config.backend()!r}"
         )
     folder = pathlib.Path(folder).absolute()
     check_export_target(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    # Of no number, so that a server that watches the folder does not take it for a version.
+    # Not a number, so that a server that watches the folder does not load it as a version.
     scratch = folder / f".part.{os.getpid()}"
     try:
         archive = keras.export.ExportArchive()
         for resource in resources:
             archive.track(resource)
         for name, (function, specs) in endpoints.items():
-            archive.add_endpoint(name, _calling(traced(function, specs)), specs)
+            archive.add_endpoint(name, _wrap(traced(function, specs)), specs)
         archive.write_out(str(scratch), verbose=False)
         if warmup:
             write_warmup_requests(scratch, warmup)
         _write_manifest(scratch, manifest)
-        return _take_next_number(scratch, folder)
+        return _rename_to_next_version(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def traced(function, specs):
-    """The function as one graph, a `ConcreteFunction`. TensorFlow traces a plain function twice."""
+    """Traces a function to a `ConcreteFunction`; TensorFlow traces plain functions twice."""
     import tensorflow as tf
 
     return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
 
 
-def _calling(graph):
+def _wrap(graph):
     return lambda *inputs: graph(*inputs)
 
 
 def versions(folder):
-    """The numbers of the versions in a folder, in rising order."""
+    """Lists the version numbers in a folder in increasing order."""
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
 
 
-def _take_next_number(scratch, folder):
+def _rename_to_next_version(scratch, folder):
     while True:
         version = folder / str(max(versions(folder), default=0) + 1)
         try:
             os.rename(scratch, version)
         except OSError:
-            if not version.exists():  # Else somebody else took the number just now.
+            if not version.exists():  # Otherwise another process has just written this version.
                 raise
         else:
             return version
 
 
 def signatures(version):
-    """What each signature of a SavedModel takes and returns: dtypes and shapes by name."""
+    """Returns the input and output dtypes and shapes of each signature of a SavedModel."""
     from tensorflow.core.protobuf import saved_model_pb2
 
     content = (pathlib.Path(version) / "saved_model.pb").read_bytes()

@@ -1,18 +1,18 @@
-"""A model of tensors as a SavedModel, for TensorFlow Serving."""
+"""Export of models of tensors as SavedModels for TensorFlow Serving."""
 
 from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 
 
 def export_tensors(model, functions, specs, folder, manifest=None):
-    """Writes the next version of a model that takes a dict of tensors.
+    """Writes the next version of a model whose inputs are a dict of tensors.
 
     Args:
         model: Keras model.
-        functions: dict, signature -> function from a dict of tensors to a tensor, which is then
-            named `"outputs"`, or a dict of them. The first is `serving_default`.
-        specs: dict, name -> `tf.TensorSpec`: what every signature takes.
-        folder: string or path.
-        manifest: dict or `None`. What else the manifest is to say.
+        functions: dict, signature -> function of a dict of tensors that returns a dict of tensors,
+            or one tensor, which is named `"outputs"`. The first is `serving_default`.
+        specs: dict, name -> `tf.TensorSpec`: the inputs of every signature.
+        folder: string or path. Versions are written to its subfolders `1`, `2`, ...
+        manifest: dict or `None`. Additional entries of the manifest.
 
     Returns:
         The path of the new version.
@@ -21,20 +21,19 @@ def export_tensors(model, functions, specs, folder, manifest=None):
 
     specs = [tf.TensorSpec(spec.shape, spec.dtype, name) for name, spec in specs.items()]
 
-    def endpoint(function):
-        def of_tensors(*tensors):
-            given = dict(zip([spec.name for spec in specs], tensors, strict=True))
-            found = function(given)
-            return found if isinstance(found, dict) else {"outputs": found}
+    def make_endpoint(function):
+        def endpoint(*tensors):
+            outputs = function(dict(zip([spec.name for spec in specs], tensors, strict=True)))
+            return outputs if isinstance(outputs, dict) else {"outputs": outputs}
 
-        return of_tensors, specs
+        return endpoint, specs
 
-    endpoints = {name: endpoint(function) for name, function in functions.items()}
+    endpoints = {name: make_endpoint(function) for name, function in functions.items()}
     return write_saved_model(endpoints, folder, describe(model, manifest))
 
 
 def describe(model, manifest=None):
-    """What the manifest of every exported model says of it, and `manifest`."""
+    """Returns the manifest entries of every exported model, and those of `manifest`."""
     return {
         **(manifest or {}),
         "model": type(model).__name__,

@@ -1,13 +1,13 @@
-"""Requests that TensorFlow Serving sends to a model before it lets clients in."""
+"""Warmup requests, which TensorFlow Serving runs before a model accepts client requests."""
 
 import pathlib
 
 
 def write_warmup_requests(version, requests):
-    """Writes requests into a SavedModel, where TensorFlow Serving looks for them.
+    """Adds warmup requests to a SavedModel.
 
-    The file has a `PredictionLog` in each record. Its few fields are written here, so that an
-    export does not need TensorFlow Serving's stubs.
+    Each record of the file is a `PredictionLog`. Its few fields are encoded here, so that the
+    export does not depend on the TensorFlow Serving API.
 
     Args:
         version: string or path. The SavedModel's folder.
@@ -23,7 +23,7 @@ def write_warmup_requests(version, requests):
 
 
 def photo_requests(rows):
-    """Requests of `serving_default` with one photo and with `rows`, for `write_saved_model`."""
+    """Creates requests of `serving_default` with one image and with `rows` images."""
     import tensorflow as tf
 
     photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
@@ -31,25 +31,25 @@ def photo_requests(rows):
 
 
 def _prediction_log(signature, inputs):
-    """tensorflow_serving.apis.PredictionLog of a predict request, serialized."""
+    """Serializes a predict request as a `tensorflow_serving.apis.PredictionLog`."""
     import tensorflow as tf
 
     model_spec = _field(3, signature.encode())  # ModelSpec.signature_name
     request = _field(1, model_spec)  # PredictRequest.model_spec
     for name, value in inputs.items():
         tensor = tf.make_tensor_proto(value).SerializeToString()
-        # PredictRequest.inputs, a map: entries of a key and a value.
+        # PredictRequest.inputs, a map of keys and values.
         request += _field(2, _field(1, name.encode()) + _field(2, tensor))
     return _field(6, _field(1, request))  # PredictionLog.predict_log, PredictLog.request
 
 
 def _field(number, content):
-    """A protocol buffer's field of bytes: key, length, content."""
+    """Encodes a bytes field of a protocol buffer: key, length, content."""
     return _varint(number << 3 | 2) + _varint(len(content)) + content
 
 
 def _varint(value):
-    """An unsigned integer, seven bits a byte, the lowest first."""
+    """Encodes an unsigned integer as a varint: seven bits per byte, lowest first."""
     data = bytearray()
     while value > 127:
         data.append(value & 127 | 128)

@@ -1,24 +1,24 @@
-"""Weight files at half the size: float32 on the way in, float16 on disk."""
+"""Weight files of half the size: float32 weights stored as float16."""
 
 import os
 import tempfile
 
-# Below this many values, the bookkeeping of a compressed dataset outweighs what it saves.
+# For smaller datasets, the overhead of compression exceeds its savings.
 SMALLEST_COMPRESSED = 4096
 
 
 def store_as_float16(path):
     """Rewrites a `.weights.h5` file with its float32 datasets as compressed float16.
 
-    Keras casts stored values to the dtype of each variable, so the file loads as before. Other
-    dtypes (integers, strings, ...) keep their values. The file is replaced in one step, and the
-    same weights give the same bytes.
+    Keras casts stored values to the dtype of each variable, so the file can be loaded as before.
+    Values of other dtypes (integers, strings, ...) are unchanged. The file is replaced atomically,
+    and equal weights give equal bytes.
 
     Args:
         path: string or path. The file to rewrite.
 
     Raises:
-        ValueError: if a value is beyond float16's range (65504).
+        ValueError: if a value exceeds the range of float16 (65504).
 
     Example:
 
@@ -37,7 +37,7 @@ def store_as_float16(path):
     handle, temporary = tempfile.mkstemp(suffix=".h5", dir=os.path.dirname(path) or ".")
     os.close(handle)
     try:
-        # The newer formats would store the time of day with each group.
+        # Newer format versions store a timestamp with each group.
         with (
             h5py.File(path, "r") as source,
             h5py.File(temporary, "w", libver="earliest") as target,
@@ -87,7 +87,7 @@ def _as_float16(values, name):
         half = values.astype(np.float16)
     if np.any(np.isfinite(values) & ~np.isfinite(half)):
         raise ValueError(
-            f"Dataset {name!r} holds {np.abs(values).max():g}, beyond float16's range (65504): "
-            "keep this file in float32."
+            f"Dataset {name!r} contains {np.abs(values).max():g}, which exceeds the range of "
+            "float16 (65504): keep this file in float32."
         )
     return half

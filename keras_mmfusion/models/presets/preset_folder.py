@@ -1,4 +1,4 @@
-"""Models as preset folders: KerasHub's, by its public classes alone, for tasks of any encoder."""
+"""Saving and loading of models as KerasHub preset folders, for tasks with any encoder."""
 
 import json
 import pathlib
@@ -20,10 +20,10 @@ BACKBONE_WEIGHTS = "model.weights.h5"
 
 
 class PresetModel(QuantizableModel):
-    """What models that live in preset folders share; goes before the Keras class they extend."""
+    """Mixin of models that can be saved as preset folders; precedes the Keras base class."""
 
     def save_to_preset(self, preset_dir):
-        """Writes the model as a preset folder: configuration, weights, vocabulary."""
+        """Saves the model as a preset folder: configuration, weights, vocabulary."""
         save_preset(self, preset_dir)
 
     def fit(self, *args, **kwargs):
@@ -33,80 +33,80 @@ class PresetModel(QuantizableModel):
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, dtype=None):
-        """Loads a preset folder, or an `hf://` or `kaggle://` handle of one.
+        """Loads a model from a preset folder, or from an `hf://` or `kaggle://` handle.
 
         Args:
             preset: string or path.
-            load_weights: bool. Whether to load the weights or leave them random.
+            load_weights: bool. Whether to load the weights or initialize them randomly.
             dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
-                policy that the preset was saved with.
+                policy of the saved model.
 
         Returns:
-            A model of the class that the preset names.
+            A model of the saved class.
         """
         return load_preset(cls, preset, load_weights=load_weights, dtype=dtype)
 
 
 def save_preset(task, preset_dir):
-    """Writes a task to a preset folder; one that is there is replaced when all is written.
+    """Saves a task as a preset folder; an existing preset is replaced atomically.
 
     Args:
         task: `keras_hub.models.Task` whose backbone is a `keras.Model`; or another Keras model,
-            of which the folder has the configuration and the weights.
+            of which configuration and weights are saved.
         preset_dir: string or path.
 
     Raises:
-        ValueError: if the folder holds something other than a preset, which would be lost, or the
-            model cannot be written as one.
+        ValueError: if the folder contains something other than a preset, which would be lost, or
+            the model cannot be saved as a preset.
     """
     check_preset_target(preset_dir)
     is_task = isinstance(task, keras_hub.models.Task)
     if is_task and not isinstance(task.backbone, keras.Model):
         raise ValueError(
-            "A preset folder needs an encoder that is a `keras.Model`. Received: "
-            f"{task.backbone!r}. Save with `model.save('model.keras')` instead."
+            "A preset folder requires an encoder that is a `keras.Model`. Save with "
+            f"`model.save('model.keras')` instead. Received: {task.backbone!r}"
         )
     with replace_folder(preset_dir) as new:
         if is_task:
             keras_hub.models.Task.save_to_preset(task, str(new))
         else:
-            config = _without_compile_config(keras.saving.serialize_keras_object(task))
+            config = _remove_compile_config(keras.saving.serialize_keras_object(task))
             (new / TASK_CONFIG).write_text(json.dumps(config, indent=4) + "\n", "utf-8")
-        keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_not_in_task(task))
+        keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_find_skipped(task))
 
 
-def _without_compile_config(config):
-    """How a model was trained is not part of a preset; its optimizer may be another backend's."""
+def _remove_compile_config(config):
+    """A preset has no training state: its optimizer may belong to another backend."""
     if isinstance(config, dict):
         return {
-            name: _without_compile_config(value)
+            name: _remove_compile_config(value)
             for name, value in config.items()
             if name != "compile_config"
         }
-    return [_without_compile_config(x) for x in config] if isinstance(config, list) else config
+    return [_remove_compile_config(x) for x in config] if isinstance(config, list) else config
 
 
 def load_preset(cls, preset, load_weights=True, dtype=None):
-    """Loads a task of class `cls` or a subclass from a preset folder or hub handle."""
+    """Loads a task of class `cls` or a subclass from a preset folder or a hub handle."""
     folder = _local_folder(str(preset))
     config_path = folder / TASK_CONFIG
     if not config_path.is_file():
         raise ValueError(
-            f"`preset` must be a preset folder with a {TASK_CONFIG}. Received: {str(preset)!r}. "
-            "Write one with `model.save_to_preset(folder)`."
+            f"`preset` must be a preset folder with a {TASK_CONFIG}, such as one saved by "
+            f"`model.save_to_preset(folder)`. Received: {str(preset)!r}"
         )
     config = read_json(config_path)
     register_classes(config)
     task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):
         raise ValueError(
-            f"`preset` {str(preset)!r} holds a {type(task).__name__}, not a {cls.__name__}."
+            f"`preset` {str(preset)!r} contains a {type(task).__name__}, not a {cls.__name__}."
         )
     if getattr(task, "preprocessor", None) is not None:
         task.preprocessor.load_preset_assets(str(folder))
     if load_weights:
         path = folder / TASK_WEIGHTS
-        keras.saving.load_weights(task, path, objects_to_skip=_not_in_task(task))
+        keras.saving.load_weights(task, path, objects_to_skip=_find_skipped(task))
         if isinstance(task, keras_hub.models.Task):
             task.backbone.load_weights(str(folder / BACKBONE_WEIGHTS))
     if dtype is not None:
@@ -115,18 +115,17 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
     return task
 
 
-def _not_in_task(task):
-    """What the task's weight file leaves out: the backbone, and what the optimizer remembers."""
+def _find_skipped(task):
+    """Finds the objects that are not in the task's weight file: backbone and optimizer."""
     backbone = task.backbone._flatten_layers() if isinstance(task, keras_hub.models.Task) else ()
     return [*backbone, getattr(task, "optimizer", None)]  # None before the first `compile`.
 
 
 def set_dtype_policy(model, dtype):
-    """Makes every layer of a built model compute under another policy.
+    """Sets the dtype policy of every layer of a built model, except for its preprocessor.
 
-    Weights keep their dtype, so the policy's variable dtype must be the one that they have. The
-    preprocessor, if the model has one, stays as it is. Compile the model afterwards: float16
-    needs an optimizer that scales the loss.
+    Weights keep their dtype, so the variable dtype of the policy must match. Compile the model
+    afterwards: float16 requires an optimizer with loss scaling.
 
     Args:
         model: built `keras.Model` or layer.
@@ -162,6 +161,6 @@ def _local_folder(preset):
 
         return pathlib.Path(kagglehub.model_download(handle))
     raise ValueError(
-        "`preset` must be a folder, or a handle that begins with hf:// or kaggle://. "
+        "`preset` must be a folder or a handle that starts with hf:// or kaggle://. "
         f"Received: {preset!r}"
     )

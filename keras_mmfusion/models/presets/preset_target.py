@@ -1,20 +1,20 @@
-"""Where a preset may be written."""
+"""Checks of the target folder of a preset."""
 
 import os
 import pathlib
 
-# A file of these makes a folder a preset: ours, or KerasHub's of a backbone.
+# Files that identify a preset folder: of a task, or of a KerasHub backbone.
 _CONFIGS = ("task.json", "config.json")
 
 
 def check_preset_target(preset_dir):
-    """Raises an error if writing a preset to a folder would destroy something else.
+    """Raises an error if writing a preset to a folder would destroy other files.
 
     Args:
-        preset_dir: string or path. A preset there is replaced, an empty folder filled.
+        preset_dir: string or path. A new or empty folder, or a preset to replace.
 
     Raises:
-        ValueError: if it is a file, or a folder of something else.
+        ValueError: if it is a file, or a folder with other contents.
     """
     target = pathlib.Path(preset_dir)
     if not target.exists():
@@ -22,6 +22,6 @@ def check_preset_target(preset_dir):
     is_preset = any((target / name).is_file() for name in _CONFIGS)
     if not target.is_dir() or not (is_preset or next(target.iterdir(), None) is None):
         raise ValueError(
-            "The folder of a preset must be new, empty, or a preset to replace, as all that is in "
-            f"it goes. Received: {os.fspath(preset_dir)!r}"
+            "A preset replaces the contents of its folder, so the folder must be new, empty, or "
+            f"another preset. Received: {os.fspath(preset_dir)!r}"
         )

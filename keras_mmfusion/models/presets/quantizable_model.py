@@ -1,4 +1,4 @@
-"""Keras's quantization for models whose layers make layers of their own."""
+"""Quantization of models with nested layers."""
 
 import json
 import re
@@ -10,42 +10,42 @@ LAYERS = "quantized_layers"
 
 
 class QuantizableModel:
-    """Makes `quantize` work with saving; goes before the Keras class that a model extends.
+    """Mixin that makes quantized models savable; precedes the Keras base class.
 
-    Keras stores with a layer's config that it is quantized, which the config of a model does not
-    have for layers that it makes by itself. So the model's weights name the quantized layers, by
-    their index among all layers, and a model into which they are loaded quantizes these first.
+    Keras stores the quantization of a layer in its config, which is missing for layers that a
+    model creates itself. Therefore the model's weights record the quantized layers by their index
+    among all layers, and these are quantized before weights are loaded.
     """
 
     def quantize(self, mode=None, config=None, filters=None, **kwargs):
-        """Keras's `quantize`: stores kernels of dense layers and embeddings as integers.
+        """Quantizes the kernels of dense layers and embeddings; see `keras.Model.quantize`.
 
-        What else there is, such as convolutions, stays in floating point. The optimizer starts
-        anew, since the weights that it knew are gone; quantized kernels are not trained.
+        Other layers, such as convolutions, remain in floating point. The optimizer is reset, since
+        its weights are replaced; quantized kernels are not trained.
 
         Args:
             mode: string, such as `"int8"`.
-            config: a `keras.quantizers.QuantizationConfig`, in place of `mode`.
-            filters: a regular expression for the names of layers, a list of them, or a function
-                of a layer. By default all layers are quantized.
+            config: a `keras.quantizers.QuantizationConfig`, instead of `mode`.
+            filters: a regular expression for layer names, a list of them, or a function of a
+                layer. By default all layers are quantized.
 
         Raises:
             ValueError: if the model is not built, is quantized already, or has no layer that Keras
                 can quantize.
         """
 
-        def wanted(layer):
-            # A model without layers would be taken for a layer of its own. Of layers that cannot
-            # be quantized Keras would warn, or ask that they be built.
-            can_be = type(layer).quantize is not keras.layers.Layer.quantize
-            return layer is not self and can_be and _matches(layer, filters)
+        def is_selected(layer):
+            # Exclude a model without sublayers, and layers that cannot be quantized: Keras warns
+            # about them or requires them to be built.
+            is_quantizable = type(layer).quantize is not keras.layers.Layer.quantize
+            return layer is not self and is_quantizable and _matches(layer, filters)
 
-        super().quantize(mode, config=config, filters=wanted, **kwargs)
+        super().quantize(mode, config=config, filters=is_selected, **kwargs)
         if not _quantized_layers(self):
             raise ValueError(
-                f"{type(self).__name__} has no layer that Keras can quantize"
-                f"{'' if filters is None else ' among those that `filters` let through'}: dense "
-                "layers and embeddings. Its weights stay as they are."
+                f"{type(self).__name__} has no layer that Keras can quantize, a dense layer or an "
+                f"embedding{'' if filters is None else ', that matches `filters`'}. Its weights "
+                "are unchanged."
             )
         _cast_scales(self)
         optimizer = getattr(self, "optimizer", None)
@@ -54,7 +54,7 @@ class QuantizableModel:
         self.forget_functions()
 
     def forget_functions(self):
-        """Drops functions that were compiled for the weights as they were."""
+        """Discards functions that were compiled for earlier weights."""
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
@@ -62,7 +62,7 @@ class QuantizableModel:
             store[LAYERS] = np.frombuffer(json.dumps(layers).encode(), "uint8")
 
     def load_own_variables(self, store):
-        # Keras loads a model's own variables before those of its layers.
+        # Keras loads the variables of a model before those of its layers.
         names = set(store.keys())
         if LAYERS in names:
             _quantize_layers(self, json.loads(np.asarray(store[LAYERS]).tobytes()))
@@ -72,7 +72,7 @@ class QuantizableModel:
 
 
 def _quantized_layers(model):
-    """Which layers of a model are quantized, and how: a dict for JSON."""
+    """Returns the quantized layers of a model: a JSON dict, index -> mode and config."""
     return {
         str(index): keras.saving.serialize_keras_object(
             {"mode": layer.quantization_mode, "config": layer.quantization_config}
@@ -87,14 +87,15 @@ def _quantize_layers(model, layers):
     for index, layer in enumerate(model._flatten_layers()):
         if str(index) in layers and layer.quantization_mode is None:
             how = keras.saving.deserialize_keras_object(layers[str(index)])
-            # Keras checks the type of a layer again, which it did when it was quantized first.
+            # Layer types were checked when the model was first quantized.
             layer.quantize(how["mode"], config=how["config"], type_check=False)
 
 
 def _cast_scales(model):
-    """Has embeddings cast their scales to half precision, as they do their tables.
+    """Makes quantized embeddings cast their scales to half precision.
 
-    By default they are float32, and so is the output, which cannot be added to positions, say.
+    By default the scales are float32, and so is the output, which does not match the compute dtype
+    of the model.
     """
     for layer in model._flatten_layers():
         if isinstance(layer, keras.layers.Embedding) and layer.quantization_mode is not None:

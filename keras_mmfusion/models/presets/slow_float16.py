@@ -1,4 +1,4 @@
-"""A warning where half precision costs time instead of saving it."""
+"""A warning about slow float16 computation on CPUs."""
 
 import functools
 import warnings
@@ -7,7 +7,7 @@ import keras
 
 
 def warn_of_slow_float16(policy):
-    """Warns, once, of float16 on a CPU under TensorFlow, which computes it without fast kernels.
+    """Warns once about float16 on a CPU with TensorFlow, which has no fast kernels for it.
 
     Args:
         policy: `keras.DTypePolicy` or the name of one.
@@ -24,6 +24,6 @@ def _warn_on_cpu():
     if not tf.config.list_physical_devices("GPU"):
         warnings.warn(
             "TensorFlow computes float16 on a CPU many times slower than float32. Without a GPU, "
-            "choose 'mixed_bfloat16' or 'float32' instead of 'mixed_float16'.",
+            "use 'mixed_bfloat16' or 'float32' instead of 'mixed_float16'.",
             stacklevel=4,
         )

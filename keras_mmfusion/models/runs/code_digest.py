@@ -1,4 +1,4 @@
-"""A digest of what the package's code does, for records of what results were made from."""
+"""A digest of the package's code, recorded with results."""
 
 import ast
 import functools
@@ -6,16 +6,16 @@ import hashlib
 import pathlib
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[2]
-# What every task's results depend on.
+# The results of every task depend on these packages.
 _SHARED = ("datasets", "encoders", "files", "layers", "losses", "metrics")
 
 
 @functools.cache
 def code_digest(*tasks):
-    """A digest of the code of some tasks' models and of what they are made of.
+    """Computes a digest of the code of some tasks' models and of the packages that they use.
 
-    Comments, docstrings and layout do not change it, nor does the version of Python. The command
-    line, serving, the zoo and other tasks' models are not part of it.
+    It does not depend on comments, docstrings, formatting or the Python version. The command line,
+    serving, the zoo and the models of other tasks are not included.
 
     Args:
         *tasks: strings. Folders of `keras_mmfusion.models`, such as `"captioning"`.
@@ -39,28 +39,28 @@ def code_digest(*tasks):
 
 
 def code_structure(source):
-    """The syntax tree of Python code as text, without docstrings.
+    """Formats the syntax tree of Python code as text, without docstrings.
 
     Example:
 
     >>> code_structure("x = 1  # One.") == code_structure("x=1")
     True
     """
-    return _text(ast.parse(source))
+    return _format_node(ast.parse(source))
 
 
-def _text(node):
+def _format_node(node):
     if isinstance(node, list):
-        return f"[{','.join(map(_text, node))}]"
+        return f"[{','.join(map(_format_node, node))}]"
     if not isinstance(node, ast.AST):
         return repr(node)
     fields = dict(ast.iter_fields(node))
     if isinstance(fields.get("body"), list):
-        # A string that is a statement does nothing: docstrings are such ones.
+        # Strings that are statements, such as docstrings, have no effect.
         fields["body"] = [statement for statement in node.body if not _is_string(statement)]
-    # Newer versions of Python know more fields, which are empty in code of older ones.
+    # Newer versions of Python have additional fields, which are empty for older syntax.
     texts = (
-        f"{name}={_text(value)}"
+        f"{name}={_format_node(value)}"
         for name, value in fields.items()
         if value is not None and value != []
     )

@@ -1,4 +1,4 @@
-"""A digest of image files by their contents, without reading files that were read before."""
+"""Digests of the contents of image files, cached by path, size and time."""
 
 import concurrent.futures
 import functools
@@ -9,49 +9,49 @@ from keras_mmfusion.models.runs.run_record import digest_of, shown_digest
 
 
 class ImageDigests:
-    """Digests of lists of image files by content; the names and places of the files do not count.
+    """Computes digests of lists of image files by content, independent of their paths.
 
-    Reading a large data set takes minutes. A list whose files have the same paths, sizes and times
-    as before is taken to have the same contents, so that a run that goes on starts at once; a copy
-    of the files elsewhere is read, and found to be the same.
+    Reading a large data set takes minutes. Files with unchanged paths, sizes and times are assumed
+    to have unchanged contents, so that a resumed run starts at once. A copy of the files in another
+    folder is read and has the same digest.
 
     Args:
-        known: dict of an earlier `known`, from a run's record.
+        known: dict. The `known` attribute of an earlier run, from its record.
 
     Attributes:
-        known: dict, digest of paths, sizes and times -> digest of contents, of all lists so far.
+        known: dict, digest of paths, sizes and times -> digest of contents.
     """
 
     def __init__(self, known=None):
         self.known = dict(known or {})
 
     def of(self, paths):
-        """The digest of the files at these paths, in this order; a path may be `None`."""
-        state = digest_of([_state(path) for path in paths])
+        """Computes the digest of a sequence of paths; a path may be `None`."""
+        state = digest_of([_read_state(path) for path in paths])
         if state not in self.known:
-            self.known[state] = _digest_of_contents(state, tuple(paths))
+            self.known[state] = _compute_content_digest(state, tuple(paths))
         return self.known[state]
 
 
-def _state(path):
+def _read_state(path):
     if path is None:
         return None
-    found = os.stat(path)
-    # A tool that keeps an edited file's modification time does not keep the time of the change.
-    return [os.fspath(path), found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+    status = os.stat(path)
+    # Tools may preserve the modification time of an edited file, but not the change time.
+    return [os.fspath(path), status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 @functools.lru_cache(maxsize=8)
-def _digest_of_contents(state, paths):
-    """`state` is in the key: files that have changed since are read again."""
+def _compute_content_digest(state, paths):
+    """`state` is part of the cache key, so that changed files are read again."""
     digest = hashlib.sha256()
     with concurrent.futures.ThreadPoolExecutor() as threads:
-        for content in threads.map(_content, paths):
+        for content in threads.map(_hash_content, paths):
             digest.update(content)
     return shown_digest(digest)
 
 
-def _content(path):
+def _hash_content(path):
     if path is None:
         return b"-" * hashlib.sha256().digest_size
     with open(path, "rb") as file:
@@ -59,7 +59,7 @@ def _content(path):
 
 
 def pairs_facts(pairs, digests):
-    """What a record says of `CaptionPairs`.
+    """Returns the metadata of `CaptionPairs` for a record.
 
     Args:
         pairs: `CaptionPairs`.

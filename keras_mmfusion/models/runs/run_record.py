@@ -1,4 +1,4 @@
-"""What a folder of results was made from: data, settings and code, written beside the results."""
+"""Records of the data, settings and code that results were computed from."""
 
 import hashlib
 import json
@@ -12,10 +12,10 @@ RECORD = "fingerprint.json"
 
 
 def code_facts(*tasks):
-    """The version of the code and a digest of it, as a dict of one fact.
+    """Returns the version and a digest of the code as a dict with one entry.
 
     Args:
-        *tasks: as for `code_digest`.
+        *tasks: see `code_digest`.
     """
     from keras_mmfusion import __version__
 
@@ -26,19 +26,19 @@ def read_record(folder):
     """Reads the record of a folder.
 
     Returns:
-        A dict: `"facts"`, and what else was written; empty if there is no record.
+        A dict with `"facts"` and other written values; empty if there is no record.
     """
     path = pathlib.Path(folder) / RECORD
     return read_json(path) if path.is_file() else {}
 
 
 def write_record(folder, facts, **others):
-    """Writes the record of a folder, whole or not at all.
+    """Writes the record of a folder atomically.
 
     Args:
         folder: path.
-        facts: dict of JSON values: everything that decides the results.
-        **others: JSON values that the next run may use but that decide nothing.
+        facts: dict of JSON values: everything that the results depend on.
+        **others: JSON values for later runs that the results do not depend on.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -49,33 +49,33 @@ def write_record(folder, facts, **others):
 
 
 def check_record(folder, facts, choices, what="results"):
-    """Raises an error if the results in a folder were made from something else.
+    """Raises an error if the results in a folder were computed from other inputs.
 
     Args:
-        folder: path of a folder that has results.
-        facts: dict of JSON values: what the results would be made from now. Facts that the record
-            has beside these are not compared.
-        choices: string. What the user can do, in full sentences.
-        what: string. What the folder holds, for the message.
+        folder: path of a folder with results.
+        facts: dict of JSON values: the current inputs. Other entries of the record are not
+            compared.
+        choices: string. The user's options, in full sentences.
+        what: string. Contents of the folder, for the message.
 
     Raises:
-        ValueError: if there is no record, or it differs; the message names each difference, old
-            and new, and the choices.
+        ValueError: if there is no record, or it differs; the message lists the differences and
+            the user's options.
     """
     record = read_record(folder)
-    place = f"{os.fspath(folder)!r} holds {what}"
+    contents = f"{os.fspath(folder)!r} contains {what}"
     if "facts" not in record:
         raise ValueError(
-            f"{place} of an older version, without {RECORD}, which says what they were made from: "
-            f"they cannot be told from those of other data or settings. {choices}"
+            f"{contents} without a {RECORD} that records the inputs, so it is unknown whether they "
+            f"match the current data and settings. {choices}"
         )
     changes = changed_facts(record["facts"], facts)
     if changes:
-        raise ValueError(f"{place} made from something else: {'; '.join(changes)}. {choices}")
+        raise ValueError(f"{contents} of other inputs: {'; '.join(changes)}. {choices}")
 
 
 def changed_facts(old, new):
-    """What differs between two dicts of facts, among the names in `new`.
+    """Lists the entries of `new` that differ from `old`.
 
     Example:
 
@@ -83,18 +83,18 @@ def changed_facts(old, new):
     ['seed: 0 -> 1']
     """
     return [
-        f"{name}: {_shown(old.get(name))} -> {_shown(value)}"
+        f"{name}: {_format(old.get(name))} -> {_format(value)}"
         for name, value in json.loads(json.dumps(new)).items()
         if old.get(name) != value
     ]
 
 
-def _shown(value):
+def _format(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
 def digest_of(value):
-    """A short digest of a JSON value, for facts.
+    """Computes a short digest of a JSON value.
 
     Example:
 
@@ -105,12 +105,12 @@ def digest_of(value):
 
 
 def shown_digest(digest):
-    """A `hashlib` digest as facts show it: short, and named."""
+    """Formats a `hashlib` digest as a short string with the name of the algorithm."""
     return f"sha256 {digest.hexdigest()[:12]}"
 
 
 def folder_digest(folder):
-    """A digest of the names and contents of a folder's files, or `None` without the folder."""
+    """Computes a digest of the names and contents of a folder's files; `None` without a folder."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
         return None

@@ -9,25 +9,25 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 
 
 def beam_search(step, cache, batch_size, settings, special):
-    """Beam search over a step function (see `decoding`), for every row of the batch by itself.
+    """Runs a beam search over a step function, independently for each row of the batch.
 
-    `settings.beams` unfinished hypotheses are kept. Of the `2 beams` best continuations, those
-    with the end token among the best `beams` enter the row's pool of finished hypotheses, scored
-    by `log_probability / tokens ** length_penalty`; the best others go on. A row is done when the
-    worst of a full pool scores at least what its best unfinished hypothesis scores now; from then
-    on its pool is frozen, so a row's result does not depend on the rest of the batch. At
-    `max_length` unfinished hypotheses are scored with the finished ones.
+    `settings.beams` unfinished hypotheses are kept. Of the `2 * beams` best continuations, those
+    that end and are among the best `beams` enter the row's pool of finished hypotheses, scored by
+    `log_probability / tokens ** length_penalty`; the best others are continued. A row is done when
+    its pool is full and its worst score is at least the current score of the best unfinished
+    hypothesis. The pool is then frozen, so the result of a row does not depend on the other rows.
+    At `max_length`, unfinished hypotheses compete with the finished ones.
 
     Args:
-        step: function, see `decoding`.
-        cache: nested structure of tensors, what `step` keeps between calls.
+        step: step function, see `decoding_settings`.
+        cache: nested structure of tensors, the state of `step`.
         batch_size: int or scalar tensor.
         settings: `DecodingSettings`.
         special: `SpecialTokens`.
 
     Returns:
-        Tokens `(batch, beams, max_length)`, best first, `special.pad` behind the end token, and
-        scores `(batch, beams)`. A beam that found no hypothesis scores `NEVER` or less.
+        Tokens `(batch, beams, max_length)`, best first, padded with `special.pad`, and scores
+        `(batch, beams)`. The score of an unused beam is `MASKED_LOGIT` or less.
 
     Reference:
         Graves, "Sequence Transduction with Recurrent Neural Networks", 2012; length
@@ -52,17 +52,17 @@ def beam_search(step, cache, batch_size, settings, special):
         continued = ops.reshape(
             continued + ops.expand_dims(log_probs, -1), (-1, beams * vocabulary_size)
         )
-        best, places = ops.top_k(continued, 2 * beams)
+        best, indices = ops.top_k(continued, 2 * beams)
         best = ops.reshape(best, (-1, 2 * beams))
-        places = ops.reshape(ops.cast(places, "int32"), (-1, 2 * beams))
-        origin, chosen = places // vocabulary_size, places % vocabulary_size
+        indices = ops.reshape(ops.cast(indices, "int32"), (-1, 2 * beams))
+        origin, chosen = indices // vocabulary_size, indices % vocabulary_size
         candidates = write_at(gather(tokens, origin), index + 1, chosen)
         ends = ops.equal(chosen, special.end)
 
         may_finish = ops.logical_and(ends, ops.arange(2 * beams) < beams)
         may_finish = ops.logical_and(may_finish, ops.logical_not(ops.expand_dims(done, -1)))
         finished_scores = ops.where(may_finish, score(best, index), 2 * NEVER)
-        pool, pool_scores = _best(
+        pool, pool_scores = _select_best(
             ops.concatenate([pool, candidates], axis=1),
             ops.concatenate([pool_scores, finished_scores], axis=1),
             beams,
@@ -92,7 +92,7 @@ def beam_search(step, cache, batch_size, settings, special):
         unfinished, advance, state
     )
     open_scores = ops.where(ops.expand_dims(done, -1), 2 * NEVER, score(log_probs, index - 1))
-    pool, pool_scores = _best(
+    pool, pool_scores = _select_best(
         ops.concatenate([pool, tokens], axis=1),
         ops.concatenate([pool_scores, open_scores], axis=1),
         beams,
@@ -100,7 +100,7 @@ def beam_search(step, cache, batch_size, settings, special):
     return pool[:, :, 1:], pool_scores
 
 
-def _best(hypotheses, scores, count):
+def _select_best(hypotheses, scores, count):
     scores, order = ops.top_k(scores, count)
     order = ops.cast(ops.reshape(order, (-1, count)), "int32")
     return gather(hypotheses, order), ops.reshape(scores, (-1, count))

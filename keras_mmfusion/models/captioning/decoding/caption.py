@@ -7,16 +7,16 @@ from keras_mmfusion._short_repr import short_repr
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Caption:
-    """A generated caption and how it came about.
+    """A generated caption with its score, tokens and attention maps.
 
     Attributes:
         text: string.
-        score: float. In a search the log-probability over `tokens ** length_penalty`; of a drawn
-            caption its log-probability.
-        tokens: list of strings, the end token included where the model wrote one.
+        score: float. For beam search, the log-probability divided by `tokens ** length_penalty`;
+            for a sampled caption, its log-probability.
+        tokens: list of strings, including the end token if the model generated one.
         token_log_probs: float32 array `(tokens,)`, natural logarithms.
-        attention: float32 array `(tokens, rows, columns)`: where the model looked as it wrote each
-            token; every map sums to 1. Mean of the cross-attention over heads and layers.
+        attention: float32 array `(tokens, rows, columns)`: the cross-attention over the image for
+            each token, averaged over heads and layers. Each map sums to 1.
     """
 
     text: str

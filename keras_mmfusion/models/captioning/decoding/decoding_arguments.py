@@ -1,24 +1,24 @@
-"""What the arguments of decoding may be. Loads no Keras, for the command line's sake."""
+"""Validates decoding arguments without importing Keras, since the command line uses it."""
 
 import math
 import numbers
 
 MOST_BEAMS = 1024
 LENGTH_PENALTIES = (-2.0, 10.0)
-# The attention of a search grows with images * beams ** 2. So many fit into a few gigabytes.
+# The attention memory of a search grows with images * beams ** 2. This limit is a few gigabytes.
 MOST_SQUARES = 1 << 20
 
 
 def checked_integer(name, value, least, most=None):
-    """`value` as an int.
+    """Checks that an argument is an integer in a range and returns it as an int.
 
     Args:
-        name: string. The argument that the user gave.
-        value: what it is; integers of NumPy will do.
-        least, most: ints: the range. `most` may be `None`.
+        name: string. Name of the argument, for the error message.
+        value: the argument; NumPy integers are accepted.
+        least, most: ints. The range, inclusive. `most` may be `None`.
 
     Raises:
-        ValueError: if it is no integer in this range.
+        ValueError: if `value` is not an integer in this range.
     """
     is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not is_integer or value < least or (most is not None and value > most):
@@ -28,15 +28,15 @@ def checked_integer(name, value, least, most=None):
 
 
 def checked_number(name, value, least, most):
-    """`value` as a float from `least` to `most`, which NaN is not.
+    """Checks that an argument is a number in a range and returns it as a float.
 
     Args:
-        name: string. The argument that the user gave.
-        value: what it is; numbers of NumPy will do.
-        least, most: floats: the range.
+        name: string. Name of the argument, for the error message.
+        value: the argument; NumPy numbers are accepted, NaN is not.
+        least, most: floats. The range, inclusive.
 
     Raises:
-        ValueError: if it is no number in this range.
+        ValueError: if `value` is not a number in this range.
     """
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:
@@ -47,15 +47,15 @@ def checked_number(name, value, least, most):
 
 
 def check_search_width(beams, vocabulary_size, images=1):
-    """Checks that a search is no wider than its first step has words, and fits into memory.
+    """Checks the beam width against the vocabulary size and the available memory.
 
     Args:
         beams: int, at least 1.
         vocabulary_size: int.
-        images: int. How many are searched for at once.
+        images: int. Number of images decoded together.
 
     Raises:
-        ValueError: if it is wider.
+        ValueError: if `beams` is too large.
     """
     if beams > vocabulary_size:
         raise ValueError(
@@ -64,13 +64,13 @@ def check_search_width(beams, vocabulary_size, images=1):
         )
     if images_at_once(beams) < images:
         raise ValueError(
-            f"`beams` must be at most {math.isqrt(MOST_SQUARES // images)}, as the memory for "
-            f"searching {images} images at once grows with its square. Received: {beams}"
+            f"`beams` must be at most {math.isqrt(MOST_SQUARES // images)}, since the memory for "
+            f"decoding {images} images together grows with its square. Received: {beams}"
         )
 
 
 def images_at_once(width):
-    """How many images fit into memory in a search or draw of so many captions of each.
+    """Computes how many images fit into memory when decoding `width` captions of each.
 
     Example:
 

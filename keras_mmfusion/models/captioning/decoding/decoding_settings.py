@@ -1,10 +1,10 @@
-"""What beam search and sampling share: settings, rules on the next token, tensor helpers.
+"""Decoding settings, constraints on the next token, and tensor helpers for all search methods.
 
-Hypotheses of a batch travel as `(batch, hypotheses, ...)`; `tokens[..., 0]` is the start token.
-A *step* is a function `(tokens, index, ancestors, cache) -> (logits, cache)`: the logits
-`(batch, hypotheses, vocabulary)` of the token that follows position `index`. `ancestors`
-`(batch, hypotheses, length)` names, for every position, the slot in which the hypothesis's token
-was computed, so that cached keys and values never have to move when beams change places.
+The hypotheses of a batch have shape `(batch, hypotheses, ...)`; `tokens[..., 0]` is the start
+token. A *step function* `(tokens, index, ancestors, cache) -> (logits, cache)` returns the logits
+`(batch, hypotheses, vocabulary)` of the token after position `index`. `ancestors`
+`(batch, hypotheses, length)` contains, for every position, the slot in which the hypothesis's
+token was computed, so cached keys and values are never moved when beams are reordered.
 """
 
 import dataclasses
@@ -18,29 +18,31 @@ from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
     checked_number,
 )
 
-NEVER = -1e9  # log-probability of what is not allowed: finite, so that 0 * NEVER is no NaN
-# Beyond these, float32 makes NaN of the likeliest token, or a draw takes what is not allowed.
+NEVER = -1e9  # Log-probability of a disallowed token. Finite, since 0 * -inf is NaN.
+# Outside this range float32 yields NaN probabilities, or disallowed tokens may be sampled.
 TEMPERATURES = (1e-30, 1e6)
 LEAST_TOP_P = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodingSettings:
-    """How captions are decoded.
+    """Settings of caption decoding: beam search, greedy search or sampling.
 
     Attributes:
-        max_length: int. Most tokens of a caption, its end token included.
-        min_length: int. Fewest words before the end token is allowed.
-        beams: int. Width of the beam search; 1 is greedy search.
-        length_penalty: float from -2 to 10. A hypothesis scores its log-probability divided by
-            `tokens ** length_penalty`: 0 prefers short captions, larger values longer ones.
-        no_repeat_ngram: int. No n-gram of this many words occurs twice; 0 allows all.
-        samples: int. With more than 0, that many captions are drawn at random instead of searched.
-        temperature, top_k, top_p: of the draw: the logits are divided by `temperature`; only the
-            `top_k` likeliest tokens stay, and of them the fewest that hold `top_p` of the mass.
+        max_length: int. Maximum number of tokens of a caption, including the end token.
+        min_length: int. Minimum number of words before the end token is allowed.
+        beams: int. Beam width; 1 is greedy search.
+        length_penalty: float from -2 to 10. The score of a hypothesis is its log-probability
+            divided by `tokens ** length_penalty`: 0 favors short captions, larger values longer
+            ones.
+        no_repeat_ngram: int. No n-gram of this size occurs twice; 0 allows all.
+        samples: int. If positive, this many captions are sampled instead of searched for.
+        temperature, top_k, top_p: sampling parameters. The logits are divided by `temperature`;
+            only the `top_k` most probable tokens are kept, and of these the smallest set with a
+            total probability of at least `top_p`.
 
     Raises:
-        ValueError: if one of them is of another type or out of its range; the message names it.
+        ValueError: if a setting has the wrong type or is out of range.
     """
 
     max_length: int
@@ -80,7 +82,7 @@ class DecodingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class SpecialTokens:
-    """Ids with a meaning in decoding; `blocked` ones are never generated."""
+    """Ids of the special tokens; `blocked` ids are never generated."""
 
     start: int
     end: int
@@ -89,12 +91,12 @@ class SpecialTokens:
 
     @property
     def never_drawn(self):
-        """All ids that decoding never writes into a caption."""
+        """All ids that are never generated."""
         return (self.start, self.pad, *self.blocked)
 
 
 def next_log_probs(logits, tokens, index, settings, special):
-    """Log-probabilities of the next token, `NEVER` where a rule forbids it."""
+    """Computes log-probabilities of the next token; those of disallowed tokens are masked."""
     vocabulary_size = logits.shape[-1]
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     ids = ops.arange(vocabulary_size, dtype="int32")
@@ -111,7 +113,7 @@ def next_log_probs(logits, tokens, index, settings, special):
 
 
 def _repeated_ngrams(tokens, index, n, vocabulary_size):
-    """Bool `(batch, hypotheses, vocabulary)`: tokens that would complete an n-gram seen before."""
+    """Finds tokens that would repeat an n-gram: bool `(batch, hypotheses, vocabulary)`."""
     hypotheses, length = tokens.shape[1:]
     starts = max(length - n + 1, 0)
     seen = ops.arange(starts, dtype="int32") + (n - 1) <= index
@@ -124,9 +126,9 @@ def _repeated_ngrams(tokens, index, n, vocabulary_size):
     rows = ops.shape(tokens)[0] * hypotheses
     row = ops.reshape(ops.arange(rows, dtype="int32"), (-1, hypotheses, 1))
     row = ops.broadcast_to(row, ops.shape(match))
-    places = ops.stack([row, tokens[..., n - 1 :]], axis=-1)
+    indices = ops.stack([row, tokens[..., n - 1 :]], axis=-1)
     counts = ops.scatter(
-        ops.reshape(places, (-1, 2)),
+        ops.reshape(indices, (-1, 2)),
         ops.reshape(ops.cast(match, "int32"), (-1,)),
         (rows, vocabulary_size),
     )
@@ -134,7 +136,7 @@ def _repeated_ngrams(tokens, index, n, vocabulary_size):
 
 
 def gather(x, indices):
-    """Rows `indices` `(batch, n)` along the second axis of `x` `(batch, hypotheses, ...)`."""
+    """Gathers rows `indices` `(batch, n)` on the second axis of `x` `(batch, hypotheses, ...)`."""
     extra = (1,) * (len(x.shape) - 2)
     indices = ops.reshape(indices, (-1, indices.shape[1], *extra))
     indices = ops.broadcast_to(indices, (*ops.shape(indices)[:2], *x.shape[2:]))
@@ -142,6 +144,6 @@ def gather(x, indices):
 
 
 def write_at(x, index, value):
-    """`x` `(..., length)` with `value` `(...)` at position `index` of the last axis."""
+    """Returns `x` `(..., length)` with `value` `(...)` at position `index` of the last axis."""
     position = ops.equal(ops.arange(x.shape[-1], dtype="int32"), index)
     return ops.where(position, ops.expand_dims(ops.cast(value, x.dtype), -1), x)

@@ -4,16 +4,16 @@ from keras_mmfusion.models.captioning.decoding.token_by_token import decode_toke
 
 
 def greedy_search(step, cache, batch_size, settings, special):
-    """The likeliest token, one after the other: `beam_search` with one beam, without its pools.
+    """Generates the most probable token at each step: `beam_search` with one beam.
 
     Args and Returns: see `beam_search`; `settings.beams` is 1.
     """
 
-    def likeliest(log_probs, index):
+    def choose(log_probs, index):
         return ops.cast(ops.argmax(log_probs, axis=-1), "int32")
 
     tokens, log_probs = decode_token_by_token(
-        step, cache, likeliest, (batch_size, 1), settings, special
+        step, cache, choose, (batch_size, 1), settings, special
     )
     counts = ops.sum(ops.cast(ops.not_equal(tokens, special.pad), "float32"), axis=-1)
     return tokens, log_probs / ops.power(counts, settings.length_penalty)

@@ -7,7 +7,7 @@ from keras_mmfusion.datasets.images.read_images import read_images
 
 
 def image_batches(images, preprocessor, batch_size):
-    """Preprocessed batches of whatever `generate` takes, made one at a time as they are needed.
+    """Preprocesses the images passed to `generate` batch by batch, as the batches are needed.
 
     Args:
         images: one image or several, see `read_images`.
@@ -15,13 +15,14 @@ def image_batches(images, preprocessor, batch_size):
         batch_size: int.
 
     Returns:
-        An iterator over float32 arrays `(batch, height, width, 3)`, and whether `images` was one.
+        An iterator over float32 arrays `(batch, height, width, 3)`, and a bool: whether `images`
+        was a single image.
     """
-    found, single = read_images(images)
-    return _batches(found, preprocessor, batch_size), single
+    arrays, single = read_images(images)
+    return _make_batches(arrays, preprocessor, batch_size), single
 
 
-def _batches(images, preprocessor, batch_size):
+def _make_batches(images, preprocessor, batch_size):
     while chunk := list(itertools.islice(images, batch_size)):
         yield np.concatenate([_preprocess(image, preprocessor) for image in chunk])
 

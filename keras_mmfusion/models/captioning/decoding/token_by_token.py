@@ -4,11 +4,11 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import next_log
 
 
 def decode_token_by_token(step, cache, choose, shape, settings, special):
-    """Writes captions that never change places: what greedy search and sampling share.
+    """Decodes captions whose hypotheses are never reordered: greedy search and sampling.
 
     Args:
-        step: function, see `decoding`.
-        cache: nested structure of tensors, what `step` keeps between calls.
+        step: step function, see `decoding_settings`.
+        cache: nested structure of tensors, the state of `step`.
         choose: function `(log_probs, index) -> tokens`: int32 ids `(batch, captions)` from
             log-probabilities `(batch, captions, vocabulary)`.
         shape: `(batch, captions)`, each an int or a scalar tensor.
@@ -16,8 +16,8 @@ def decode_token_by_token(step, cache, choose, shape, settings, special):
         special: `SpecialTokens`.
 
     Returns:
-        Tokens `(batch, captions, max_length)`, `special.pad` behind the end token, and the log-
-        probabilities `(batch, captions)` of the captions under the model.
+        Tokens `(batch, captions, max_length)`, padded with `special.pad`, and log-probabilities
+        `(batch, captions)` of the captions under the model.
     """
     captions, length = shape[1], settings.max_length + 1
     slots = ops.reshape(ops.arange(captions, dtype="int32"), (1, captions, 1))

@@ -1,4 +1,4 @@
-"""A captioner as a SavedModel: from raw bytes to captions in one graph."""
+"""Export of captioners as SavedModels that map image files to captions in one graph."""
 
 import functools
 
@@ -18,7 +18,7 @@ from keras_mmfusion.models.export.saved_model_folder import traced, write_saved_
 from keras_mmfusion.models.export.tensor_export import describe
 from keras_mmfusion.models.export.warmup_requests import photo_requests
 
-ROWS = 32  # images that the graph holds in memory at once
+ROWS = 32  # Number of images that the graph processes at once.
 
 
 def export_captioner(

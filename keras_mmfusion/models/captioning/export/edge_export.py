@@ -1,4 +1,4 @@
-"""A captioner's two networks for LiteRT and ONNX Runtime: devices without TensorFlow."""
+"""Export of captioners for devices without TensorFlow: LiteRT and ONNX Runtime."""
 
 import json
 import os
@@ -17,35 +17,35 @@ OPSET = 18
 
 
 def export_edge_captioner(model, folder, edge_format="litert"):
-    """Writes a captioner's image encoder and a single step of its decoder, for one image.
+    """Writes the image encoder and a single decoder step of a captioner, for one image.
 
-    What stands around them, decoding of the file, the loop and the words, is the device's own:
+    Image decoding, the decoding loop and detokenization are left to the device:
 
-    | file | takes | returns |
+    | file | inputs | outputs |
     |---|---|---|
-    | `image_encoder` | `images`, float32 `(1, height, width, 3)`, scaled as `captioner.json` says | `image_tokens`, float32 `(1, tokens, dim)` |
-    | `decoder_step` | `image_tokens`; `tokens`, int32 `(1, max_length)`: the caption so far, from the start token on; `index`, int32 `(1,)`: the place of its last token; `cache`, zeros at first | `logits`, float32 `(1, vocabulary)`, of the next token; `new_cache` |
-    | `captioner.json` | | `words` by id, `start`, `end`, `never` (ids that are no words), `image_size`, `scale`, `offset`, `cache_shape` |
+    | `image_encoder` | `images`, float32 `(1, height, width, 3)`, scaled as described by `captioner.json` | `image_tokens`, float32 `(1, tokens, dim)` |
+    | `decoder_step` | `image_tokens`; `tokens`, int32 `(1, max_length)`: the caption so far, beginning with the start token; `index`, int32 `(1,)`: the position of its last token; `cache`, initially zeros | `logits`, float32 `(1, vocabulary)`, of the next token; `new_cache` |
+    | `captioner.json` | | `words` by id, `start`, `end`, `suppressed_token_ids` (never generated), `image_size`, `scale`, `offset`, `cache_shape` |
 
     ```python
     export_edge_captioner(captioner(), "captioner_onnx", "onnx")
     ```
 
-    An image is resized to `image_size`, `(height, width)`, and becomes
-    `pixels * scale + offset` of pixels from 0 to 255.
+    Images are resized to `image_size`, `(height, width)`, and scaled to `pixels * scale + offset`,
+    with pixels from 0 to 255.
 
     Args:
-        model: `ImageCaptioningModel` with a preprocessor and a `TextDecoder`.
-        folder: string or path, not there yet.
-        edge_format: string. `"litert"` writes `.tflite` files; `"onnx"` needs the extra `edge`.
+        model: `Captioner` with a preprocessor and a `TextDecoder`.
+        folder: string or path. Must not exist.
+        edge_format: string. `"litert"` writes `.tflite` files; `"onnx"` requires the extra `edge`.
 
     Returns:
         The path of the folder.
 
     Raises:
-        MissingExtraError: if `tf2onnx` is needed and missing.
-        ValueError: if Keras does not run on TensorFlow, the folder is there, or the model or the
-            format is of another kind.
+        MissingExtraError: if `tf2onnx` is required and not installed.
+        ValueError: if the Keras backend is not TensorFlow, the folder exists, or the model or
+            format is not supported.
     """  # noqa: E501
     folder = pathlib.Path(folder).absolute()
     check_edge_target(folder, edge_format)
@@ -54,9 +54,9 @@ def export_edge_captioner(model, folder, edge_format="litert"):
     scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
     scratch.mkdir(parents=True)
     try:
-        for name, (function, specs) in _networks(model).items():
+        for name, (function, specs) in _build_functions(model).items():
             write(function, specs, str(scratch / f"{name}.{SUFFIXES[edge_format]}"))
-        text = json.dumps(_facts(model), indent=2, ensure_ascii=False)
+        text = json.dumps(_describe(model), indent=2, ensure_ascii=False)
         (scratch / "captioner.json").write_text(text + "\n", encoding="utf-8")
         os.rename(scratch, folder)
     finally:
@@ -67,19 +67,18 @@ def export_edge_captioner(model, folder, edge_format="litert"):
 def _check(model):
     if keras.config.backend() != "tensorflow":
         raise ValueError(
-            "Networks for devices are made by the TensorFlow backend. Keras runs on "
-            f"{keras.config.backend()!r}; set KERAS_BACKEND=tensorflow and load the model again."
+            "Edge export requires the TensorFlow backend. Set KERAS_BACKEND=tensorflow and load "
+            f"the model again. Received: {keras.config.backend()!r}"
         )
     if model.preprocessor is None or not isinstance(model.text_decoder, TextDecoder):
         raise ValueError(
-            "`model` must have a preprocessor, and a `TextDecoder`, which alone decodes a token "
-            f"at a time. Received: preprocessor={model.preprocessor!r}, "
-            f"text_decoder={model.text_decoder!r}"
+            "`model` must have a preprocessor and a `TextDecoder`, which supports cached decoding. "
+            f"Received: preprocessor={model.preprocessor!r}, text_decoder={model.text_decoder!r}"
         )
 
 
-def _networks(model):
-    """The two functions of tensors, each with its specs."""
+def _build_functions(model):
+    """Returns the two functions of tensors, each with its input specs."""
     import tensorflow as tf
 
     images = tf.TensorSpec((1, *model.preprocessor.image_size, 3), "float32", "images")
@@ -98,7 +97,7 @@ def _networks(model):
         cache = tf.stack(keras.tree.flatten(cache))
         return {
             "logits": ops.cast(logits[:, 0], "float32"),
-            "new_cache": ops.cast(cache, "float32"),  # tf2onnx takes a name once only.
+            "new_cache": ops.cast(cache, "float32"),  # tf2onnx requires a name of its own.
         }
 
     image_tokens = traced(image_encoder, [images]).structured_outputs["image_tokens"]
@@ -130,7 +129,7 @@ def _write_litert(function, specs, path):
     graph = module.function.get_concrete_function()
     module.weights = graph.variables
     with tempfile.TemporaryDirectory() as folder:
-        # Out of a SavedModel, since then the file has the names of inputs and outputs.
+        # Convert from a SavedModel, which preserves the names of inputs and outputs.
         tf.saved_model.save(module, folder, graph)
         content = tf.lite.TFLiteConverter.from_saved_model(folder).convert()
     pathlib.Path(path).write_bytes(content)
@@ -150,7 +149,7 @@ def _write_onnx(function, specs, path):
 
 
 def _erfc(graph, node, name, arguments):
-    """`1 - erf(x)`, of which TensorFlow makes GELU, and which ONNX has no operation for."""
+    """Implements `1 - erf(x)`, part of TensorFlow's GELU, for which ONNX has no operation."""
     import numpy as np
     from tf2onnx.utils import make_name
 
@@ -168,7 +167,7 @@ def _erfc(graph, node, name, arguments):
     )
 
 
-def _facts(model):
+def _describe(model):
     preprocessor = model.preprocessor
     converter, tokenizer = preprocessor.image_converter, preprocessor.tokenizer
     special = preprocessor.special_tokens()
@@ -176,7 +175,7 @@ def _facts(model):
         "words": [tokenizer.id_to_token(id) for id in range(tokenizer.vocabulary_size())],
         "start": special.start,
         "end": special.end,
-        "never": list(special.never_drawn),
+        "suppressed_token_ids": list(special.never_drawn),
         "image_size": list(preprocessor.image_size),
         "scale": converter.scale,
         "offset": converter.offset,

@@ -1,4 +1,4 @@
-"""What an export for devices needs, checked without Keras."""
+"""Checks of edge export arguments, without importing Keras."""
 
 import os
 
@@ -8,15 +8,15 @@ SUFFIXES = {"litert": "tflite", "onnx": "onnx"}
 
 
 def check_edge_target(folder, edge_format):
-    """Raises an error if a format cannot be written, or not to this folder.
+    """Checks the format and the target folder of an edge export.
 
     Args:
-        folder: path, not there yet.
+        folder: path. Must not exist.
         edge_format: string, `"litert"` or `"onnx"`.
 
     Raises:
-        MissingExtraError: if `tf2onnx` is needed and missing.
-        ValueError: if the format is of another kind, or the folder is there.
+        MissingExtraError: if `tf2onnx` is required and not installed.
+        ValueError: if the format is unknown or the folder exists.
     """
     if edge_format not in SUFFIXES:
         raise ValueError(
@@ -26,4 +26,4 @@ def check_edge_target(folder, edge_format):
     if edge_format == "onnx":
         require_extra("edge", "Writing ONNX", "tf2onnx", "onnx")
     if os.path.exists(folder):
-        raise ValueError(f"`folder` must not be there yet. Received: {os.fspath(folder)!r}")
+        raise ValueError(f"`folder` must not exist. Received: {os.fspath(folder)!r}")

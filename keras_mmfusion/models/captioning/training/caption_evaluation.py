@@ -1,4 +1,4 @@
-"""Captions for every image of a split, and how they score against what people wrote."""
+"""Evaluation of captioners against reference captions."""
 
 import os
 
@@ -25,18 +25,18 @@ def evaluate_captioner(
     batch_size=32,
     progress=iter,
 ):
-    """Scores a captioner on images with reference captions; corpus scores, no weight changes.
+    """Computes corpus-level caption scores of a captioner on images with reference captions.
 
-    Images are read, captioned and forgotten batch by batch, so that memory stays flat.
+    Images are read batch by batch, so memory use does not grow with the data set.
 
     Args:
-        model: `ImageCaptioningModel` with a preprocessor.
+        model: `Captioner` with a preprocessor.
         pairs: `CaptionPairs`.
-        beams: int. Width of the beam search; 1 is greedy.
+        beams: int. Beam width; 1 is greedy search.
         length_penalty: float. See `DecodingSettings`.
-        metrics: names for `coco_caption_scores`, or `None` for its default.
-        batch_size: int. Images decoded together.
-        progress: function that passes on the images' paths, such as `tqdm.tqdm`.
+        metrics: names of `coco_caption_scores`, or `None` for its default.
+        batch_size: int. Number of images decoded together.
+        progress: function that wraps the iterable of image paths, such as `tqdm.tqdm`.
 
     Returns:
         `EvaluationResult`. `protocol` has the numbers of images and captions, the decoding and the
@@ -45,14 +45,14 @@ def evaluate_captioner(
         the data may not.
 
     Raises:
-        ValueError: if a metric is not known or an image cannot be read.
+        ValueError: if a metric is unknown or an image cannot be read.
     """
     metrics = check_metrics(metrics)
     candidates = model.generate(
         progress(pairs.images), beams=beams, length_penalty=length_penalty, batch_size=batch_size
     )
     references = [[text for text in texts if text.strip()] for texts in pairs.captions]
-    # By number: two folders may hold images of the same name.
+    # Keyed by index, since two folders may contain images with the same name.
     scores = coco_caption_scores(
         dict(enumerate(references)), dict(enumerate(candidates)), metrics, per_image=True
     )
@@ -65,7 +65,7 @@ def evaluate_captioner(
             "length_penalty": length_penalty,
             "max_length": model.preprocessor.sequence_length,
         },
-        "seeds": [],  # A search draws nothing.
+        "seeds": [],  # Beam search is deterministic.
         "tokenizer": "Penn Treebank, lower case, without punctuation, as coco-caption's",
     }
     if "meteor_variant" in scores:
@@ -73,10 +73,10 @@ def evaluate_captioner(
     samples = [
         {
             "image": os.path.basename(path),
-            "caption": candidates[number],
-            "scores": {name: each[number] for name, each in per_image.items()},
+            "caption": candidates[index],
+            "scores": {name: values[index] for name, values in per_image.items()},
         }
-        for number, path in enumerate(pairs.images)
+        for index, path in enumerate(pairs.images)
     ]
     return EvaluationResult(scores, protocol, samples, describe_table(scores, protocol))
 

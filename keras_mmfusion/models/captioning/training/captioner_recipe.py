@@ -1,4 +1,4 @@
-"""A captioner from an image encoder and a data set, in up to three stages."""
+"""Training of captioners on a pretrained image encoder, in up to three stages."""
 
 import dataclasses
 import pathlib
@@ -42,62 +42,64 @@ from keras_mmfusion.models.presets.slow_float16 import warn_of_slow_float16
 
 @dataclasses.dataclass(frozen=True)
 class CaptionerRecipe(CaptionerSettings):
-    """Everything that decides how a captioner is trained on top of a pretrained image encoder.
+    """Settings and stages of training a captioner on a pretrained image encoder.
 
-    1. Cross-entropy: the decoder alone.
-    2. Fine-tuning: cross-entropy, with the last blocks of the encoder.
-    3. Self-critical: by the CIDEr-D of the captions that it draws; the decoder alone, or with the
-       last blocks.
+    1. Cross-entropy: trains the decoder.
+    2. Fine-tuning: cross-entropy; also trains the last blocks of the encoder.
+    3. Self-critical training: rewards sampled captions by CIDEr-D; trains the decoder, and
+       optionally the last blocks of the encoder.
 
-    Each stage starts from the best epoch, on dev, of the one before; one with 0 epochs is left
-    out. The encoder's lower part is never trained: what it makes of the images is computed once,
-    and what the second stage's encoder makes of them once more, for as far as the third leaves it.
+    Each stage starts from the best dev epoch of the previous stage; stages with 0 epochs are
+    skipped. Feature maps of the frozen part of the encoder are computed once and cached. For the
+    third stage, they are also passed through the fine-tuned blocks that it does not train.
 
-    Attributes:
-        dim, num_layers, num_heads, dropout: of the `TextDecoder`.
-        graph_layers: int. Graph convolutions over the image tokens, those of a `GraphCaptioner`;
-            with 0 a `TransformerCaptioner` is trained.
-        sequence_length: int. Tokens of a caption, the end included.
-        min_count: int. Occurrences in the training captions that put a word into the vocabulary.
-        views: int. Versions of each training image: itself and augmented ones.
-        batch_size: int. Images of a batch; each brings all its captions.
+    Args:
+        dim, num_layers, num_heads, dropout: arguments of the `TextDecoder`.
+        graph_layers: int. Graph convolutions over the image tokens. With 0, a
+            `TransformerCaptioner` is trained, otherwise a `GraphCaptioner`.
+        sequence_length: int. Maximum number of tokens of a caption, including the end token.
+        min_count: int. Minimum number of occurrences of a word in the training captions to be
+            included in the vocabulary.
+        views: int. Versions of each training image: the original and augmented copies.
+        batch_size: int. Images in a batch, each with all its captions.
         epochs: int. Epochs of the first stage: AdamW with warm-up and cosine decay.
-        learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: of cross-entropy.
-        fine_tune_epochs, fine_tune_learning_rate: of the second stage.
-        fine_tune_blocks: int. Blocks of the encoder that the second stage trains.
-        self_critical_epochs, self_critical_learning_rate: of the third stage.
-        self_critical_blocks: int, at most `fine_tune_blocks`. Blocks of the encoder that it trains;
-            0 for the decoder alone.
-        self_critical_average: float in [0, 1). Momentum, a step, of a moving average of the
-            weights in it: the average is what dev scores and what is kept. 0 for none.
-        samples: int. Captions drawn of each image in it.
+        learning_rate, warmup_steps, weight_decay, label_smoothing, clipnorm: settings of
+            cross-entropy training.
+        fine_tune_epochs, fine_tune_learning_rate: settings of the second stage.
+        fine_tune_blocks: int. Number of encoder blocks that the second stage trains.
+        self_critical_epochs, self_critical_learning_rate: settings of the third stage.
+        self_critical_blocks: int, at most `fine_tune_blocks`. Number of encoder blocks that the
+            third stage trains; with 0 it trains only the decoder.
+        self_critical_average: float in [0, 1). Momentum of a moving average of the weights in the
+            third stage; the average is evaluated and saved. 0 for none.
+        samples: int. Captions sampled for each image in the third stage.
         dtype: string. The dtype policy in training.
         seed: int.
     """
 
     def cache_features(self, image_encoder, train, dev, folder, restart=False):
-        """What the encoder's lower part makes of all images: folders of train and of dev.
+        """Writes the feature maps of the frozen part of the encoder; returns their folders.
 
-        Maps that are there already are used if they are of the same images, captions, encoder and
-        settings; of others, an error says what differs, or `restart=True` replaces them.
+        Existing maps of the same images, captions, encoder and settings are reused. Others raise
+        an error that lists the differences, or are replaced with `restart=True`.
         """
         lower, _ = image_encoder.split(self.fine_tune_blocks)
         size = image_encoder.image_size
-        # Maps of different cuts may have the same shape: each cut has a folder of its own.
+        # Maps below different blocks may have the same shape, so each cut has its own folder.
         folder = pathlib.Path(folder) / f"below_last_{self.fine_tune_blocks}_blocks"
         caches = (
             (lower, train, folder / "train", size, self.views, self.seed),
             (lower, dev, folder / "dev", size, 1, self.seed),
         )
-        for cache in caches:  # All are checked before hours go into the first.
+        for cache in caches:  # Check all of them before spending hours on the first.
             facts, _ = feature_facts(*cache)
             if restart:
                 remove_unless_of(cache[2], facts)
             is_finished(cache[2], facts)
         return tuple(write_feature_cache(*cache) for cache in caches)
 
-    def untrained(self, image_encoder, captions):
-        """A captioner with random decoder weights and the vocabulary of the captions."""
+    def build_captioner(self, image_encoder, captions):
+        """Creates a captioner with random decoder weights and the vocabulary of the captions."""
         keras.utils.set_random_seed(self.seed)
         image_encoder.trainable = False
         tokenizer = WordTokenizer.from_captions(captions, min_count=self.min_count)
@@ -108,7 +110,7 @@ class CaptionerRecipe(CaptionerSettings):
                 scale=1 / 128,
                 offset=-127 / 128,
                 antialias=True,
-                crop_to_aspect_ratio=False,  # As the training images are resized.
+                crop_to_aspect_ratio=False,  # The training images are resized in the same way.
             ),
             sequence_length=self.sequence_length,
         )
@@ -140,15 +142,18 @@ class CaptionerRecipe(CaptionerSettings):
         return GraphCaptioner(image_graph=image_graph, **parts)
 
     def train_cross_entropy(self, image_encoder, captions, caches, folder, **run):
-        """First stage. Returns whether it is done; the best epoch's preset is in `folder`/best."""
-        captioner = self.untrained(image_encoder, captions)
+        """Runs the first stage; the preset of the best epoch is written to `folder`/best.
+
+        Returns whether the stage is finished.
+        """
+        captioner = self.build_captioner(image_encoder, captions)
         run["stage"] = "Cross-entropy"
         return self._run_cross_entropy(
             captioner, caches, folder, self.epochs, self.learning_rate, **run
         )
 
     def fine_tune(self, preset, caches, folder, **run):
-        """Second stage, from the first one's preset. Returns whether it is done."""
+        """Runs the second stage from a preset. Returns whether it is finished."""
         keras.utils.set_random_seed(self.seed + 1)
         captioner = ImageCaptioningModel.from_preset(preset)
         captioner.image_encoder.trainable = True
@@ -158,7 +163,7 @@ class CaptionerRecipe(CaptionerSettings):
         )
 
     def train_self_critical(self, preset, caches, folder, **run):
-        """Third stage, from an earlier one's preset. Returns whether it is done."""
+        """Runs the third stage from a preset. Returns whether it is finished."""
         keras.utils.set_random_seed(self.seed + 2)
         captioner = ImageCaptioningModel.from_preset(preset)
         captioner.image_encoder.trainable = self.self_critical_blocks > 0
@@ -190,13 +195,13 @@ class CaptionerRecipe(CaptionerSettings):
         return self._run(captioner, model, sequence, dev, folder, self.self_critical_epochs, **run)
 
     def _encode_further(self, image_encoder, caches, folder):
-        """Feature maps of those blocks too that the second stage trains and the third does not."""
+        """Applies the blocks that the second stage trains and the third does not to the caches."""
         if self.self_critical_blocks == self.fine_tune_blocks:
             return caches
         start, _ = image_encoder.split(self.fine_tune_blocks)
         end, _ = image_encoder.split(self.self_critical_blocks)
         between = keras.Model(start.output, end.output)
-        # Of another encoder, after more epochs of the second stage, they are others.
+        # Another second stage gives another encoder, and so other feature maps.
         name = f"features_{encoder_digest(between).split()[-1]}"
         return [
             encode_feature_cache(between, cache, pathlib.Path(folder) / name / split)
@@ -204,7 +209,7 @@ class CaptionerRecipe(CaptionerSettings):
         ]
 
     def _on_features(self, captioner, blocks):
-        """A captioner of cached feature maps: the encoder's upper part and the same decoder."""
+        """Creates a captioner of cached feature maps, which shares the encoder's upper part."""
         warn_of_slow_float16(self.dtype)
         set_dtype_policy(captioner, self.dtype)
         _, upper = captioner.image_encoder.split(blocks)
@@ -262,37 +267,39 @@ def train_captioner(
     stop_after=None,
     tensorboard=False,
 ):
-    """Runs a recipe from images to preset, from wherever an earlier run on `work` left it.
+    """Trains a captioner by a recipe and writes its preset; resumes an interrupted run.
 
-    The run's data, encoder, settings and code version are recorded in `work`. It goes on only
-    with the same ones; anything else is an error that says what differs, so that no result of
-    another run is ever taken for this one's. That holds for `epochs` too, since the learning rate
-    decays over all of them: a run that is made longer would not be one of that length. A stage
-    that has not begun may still be added or changed.
+    Data, encoder, settings and code version are recorded in `work`. A run is resumed only if all
+    of them are unchanged; otherwise an error lists the differences. This includes `epochs`, since
+    the learning rate schedule depends on it. The settings of stages that have not started can be
+    changed.
 
     Args:
         recipe: `CaptionerRecipe`.
         image_encoder: pretrained `ImageEncoder`.
-        train, dev: `CaptionPairs`. The vocabulary comes from `train` alone; `dev` picks the epoch.
-        out: string or path. The folder of the finished preset.
-        work: string or path. Checkpoints and logs. Defaults to `out` with `.training` added.
-        features: string or path. The cached feature maps. Defaults to a folder in `work`.
-        restart: bool. Whether to discard what an earlier run left in `work` and start over.
-            Feature maps are kept if they fit.
+        train, dev: `CaptionPairs`. The vocabulary is learned from `train`; `dev` selects the best
+            epoch.
+        out: string or path. Folder of the resulting preset.
+        work: string or path. Folder of checkpoints and logs. Defaults to `out` with the suffix
+            `.training`.
+        features: string or path. Folder of the cached feature maps. Defaults to a folder in
+            `work`.
+        restart: bool. Whether to discard an earlier run in `work` and start over. Matching feature
+            maps are kept.
         stop_after: float. Seconds after which to write a checkpoint and stop.
-        tensorboard: bool. Whether to write events for TensorBoard into `work`.
+        tensorboard: bool. Whether to write TensorBoard events to `work`.
 
     Returns:
-        True when the preset is written, False when time ran out before.
+        True if the preset is written, False if `stop_after` was reached first.
 
     Raises:
-        ValueError: if `work` or `features` holds results of other data, settings or code, or
-            `out` something that is no preset.
-        MissingExtraError: if `tensorboard` is set without the package tensorboardX.
+        ValueError: if `work` or `features` contains results of other data, settings or code, or
+            if `out` contains something other than a preset.
+        MissingExtraError: if `tensorboard` is set and tensorboardX is not installed.
     """
     out = pathlib.Path(out)
     check_preset_target(out)
-    image_encoder.split(recipe.fine_tune_blocks)  # Raises before anything is discarded.
+    image_encoder.split(recipe.fine_tune_blocks)  # Raise errors before discarding anything.
     if tensorboard:
         require_tensorboard()
     work = pathlib.Path(work or f"{out}.training")
@@ -301,7 +308,7 @@ def train_captioner(
         captioner_run.discard()
     captioner_run.check()
     if captioner_run.has_written(out):
-        print(f"Nothing to do: this run is finished, and its preset is in {out}.", flush=True)
+        print(f"This run is finished: its preset is in {out}.", flush=True)
         return True
     caches = recipe.cache_features(
         image_encoder, train, dev, features or work / "features", restart

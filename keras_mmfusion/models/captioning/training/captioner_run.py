@@ -1,4 +1,4 @@
-"""The folder of a captioner's training: what it was begun with, and how far it has come."""
+"""The record of a captioner's training run: its inputs and its progress."""
 
 import dataclasses
 import shutil
@@ -18,8 +18,8 @@ from keras_mmfusion.models.runs.run_record import (
 )
 
 CROSS_ENTROPY, FINE_TUNING, SELF_CRITICAL = "cross_entropy", "fine_tuning", "self_critical"
-# The settings of the later stages alone. All others decide what the first stage does.
-_OWN_SETTINGS = {
+# Settings that affect only one stage. All others affect the first stage.
+_STAGE_SETTINGS = {
     CROSS_ENTROPY: (),
     FINE_TUNING: ("fine_tune_epochs", "fine_tune_learning_rate"),
     SELF_CRITICAL: (
@@ -31,17 +31,17 @@ _OWN_SETTINGS = {
     ),
 }
 _CHOICES = (
-    "Discard that run and start over with `--restart` (`restart=True`); or give another folder, "
-    "`--out` or `--work` (`work`); or go back to what it was begun with."
+    "Discard that run and start over with `--restart` (`restart=True`); use another folder, "
+    "`--out` or `--work` (`work`); or restore the original inputs."
 )
 
 
 class CaptionerRun:
-    """What a run of a `CaptionerRecipe` is made from, and the record of it in its folder.
+    """Records the inputs of a training run in its folder and checks them when it is resumed.
 
     Args:
-        recipe, image_encoder, train, dev: as for `train_captioner`.
-        work: `pathlib.Path`. The folder of the run.
+        recipe, image_encoder, train, dev: see `train_captioner`.
+        work: `pathlib.Path`. Folder of the run.
     """
 
     def __init__(self, recipe, image_encoder, train, dev, work):
@@ -49,7 +49,7 @@ class CaptionerRun:
         self._digests = ImageDigests(read_record(work).get("known_images"))
         self.facts = {
             **code_facts("captioning"),
-            # The same seeds draw other numbers elsewhere.
+            # The same seed gives other random numbers on other backends.
             "keras": f"{keras.__version__} on {keras.config.backend()}",
             "encoder": encoder_digest(image_encoder),
             **{
@@ -61,31 +61,31 @@ class CaptionerRun:
         }
 
     def check(self):
-        """Raises an error if the folder holds a run of other data, settings or code."""
-        begun = [stage for stage in _OWN_SETTINGS if (self.work / stage).exists()]
-        if not begun:
+        """Raises an error if the folder contains a run of other data, settings or code."""
+        started = [stage for stage in _STAGE_SETTINGS if (self.work / stage).exists()]
+        if not started:
             return
-        # A stage's settings count once it, or one after it, has begun.
-        stages = list(_OWN_SETTINGS)
-        to_come = stages[stages.index(begun[-1]) + 1 :]
-        free = {name for stage in to_come for name in _OWN_SETTINGS[stage]}
+        # The settings of stages that have not started yet may change.
+        stages = list(_STAGE_SETTINGS)
+        remaining = stages[stages.index(started[-1]) + 1 :]
+        free = {name for stage in remaining for name in _STAGE_SETTINGS[stage]}
         facts = {name: value for name, value in self.facts.items() if name not in free}
         check_record(self.work, facts, _CHOICES, what="a training run")
 
     def discard(self):
-        """Removes what an earlier run left in the folder, but for feature maps."""
+        """Removes an earlier run from the folder, except for its feature maps."""
         (self.work / RECORD).unlink(missing_ok=True)
-        for stage in reversed(_OWN_SETTINGS):
+        for stage in reversed(_STAGE_SETTINGS):
             if (self.work / stage).exists():
                 shutil.rmtree(self.work / stage)
 
     def record(self, out=None):
-        """Writes down what the run is made from and, at its end, what preset it wrote."""
+        """Writes the record of the run, with a digest of its preset once there is one."""
         written = {} if out is None else {"preset": folder_digest(out)}
         write_record(self.work, self.facts, known_images=self._digests.known, **written)
 
     def has_written(self, out):
-        """Whether the run is finished, and its preset is in `out`."""
+        """Returns whether the run is finished and its preset is in `out`."""
         record = read_record(self.work)
         if not record.get("preset") or changed_facts(record["facts"], self.facts):
             return False

@@ -1,4 +1,4 @@
-"""The settings of a captioner's training, checked without Keras."""
+"""Settings of captioner training, validated without importing Keras."""
 
 import dataclasses
 
@@ -11,8 +11,7 @@ from keras_mmfusion.models.runs.setting_checks import (
 )
 
 DTYPES = ("float32", "mixed_bfloat16", "mixed_float16")
-# From what number on each setting may be, for integers and for floats.
-_AT_LEAST = {
+_MINIMUMS = {
     "dim": 1,
     "num_layers": 1,
     "num_heads": 1,
@@ -36,7 +35,7 @@ _RATES = ("learning_rate", "fine_tune_learning_rate", "self_critical_learning_ra
 
 @dataclasses.dataclass(frozen=True)
 class CaptionerSettings:
-    """Everything that decides how a captioner is trained: the attributes of `CaptionerRecipe`."""
+    """The settings of a `CaptionerRecipe`; see there."""
 
     dim: int = 384
     num_layers: int = 3
@@ -65,7 +64,7 @@ class CaptionerSettings:
     seed: int = 0
 
     def __post_init__(self):
-        check_integers(self, _AT_LEAST)
+        check_integers(self, _MINIMUMS)
         check_fractions(self, *_FRACTIONS)
         check_positives(self, *_RATES)
         check_non_negatives(self, "weight_decay")

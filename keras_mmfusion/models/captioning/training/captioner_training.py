@@ -1,4 +1,4 @@
-"""The training loop of captioners: resumable at any step, stoppable at any time."""
+"""The training loop of captioners, which can be stopped and resumed at any step."""
 
 import contextlib
 import os
@@ -15,26 +15,27 @@ BEST = "best"
 
 
 class CaptionerTraining:
-    """Trains a compiled captioner on batches, keeps the best on dev, and goes on after a kill.
+    """Trains a captioner, keeps the best dev checkpoint and resumes after interruption.
 
-    The folder holds the checkpoint (weights and optimizer, replaced atomically), `log.csv` with a
-    line an epoch, and `best`, the preset of the epoch with the best dev score. Where a run stands
-    is the optimizer's step count, so a run that starts again on the same folder continues with
-    the very next batch and ends as one that was never stopped.
+    The folder contains the checkpoint (weights and optimizer, replaced atomically), `log.csv` with
+    one row per epoch, and `best`, the preset of the epoch with the best dev score. The optimizer's
+    step count determines the position of a run, so a resumed run continues with the next batch and
+    gives the same result as an uninterrupted one.
 
     With an optimizer that keeps a moving average of the weights (`use_ema=True`), the average is
-    what dev scores and what `best` holds; training goes on from the weights themselves.
+    evaluated and saved to `best`; training continues from the weights themselves.
 
     Args:
-        model: compiled `ImageCaptioningModel`.
-        sequence: `keras.utils.PyDataset` of `(x, y, sample_weight)`, with a settable `epoch`.
+        model: compiled `Captioner`.
+        sequence: `keras.utils.PyDataset` of `(x, y, sample_weight)` with an `epoch` attribute.
         folder: string or path.
-        evaluate: function without arguments, the model's scores on dev as a dict of floats.
-        monitor: string. The score of which the best epoch is kept.
+        evaluate: function without arguments that returns the dev scores, a dict of floats.
+        monitor: string. The score that selects the best epoch.
         checkpoint_seconds: float. Time between checkpoints within an epoch.
-        save_preset: function of a folder, which writes the preset there. Defaults to the model's.
-        tensorboard: bool. Whether to write events for TensorBoard beside the log.
-        stage: string. What the printed lines call this training.
+        save_preset: function of a folder that writes the preset. Defaults to
+            `model.save_to_preset`.
+        tensorboard: bool. Whether to write TensorBoard events next to the log.
+        stage: string. Name of the training stage in the printed output.
     """
 
     def __init__(
@@ -60,14 +61,14 @@ class CaptionerTraining:
         self.save_preset = save_preset or model.save_to_preset
 
     def run(self, epochs, stop_after=None):
-        """Trains until `epochs` are done in total, over all runs on the folder.
+        """Trains until `epochs` are completed in total, including earlier runs on the folder.
 
         Args:
             epochs: int.
             stop_after: float. Seconds after which to write a checkpoint and stop.
 
         Returns:
-            True when all epochs are done, False when time ran out before.
+            True if all epochs are completed, False if `stop_after` was reached first.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         steps = len(self.sequence)
@@ -89,7 +90,7 @@ class CaptionerTraining:
                 progress.update(index + 1, [(name, float(value)) for name, value in logs.items()])
                 now = time.monotonic()
                 if index + 1 == steps:
-                    break  # An epoch's last checkpoint comes after its evaluation.
+                    break  # The last checkpoint of an epoch is written after its evaluation.
                 out_of_time = stop_after is not None and now - begin > stop_after
                 if out_of_time or now - saved > self.checkpoint_seconds:
                     self._save()
@@ -109,16 +110,16 @@ class CaptionerTraining:
         return True
 
     def _seed_dropout(self, step):
-        """What a step draws depends on the step alone, so that a resumed run draws the same."""
+        """Seeds dropout by the step, so that a resumed run draws the same random numbers."""
         for variable in self.model.variables:
             if variable.name == "seed_generator_state":
                 seed, _ = keras.ops.convert_to_numpy(variable)
-                # Far enough apart for the draws of one step, near enough for uint32.
+                # Large enough for the draws of one step, small enough for uint32.
                 variable.assign(np.array([seed, step * 1024 % 2**32], "uint32"))
 
     @contextlib.contextmanager
     def _averaged_weights(self):
-        """Within it the model has the moving average of its weights, where there is one."""
+        """Replaces the weights by their moving average, if there is one, in a context."""
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         if not optimizer.use_ema:
             yield

@@ -6,13 +6,13 @@ from keras_mmfusion.models.runs.run_record import shown_digest
 
 
 def encoder_digest(model):
-    """A short digest of an encoder: its input, its compute dtype, its weights.
+    """Computes a short digest of an encoder's input shape, compute dtype and weights.
 
     Args:
         model: built `keras.Model`.
 
     Returns:
-        A string, the same for the same numbers.
+        A string.
     """
     digest = hashlib.sha256(f"{model.input_shape} {model.compute_dtype}".encode())
     for weight in model.weights:

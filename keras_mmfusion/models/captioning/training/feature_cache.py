@@ -1,4 +1,4 @@
-"""Feature maps of an encoder's frozen part, computed once and kept on disk for all epochs."""
+"""Feature maps of the frozen part of an encoder, computed once and stored on disk."""
 
 import json
 import os
@@ -27,26 +27,26 @@ CAPTIONS_FILE = "captions.json"
 
 
 def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, batch_size=32):
-    """Encodes every image once for each view and writes what it gives as float16.
+    """Encodes all views of every image and writes the feature maps as float16.
 
-    View 0 is the image as it is, further views are augmented (`caption_augmentation`), with their
-    captions. A folder that holds the finished cache of the same images, captions, encoder and
-    settings is left as it is.
+    View 0 is the original image; further views are augmented (`caption_augmentation`), with their
+    captions. A finished cache of the same images, captions, encoder and settings is reused.
 
     Args:
         encoder: model of normalized images, such as the lower part of `ImageEncoder.split`.
         pairs: `CaptionPairs`.
-        folder: string or path, where the cache goes.
+        folder: string or path. Folder of the cache.
         image_size: pair of ints.
-        views: int.
-        seed: int. Seeds the augmentation.
+        views: int. Number of views of each image.
+        seed: int. Seed of the augmentation.
         batch_size: int.
 
     Returns:
         The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: if the folder holds the cache of something else; the message says what differs.
+        ValueError: if the folder contains a cache of other inputs; the message lists the
+            differences.
     """
     settings = {"batch_size": batch_size, "image_size": image_size, "shuffle": False, "seed": seed}
     captions = []
@@ -66,7 +66,7 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
 
 
 def feature_facts(encoder, pairs, folder, image_size, views, seed):
-    """What a cache is made from, and the digests of the image lists that are known by then."""
+    """Returns the metadata of a cache, and the digests of the image files read so far."""
     digests = ImageDigests(read_record(folder).get("known_images"))
     facts = {
         **code_facts("captioning"),
@@ -74,50 +74,51 @@ def feature_facts(encoder, pairs, folder, image_size, views, seed):
         **pairs_facts(pairs, digests),
         "image_size": list(image_size),
         "views": views,
-        # Only augmented views draw anything.
+        # Only augmented views depend on the seed.
         **({"seed": seed} if views > 1 else {}),
     }
     return facts, digests.known
 
 
 def is_finished(folder, facts):
-    """Whether a folder holds the finished cache of these facts.
+    """Returns whether a folder contains the finished cache with this metadata.
 
     Raises:
-        ValueError: if it holds a cache of others.
+        ValueError: if it contains a cache with other metadata.
     """
-    # The maps are written last: without them nothing is there that could be stale.
+    # The maps are written last: without them, there is no cache.
     if not (pathlib.Path(folder) / FEATURES_FILE).exists():
         return False
     choices = (
-        "Start over with `--restart` (`restart=True`), which replaces them; or give another "
-        "`--features` (`features`); or go back to what they were made from."
+        "Replace them with `--restart` (`restart=True`); use another `--features` (`features`); "
+        "or restore the original inputs."
     )
     check_record(folder, facts, choices, what="feature maps")
     return True
 
 
 def remove_unless_of(folder, facts):
-    """Removes a finished cache that was made from something else."""
+    """Removes a finished cache with other metadata."""
     if changed_facts(read_record(folder).get("facts", {}), facts):
-        for name in (FEATURES_FILE, CAPTIONS_FILE, RECORD):  # The maps first: see `is_finished`.
+        for name in (FEATURES_FILE, CAPTIONS_FILE, RECORD):  # Maps first: see `is_finished`.
             (pathlib.Path(folder) / name).unlink(missing_ok=True)
 
 
 def encode_feature_cache(encoder, cache, folder, batch_size=32):
-    """Takes the maps of a cache further, through more of the encoder, and writes what it gives.
+    """Applies further layers of the encoder to the feature maps of a cache.
 
     Args:
-        encoder: model of the cache's feature maps.
-        cache: string or path, from `write_feature_cache`.
-        folder: string or path, where the new cache goes, as for `write_feature_cache`.
+        encoder: model of the feature maps in the cache.
+        cache: string or path. Folder written by `write_feature_cache`.
+        folder: string or path. Folder of the new cache.
         batch_size: int.
 
     Returns:
         The folder, a `pathlib.Path`.
 
     Raises:
-        ValueError: if the folder holds the cache of something else; the message says what differs.
+        ValueError: if the folder contains a cache of other inputs; the message lists the
+            differences.
     """
     cache = pathlib.Path(cache)
     maps = np.load(cache / FEATURES_FILE, mmap_mode="r")
@@ -177,19 +178,18 @@ def _write(encoder, batches, views_and_images, folder, captions, facts, known):
 
 
 class FeatureSequence(keras.utils.PyDataset):
-    """Training batches out of a feature cache: `(x, y, sample_weight)` with the features as
-    `"images"`, for a captioner whose encoder takes them.
+    """Training batches `(x, y, sample_weight)` of a feature cache.
 
-    Each epoch draws, for every image, one of the views; order and views depend on `seed` and the
-    epoch alone.
+    The feature maps are the `"images"` of `x`, for a captioner whose encoder takes them. Each
+    epoch samples one view of every image; order and views depend only on `seed` and the epoch.
 
     Args:
-        folder: string or path, from `write_feature_cache`.
+        folder: string or path. Folder written by `write_feature_cache`.
         preprocessor: `CaptioningPreprocessor`.
-        batch_size: int. Images of a batch.
+        batch_size: int. Number of images in a batch.
         shuffle: bool.
         seed: int.
-        epoch: int. The number of the first epoch.
+        epoch: int. Index of the first epoch.
     """
 
     def __init__(self, folder, preprocessor, batch_size=32, shuffle=True, seed=0, epoch=0):
@@ -209,31 +209,31 @@ class FeatureSequence(keras.utils.PyDataset):
         return -(-self.features.shape[1] // self.batch_size)
 
     def __getitem__(self, index):
-        places = self.places(index)
-        picked = (self._views()[places], places)
-        inputs, targets, weights = (part[picked] for part in self.packed)
-        features = self.features[picked].astype("float32")
+        images = self.image_indices(index)
+        rows = (self._sample_views()[images], images)
+        inputs, targets, weights = (part[rows] for part in self.packed)
+        features = self.features[rows].astype("float32")
         return {"images": features, "captions": inputs}, targets, weights
 
-    def places(self, index):
-        """Numbers of the images in batch `index` of this epoch."""
-        places = np.arange(self.features.shape[1])
+    def image_indices(self, index):
+        """Returns the indices of the images in batch `index` of the current epoch."""
+        indices = np.arange(self.features.shape[1])
         if self.shuffle:
-            places = np.random.default_rng([self.seed, self.epoch]).permutation(places)
-        return places[index * self.batch_size : (index + 1) * self.batch_size]
+            indices = np.random.default_rng([self.seed, self.epoch]).permutation(indices)
+        return indices[index * self.batch_size : (index + 1) * self.batch_size]
 
-    def _views(self):
+    def _sample_views(self):
         views, images = self.features.shape[:2]
         if not self.shuffle:
             return np.zeros(images, "int64")
         return np.random.default_rng([self.seed, self.epoch, 1]).integers(views, size=images)
 
     def reference_ids(self):
-        """For every image the token ids of its captions as they were written (view 0)."""
+        """Returns the token ids of the original captions (view 0) of every image."""
         _, targets, weights = self.packed
         return [
-            [ids[kept > 0].tolist() for ids, kept in zip(captions, mask, strict=True)]
-            for captions, mask in zip(targets[0], weights[0], strict=True)
+            [ids[mask > 0].tolist() for ids, mask in zip(captions, masks, strict=True)]
+            for captions, masks in zip(targets[0], weights[0], strict=True)
         ]
 
     def on_epoch_end(self):
@@ -241,7 +241,7 @@ class FeatureSequence(keras.utils.PyDataset):
 
 
 def _check_words(captions, known_words):
-    """Warns of captions without a word of the vocabulary, and raises if there are no others."""
+    """Warns about captions without words of the vocabulary; raises if there are no others."""
     unknown = [
         caption
         for each, counts in zip(captions, known_words, strict=True)
@@ -250,13 +250,13 @@ def _check_words(captions, known_words):
     ]
     if not known_words.any():
         raise ValueError(
-            "No caption has a word that the tokenizer knows, so that there is nothing to learn: "
-            "check that the captions are in the language of its vocabulary. The first are "
+            "No caption contains a word of the tokenizer's vocabulary, so there is nothing to "
+            "learn. Check that the captions are in the language of the vocabulary. The first are "
             f"{unknown[:3]!r:.300}"
         )
     if unknown:
         warnings.warn(
-            f"{len(unknown)} captions have no word that the tokenizer knows, and teach nothing, "
-            f"such as {unknown[:3]!r:.300}",
+            f"{len(unknown)} captions contain no word of the tokenizer's vocabulary and are "
+            f"ignored, such as {unknown[:3]!r:.300}",
             stacklevel=3,
         )

@@ -11,13 +11,13 @@ from keras_mmfusion.models.captioning.training.feature_cache import CAPTIONS_FIL
 def score_features(
     model, folder, beams=1, length_penalty=0.7, metrics=("bleu", "cider"), batch_size=50
 ):
-    """Caption scores of a model on a feature cache: what training watches on dev.
+    """Computes caption scores of a model on a feature cache, for the dev split in training.
 
     Args:
-        model: `ImageCaptioningModel` with a preprocessor, whose encoder takes the features.
-        folder: string or path, from `write_feature_cache`.
+        model: `Captioner` with a preprocessor, whose encoder takes the features.
+        folder: string or path. Folder written by `write_feature_cache`.
         beams, length_penalty: see `DecodingSettings`.
-        metrics: names for `coco_caption_scores`.
+        metrics: names of `coco_caption_scores`.
         batch_size: int.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Self-critical training: captions that the model draws, rewarded by CIDEr-D."""
+"""Self-critical training: sampled captions, rewarded by CIDEr-D."""
 
 import keras
 import numpy as np
@@ -8,28 +8,28 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import Decoding
 
 
 class SelfCriticalSequence(keras.utils.PyDataset):
-    """Turns batches of images into batches of the model's own captions, weighted by their reward.
+    """Batches of captions sampled from the model, weighted by their reward.
 
-    Of every image, `samples` captions are drawn. With the reward `r_i`, the CIDEr-D of caption
-    `i` against the image's references, and the mean reward of the image's other samples as its
-    baseline, the loss to minimize is
+    For every image, `samples` captions are sampled. With the reward `r_i`, the CIDEr-D of caption
+    `i` against the references of the image, and the mean reward of the image's other samples as
+    the baseline, the loss to minimize is
 
     ```
     - Σ_i (r_i - mean_{j ≠ i} r_j) log p(caption_i)
     ```
 
-    which is cross-entropy towards the drawn tokens with the advantage as sample weight. The model
+    This is the cross-entropy of the sampled tokens with the advantage as sample weight. The model
     must be compiled with `SelfCriticalLoss(special_tokens.never_drawn)`; the weights are divided
-    by the number of drawn tokens. Captions are scored as token ids, the end token included, so
-    that an unfinished sentence costs reward.
+    by the number of sampled tokens. Captions are scored as token ids, including the end token, so
+    unfinished captions get a lower reward.
 
-    Batches are drawn from the model as it is at that moment: take one, train on it, take the next.
+    Each batch is sampled from the current model, so train on a batch before getting the next one.
 
     Args:
-        sequence: `FeatureSequence`: the encoded images and their references.
-        model: `ImageCaptioningModel`.
+        sequence: `FeatureSequence` of the encoded images and their references.
+        model: `Captioner`.
         special_tokens: `SpecialTokens`.
-        samples: int. Captions drawn for each image, at least 2.
+        samples: int. Captions sampled for each image, at least 2.
         seed: int.
 
     Reference:
@@ -58,49 +58,49 @@ class SelfCriticalSequence(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         x, _, _ = self.sequence[index]
-        places = self.sequence.places(index)
-        shape = (len(places), self.settings.samples, self.settings.max_length)
+        images = self.sequence.image_indices(index)
+        shape = (len(images), self.settings.samples, self.settings.max_length)
         noise = np.random.default_rng([self.seed, self.epoch, index]).random(shape, "float32")
         ids, _ = self.model.generator.generate_tokens(
             x["images"], self.settings, self.special_tokens, noise
         )
-        ids = _trimmed(ids, self.special_tokens.pad)
-        rewards = self._rewards(ids, places)
+        ids = _trim_padding(ids, self.special_tokens.pad)
+        rewards = self._compute_rewards(ids, images)
         self.mean_reward = float(rewards.mean())
         inputs, weights = self_critical_targets(ids, rewards, self.special_tokens)
         return {**x, "captions": inputs}, ids, weights
 
-    def _rewards(self, ids, places):
+    def _compute_rewards(self, ids, images):
         captions = [
             row[row != self.special_tokens.pad].tolist() for row in ids.reshape(-1, ids.shape[-1])
         ]
-        images = np.repeat(places, ids.shape[1]).tolist()
-        return self.scorer.score(images, captions).reshape(ids.shape[:2])
+        references = np.repeat(images, ids.shape[1]).tolist()
+        return self.scorer.score(references, captions).reshape(ids.shape[:2])
 
     def on_epoch_end(self):
         self.sequence.on_epoch_end()
 
 
 def self_critical_targets(ids, rewards, special_tokens):
-    """What to train on drawn captions: see `SelfCriticalSequence`.
+    """Computes training inputs and weights for sampled captions; see `SelfCriticalSequence`.
 
     Args:
-        ids: int array `(images, samples, length)`, the drawn captions.
+        ids: int array `(images, samples, length)`, the sampled captions.
         rewards: float array `(images, samples)`.
         special_tokens: `SpecialTokens`.
 
     Returns:
-        The decoder's inputs, of the shape of `ids`, and the float32 weights of the drawn tokens.
+        A tuple: the decoder's inputs and the float32 token weights, both of the shape of `ids`.
     """
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
-    drawn = (ids != special_tokens.pad).astype("float32")
-    weights = (rewards - others)[..., np.newaxis] * drawn / drawn.sum()
+    mask = (ids != special_tokens.pad).astype("float32")
+    weights = (rewards - others)[..., np.newaxis] * mask / mask.sum()
     inputs = np.roll(ids, 1, axis=-1)
     inputs[..., 0] = special_tokens.start
     return inputs, weights.astype("float32")
 
 
-def _trimmed(ids, pad, multiple=4):
-    """Without the padding that all captions end in; of few lengths, each of which may compile."""
+def _trim_padding(ids, pad, multiple=4):
+    """Removes common padding, to a multiple of 4, since each length may be compiled separately."""
     longest = np.flatnonzero((ids != pad).any(axis=(0, 1)))[-1] + 1
     return ids[..., : -(-longest // multiple) * multiple]

@@ -1,4 +1,4 @@
-"""The scores of every epoch: a CSV file, and events for TensorBoard if asked for."""
+"""Logs of epoch scores: a CSV file and, optionally, TensorBoard events."""
 
 import csv
 import os
@@ -10,11 +10,11 @@ LOG = "log.csv"
 
 
 class TrainingLog:
-    """`log.csv` in a folder, a row an epoch, replaced atomically; TensorBoard's events beside it.
+    """Writes `log.csv` with one row per epoch, and optionally TensorBoard events next to it.
 
     Args:
         folder: string or path.
-        tensorboard: bool. Whether to write events too; needs the package tensorboardX.
+        tensorboard: bool. Whether to write TensorBoard events; requires tensorboardX.
     """
 
     def __init__(self, folder, tensorboard=False):
@@ -27,14 +27,14 @@ class TrainingLog:
             self._event_writer = SummaryWriter
 
     def rows_before(self, epoch):
-        """The rows of earlier epochs. One that a kill cut off before its checkpoint runs again."""
+        """Returns the rows of earlier epochs; an epoch interrupted before its checkpoint reruns."""
         if not self.path.exists():
             return []
         with self.path.open(newline="") as file:
             return [row for row in csv.DictReader(file) if int(row["epoch"]) < epoch]
 
     def write(self, row):
-        """Adds the row of an epoch, a dict of numbers with `"epoch"`."""
+        """Adds a row, a dict of numbers with `"epoch"`."""
         epoch = row["epoch"]
         rows = [*self.rows_before(epoch), row]
         scratch = self.path.with_suffix(".tmp")
@@ -44,7 +44,7 @@ class TrainingLog:
             writer.writerows(rows)
         os.replace(scratch, self.path)
         if self._event_writer:
-            # A file an epoch: what a kill leaves of one is replaced when the epoch runs again.
+            # One file per epoch: the events of an interrupted epoch are replaced when it reruns.
             with self._event_writer(
                 str(self.path.parent), purge_step=epoch, filename_suffix=f".epoch_{epoch}"
             ) as events:
@@ -54,12 +54,12 @@ class TrainingLog:
 
 
 def require_tensorboard():
-    """Raises a `MissingExtraError` if events for TensorBoard cannot be written."""
-    require_extra("tensorboard", "Writing events for TensorBoard", "tensorboardX")
+    """Raises a `MissingExtraError` if tensorboardX is not installed."""
+    require_extra("tensorboard", "Writing TensorBoard events", "tensorboardX")
 
 
 def readable(scores):
-    """Scores as one line, each with four significant digits.
+    """Formats scores as one line with four significant digits each.
 
     Example:
 
