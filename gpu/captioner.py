@@ -316,7 +316,7 @@ def train_captioner(plan, budget_seconds, out):
     train, dev = read_photos("train"), read_photos("dev")
     encoder = read_image_encoder(plan.encoder)
     captions = [text for texts in train.captions for text in texts]
-    model = dataclasses.replace(plan.recipe, seed=plan.seed).untrained(encoder, captions)
+    model = dataclasses.replace(plan.recipe, seed=plan.seed).build_captioner(encoder, captions)
     encoder.trainable = True
     description = describe(plan, model, train)
     set_dtype_policy(model, plan.dtype)

@@ -1,4 +1,4 @@
-"""Asking a SavedModel, with TensorFlow alone."""
+"""Calls of SavedModel signatures, with TensorFlow only."""
 
 import io
 
@@ -6,14 +6,14 @@ from PIL import Image
 
 
 def png(image):
-    """The bytes of a PNG file of a uint8 array."""
+    """Encodes a uint8 array as a PNG file."""
     buffer = io.BytesIO()
     Image.fromarray(image).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def call(signature, **inputs):
-    """What a signature returns for arrays: a dict of arrays."""
+    """Calls a signature on arrays and returns a dict of arrays."""
     import tensorflow as tf
 
     inputs = {name: tf.constant(value) for name, value in inputs.items()}

@@ -67,7 +67,7 @@ def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
     [
         (["--out", "gs://bucket/out"], "give `--model`"),
         (["--out", "out", "--preset", "captioner_flickr8k_lite9"], "Unknown preset"),
-        (["--out", __file__], "`folder` must be a folder, or not be there yet"),
+        (["--out", __file__], "`folder` must be a folder or must not exist"),
     ],
 )
 def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, message, monkeypatch):

@@ -120,7 +120,7 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
         change()
         command, _ = run(folder, "--model", "vbpr", "--features", str(kept))
         assert command.exit_code == 2
-        assert f"holds features made from something else: {name}: " in command.stderr
+        assert f"contains features of other inputs: {name}: " in command.stderr
         assert "another features folder" in command.stderr
         Image.new("RGB", (8, 12)).save(data / "0.jpg")
 

@@ -26,7 +26,7 @@ def twice(x):
         ("return 2 * x", "return (2*x)"),
     ],
 )
-def test_words_and_layout_are_no_code(old, new):
+def test_code_structure_ignores_comments_and_formatting(old, new):
     assert code_structure(SOURCE.replace(old, new)) == code_structure(SOURCE)
 
 
@@ -43,17 +43,17 @@ def test_words_and_layout_are_no_code(old, new):
         ("    return 2 * x", "    if x:\n        return 2 * x"),
     ],
 )
-def test_what_the_code_does_counts(old, new):
+def test_code_structure_depends_on_code(old, new):
     assert code_structure(SOURCE.replace(old, new)) != code_structure(SOURCE)
 
 
-def test_only_code_that_a_task_is_made_of_counts(tmp_path, monkeypatch):
+def test_code_digest_covers_the_code_of_a_task(tmp_path, monkeypatch):
     package = tmp_path / "keras_mmfusion"
     shutil.copytree(Path(keras_mmfusion.__file__).parent, package)
     monkeypatch.setattr(module, "_PACKAGE", package)
 
     def digest():
-        return code_digest.__wrapped__("captioning")  # Without its cache.
+        return code_digest.__wrapped__("captioning")  # Bypass the cache.
 
     before = digest()
     for path in ("cli/train.py", "models/sentiment/sentiment_recipe.py", "zoo/mirror.py"):

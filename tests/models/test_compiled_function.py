@@ -4,7 +4,7 @@ import numpy as np
 from keras_mmfusion.models.compiled_function import compiled_function
 
 
-def test_inputs_of_another_rank():
+def test_compiled_function_with_inputs_of_different_rank():
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
     ranks = []

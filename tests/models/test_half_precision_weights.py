@@ -24,7 +24,7 @@ def path(tmp_path):
     return tmp_path / "model.weights.h5"
 
 
-def test_float32_becomes_float16_and_the_rest_stays(path):
+def test_float32_is_stored_as_float16_and_other_dtypes_are_kept(path):
     kernel = np.random.default_rng(0).normal(size=(128, 64)).astype("float32")
     write(
         path,
@@ -46,7 +46,7 @@ def test_float32_becomes_float16_and_the_rest_stays(path):
     assert read(path, "word") == b"tokens"
 
 
-def test_attributes_stay(path):
+def test_attributes_are_preserved(path):
     write(path, kernel=np.ones(3, "float32"))
     with h5py.File(path, "a") as file:
         file["layers"].attrs["name"] = "encoder"
@@ -58,11 +58,11 @@ def test_attributes_stay(path):
         assert file["layers/kernel"].attrs["dtype"] == "float32"
 
 
-# Keras's TensorFlow variables do not take the `copy` argument that NumPy 2 passes.
+# Keras's TensorFlow variables do not support the `copy` argument of NumPy 2.
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
-def test_a_keras_model_loads_its_weights_back(path):
+def test_keras_models_load_float16_weights(path):
     def build():
         return keras.Sequential(
             [keras.Input((64,)), keras.layers.Dense(128), keras.layers.BatchNormalization()]
@@ -80,12 +80,12 @@ def test_a_keras_model_loads_its_weights_back(path):
         np.testing.assert_array_equal(weight, np.array(original).astype("float16"))
 
 
-def test_the_same_weights_give_the_same_bytes(tmp_path):
+def test_equal_weights_give_equal_bytes(tmp_path):
     kernel = np.random.default_rng(0).normal(size=(128, 64)).astype("float32")
     first, second = tmp_path / "first.weights.h5", tmp_path / "second.weights.h5"
     write(first, kernel=kernel)
     store_as_float16(first)
-    # HDF5 counts time in seconds.
+    # HDF5 timestamps have a resolution of one second.
     time.sleep(1.1)
     write(second, kernel=kernel)
     store_as_float16(second)
@@ -93,7 +93,7 @@ def test_the_same_weights_give_the_same_bytes(tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
-def test_a_second_pass_changes_nothing(path):
+def test_store_as_float16_is_idempotent(path):
     write(path, kernel=np.ones((128, 64), "float32"))
     store_as_float16(path)
     once = path.read_bytes()
@@ -101,24 +101,24 @@ def test_a_second_pass_changes_nothing(path):
     assert path.read_bytes() == once
 
 
-def test_the_files_mode_stays(path):
+def test_file_mode_is_preserved(path):
     write(path, kernel=np.ones(3, "float32"))
     path.chmod(0o640)
     store_as_float16(path)
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-def test_infinities_and_nans_pass(path):
+def test_infinities_and_nans_are_preserved(path):
     values = np.array([np.inf, -np.inf, np.nan], "float32")
     write(path, kernel=values)
     store_as_float16(path)
     np.testing.assert_array_equal(read(path, "kernel"), values.astype("float16"))
 
 
-def test_a_value_beyond_float16_is_an_error_and_leaves_the_file(path):
+def test_value_out_of_float16_range_raises_and_keeps_the_file(path):
     write(path, kernel=np.array([1.0, -70000.0], "float32"))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="'/layers/kernel' holds 70000, beyond float16's range"):
+    with pytest.raises(ValueError, match="'/layers/kernel' contains 70000, which exceeds"):
         store_as_float16(path)
 
     assert path.read_bytes() == before

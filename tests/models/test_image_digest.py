@@ -16,7 +16,7 @@ def files(tmp_path):
     return paths
 
 
-def test_contents_count_and_names_do_not(files, tmp_path):
+def test_digest_depends_on_contents_not_names(files, tmp_path):
     digest = ImageDigests().of(files)
     copies = [shutil.copy(path, tmp_path / f"copy_of_{path.name}") for path in files]
     assert ImageDigests().of(copies) == digest
@@ -28,22 +28,22 @@ def reversed_(paths):
     return list(reversed(paths))
 
 
-def test_an_edit_that_keeps_size_and_time_is_seen(files):
+def test_edits_with_unchanged_size_and_time_are_detected(files):
     digest, before = ImageDigests().of(files), files[0].stat()
     files[0].write_bytes(b"A.png")
     os.utime(files[0], ns=(before.st_atime_ns, before.st_mtime_ns))
     assert ImageDigests().of(files) != digest
 
 
-def test_files_that_did_not_change_are_not_read_again(files, monkeypatch):
+def test_unchanged_files_are_not_read_again(files, monkeypatch):
     first = ImageDigests()
     digest = first.of(files)
-    image_digest._digest_of_contents.cache_clear()
-    monkeypatch.setattr(image_digest, "_content", None)  # Calling it would fail.
+    image_digest._compute_content_digest.cache_clear()
+    monkeypatch.setattr(image_digest, "_hash_content", None)  # Calling it would fail.
     assert ImageDigests(first.known).of(files) == digest
 
 
-def test_facts_of_pairs(files):
+def test_metadata_of_caption_pairs(files):
     def facts(captions):
         return pairs_facts(CaptionPairs([str(path) for path in files], captions), ImageDigests())
 

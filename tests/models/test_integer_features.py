@@ -1,4 +1,4 @@
-"""Models of counts, one-hot vectors and bool features give what they give for floats."""
+"""Models give the same results for integer, bool and float features."""
 
 import dataclasses
 
@@ -37,7 +37,7 @@ def contrastive_model():
 
 
 @pytest.mark.parametrize("make", [fusion_model, contrastive_model])
-def test_models_of_several_modalities(make):
+def test_multimodal_models_accept_integer_features(make):
     model = make()
     expected = keras.tree.map_structure(to_numpy, model(of_dtype("float32")))
     for dtype in DTYPES:
@@ -48,7 +48,7 @@ def test_models_of_several_modalities(make):
 
 
 @pytest.mark.parametrize("dtype", ["int32", "bool", "float64"])
-def test_a_classifier_of_nodes_with_bags_of_words(dtype):
+def test_node_classifier_accepts_integer_features(dtype):
     splits = (np.array([0]), np.array([1]), np.array([2]))
     edges, labels = np.array([[0, 1, 2], [1, 2, 0]], "int32"), np.array([0, 1, 0, 1], "int32")
     model = GCNClassifier(3, 2)
@@ -63,7 +63,7 @@ def test_a_classifier_of_nodes_with_bags_of_words(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["int64", "bool"])
-def test_a_recommender_of_items_with_tags(dtype):
+def test_recommender_accepts_integer_features(dtype):
     train, _, items = make_interactions()
     kept = []
     for kind in ("float32", dtype):

@@ -1,4 +1,4 @@
-"""NaN among features: an error that names the modality, from data of every kind."""
+"""NaN in features: errors that name the modality, for all types of data."""
 
 import keras
 import numpy as np
@@ -41,7 +41,7 @@ def model():
 @pytest.mark.parametrize(
     "mask", [TOKENS_MASK, TOKENS_MASK.all(axis=1), TOKENS_MASK.astype("int32")]
 )
-def test_what_a_mask_leaves_out_and_empty_cells_are_no_error(model, mask):
+def test_masked_nan_and_empty_table_cells_are_accepted(model, mask):
     data = {**UNMASKED, "sound_mask": mask}
     [loss] = model.fit(data, TARGETS, validation_data=(data, TARGETS), verbose=0).history["loss"]
     assert np.isfinite(loss)
@@ -59,7 +59,7 @@ def test_what_a_mask_leaves_out_and_empty_cells_are_no_error(model, mask):
         lambda model, data: model._known((data, TARGETS)),  # as of `validation_data`
     ],
 )
-def test_nan_without_a_mask_names_the_modality(model, call):
+def test_unmasked_nan_raises_an_error(model, call):
     with pytest.raises(ValueError, match="'sound' has NaN .* 'sound_mask'.* is in sample 2"):
         call(model, UNMASKED)
     wrong = {**UNMASKED, "sound_mask": np.ones((4, 3), "bool")}
@@ -67,7 +67,7 @@ def test_nan_without_a_mask_names_the_modality(model, call):
         call(model, wrong)
 
 
-def test_nan_in_a_pipeline_names_the_modality(model):
+def test_unmasked_nan_in_a_dataset_raises_an_error(model):
     tf = pytest.importorskip("tensorflow")
     data = {**UNMASKED, "sound_mask": TOKENS_MASK}
     known = model._known(tf.data.Dataset.from_tensor_slices((data, TARGETS)).batch(2))
@@ -78,7 +78,7 @@ def test_nan_in_a_pipeline_names_the_modality(model):
         list(model._known(tf.data.Dataset.from_tensors((UNMASKED, TARGETS))))
 
 
-def test_nan_for_a_contrastive_model():
+def test_contrastive_model_rejects_nan():
     model = ContrastiveModel({name: VectorEncoder(4) for name in ("sound", "table")})
     model.compile(run_eagerly=True)
     data = {"sound": SOUND[:, 1], "table": np.ones((4, 1))}
@@ -95,7 +95,7 @@ def test_nan_for_a_contrastive_model():
             call()
 
 
-def test_nan_in_a_modality_that_is_a_graph():
+def test_graph_modality_rejects_nan():
     class Nodes(keras.layers.Layer):
         def call(self, graph):
             return graph["node_features"][:, 0]
@@ -114,7 +114,7 @@ def test_nan_in_a_modality_that_is_a_graph():
             list(model._known(tf.data.Dataset.from_tensors((data, TARGETS))))
 
 
-def test_nan_for_a_captioner():
+def test_captioner_rejects_nan():
     decoder = TextDecoder(9, dim=4, num_layers=1, num_heads=1)
     model = ImageCaptioningModel(keras.layers.Dense(4), decoder, CrossModalAttention(1, 4))
     data = {"image_tokens": SOUND, "captions": np.ones((4, 2), "int32")}
@@ -130,7 +130,7 @@ def test_nan_for_a_captioner():
             call()
 
 
-def test_nan_for_a_classifier_of_nodes():
+def test_node_classifier_rejects_nan():
     edges = np.array([[0, 1, 2], [1, 2, 0]], "int32")
     features = np.array([[0, 1], [1, np.nan], [1, 0]], "float32")
     splits = (np.array([0]), np.array([1]), np.array([2]))

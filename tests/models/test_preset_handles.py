@@ -8,7 +8,7 @@ from keras_mmfusion.models.presets.preset_folder import load_preset
 
 
 @pytest.mark.parametrize("scheme", ["hf", "HF", "kaggle", "Kaggle"])
-def test_who_fetches_a_handle_gets_it_without_its_scheme(scheme, tmp_path, monkeypatch):
+def test_hub_handles_are_passed_without_scheme(scheme, tmp_path, monkeypatch):
     fetched = []
 
     def fetch(handle):
@@ -27,12 +27,12 @@ def test_who_fetches_a_handle_gets_it_without_its_scheme(scheme, tmp_path, monke
     assert fetched == ["Someone/Captioner"]
 
 
-def test_other_handles_are_refused():
+def test_unknown_schemes_raise_an_error():
     with pytest.raises(ValueError, match="hf:// or kaggle://. Received: 'gs://a/b'"):
         load_preset(object, "gs://a/b")
 
 
-def test_the_extra_that_fetches_a_handle_is_named(monkeypatch):
+def test_missing_hub_extra_is_named(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r"huggingface_hub.*keras-mmfusion\[hub\]"):
         load_preset(object, "hf://a/b")

@@ -1,4 +1,4 @@
-"""Models stored as integers: saved, loaded and used, with the same results."""
+"""Quantized models: saving, loading, training and export."""
 
 import warnings
 
@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 from layer_checks import to_numpy
-from models.captioning.small_captioners import pictures, small_captioner
+from models.captioning.small_captioners import color_images, small_captioner
 from models.recommendation.planted_tastes import make_interactions
 from models.retrieval import small_embedders
 from models.sentiment.small_utterances import DIMS, small_sentiment_model
@@ -21,7 +21,7 @@ from keras_mmfusion.models.node_classification import (
 )
 from keras_mmfusion.models.recommendation import BPRRecommender
 
-# Keras's own quantizer transposes so, on PyTorch.
+# Keras's quantizer transposes in this way on PyTorch.
 pytestmark = pytest.mark.filterwarnings("ignore:.*The use of `x.T` on tensors:UserWarning")
 RNG = np.random.default_rng(0)
 TOKENS = {name: RNG.normal(size=(4, 3, 5)).astype("float32") for name in ("image", "text")}
@@ -98,7 +98,7 @@ def integer_weights(model):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_saved_and_loaded(name, tmp_path):
+def test_quantized_models_save_and_load(name, tmp_path):
     model, inputs = MODELS[name]()
     exact = outputs(model, inputs)
     model.quantize("int8")
@@ -112,7 +112,7 @@ def test_saved_and_loaded(name, tmp_path):
     assert integer_weights(loaded) == kernels
     assert_same(loaded, inputs, expected)
 
-    other, _ = MODELS[name]()  # Which is quantized as its new weights are.
+    other, _ = MODELS[name]()  # Is quantized when loading quantized weights.
     outputs(other, inputs)
     model.save_weights(tmp_path / "model.weights.h5")
     other.load_weights(tmp_path / "model.weights.h5")
@@ -125,33 +125,35 @@ def test_saved_and_loaded(name, tmp_path):
         assert_same(loaded, inputs, expected)
 
 
-def test_there_is_something_to_quantize():
+def test_quantize_converts_dense_kernels():
     model, inputs = fusion()
     outputs(model, inputs)
     model.quantize("int8")
     assert integer_weights(model) == 6
 
 
-def test_nothing_to_quantize():
+def test_quantize_without_matching_layers_raises_an_error():
     model, _ = recommender(BPRRecommender(4))
-    with pytest.raises(ValueError, match="BPRRecommender has no layer that Keras can quantize: "):
+    with pytest.raises(
+        ValueError, match="BPRRecommender has no layer that Keras can quantize, a dense"
+    ):
         model.quantize("int8")
     model, inputs = fusion()
     outputs(model, inputs)
-    with pytest.raises(ValueError, match="among those that `filters` let through: dense"):
+    with pytest.raises(ValueError, match="an embedding, that matches `filters`"):
         model.quantize("int8", filters="nothing")
 
 
-def test_captions_are_of_the_new_weights():
+def test_captioner_generates_with_quantized_weights():
     model, _ = captioner(TransformerCaptioner)
-    exact = model.generate(pictures(1), beams=1, max_length=3, details=True)[0]
+    exact = model.generate(color_images(1), beams=1, max_length=3, details=True)[0]
     model.quantize("int8")
-    quantized = model.generate(pictures(1), beams=1, max_length=3, details=True)[0]
+    quantized = model.generate(color_images(1), beams=1, max_length=3, details=True)[0]
     assert quantized.score != exact.score
     assert np.isfinite(quantized.score)
 
 
-def test_embeddings_are_of_the_new_weights():
+def test_embeddings_use_quantized_weights():
     model, _ = embedder()
     exact = model.embed("text", small_embedders.SENTENCES)
     model.quantize("int8")
@@ -160,7 +162,7 @@ def test_embeddings_are_of_the_new_weights():
     np.testing.assert_allclose(quantized, exact, atol=0.2)
 
 
-def test_training_goes_on_with_what_is_no_integer():
+def test_quantized_model_trains_float_weights():
     model, inputs = fusion()
     model.compile(keras.optimizers.Adam(0.1), "mse", run_eagerly=True)
     targets = np.ones((4, 1))
@@ -168,13 +170,13 @@ def test_training_goes_on_with_what_is_no_integer():
     model.quantize("int8")
     before = model.evaluate(inputs, targets, verbose=0)
     with warnings.catch_warnings():
-        # Keras's own quantizer has no gradient for its integers.
+        # Quantized kernels have no gradient.
         warnings.filterwarnings("ignore", "Gradients do not exist")
         model.fit(inputs, targets, epochs=5, verbose=0)
     assert model.evaluate(inputs, targets, verbose=0) < before
 
 
-def test_only_some_layers(tmp_path):
+def test_quantize_with_filters(tmp_path):
     model, inputs = fusion()
     outputs(model, inputs)
     model.quantize("int8", filters="encoder")
@@ -183,7 +185,7 @@ def test_only_some_layers(tmp_path):
     assert integer_weights(keras.saving.load_model(tmp_path / "model.keras")) == 2
 
 
-def test_a_config_of_its_own(tmp_path):
+def test_quantize_with_config(tmp_path):
     model, inputs = fusion()
     outputs(model, inputs)
     weights_only = keras.quantizers.Int8QuantizationConfig(activation_quantizer=None)
@@ -193,24 +195,24 @@ def test_a_config_of_its_own(tmp_path):
     assert_same(keras.saving.load_model(tmp_path / "model.keras"), inputs, expected)
 
 
-def test_in_half_precision(tmp_path):
+def test_quantized_preset_in_half_precision(tmp_path):
     model, _ = captioner(TransformerCaptioner)
     model.quantize("int8")
     model.save_to_preset(tmp_path / "preset")
     loaded = TransformerCaptioner.from_preset(tmp_path / "preset", dtype="mixed_bfloat16")
     assert integer_weights(loaded) == integer_weights(model)
     assert loaded.text_decoder.compute_dtype == "bfloat16"
-    assert len(loaded.generate(pictures(2), beams=1, max_length=3)) == 2
+    assert len(loaded.generate(color_images(2), beams=1, max_length=3)) == 2
 
 
-def test_a_model_without_weights_yet():
+def test_quantize_requires_a_built_model():
     model, _ = fusion()
     with pytest.raises(ValueError, match="Cannot quantize a layer that isn't yet built"):
         model.quantize("int8")
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="exports by TensorFlow")
-def test_exported(tmp_path):
+def test_quantized_model_export(tmp_path):
     import tensorflow as tf
 
     model, inputs = fusion()

@@ -36,13 +36,13 @@ def nodes(**settings):
         (SentimentRecipe, "learning_rate", (0,)),
     ],
 )
-def test_settings_out_of_their_range_are_named(recipe, name, values):
+def test_invalid_settings_raise_errors(recipe, name, values):
     for value in values:
         with pytest.raises(ValueError, match=f"`{name}` must be .* Received: {value!r}"):
             recipe(**{name: value})
 
 
-def test_limits_themselves_are_fine():
+def test_boundary_settings_are_valid():
     recommender(epochs=0, weight_decay=0, batch_size=1)
     nodes(epochs=1, patience=1)
     nodes(patience=None)

@@ -10,16 +10,16 @@ from keras_mmfusion.models.runs.run_record import (
     write_record,
 )
 
-CHOICES = "Give another folder."
+CHOICES = "Use another folder."
 
 
-def test_the_same_facts_pass_and_others_are_told_old_and_new(tmp_path):
+def test_changed_metadata_raises_an_error_with_differences(tmp_path):
     facts = {"seed": 0, "learning_rate": 8e-4, "image_size": (32, 32), "captions": "6 (sha256 ab)"}
     write_record(tmp_path, facts, known_images={"state": "content"})
     assert read_record(tmp_path)["known_images"] == {"state": "content"}
     assert [path.name for path in tmp_path.iterdir()] == [RECORD]
     check_record(tmp_path, facts, CHOICES)
-    check_record(tmp_path, {"seed": 0}, CHOICES)  # Compares only what is asked for.
+    check_record(tmp_path, {"seed": 0}, CHOICES)  # Compares only the given entries.
     with pytest.raises(ValueError) as error:
         check_record(tmp_path, {**facts, "learning_rate": 0.001, "captions": "7"}, CHOICES)
     message = str(error.value)
@@ -28,25 +28,25 @@ def test_the_same_facts_pass_and_others_are_told_old_and_new(tmp_path):
     assert "seed" not in message
 
 
-def test_a_fact_that_the_record_lacks_differs(tmp_path):
+def test_missing_metadata_counts_as_a_difference(tmp_path):
     write_record(tmp_path, {"seed": 0})
     with pytest.raises(ValueError, match="views: null -> 3"):
         check_record(tmp_path, {"seed": 0, "views": 3}, CHOICES)
 
 
-def test_a_folder_without_a_record_is_of_an_older_version(tmp_path):
-    with pytest.raises(ValueError, match="of an older version, without fingerprint.json"):
+def test_folder_without_record_raises_an_error(tmp_path):
+    with pytest.raises(ValueError, match="contains results without a fingerprint.json"):
         check_record(tmp_path, {"seed": 0}, CHOICES)
 
 
-def test_a_record_is_written_whole(tmp_path, monkeypatch):
+def test_records_are_written_atomically(tmp_path, monkeypatch):
     write_record(tmp_path, {"seed": 0})
     with pytest.raises(TypeError):
         write_record(tmp_path, {"seed": object()})
     assert json.loads((tmp_path / RECORD).read_text("utf-8")) == {"facts": {"seed": 0}}
 
 
-def test_a_folder_is_told_by_its_files_and_their_contents(tmp_path):
+def test_folder_digest_depends_on_names_and_contents(tmp_path):
     for name in ("one", "other"):
         (tmp_path / name / "sub").mkdir(parents=True)
         (tmp_path / name / "sub" / "a.txt").write_text("a")

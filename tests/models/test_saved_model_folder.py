@@ -20,7 +20,7 @@ def write(folder, function=double, **manifest):
     return write_saved_model({"serving_default": (function, SPEC)}, folder, manifest)
 
 
-def test_versions_follow_each_other(tmp_path):
+def test_versions_are_numbered_consecutively(tmp_path):
     folder = tmp_path / "models" / "doubler"
     assert [write(folder) for _ in range(2)] == [folder / "1", folder / "2"]
     (folder / "41").mkdir()
@@ -30,7 +30,7 @@ def test_versions_follow_each_other(tmp_path):
     assert {each.name for each in folder.iterdir()} == {"1", "2", "41", "42", "notes"}
 
 
-def test_an_earlier_version_stays_as_it_was(tmp_path):
+def test_earlier_versions_are_unchanged(tmp_path):
     first = write(tmp_path)
     before = {path: path.read_bytes() for path in first.rglob("*") if path.is_file()}
     write(tmp_path, lambda x: {"y": 3 * x})
@@ -38,7 +38,7 @@ def test_an_earlier_version_stays_as_it_was(tmp_path):
     assert before == after
 
 
-def test_a_failure_leaves_nothing(tmp_path):
+def test_failed_export_leaves_no_files(tmp_path):
     def fails(x):
         raise ValueError("no such thing")
 
@@ -47,22 +47,22 @@ def test_a_failure_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_two_writers_take_different_numbers(tmp_path, monkeypatch):
-    # The other writer takes number 1 after this one has looked for it.
+def test_concurrent_exports_use_different_versions(tmp_path, monkeypatch):
+    # Another process writes version 1 after this one has listed the versions.
     module = "keras_mmfusion.models.export.saved_model_folder.versions"
 
-    def outrun(folder):
+    def interfere(folder):
         found = versions(folder)
         if not found:
             (folder / "1").mkdir()
             (folder / "1" / "saved_model.pb").touch()
         return found
 
-    monkeypatch.setattr(module, outrun)
+    monkeypatch.setattr(module, interfere)
     assert write(tmp_path) == tmp_path / "2"
 
 
-def test_manifest(tmp_path):
+def test_export_manifest(tmp_path):
     version = write(tmp_path, preset="some preset")
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "some preset"
@@ -98,21 +98,21 @@ def test_warmup_requests(tmp_path):
     assert path.relative_to(version).as_posix() in manifest["sha256"]
 
 
-def test_what_is_written_runs(tmp_path):
+def test_exported_function_runs(tmp_path):
     version = write(tmp_path)
-    assert not (version / "assets.extra").exists()  # There were no requests to warm up with.
+    assert not (version / "assets.extra").exists()  # No warmup requests were given.
     signature = tf.saved_model.load(version).signatures["serving_default"]
     np.testing.assert_array_equal(signature(x=tf.constant([1.0, 2.0]))["y"], [2, 4])
 
 
-def test_a_file_in_the_folders_place(tmp_path):
+def test_file_as_folder_raises_an_error(tmp_path):
     path = tmp_path / "model"
     path.touch()
     with pytest.raises(ValueError, match="`folder` must be a folder"):
         write(path)
 
 
-def test_another_backend(tmp_path, monkeypatch):
+def test_other_backends_raise_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(keras.config, "backend", lambda: "torch")
     with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
         write(tmp_path / "model")

@@ -11,7 +11,7 @@ tf = pytest.importorskip("tensorflow")
 @pytest.fixture
 def on_cpu(monkeypatch):
     if keras.config.backend() != "tensorflow":
-        pytest.skip("TensorFlow alone has no fast float16 on a CPU")
+        pytest.skip("Only TensorFlow lacks fast float16 on a CPU")
     slow_float16._warn_on_cpu.cache_clear()
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [])
 
@@ -23,13 +23,13 @@ def warned(policy):
     return [str(each.message) for each in found]
 
 
-def test_float16_on_a_cpu_is_told_once(on_cpu):
+def test_float16_on_cpu_warns_once(on_cpu):
     [message] = warned("mixed_float16")
     assert "many times slower" in message and "'mixed_bfloat16'" in message
     assert warned("mixed_float16") == []
 
 
-def test_nothing_is_said_of_other_dtypes_and_devices(on_cpu, monkeypatch):
+def test_other_dtypes_and_devices_do_not_warn(on_cpu, monkeypatch):
     assert warned("mixed_bfloat16") == warned("float32") == []
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
     assert warned(keras.DTypePolicy("mixed_float16")) == []

@@ -1,5 +1,7 @@
-"""`stateless_call`, with which `fit` trains on JAX: Keras sets no call context there, so that a
-model has to pass `training` on to its layers itself, or their dropout stays off.
+"""Training with `stateless_call`, which `fit` uses on JAX.
+
+Keras sets no call context there, so models must pass `training` to their layers explicitly, or
+dropout is not applied.
 """
 
 import keras
@@ -64,7 +66,7 @@ MODELS = {
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_dropout_is_active_in_training(name):
+def test_stateless_call_applies_dropout_in_training(name):
     make_model, inputs = MODELS[name]
     model = make_model()
     model(inputs)
@@ -74,6 +76,6 @@ def test_dropout_is_active_in_training(name):
         found = model.stateless_call(*state, inputs, training=training)[0]
         return [to_numpy(each) for each in keras.tree.flatten(found)][-1]
 
-    # Dropout draws for each sample, and all samples are the same.
+    # All samples are equal, so only dropout makes the outputs differ.
     assert np.ptp(outputs(training=False), axis=0) == pytest.approx(0, abs=1e-5)
     assert np.ptp(outputs(training=True), axis=0).max() > 1e-3

@@ -1,4 +1,4 @@
-"""The same model on data of one rank and then of another, which Keras would generalize."""
+"""Models trained on data of changing ranks, which Keras would generalize to an unknown rank."""
 
 import keras
 import numpy as np
@@ -34,7 +34,7 @@ def fusion_model():
     return model
 
 
-def test_masks_and_modalities_of_another_rank():
+def test_fit_and_evaluate_with_changing_ranks():
     model = fusion_model()
     for batch in BATCHES:
         expected = squared_error(model, batch) if model.built else None
@@ -44,7 +44,7 @@ def test_masks_and_modalities_of_another_rank():
         assert loss == pytest.approx(squared_error(model, batch), rel=1e-5)
 
 
-def test_single_batches_of_another_rank():
+def test_single_batch_steps_with_changing_ranks():
     model = fusion_model()
     model(BATCHES[0])
     for batch in ({**BATCHES[0], "a_mask": SAMPLES}, BATCHES[0]):
@@ -54,7 +54,7 @@ def test_single_batches_of_another_rank():
         np.testing.assert_allclose(predicted, to_numpy(model(batch)), rtol=1e-5, atol=1e-6)
 
 
-def test_a_rank_is_compiled_once_and_anew_after_compile():
+def test_each_rank_is_compiled_once_per_compile():
     model = fusion_model()
     traces = []
     step = model.test_step
@@ -63,7 +63,7 @@ def test_a_rank_is_compiled_once_and_anew_after_compile():
     for batch in BATCHES * 2:
         model.evaluate(batch, TARGETS, verbose=0)
         counts.append(len(traces))
-    if keras.config.backend() == "tensorflow":  # Others trace in another way, or not at all.
+    if keras.config.backend() == "tensorflow":  # Other backends trace differently or not at all.
         assert counts[1] > counts[0] and counts[3] == counts[1]
     model.compile("sgd", "mae", jit_compile=False)
     loss = model.evaluate(BATCHES[0], TARGETS, verbose=0)
@@ -71,7 +71,7 @@ def test_a_rank_is_compiled_once_and_anew_after_compile():
     assert loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_one_caption_of_an_image_and_several():
+def test_captioner_with_one_and_several_captions():
     model = small_captioner()
     model.compile(jit_compile=False)
     tokens = RNG.normal(size=(3, 2, 8)).astype("float32")
@@ -82,7 +82,7 @@ def test_one_caption_of_an_image_and_several():
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
 
 
-def test_tokens_and_vectors_of_a_contrastive_model():
+def test_contrastive_model_with_tokens_and_vectors():
     projectors = {name: SharedSpaceProjector(4, num_heads=1) for name in "ab"}
     encoders = {name: VectorEncoder(4) for name in "ab"}
     model = ContrastiveModel(encoders, projectors=projectors)
@@ -95,7 +95,7 @@ def test_tokens_and_vectors_of_a_contrastive_model():
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_every_model_compiles_by_rank():
+def test_all_models_compile_by_rank():
     classes = [getattr(models, name) for name in models.__all__]
     classes = [each for each in classes if isinstance(each, type) and issubclass(each, keras.Model)]
     assert {FusionModel, ContrastiveModel} <= {*classes}

@@ -18,7 +18,7 @@ from apache_beam.runners.portability.fn_api_runner import fn_runner  # noqa: E40
 from apache_beam.runners.worker.worker_pool_main import (  # noqa: E402
     BeamFnExternalWorkerPoolServicer,
 )
-from models.captioning.small_captioners import small_captioner, write_pictures  # noqa: E402
+from models.captioning.small_captioners import small_captioner, write_images  # noqa: E402
 from PIL import Image  # noqa: E402
 
 from keras_mmfusion.cli.main import app  # noqa: E402
@@ -37,7 +37,7 @@ def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("bulk")
     photos = folder / "photos [1]"  # All paths contain pattern characters.
     photos.mkdir()
-    paths, _ = write_pictures(photos, 7)
+    paths, _ = write_images(photos, 7)
     (photos / "empty.png").touch()
     (photos / "text.png").write_text("no image")
     model = small_captioner()
@@ -87,7 +87,7 @@ def test_every_image_is_captioned_once_and_missing_shards_are_resumed(work, tmp_
     missing.unlink()
     (out / ".part-0-captions").touch()  # The file of an interrupted worker.
     others = {path: path.stat().st_mtime_ns for path in out.glob("captions-*")}
-    write_pictures(photos, 8)
+    write_images(photos, 8)
     try:
         with pytest.warns(UserWarning, match=r"have changed since .*files: \d+ \(.* new files are"):
             assert caption_in_bulk(*arguments, images_per_shard=2)["captions"] == 2

@@ -1,4 +1,4 @@
-"""Captioners small enough for tests, and pictures that they can learn to tell apart."""
+"""Small captioners for tests, and images that they can learn to distinguish."""
 
 import keras
 import numpy as np
@@ -18,20 +18,20 @@ CAPTIONS = [f"a {color} square on the wall" for color in COLORS]
 SIZE = (32, 32)
 
 
-def picture(color, shade=0):
-    """A square of one colour, uint8 `(40, 36, 3)`."""
+def color_image(color, shade=0):
+    """Creates an image of one color, uint8 `(40, 36, 3)`."""
     values = np.array(COLORS[color]) + shade
     return np.broadcast_to(values.clip(0, 255), (40, 36, 3)).astype("uint8")
 
 
-def pictures(count=3):
-    return [picture(list(COLORS)[i % 3], shade=5 * i) for i in range(count)]
+def color_images(count=3):
+    return [color_image(list(COLORS)[i % 3], shade=5 * i) for i in range(count)]
 
 
-def write_pictures(folder, count=12):
-    """Files of pictures with captions; returns paths and lists of captions."""
+def write_images(folder, count=12):
+    """Writes images to files; returns paths and lists of captions."""
     paths, captions = [], []
-    for index, image in enumerate(pictures(count)):
+    for index, image in enumerate(color_images(count)):
         paths.append(str(folder / f"{index}.png"))
         Image.fromarray(image).save(paths[-1])
         color = list(COLORS)[index % 3]
@@ -46,14 +46,14 @@ def small_preprocessor(sequence_length=8):
 
 
 def small_encoder(dtype=None):
-    """Images to a feature map of 2 by 2 cells."""
+    """Creates an encoder of images to a feature map of 2 by 2 cells."""
     images = keras.Input((*SIZE, 3), name="images")
     features = keras.layers.Conv2D(8, 16, 16, dtype=dtype, name="patches")(images)
     return keras.Model(images, features, name="small_encoder")
 
 
 def small_captioner(cls=TransformerCaptioner, dtype=None, dropout=0.0, seed=0, **parts):
-    """A captioner with random weights that are large enough for decided captions."""
+    """Creates a captioner with large random weights, so that captions are distinct."""
     keras.utils.set_random_seed(seed)
     preprocessor = parts.pop("preprocessor", small_preprocessor())
     parts.setdefault("image_encoder", small_encoder(dtype))
@@ -78,7 +78,7 @@ def small_captioner(cls=TransformerCaptioner, dtype=None, dropout=0.0, seed=0, *
 
 
 def enlarge(model, seed=0):
-    """Weights far from zero: captions that differ from image to image, without near ties."""
+    """Sets large weights, so that captions differ between images and there are no near ties."""
     rng = np.random.default_rng(seed)
     for weight in model.trainable_weights:
         scale = 1.0 if "embedding" in weight.path else 0.7

@@ -15,20 +15,20 @@ PAD, START, END, BLOCKED, WORDS = 0, 1, 2, 3, (4, 5, 6)
 SPECIAL = SpecialTokens(start=START, end=END, pad=PAD, blocked=(BLOCKED,))
 SIZE = 7
 LENGTH = 4
-# One row of logits for each prefix of words, so that no prefix predicts the next token alone.
+# Logits for each prefix, so that the next token depends on all previous tokens.
 ROWS = 3
 TABLE = np.random.default_rng(0).normal(0, 2, (ROWS, SIZE**LENGTH, SIZE)).astype("float32")
 
 
 def prefix_code(words):
-    return sum((word + 1) * SIZE**place for place, word in enumerate(words)) % SIZE**LENGTH
+    return sum((word + 1) * SIZE**index for index, word in enumerate(words)) % SIZE**LENGTH
 
 
 def table_step(tokens, index, ancestors, cache):
-    places = ops.arange(LENGTH, dtype="int32")
+    positions = ops.arange(LENGTH, dtype="int32")
     powers = ops.convert_to_tensor([SIZE**i for i in range(LENGTH)], dtype="int32")
     codes = (tokens[:, :, 1:] + 1) * powers
-    code = ops.sum(ops.where(places < index, codes, 0), axis=-1) % SIZE**LENGTH
+    code = ops.sum(ops.where(positions < index, codes, 0), axis=-1) % SIZE**LENGTH
     rows = ops.reshape(ops.arange(tokens.shape[0], dtype="int32"), (-1, 1)) * SIZE**LENGTH
     return ops.take(TABLE.reshape(-1, SIZE), rows + code, axis=0), cache
 
@@ -44,8 +44,8 @@ def repeats(words, n):
 
 
 def all_captions(row, settings):
-    """Every caption there is, with its score, best first."""
-    found = []
+    """Enumerates all possible captions with their scores, best first."""
+    captions = []
     for count in range(settings.min_length, settings.max_length + 1):
         for words in itertools.product(WORDS, repeat=count):
             if settings.no_repeat_ngram and repeats(words, settings.no_repeat_ngram):
@@ -56,8 +56,8 @@ def all_captions(row, settings):
                 for i, token in enumerate(tokens)
             )
             score = log_prob / len(tokens) ** settings.length_penalty
-            found.append((score, tokens + (PAD,) * (settings.max_length - len(tokens))))
-    return sorted(found, reverse=True)
+            captions.append((score, tokens + (PAD,) * (settings.max_length - len(tokens))))
+    return sorted(captions, reverse=True)
 
 
 def search(settings, step=table_step):
@@ -67,7 +67,7 @@ def search(settings, step=table_step):
 
 @pytest.mark.parametrize("length_penalty", [0.0, 0.7, 2.0])
 @pytest.mark.parametrize("rules", [{}, {"min_length": 3}, {"no_repeat_ngram": 1}])
-def test_a_wide_beam_finds_what_exhaustive_search_finds(length_penalty, rules):
+def test_wide_beam_search_equals_exhaustive_search(length_penalty, rules):
     settings = DecodingSettings(LENGTH, beams=130, length_penalty=length_penalty, **rules)
     tokens, scores = search(settings)
     for row in range(ROWS):
@@ -75,13 +75,13 @@ def test_a_wide_beam_finds_what_exhaustive_search_finds(length_penalty, rules):
         count = min(len(expected), 130)
         assert [tuple(each) for each in tokens[row, :count]] == [each for _, each in expected]
         np.testing.assert_allclose(scores[row, :count], [s for s, _ in expected], rtol=1e-4)
-        # There are no more captions: what is left is marked as impossible.
+        # There are no more captions: unused beams have a masked score.
         assert (scores[row, count:] < -1e6).all()
 
 
 @pytest.mark.parametrize("beams", [1, 2, 3])
 @pytest.mark.parametrize("no_repeat_ngram", [0, 2])
-def test_a_narrow_beam_keeps_the_rules_and_tells_true_scores(beams, no_repeat_ngram):
+def test_narrow_beam_search_follows_constraints_and_scores_correctly(beams, no_repeat_ngram):
     settings = DecodingSettings(LENGTH, beams=beams, no_repeat_ngram=no_repeat_ngram)
     tokens, scores = search(settings)
     for row in range(ROWS):
@@ -92,7 +92,7 @@ def test_a_narrow_beam_keeps_the_rules_and_tells_true_scores(beams, no_repeat_ng
         assert list(scores[row]) == sorted(scores[row], reverse=True)
 
 
-def test_one_beam_is_greedy():
+def test_one_beam_equals_greedy_search():
     tokens, _ = search(DecodingSettings(LENGTH, beams=1))
     for row in range(ROWS):
         words = []
@@ -104,7 +104,7 @@ def test_one_beam_is_greedy():
         assert list(tokens[row, 0, : len(words)]) == words
 
 
-def test_length_penalty_prefers_longer_captions():
+def test_length_penalty_favors_longer_captions():
     def mean_length(length_penalty):
         settings = DecodingSettings(LENGTH, beams=130, length_penalty=length_penalty)
         return (search(settings)[0][:, 0] != PAD).sum(axis=-1).mean()
@@ -113,12 +113,12 @@ def test_length_penalty_prefers_longer_captions():
 
 
 @pytest.mark.skipif(keras.config.backend() == "jax", reason="JAX traces the step only once")
-def test_the_search_ends_when_every_row_is_done():
+def test_beam_search_stops_when_all_rows_are_done():
     steps = []
 
     def step(tokens, index, ancestors, cache):
         steps.append(int(index))
-        # "4, end" is nearly certain, and nothing else comes close.
+        # "4, end" has a probability of nearly 1.
         likely = np.full((2, SIZE), -30.0, "float32")
         likely[0, 4] = likely[1, END] = 0.0
         logits = ops.take(likely, ops.minimum(index, 1), axis=0)

@@ -6,14 +6,14 @@ import pytest
 from keras import ops
 from PIL import Image
 from saved_models import png
-from small_captioners import pictures, small_captioner, write_pictures
+from small_captioners import color_images, small_captioner, write_images
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
 from keras_mmfusion.models.captioning.decoding import decoding_arguments
 from keras_mmfusion.models.captioning.decoding.caption import Caption
 
 CLASSES = [ImageCaptioningModel, TransformerCaptioner]
-WAYS = {
+METHODS = {
     "greedy": {"beams": 1},
     "beams": {"beams": 3, "no_repeat_ngram": 2},
     "sample": {"sample": True, "seed": 3, "top_p": 0.9},
@@ -31,33 +31,33 @@ def captioner():
 
 
 @pytest.mark.xla
-@pytest.mark.parametrize("way", WAYS)
-def test_cached_keys_and_values_change_nothing(model, way, monkeypatch):
-    expected = model.generate(pictures(), **WAYS[way], details=True)
+@pytest.mark.parametrize("method", METHODS)
+def test_cached_and_uncached_decoding_agree(model, method, monkeypatch):
+    expected = model.generate(color_images(), **METHODS[method], details=True)
     monkeypatch.setattr(
         model, "decoding_step", lambda tokens, length, beams: (model.uncached_step(tokens), ())
     )
     model.generator.reset()
-    found = model.generate(pictures(), **WAYS[way], details=True)
+    found = model.generate(color_images(), **METHODS[method], details=True)
     model.generator.reset()
     assert [caption.text for caption in found] == [caption.text for caption in expected]
     for one, other in zip(found, expected, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-4)
 
 
-@pytest.mark.parametrize("way", ["greedy", "beams"])
-def test_a_batch_gives_what_its_images_give_alone(model, way):
-    images = pictures(4)
-    together = model.generate(images, **WAYS[way])
+@pytest.mark.parametrize("method", ["greedy", "beams"])
+def test_captions_do_not_depend_on_the_batch(model, method):
+    images = color_images(4)
+    together = model.generate(images, **METHODS[method])
     assert len(set(together)) > 1
-    assert together == [model.generate(image, **WAYS[way]) for image in images]
-    assert together == model.generate(images, batch_size=2, **WAYS[way])
+    assert together == [model.generate(image, **METHODS[method]) for image in images]
+    assert together == model.generate(images, batch_size=2, **METHODS[method])
 
 
-def test_one_beam_takes_the_likeliest_word_each_time(model):
+def test_one_beam_selects_the_most_probable_word(model):
     preprocessor = model.preprocessor
     special = preprocessor.special_tokens()
-    image = preprocessor.generate_preprocess(np.stack(pictures(1)))
+    image = preprocessor.generate_preprocess(np.stack(color_images(1)))
     ids = [special.start]
     while ids[-1] != special.end and len(ids) <= preprocessor.sequence_length:
         logits = ops.convert_to_numpy(model(image, np.array([ids])))[0, -1].copy()
@@ -66,24 +66,24 @@ def test_one_beam_takes_the_likeliest_word_each_time(model):
             logits[special.end] = -np.inf
         ids.append(int(logits.argmax()))
     expected = preprocessor.generate_postprocess(np.array([ids[1:]]))
-    assert model.generate(pictures(1), beams=1) == expected
+    assert model.generate(color_images(1), beams=1) == expected
 
 
-def test_hypotheses_come_best_first(captioner):
-    found = captioner.generate(pictures(2), beams=4, hypotheses=3, details=True)
+def test_hypotheses_are_sorted_by_score(captioner):
+    found = captioner.generate(color_images(2), beams=4, hypotheses=3, details=True)
     assert [len(each) for each in found] == [3, 3]
     for hypotheses in found:
         assert len({caption.text for caption in hypotheses}) == 3
         scores = [caption.score for caption in hypotheses]
         assert scores == sorted(scores, reverse=True)
-    texts = captioner.generate(pictures(2), beams=4, hypotheses=3)
+    texts = captioner.generate(color_images(2), beams=4, hypotheses=3)
     assert texts == [[caption.text for caption in each] for each in found]
-    best = captioner.generate(pictures(2), beams=4)
+    best = captioner.generate(color_images(2), beams=4)
     assert best == [each[0] for each in texts]
 
 
-def test_details_tell_how_a_caption_came_about(model):
-    found = model.generate(pictures(), beams=3, length_penalty=0.6, details=True)
+def test_details_contain_scores_tokens_and_attention(model):
+    found = model.generate(color_images(), beams=3, length_penalty=0.6, details=True)
     for caption in found:
         assert isinstance(caption, Caption)
         words = [token for token in caption.tokens if token != "[END]"]
@@ -96,35 +96,35 @@ def test_details_tell_how_a_caption_came_about(model):
         assert (caption.attention >= 0).all()
 
 
-def test_a_drawn_caption_scores_its_log_probability(captioner):
-    for caption in captioner.generate(pictures(), sample=True, seed=0, details=True):
+def test_sampled_caption_score_is_its_log_probability(captioner):
+    for caption in captioner.generate(color_images(), sample=True, seed=0, details=True):
         assert caption.score == pytest.approx(caption.token_log_probs.sum(), abs=1e-4)
 
 
-def test_the_seed_decides_the_draw(captioner):
-    def draw(seed):
-        return captioner.generate(pictures(2), sample=True, hypotheses=8, seed=seed)
+def test_seed_determines_samples(captioner):
+    def sample(seed):
+        return captioner.generate(color_images(2), sample=True, hypotheses=8, seed=seed)
 
-    assert draw(1) == draw(1)
-    assert draw(1) != draw(2)
-    assert draw(None) != draw(None)
+    assert sample(1) == sample(1)
+    assert sample(1) != sample(2)
+    assert sample(None) != sample(None)
 
 
-def test_length_limits(captioner):
-    for caption in captioner.generate(pictures(), beams=2, min_length=5, details=True):
+def test_min_length_and_max_length(captioner):
+    for caption in captioner.generate(color_images(), beams=2, min_length=5, details=True):
         assert len([token for token in caption.tokens if token != "[END]"]) >= 5
-    for caption in captioner.generate(pictures(), beams=2, max_length=3, details=True):
+    for caption in captioner.generate(color_images(), beams=2, max_length=3, details=True):
         assert len(caption.tokens) <= 3
 
 
-def test_no_word_occurs_twice(captioner):
-    for text in captioner.generate(pictures(), no_repeat_ngram=1, min_length=6):
+def test_no_repeat_ngram_1_repeats_no_word(captioner):
+    for text in captioner.generate(color_images(), no_repeat_ngram=1, min_length=6):
         assert len(set(text.split())) == len(text.split()) >= 6
 
 
-def test_images_of_every_kind(captioner, tmp_path):
-    paths, _ = write_pictures(tmp_path, count=3)
-    images = pictures(3)
+def test_generate_accepts_all_image_types(captioner, tmp_path):
+    paths, _ = write_images(tmp_path, count=3)
+    images = color_images(3)
     expected = captioner.generate(images, beams=2)
     assert expected == [captioner.generate(image, beams=2) for image in images]
     for kind in (
@@ -147,9 +147,9 @@ def test_images_of_every_kind(captioner, tmp_path):
     assert captioner.generate([], beams=2) == []
 
 
-def test_tf_data_datasets(captioner):
+def test_generate_accepts_tf_data_datasets(captioner):
     tensorflow = pytest.importorskip("tensorflow")
-    images = np.stack(pictures(3))
+    images = np.stack(color_images(3))
     expected = captioner.generate(images, beams=2)
     dataset = tensorflow.data.Dataset.from_tensor_slices(images)
     for kind in (
@@ -163,7 +163,7 @@ def test_tf_data_datasets(captioner):
 
 
 @pytest.mark.xla
-def test_later_calls_do_not_trace_again(captioner, monkeypatch):
+def test_compiled_functions_are_reused(captioner, monkeypatch):
     traces = []
     decoding_step = captioner.decoding_step
 
@@ -173,30 +173,30 @@ def test_later_calls_do_not_trace_again(captioner, monkeypatch):
 
     monkeypatch.setattr(captioner, "decoding_step", counted)
     captioner.generator.reset()
-    captioner.generate(pictures(3), beams=2)
+    captioner.generate(color_images(3), beams=2)
     if keras.config.backend() == "torch":
         pytest.skip("PyTorch runs eagerly")
     assert len(traces) == 1
     for weight in captioner.trainable_weights:
         weight.assign(weight.value)
-    captioner.generate(pictures(3), beams=2)
-    captioner.generate(pictures(4), beams=2)
+    captioner.generate(color_images(3), beams=2)
+    captioner.generate(color_images(4), beams=2)
     assert len(traces) == 1
     for count in (5, 6, 7, 8):  # Batches of 8.
-        captioner.generate(pictures(count), beams=2)
+        captioner.generate(color_images(count), beams=2)
     assert len(traces) == 2
-    captioner.generate(pictures(3), beams=3)
+    captioner.generate(color_images(3), beams=3)
     assert len(traces) == 3
 
 
-def test_new_weights_give_new_captions(captioner):
+def test_generate_uses_current_weights(captioner):
     before = captioner.get_weights()
-    first = captioner.generate(pictures(), beams=2)
+    first = captioner.generate(color_images(), beams=2)
     captioner.set_weights([-weight for weight in before])
-    second = captioner.generate(pictures(), beams=2)
+    second = captioner.generate(color_images(), beams=2)
     captioner.set_weights(before)
     assert first != second
-    assert captioner.generate(pictures(), beams=2) == first
+    assert captioner.generate(color_images(), beams=2) == first
 
 
 NOT_COUNTS = (0, -3, 2.5, 2.0, float("nan"), "2", True, [2])
@@ -234,30 +234,30 @@ NOT_COUNTS = (0, -3, 2.5, 2.0, float("nan"), "2", True, [2])
         *(({"batch_size": n}, "`batch_size` must be an integer >= 1") for n in NOT_COUNTS),
     ],
 )
-def test_bad_arguments(captioner, arguments, message):
+def test_invalid_arguments_raise_errors(captioner, arguments, message):
     with pytest.raises(ValueError, match=message):
-        captioner.generate(pictures(1), **arguments)
+        captioner.generate(color_images(1), **arguments)
 
 
-def test_numbers_of_numpy(captioner):
-    expected = captioner.generate(pictures(), beams=2, length_penalty=0.5)
-    given = captioner.generate(pictures(), beams=np.int64(2), length_penalty=np.float32(0.5))
-    assert given == expected
+def test_numpy_scalars_are_accepted(captioner):
+    expected = captioner.generate(color_images(), beams=2, length_penalty=0.5)
+    found = captioner.generate(color_images(), beams=np.int64(2), length_penalty=np.float32(0.5))
+    assert found == expected
 
 
-def test_a_wide_search_takes_fewer_images_at_once(captioner, monkeypatch):
-    expected = captioner.generate(pictures(3), beams=2)
+def test_wide_search_uses_smaller_batches(captioner, monkeypatch):
+    expected = captioner.generate(color_images(3), beams=2)
     sizes = []
     encode = captioner.generator._encode
     monkeypatch.setattr(decoding_arguments, "MOST_SQUARES", 8)
     monkeypatch.setattr(
         captioner.generator, "_encode", lambda images: sizes.append(len(images)) or encode(images)
     )
-    assert captioner.generate(pictures(3), beams=2) == expected
+    assert captioner.generate(color_images(3), beams=2) == expected
     assert sizes == [2, 1]
 
 
-def test_a_bad_image_is_named(captioner, tmp_path):
+def test_invalid_images_raise_errors(captioner, tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.raises(ValueError, match="bad.jpg"):
         captioner.generate([str(tmp_path / "bad.jpg")])

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from saved_models import call, png
-from small_captioners import CAPTIONS, enlarge, picture, pictures, small_captioner
+from small_captioners import CAPTIONS, color_image, color_images, enlarge, small_captioner
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
 from keras_mmfusion.datasets.images.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
@@ -13,7 +13,7 @@ from keras_mmfusion.models.captioning.export.captioner_export import ROWS
 tf = pytest.importorskip("tensorflow")
 
 
-FILES = [png(image) for image in pictures(9)]
+FILES = [png(image) for image in color_images(9)]
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,7 @@ def version(model, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def signatures(version):
-    # Loaded by TensorFlow alone: no class of the library is asked for.
+    # Loaded by TensorFlow, without classes of the library.
     loaded = tf.saved_model.load(version)
     yield loaded.signatures
     del loaded
@@ -38,7 +38,7 @@ def strings(values):
     return np.vectorize(bytes.decode, otypes=[object])(values).tolist()
 
 
-def test_captions_are_those_of_generate(model, signatures):
+def test_exported_captions_equal_generate(model, signatures):
     found = call(signatures["serving_default"], image_bytes=FILES)
     expected = model.generate(FILES, beams=3, details=True)
     assert strings(found["captions"]) == [each.text for each in expected]
@@ -49,27 +49,29 @@ def test_captions_are_those_of_generate(model, signatures):
     assert not found["error_codes"].any()
 
 
-def test_pixels(model, signatures):
-    images = np.stack(pictures(3)).astype("float32")
+def test_exported_caption_pixels(model, signatures):
+    images = np.stack(color_images(3)).astype("float32")
     found = call(signatures["caption_pixels"], images=images)
     assert strings(found["captions"]) == model.generate(images, beams=3)
     assert set(found) == {"captions", "scores", "token_ids"}
 
 
-def test_hypotheses(model, signatures):
+def test_exported_hypotheses(model, signatures):
     found = call(signatures["hypotheses"], image_bytes=FILES[:2])
     assert strings(found["captions"]) == model.generate(FILES[:2], beams=3, hypotheses=3)
     assert found["scores"].shape == (2, 3)
     assert found["token_ids"].shape == (2, 3, 8)
 
 
-def test_features(model, signatures):
+def test_exported_features(model, signatures):
     found = call(signatures["features"], image_bytes=FILES[:2])
-    images = model.preprocessor.generate_preprocess([picture("red", 0), picture("green", 5)])
+    images = model.preprocessor.generate_preprocess(
+        [color_image("red", 0), color_image("green", 5)]
+    )
     np.testing.assert_allclose(found["features"], model.encode(images), atol=1e-5)
 
 
-def test_attention_and_log_probabilities(model, signatures):
+def test_exported_attention_and_log_probabilities(model, signatures):
     found = call(signatures["attention"], image_bytes=FILES[:3])
     expected = model.generate(FILES[:3], beams=3, details=True)
     assert strings(found["captions"]) == [each.text for each in expected]
@@ -84,7 +86,7 @@ def test_attention_and_log_probabilities(model, signatures):
         assert not found["attention"][row, count:].any()
 
 
-def test_score_of_a_given_caption(model, signatures):
+def test_exported_caption_score(model, signatures):
     best = model.generate(FILES[:3], beams=3, details=True)
     texts = [each.text for each in best]
     found = call(signatures["score"], image_bytes=FILES[:3], captions=texts)
@@ -100,7 +102,7 @@ def test_score_of_a_given_caption(model, signatures):
 
 
 @pytest.mark.parametrize("count", [0, 1, ROWS, 1000])
-def test_batches_of_any_size(signatures, count):
+def test_exported_batches_of_any_size(signatures, count):
     alone = call(signatures["serving_default"], image_bytes=FILES)
     files = [FILES[i % len(FILES)] for i in range(count)]
     found = call(signatures["serving_default"], image_bytes=np.array(files, dtype=object))
@@ -110,13 +112,13 @@ def test_batches_of_any_size(signatures, count):
 
 
 @pytest.mark.parametrize("value", [[1.0], [[b"two axes"]], b"none"])
-def test_inputs_of_another_kind_are_refused(signatures, value):
+def test_invalid_signature_inputs_raise_errors(signatures, value):
     with pytest.raises((TypeError, tf.errors.InvalidArgumentError)):
         call(signatures["serving_default"], image_bytes=value)
 
 
 @pytest.mark.parametrize("name", ["serving_default", "hypotheses", "attention", "features"])
-def test_a_file_that_is_no_image_fails_alone(signatures, name):
+def test_invalid_files_do_not_affect_other_rows(signatures, name):
     alone = call(signatures[name], image_bytes=[FILES[0], FILES[1]])
     bad = [b"", b"no image", FILES[0][:60]]
     found = call(signatures[name], image_bytes=[FILES[0], *bad, FILES[1]])
@@ -128,10 +130,10 @@ def test_a_file_that_is_no_image_fails_alone(signatures, name):
             np.testing.assert_allclose(values[[0, 4]], alone[key], atol=1e-5)
         else:
             np.testing.assert_array_equal(values[[0, 4]], alone[key])
-        assert not values[1:4].any()  # Empty strings, zeros; the padding's token id is 0.
+        assert not values[1:4].any()  # Empty strings or zeros; the padding token id is 0.
 
 
-def test_operations_are_tensorflows_own(version):
+def test_graph_contains_only_tensorflow_operations(version):
     from tensorflow.core.protobuf import saved_model_pb2
 
     graph = saved_model_pb2.SavedModel.FromString(
@@ -150,7 +152,7 @@ def test_operations_are_tensorflows_own(version):
     assert not calls_xla
 
 
-def test_manifest(version):
+def test_export_manifest(version):
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "small"
     assert manifest["model"] == "TransformerCaptioner"
@@ -162,12 +164,12 @@ def test_manifest(version):
 
 
 @pytest.mark.parametrize("dtype", ["mixed_bfloat16", "mixed_float16"])
-def test_half_precision(dtype, tmp_path):
+def test_export_in_half_precision(dtype, tmp_path):
     model = small_captioner(dtype=dtype)
     loaded = tf.saved_model.load(model.export(tmp_path, beams=2))
     found = call(loaded.signatures["serving_default"], image_bytes=FILES)
     expected = model.generate(FILES, beams=2, details=True)
-    # Rounding in another order may let near ties change places; the likelihood stays.
+    # Different rounding may reorder near ties, but preserves their likelihood.
     np.testing.assert_allclose(
         found["scores"], [each.score for each in expected], atol=0.05, rtol=0.05
     )
@@ -175,7 +177,7 @@ def test_half_precision(dtype, tmp_path):
     assert np.mean(same) >= 0.6
 
 
-def test_the_captioner_of_the_sketch(tmp_path):
+def test_export_of_image_captioning_model(tmp_path):
     model = small_captioner(ImageCaptioningModel)
     enlarge(model)
     loaded = tf.saved_model.load(model.export(tmp_path, beams=1, max_length=6))
@@ -184,13 +186,15 @@ def test_the_captioner_of_the_sketch(tmp_path):
     assert found["token_ids"].shape == (3, 6)
 
 
-def test_a_search_too_wide_for_memory():
+def test_search_width_is_limited_by_memory():
     check_search_width(181, vocabulary_size=3000, images=32)
-    with pytest.raises(ValueError, match="`beams` must be at most 181, as the memory .* 32 images"):
+    with pytest.raises(
+        ValueError, match="`beams` must be at most 181, since the memory .* 32 images"
+    ):
         check_search_width(182, vocabulary_size=3000, images=32)
 
 
-def test_what_cannot_be_exported(model, tmp_path):
+def test_invalid_export_arguments_raise_errors(model, tmp_path):
     with pytest.raises(ValueError, match="`max_length` must be at most 8"):
         model.export(tmp_path, max_length=9)
     for beams in (0, 1025, 2.5, "4", float("nan")):
@@ -200,13 +204,13 @@ def test_what_cannot_be_exported(model, tmp_path):
         model.export(tmp_path, beams=100)
     with pytest.raises(ValueError, match="`length_penalty` must be a number from -2 to 10"):
         model.export(tmp_path, length_penalty=float("nan"))
-    without = TransformerCaptioner(model.image_encoder, model.text_decoder, preprocessor=None)
+    other = TransformerCaptioner(model.image_encoder, model.text_decoder, preprocessor=None)
     with pytest.raises(ValueError, match="`export` needs a preprocessor"):
-        without.export(tmp_path)
+        other.export(tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_int8_weights(tmp_path, monkeypatch):
+def test_export_with_int8_weights(tmp_path, monkeypatch):
     monkeypatch.setattr("keras_mmfusion.models.export.int8_weights.SMALLEST", 64)
     model = small_captioner()
     weights = [weight.numpy() for weight in model.weights]
@@ -226,7 +230,7 @@ def test_int8_weights(tmp_path, monkeypatch):
     assert sorted(x.shape for x in stored if getattr(x, "dtype", None) == "int8") == sorted(large)
     assert not [x for x in stored if getattr(x, "dtype", None) == "float32" and x.shape in large]
 
-    # The same as a model whose weights were rounded before.
+    # Compare with a model with rounded weights.
     for weight, before in zip(model.weights, weights, strict=True):
         if before.size >= 64:
             longest = int(np.argmax(before.shape))
@@ -236,6 +240,6 @@ def test_int8_weights(tmp_path, monkeypatch):
     expected = model.generate(FILES, beams=2, details=True)
     assert strings(found["captions"]) == [each.text for each in expected]
     np.testing.assert_allclose(found["scores"], [each.score for each in expected], rtol=1e-3)
-    images = model.preprocessor.generate_preprocess(pictures(9))
+    images = model.preprocessor.generate_preprocess(color_images(9))
     np.testing.assert_allclose(features, model.encode(images), atol=1e-4)
     assert np.isfinite(score["log_probability"]).all()

@@ -1,11 +1,11 @@
-"""Recipes: the stages of training, from images to a preset."""
+"""Recipes and their training stages."""
 
 import dataclasses
 
 import keras
 import numpy as np
 import pytest
-from small_captioners import SIZE, pictures, write_pictures
+from small_captioners import SIZE, color_images, write_images
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
@@ -43,8 +43,8 @@ def lite_encoder():
     return ImageEncoder(image_size=SIZE)
 
 
-def test_a_recipe_from_images_to_preset(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
+def test_train_captioner_writes_a_preset(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
     recipe = small_recipe(fine_tune_epochs=1, self_critical_epochs=1, dtype="mixed_bfloat16")
     slices = 1
     while not train_captioner(
@@ -52,14 +52,14 @@ def test_a_recipe_from_images_to_preset(tmp_path):
     ):
         slices += 1
         assert slices < 12
-    assert slices == 5  # Of two batches an epoch, it can stop after the first.
+    assert slices == 5  # Each epoch has two batches, and a run can stop after the first.
     model = ImageCaptioningModel.from_preset(tmp_path / "preset")
     assert model.compute_dtype == "float32"
-    assert all(model.generate(pictures()))
+    assert all(model.generate(color_images()))
 
 
-def test_each_stage_trains_its_part(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
+def test_each_stage_trains_only_its_weights(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
     recipe = small_recipe(
         fine_tune_epochs=1,
         fine_tune_blocks=2,
@@ -81,9 +81,9 @@ def test_each_stage_trains_its_part(tmp_path):
         return {name for name in one if (one[name] != other[name]).any()}
 
     caches = recipe.cache_features(lite_encoder(), pairs, pairs.take(3), work / "features")
-    alone = dataclasses.replace(recipe, self_critical_blocks=0)
-    assert alone.train_self_critical(work / "fine_tuning" / BEST, caches, work / "alone")
-    stages = ("cross_entropy", "fine_tuning", "self_critical", "alone")
+    decoder_only = dataclasses.replace(recipe, self_critical_blocks=0)
+    assert decoder_only.train_self_critical(work / "fine_tuning" / BEST, caches, work / "decoder")
+    stages = ("cross_entropy", "fine_tuning", "self_critical", "decoder")
     first, second, third, of_decoder = map(weights, stages)
     encoder = {w.path: to_numpy(w) for w in lite_encoder().weights}
     upper, last = (
@@ -99,27 +99,27 @@ def test_each_stage_trains_its_part(tmp_path):
         assert rewarded & encoder.keys() == blocks
 
 
-def test_the_average_stays_nearer_to_where_the_reward_began(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
+def test_moving_average_changes_less_than_weights(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
     recipe = small_recipe(fine_tune_blocks=0, self_critical_epochs=2)
     caches = recipe.cache_features(lite_encoder(), pairs, pairs.take(3), tmp_path / "features")
     start = tmp_path / "start"
-    recipe.untrained(
+    recipe.build_captioner(
         lite_encoder(), [each for row in pairs.captions for each in row]
     ).save_to_preset(start)
 
-    def moved(average):
+    def measure_change(average):
         averaged = dataclasses.replace(recipe, self_critical_average=average)
         assert averaged.train_self_critical(start, caches, tmp_path / str(average))
         models = map(ImageCaptioningModel.from_preset, (start, tmp_path / str(average) / BEST))
         one, other = (model.text_decoder.get_weights()[0] for model in models)
         return np.abs(one - other).max()
 
-    assert 0 < moved(0.9) < 0.9 * moved(0.0)
+    assert 0 < measure_change(0.9) < 0.9 * measure_change(0.0)
 
 
-def test_maps_are_taken_further(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
+def test_encode_feature_cache_equals_direct_encoding(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
     encoder = lite_encoder()
     (start, _), (end, _) = encoder.split(2), encoder.split(0)
     cache = write_feature_cache(start, pairs, tmp_path / "start", SIZE, views=2)
@@ -132,12 +132,12 @@ def test_maps_are_taken_further(tmp_path):
     for one, other in ((cache, further), (cache, at_once)):
         assert (one / CAPTIONS_FILE).read_text() == (other / CAPTIONS_FILE).read_text()
     written = (further / FEATURES_FILE).stat().st_mtime_ns
-    encode_feature_cache(between, cache, further)  # Nothing is done twice.
+    encode_feature_cache(between, cache, further)  # The finished cache is reused.
     assert (further / FEATURES_FILE).stat().st_mtime_ns == written
 
 
-def test_maps_of_another_encoder_are_others(tmp_path):
-    pairs = CaptionPairs(*write_pictures(tmp_path))
+def test_feature_maps_depend_on_encoder_weights(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
     recipe, encoder = small_recipe(fine_tune_blocks=2, self_critical_blocks=1), lite_encoder()
     caches = recipe.cache_features(encoder, pairs, pairs.take(3), tmp_path / "features")
     first = recipe._encode_further(encoder, caches, tmp_path)
@@ -151,11 +151,11 @@ def test_maps_of_another_encoder_are_others(tmp_path):
     assert same._encode_further(encoder, caches, tmp_path) == caches
 
 
-def test_an_average_of_momentum_1_would_never_move():
+def test_moving_average_momentum_must_be_below_one():
     with pytest.raises(ValueError, match=r"`self_critical_average` must be in \[0, 1\).*1.0"):
         small_recipe(self_critical_average=1.0)
 
 
-def test_the_reward_trains_no_block_that_was_not_tuned():
+def test_self_critical_blocks_must_not_exceed_fine_tune_blocks():
     with pytest.raises(ValueError, match="`self_critical_blocks` must be from 0 to `fine_tune_bl"):
         small_recipe(fine_tune_blocks=2, self_critical_blocks=3)

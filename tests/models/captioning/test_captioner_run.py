@@ -1,4 +1,4 @@
-"""A run's folder: with which data and settings it goes on, and with which it does not."""
+"""Records of training runs: which changes of data and settings are detected."""
 
 import dataclasses
 
@@ -33,8 +33,8 @@ def pairs(tmp_path):
 
 
 @pytest.fixture
-def begun(pairs, tmp_path):
-    """A folder with a run whose first stage has begun."""
+def started(pairs, tmp_path):
+    """The folder of a run whose first stage has started."""
     work = tmp_path / "work"
     CaptionerRun(RECIPE, encoder(), pairs, pairs.take(1), work).record()
     (work / "cross_entropy").mkdir()
@@ -46,8 +46,8 @@ def changed_run(pairs, work, dev=None, image_encoder=None, **settings):
     return CaptionerRun(recipe, image_encoder or encoder(), pairs, dev or pairs.take(1), work)
 
 
-def test_the_same_run_goes_on(pairs, begun):
-    changed_run(pairs, begun).check()
+def test_unchanged_run_passes_the_check(pairs, started):
+    changed_run(pairs, started).check()
 
 
 @pytest.mark.parametrize(
@@ -58,93 +58,93 @@ def test_the_same_run_goes_on(pairs, begun):
         ({"views": 5}, "views: 3 -> 5"),
         ({"dim": 12}, "dim: 384 -> 12"),
         ({"dtype": "mixed_bfloat16"}, "dtype: float32 -> mixed_bfloat16"),
-        ({"epochs": 3}, "epochs: 2 -> 3"),  # The learning rate decays over all epochs.
+        ({"epochs": 3}, "epochs: 2 -> 3"),  # The learning rate schedule depends on the epochs.
         ({"fine_tune_blocks": 2}, "fine_tune_blocks: 4 -> 2"),
     ],
 )
-def test_other_settings_are_told(pairs, begun, settings, message):
+def test_changed_settings_raise_errors(pairs, started, settings, message):
     with pytest.raises(ValueError) as error:
-        changed_run(pairs, begun, **settings).check()
+        changed_run(pairs, started, **settings).check()
     assert message in str(error.value)
     assert "--restart" in str(error.value) and "--work" in str(error.value)
 
 
-def test_every_setting_counts(pairs, begun):
-    facts = read_record(begun)["facts"]
+def test_record_contains_all_settings(pairs, started):
+    facts = read_record(started)["facts"]
     assert {field.name for field in dataclasses.fields(CaptionerRecipe)} < facts.keys()
 
 
-def test_other_captions_images_and_encoders_are_told(pairs, begun):
+def test_changed_data_and_encoders_raise_errors(pairs, started):
     other = CaptionPairs(pairs.images, [["red", "the red square"], ["blue"]])
     with pytest.raises(ValueError, match=r"captions of train: 3 \(sha256 \w+\) -> 3 \(sha256 \w+"):
-        changed_run(other, begun, dev=pairs.take(1)).check()
+        changed_run(other, started, dev=pairs.take(1)).check()
     with pytest.raises(ValueError, match=r"images of dev: 1 \(sha256 \w+\) -> 2 "):
-        changed_run(pairs, begun, dev=pairs).check()
+        changed_run(pairs, started, dev=pairs).check()
     twice = encoder()
     twice.set_weights([2 * weight for weight in twice.get_weights()])
     with pytest.raises(ValueError, match=r"encoder: sha256 \w+ -> sha256"):
-        changed_run(pairs, begun, image_encoder=twice).check()
+        changed_run(pairs, started, image_encoder=twice).check()
     Image.new("RGB", (8, 8), "pink").save(pairs.images[0])
     with pytest.raises(ValueError, match="images of train: .*; images of dev: "):
-        changed_run(pairs, begun).check()
+        changed_run(pairs, started).check()
 
 
-def test_another_version_of_the_code_is_told(pairs, begun):
-    record = read_record(begun)
-    write_record(begun, {**record["facts"], "keras_mmfusion": "0.0.1"})
+def test_changed_code_version_raises_an_error(pairs, started):
+    record = read_record(started)
+    write_record(started, {**record["facts"], "keras_mmfusion": "0.0.1"})
     with pytest.raises(ValueError, match="keras_mmfusion: 0.0.1 -> "):
-        changed_run(pairs, begun).check()
+        changed_run(pairs, started).check()
 
 
-def test_a_stage_that_has_not_begun_may_change(pairs, begun):
+def test_settings_of_later_stages_may_change(pairs, started):
     later = {"fine_tune_epochs": 2, "self_critical_epochs": 3, "samples": 4}
-    changed_run(pairs, begun, **later).check()
-    (begun / "self_critical").mkdir()  # It began without a second stage.
+    changed_run(pairs, started, **later).check()
+    (started / "self_critical").mkdir()  # Started without a second stage.
     with pytest.raises(ValueError, match="fine_tune_epochs: 0 -> 2; .*samples: 5 -> 4"):
-        changed_run(pairs, begun, **later).check()
+        changed_run(pairs, started, **later).check()
 
 
-def test_nothing_begun_leaves_all_free(pairs, begun):
-    (begun / "cross_entropy").rmdir()
-    changed_run(pairs, begun, seed=5).check()
+def test_all_settings_may_change_before_the_first_stage(pairs, started):
+    (started / "cross_entropy").rmdir()
+    changed_run(pairs, started, seed=5).check()
 
 
-def test_a_run_of_an_older_version_is_told(pairs, begun):
-    (begun / RECORD).unlink()
-    with pytest.raises(ValueError, match="a training run of an older version.*--restart"):
-        changed_run(pairs, begun).check()
+def test_run_without_record_raises_an_error(pairs, started):
+    (started / RECORD).unlink()
+    with pytest.raises(ValueError, match="training run without a fingerprint.json.*--restart"):
+        changed_run(pairs, started).check()
 
 
-def test_restarting_discards_the_stages_alone(pairs, begun):
-    (begun / "features").mkdir()
-    (begun / "mine.txt").write_text("notes")
-    run = changed_run(pairs, begun, seed=5)
+def test_discard_removes_only_stages_and_record(pairs, started):
+    (started / "features").mkdir()
+    (started / "mine.txt").write_text("notes")
+    run = changed_run(pairs, started, seed=5)
     run.discard()
     run.check()
-    assert sorted(path.name for path in begun.iterdir()) == ["features", "mine.txt"]
+    assert sorted(path.name for path in started.iterdir()) == ["features", "mine.txt"]
 
 
-def test_a_finished_run_knows_its_preset(pairs, begun, tmp_path):
+def test_has_written_checks_the_preset(pairs, started, tmp_path):
     out = tmp_path / "preset"
     out.mkdir()
     (out / "task.json").write_text("{}")
-    run = changed_run(pairs, begun)
+    run = changed_run(pairs, started)
     assert not run.has_written(out)
     run.record(out)
-    assert changed_run(pairs, begun).has_written(out)
-    assert not changed_run(pairs, begun, fine_tune_epochs=1).has_written(out)
+    assert changed_run(pairs, started).has_written(out)
+    assert not changed_run(pairs, started, fine_tune_epochs=1).has_written(out)
     assert not run.has_written(tmp_path / "another")
     (out / "task.json").write_text("{ }")
     assert not run.has_written(out)
 
 
-def test_feature_maps_of_something_else_are_not_taken(pairs, tmp_path):
+def test_feature_maps_of_other_inputs_raise_errors(pairs, tmp_path):
     def write(pairs=pairs, model=None, **settings):
         return write_feature_cache(model or encoder(), pairs, tmp_path / "maps", (8, 8), **settings)
 
     path = write() / FEATURES_FILE
     written = path.stat().st_mtime_ns
-    write(seed=4)  # Without augmented views, nothing is drawn.
+    write(seed=4)  # Without augmented views, the seed has no effect.
     assert path.stat().st_mtime_ns == written
     for change, message in (
         ({"views": 2}, "views: 1 -> 2"),
@@ -156,10 +156,10 @@ def test_feature_maps_of_something_else_are_not_taken(pairs, tmp_path):
         assert "--features" in str(error.value)
     before = np.load(path)
     Image.new("RGB", (8, 8), "pink").save(pairs.images[0])
-    with pytest.raises(ValueError, match="holds feature maps made from something else: images"):
+    with pytest.raises(ValueError, match="contains feature maps of other inputs: images"):
         write()
     (tmp_path / "maps" / RECORD).unlink()
-    with pytest.raises(ValueError, match="feature maps of an older version"):
+    with pytest.raises(ValueError, match="feature maps without a fingerprint.json"):
         write()
-    path.unlink()  # An interrupted write: the maps come last.
+    path.unlink()  # As after an interruption: the maps are written last.
     assert (np.load(write() / FEATURES_FILE) != before).any()

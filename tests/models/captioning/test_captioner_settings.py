@@ -33,16 +33,16 @@ from keras_mmfusion.models.captioning.training.captioner_settings import Caption
         ("dtype", ("float16", "mixed_float8")),
     ],
 )
-def test_settings_out_of_their_range_are_named(name, values):
+def test_invalid_settings_raise_errors(name, values):
     for value in values:
         with pytest.raises(ValueError, match=f"`{name}` must be .* Received: {value!r}"):
             CaptionerSettings(**{name: value})
 
 
-def test_heads_that_do_not_divide_the_tokens():
+def test_num_heads_must_divide_dim():
     with pytest.raises(ValueError, match="`num_heads` must divide `dim`.*dim=8, num_heads=3"):
         CaptionerSettings(dim=8, num_heads=3)
 
 
-def test_limits_themselves_are_fine():
+def test_boundary_settings_are_valid():
     CaptionerSettings(epochs=1, dropout=0.0, weight_decay=0.0, fine_tune_blocks=0, warmup_steps=0)

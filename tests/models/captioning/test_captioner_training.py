@@ -4,7 +4,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from small_captioners import SIZE, small_captioner, small_encoder, write_pictures
+from small_captioners import SIZE, small_captioner, small_encoder, write_images
 
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.losses import SelfCriticalLoss
@@ -21,17 +21,17 @@ from keras_mmfusion.models.captioning.training.feature_cache import (
 from keras_mmfusion.models.captioning.training.score_cached_features import score_features
 from keras_mmfusion.models.captioning.training.self_critical import SelfCriticalSequence
 
-# XLA's compile time would be most of each test's.
+# XLA compilation would dominate the test time.
 FAST = {"jit_compile": False}
 EPOCHS = 3
 
 
 class Killed(Exception):
-    """Stands for the end of a process."""
+    """Simulates the end of a process."""
 
 
 def upper_encoder():
-    """Takes what `small_encoder` gives, as the upper part of a split encoder does."""
+    """Creates an encoder of the output of `small_encoder`, like the upper part of a split."""
     features = keras.Input((2, 2, 8))
     return keras.Model(features, keras.layers.Conv2D(8, 1, name="head")(features))
 
@@ -40,7 +40,7 @@ def upper_encoder():
 def cache(tmp_path_factory):
     folder = tmp_path_factory.mktemp("cache")
     keras.utils.set_random_seed(0)
-    pairs = CaptionPairs(*write_pictures(folder))
+    pairs = CaptionPairs(*write_images(folder))
     return write_feature_cache(small_encoder(), pairs, folder / "features", SIZE, views=2)
 
 
@@ -56,7 +56,7 @@ def make_training(cache, folder, evaluate=None, average=None, **settings):
 
 
 def score(model):
-    """A number that depends on the weights."""
+    """Computes a number that depends on the weights."""
     return float(np.abs(np.array(model.text_decoder.get_weights()[0])).mean())
 
 
@@ -79,7 +79,7 @@ def uninterrupted(cache, tmp_path_factory):
 
 
 @pytest.mark.parametrize("batches", [2, 3, 5])
-def test_a_killed_run_goes_on_as_if_nothing_had_been(uninterrupted, cache, tmp_path, batches):
+def test_resumed_run_equals_uninterrupted_run(uninterrupted, cache, tmp_path, batches):
     training = make_training(cache, tmp_path, checkpoint_seconds=0)
     get_batch, count = training.sequence.__getitem__, 0
 
@@ -100,7 +100,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(uninterrupted, cache, tmp_p
     assert read_log(tmp_path) == read_log(uninterrupted.folder)
 
 
-def test_an_epoch_is_evaluated_though_its_evaluation_was_killed(uninterrupted, cache, tmp_path):
+def test_interrupted_evaluation_is_repeated(uninterrupted, cache, tmp_path):
     def killed():
         raise Killed
 
@@ -113,7 +113,7 @@ def test_an_epoch_is_evaluated_though_its_evaluation_was_killed(uninterrupted, c
     assert read_log(tmp_path) == read_log(uninterrupted.folder)
 
 
-def test_slices_of_time_add_up(uninterrupted, cache, tmp_path):
+def test_runs_with_time_limit_equal_uninterrupted_run(uninterrupted, cache, tmp_path):
     slices = 1
     training = make_training(cache, tmp_path)
     while not training.run(EPOCHS, stop_after=0):
@@ -123,13 +123,13 @@ def test_slices_of_time_add_up(uninterrupted, cache, tmp_path):
     assert read_log(tmp_path) == read_log(uninterrupted.folder)
 
 
-def test_a_finished_run_stays_as_it_is(uninterrupted):
+def test_finished_run_is_unchanged(uninterrupted):
     log = read_log(uninterrupted.folder)
     assert uninterrupted.run(EPOCHS)
     assert read_log(uninterrupted.folder) == log
 
 
-def test_the_best_epoch_is_kept(cache, tmp_path):
+def test_best_epoch_is_saved(cache, tmp_path):
     scores = iter([0.2, 0.9, 0.5])
     training = make_training(
         cache, tmp_path, evaluate=lambda: {"cider": next(scores)}, checkpoint_seconds=1e9
@@ -154,9 +154,7 @@ def test_the_best_epoch_is_kept(cache, tmp_path):
     assert sum(sizes.values()) == training.model.count_params() - encoder_size
 
 
-def test_dev_and_the_best_epoch_see_the_average_and_training_does_not(
-    uninterrupted, cache, tmp_path
-):
+def test_moving_average_is_evaluated_and_saved_but_not_trained(uninterrupted, cache, tmp_path):
     momentum, at_step, seen = 0.7, [], []
 
     def evaluate():
@@ -185,7 +183,7 @@ def test_dev_and_the_best_epoch_see_the_average_and_training_does_not(
             np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_the_average_survives_a_kill(cache, tmp_path):
+def test_moving_average_is_restored_on_resume(cache, tmp_path):
     def run(folder, **settings):
         training = make_training(cache, folder, average=0.7)
         while not training.run(EPOCHS, **settings):
@@ -195,7 +193,7 @@ def test_the_average_survives_a_kill(cache, tmp_path):
     assert_equal_weights(run(tmp_path / "sliced", stop_after=0), run(tmp_path / "whole"))
 
 
-def test_events_for_tensorboard(cache, tmp_path):
+def test_tensorboard_events(cache, tmp_path):
     Event = pytest.importorskip("tensorboardX.proto.event_pb2").Event
     tensorflow = pytest.importorskip("tensorflow")
 
@@ -210,7 +208,7 @@ def test_events_for_tensorboard(cache, tmp_path):
     assert {"loss", "accuracy", "seconds"} <= {tag for tag, _ in found}
 
 
-def test_a_checkpoint_is_whole_or_the_one_before(cache, tmp_path, monkeypatch):
+def test_checkpoints_are_replaced_atomically(cache, tmp_path, monkeypatch):
     training = make_training(cache, tmp_path)
     assert training.run(1)
     before = (tmp_path / CHECKPOINT).read_bytes()
@@ -225,22 +223,22 @@ def test_a_checkpoint_is_whole_or_the_one_before(cache, tmp_path, monkeypatch):
     assert (tmp_path / CHECKPOINT).read_bytes() == before
 
 
-def test_the_cache_holds_every_view(cache):
+def test_feature_sequence_covers_all_images_and_views(cache):
     model = small_captioner(image_encoder=upper_encoder())
     sequence = FeatureSequence(cache, model.preprocessor, batch_size=5)
     assert len(sequence) == 3
     assert sequence.features.shape == (2, 12, 2, 2, 8)
-    seen = np.concatenate([sequence.places(index) for index in range(3)])
+    seen = np.concatenate([sequence.image_indices(index) for index in range(3)])
     assert sorted(seen) == list(range(12))
     x, y, sample_weight = sequence[2]
     assert x["images"].shape == (2, 2, 2, 8)
     assert x["captions"].shape == y.shape == sample_weight.shape == (2, 5, 8)
-    before = sequence.places(0)
+    before = sequence.image_indices(0)
     sequence.on_epoch_end()
-    assert (sequence.places(0) != before).any()
+    assert (sequence.image_indices(0) != before).any()
 
 
-def test_scores_on_a_cache(cache):
+def test_score_features_on_a_cache(cache):
     model = small_captioner(image_encoder=upper_encoder())
     scores = score_features(model, cache, metrics=("bleu", "cider"))
     assert scores.keys() >= {"bleu_1", "bleu_4", "cider"}
@@ -263,7 +261,7 @@ def log_probs(model, x, ids):
     return np.take_along_axis(logits, ids[..., None], axis=-1)[..., 0]
 
 
-def test_a_step_makes_rewarded_captions_likelier(cache):
+def test_self_critical_step_raises_rewarded_log_probability(cache):
     model, sequence = self_critical(cache, keras.optimizers.SGD(0.01))
     x, ids, weights = sequence[0]
     assert ids.shape == weights.shape == (12, 5, 8)

@@ -30,7 +30,7 @@ def preprocessor():
     )
 
 
-def test_a_short_caption_ends(preprocessor):
+def test_short_caption_has_an_end_token(preprocessor):
     x, y, sample_weight = preprocessor({"images": IMAGES[:1], "captions": ["a dog"]})
     a, dog = preprocessor.tokenizer("a dog")
     assert x["captions"].tolist() == [[1, a, dog, 2]]
@@ -50,7 +50,7 @@ def test_a_short_caption_ends(preprocessor):
         ("zebra", "[START] [UNK] [END] [PAD]", 2),
     ],
 )
-def test_lengths(preprocessor, caption, inputs, weight):
+def test_captions_are_padded_or_truncated(preprocessor, caption, inputs, weight):
     x, y, sample_weight = preprocessor({"images": IMAGES[0], "captions": caption})
     tokens = [preprocessor.tokenizer.id_to_token(int(id)) for id in x["captions"]]
     assert " ".join(tokens) == inputs
@@ -60,7 +60,7 @@ def test_lengths(preprocessor, caption, inputs, weight):
     assert (2 in y) == ended
 
 
-def test_several_captions_an_image(preprocessor):
+def test_several_captions_per_image(preprocessor):
     captions = [["a dog", "runs", ""], ["the grass", "", ""]]
     x, y, sample_weight = preprocessor({"images": IMAGES, "captions": captions})
     assert x["captions"].shape == y.shape == sample_weight.shape == (2, 3, 4)
@@ -84,7 +84,7 @@ def test_uint8_images_are_not_rounded(preprocessor):
     np.testing.assert_array_equal(*map(keras.ops.convert_to_numpy, (as_bytes, as_floats)))
 
 
-def test_generate_preprocess_takes_sizes_that_differ(preprocessor):
+def test_generate_preprocess_accepts_images_of_different_sizes(preprocessor):
     found = preprocessor.generate_preprocess([IMAGES[0], IMAGES[1, :5]])
     assert found.shape == (2, 6, 5, 3)
     alone = preprocessor.generate_preprocess(IMAGES[1, :5])
@@ -96,7 +96,7 @@ def test_generate_postprocess(preprocessor):
     assert preprocessor.generate_postprocess(np.array([[a, dog, 2, dog]])) == ["a dog"]
 
 
-def test_sample_weight_multiplies(preprocessor):
+def test_sample_weight_multiplies_token_weights(preprocessor):
     x = {"images": IMAGES, "captions": [["a", "dog runs"], ["a", ""]]}
     plain = preprocessor(x)[2]
     for_images = preprocessor(x, sample_weight=np.array([2.0, 0.5]))[2]
@@ -105,7 +105,7 @@ def test_sample_weight_multiplies(preprocessor):
     np.testing.assert_array_equal(for_captions, plain * np.array([[[1], [0]], [[3], [1]]]))
 
 
-def test_the_input_is_left_alone(preprocessor):
+def test_input_is_not_modified(preprocessor):
     x = {"images": IMAGES, "captions": ["a", "dog"], "name": "kept"}
     before = IMAGES.copy()
     preprocessor(x)
@@ -114,18 +114,18 @@ def test_the_input_is_left_alone(preprocessor):
 
 
 @pytest.mark.parametrize("x", [{"images": IMAGES}, {"captions": ["a"]}, IMAGES])
-def test_what_is_missing_is_named(preprocessor, x):
+def test_missing_inputs_raise_an_error(preprocessor, x):
     with pytest.raises(ValueError, match="dict with 'images' and 'captions'"):
         preprocessor(x)
 
 
-def test_targets_may_not_be_given(preprocessor):
+def test_given_targets_raise_an_error(preprocessor):
     with pytest.raises(ValueError, match="`y` must be None"):
         preprocessor({"images": IMAGES, "captions": ["a", "dog"]}, np.zeros(2))
 
 
 @pytest.mark.parametrize("wrong", [None, float("nan")])
-def test_captions_that_are_no_text_are_named(preprocessor, wrong):
+def test_non_string_captions_raise_errors(preprocessor, wrong):
     for captions, row in ((["a", wrong], r"captions\[1\]"), ([["a"], [wrong]], r"\[1\]\[0\]")):
         with pytest.raises(ValueError, match=f"{row}` must be a string. Received: (None|nan)"):
             preprocessor({"images": IMAGES, "captions": captions})
@@ -133,13 +133,13 @@ def test_captions_that_are_no_text_are_named(preprocessor, wrong):
             WordTokenizer.from_captions(captions, min_count=1)
 
 
-def test_uneven_captions(preprocessor):
-    with pytest.raises(ValueError, match="fill up with empty strings"):
+def test_uneven_numbers_of_captions_raise_an_error(preprocessor):
+    with pytest.raises(ValueError, match="pad with empty strings"):
         preprocessor({"images": IMAGES, "captions": [["a", "dog"], ["a"]]})
 
 
 @pytest.mark.parametrize("length", [0, -1, 2.5, None])
-def test_bad_sequence_length(preprocessor, length):
+def test_invalid_sequence_length_raises_an_error(preprocessor, length):
     with pytest.raises(ValueError, match="`sequence_length` must be a positive int"):
         CaptioningPreprocessor(preprocessor.tokenizer, preprocessor.image_converter, length)
 
@@ -178,11 +178,11 @@ def test_tf_data_with_batches_of_unknown_size_and_weights(preprocessor):
     np.testing.assert_array_equal(weights, preprocessor(x, sample_weight=y)[2])
 
 
-def test_preset(preprocessor, tmp_path):
+def test_preset_round_trip(preprocessor, tmp_path):
     preprocessor.save_to_preset(tmp_path)
     vocabulary = tmp_path / "assets" / "tokenizer" / "vocabulary.txt"
     assert vocabulary.read_text().splitlines() == preprocessor.tokenizer.get_vocabulary()
-    # A preset folder of a model has its encoder's config too.
+    # The preset folder of a model also contains the config of its encoder.
     encoder = keras.saving.serialize_keras_object(ImageEncoder(weights=None))
     (tmp_path / "config.json").write_text(json.dumps(encoder))
     loaded = CaptioningPreprocessor.from_preset(str(tmp_path))
@@ -254,7 +254,7 @@ def test_without_tensorflow(backend, tmp_path):
 
 
 @pytest.mark.parametrize("in_graph", [False, True])
-def test_captions_of_another_language_are_refused(in_graph):
+def test_captions_without_known_words_raise_errors(in_graph):
     preprocessor = CaptioningPreprocessor(
         WordTokenizer.from_captions(["a dog runs"], min_count=1),
         ImageConverter(image_size=(4, 4)),
@@ -268,20 +268,22 @@ def test_captions_of_another_language_are_refused(in_graph):
         tf = pytest.importorskip("tensorflow")
         return next(iter(tf.data.Dataset.from_tensors(x).map(preprocessor)))
 
-    prepare(["a dog", "有只狗"])  # A word is known, and so something is learned.
-    prepare(["", " "])  # What fills up a batch.
+    prepare(["a dog", "有只狗"])  # Some words are known.
+    prepare(["", " "])  # Padding of a batch.
     for captions in (["有只狗", "собака бежит"], ["hund läuft", ""]):
-        with pytest.raises(Exception, match="No caption of `captions` has a word") as error:
+        with pytest.raises(Exception, match="None of the `captions` contains a word") as error:
             prepare(captions)
         assert in_graph or error.type is ValueError
 
 
-def test_a_cache_of_captions_without_known_words(tmp_path, preprocessor):
+def test_feature_cache_with_captions_without_known_words(tmp_path, preprocessor):
     np.save(tmp_path / FEATURES_FILE, np.zeros((1, 2, 1, 4), "float16"))
     captions = tmp_path / CAPTIONS_FILE
     captions.write_text(json.dumps([[["a dog", "有只狗"], ["the grass", ""]]]))
-    with pytest.warns(UserWarning, match="1 captions have no word .* such as .'有只狗'"):
+    with pytest.warns(UserWarning, match="1 captions contain no word .* such as .'有只狗'"):
         FeatureSequence(tmp_path, preprocessor)
     captions.write_text(json.dumps([[["有只狗"], ["собака"]]]))
-    with pytest.raises(ValueError, match="No caption has a word .*The first are .'有只狗', 'соб"):
+    with pytest.raises(
+        ValueError, match="No caption contains a word .*The first are .'有只狗', 'соб"
+    ):
         FeatureSequence(tmp_path, preprocessor)

@@ -1,10 +1,10 @@
-"""The encoder and the decoder's step on ONNX Runtime and LiteRT, against the model itself."""
+"""The exported encoder and decoder step on ONNX Runtime and LiteRT, compared with the model."""
 
 import json
 
 import numpy as np
 import pytest
-from small_captioners import enlarge, pictures, small_captioner
+from small_captioners import color_images, enlarge, small_captioner
 
 from keras_mmfusion import ImageCaptioningModel
 from keras_mmfusion.models import export_edge_captioner
@@ -29,42 +29,42 @@ FORMATS = {"onnx": ("tf2onnx", onnx_network), "litert": ("tensorflow", litert_ne
 
 
 def caption(folder, network, suffix, image):
-    """Greedy search, as a device would do it; also the image tokens."""
-    facts = json.loads((folder / "captioner.json").read_text("utf-8"))
+    """Runs a greedy search as on a device; returns the caption and the image tokens."""
+    metadata = json.loads((folder / "captioner.json").read_text("utf-8"))
     encoder = network(folder / f"image_encoder.{suffix}")
     step = network(folder / f"decoder_step.{suffix}")
     image_tokens = encoder(images=image[np.newaxis])["image_tokens"]
-    cache = np.zeros(facts["cache_shape"], "float32")
+    cache = np.zeros(metadata["cache_shape"], "float32")
     tokens = np.zeros((1, cache.shape[3]), "int32")
-    tokens[0, 0] = facts["start"]
+    tokens[0, 0] = metadata["start"]
     words = []
     for index in range(tokens.shape[1]):
-        found = step(
+        outputs = step(
             image_tokens=image_tokens, tokens=tokens, index=np.array([index], "int32"), cache=cache
         )
-        cache, logits = found["new_cache"], found["logits"][0]
-        logits[facts["never"]] = -np.inf
-        if index < 1:  # An empty caption is none.
-            logits[facts["end"]] = -np.inf
+        cache, logits = outputs["new_cache"], outputs["logits"][0]
+        logits[metadata["suppressed_token_ids"]] = -np.inf
+        if index < 1:  # Captions are not empty.
+            logits[metadata["end"]] = -np.inf
         token = int(np.argmax(logits))
-        if token == facts["end"]:
+        if token == metadata["end"]:
             break
-        words.append(facts["words"][token])
+        words.append(metadata["words"][token])
         if index + 1 < tokens.shape[1]:
             tokens[0, index + 1] = token
     return " ".join(words), image_tokens
 
 
 @pytest.mark.parametrize("edge_format", FORMATS)
-@pytest.mark.filterwarnings("ignore")  # Of the converters.
-def test_captions_are_those_of_generate(tmp_path, edge_format):
+@pytest.mark.filterwarnings("ignore")  # The converters emit warnings.
+def test_exported_captions_equal_generate(tmp_path, edge_format):
     package, network = FORMATS[edge_format]
     pytest.importorskip(package)
     model = small_captioner()
     folder = export_edge_captioner(model, tmp_path / "edge", edge_format)
-    images = model.preprocessor.generate_preprocess(pictures(4)).numpy()
+    images = model.preprocessor.generate_preprocess(color_images(4)).numpy()
     suffix = {"onnx": "onnx", "litert": "tflite"}[edge_format]
-    expected = model.generate(pictures(4), beams=1)
+    expected = model.generate(color_images(4), beams=1)
     assert len(set(expected)) > 1
     for image, text in zip(images, expected, strict=True):
         found, image_tokens = caption(folder, network, suffix, image)
@@ -72,12 +72,12 @@ def test_captions_are_those_of_generate(tmp_path, edge_format):
         np.testing.assert_allclose(image_tokens, model.encode(image[np.newaxis]), atol=1e-4)
 
 
-def test_unfit_arguments(tmp_path):
+def test_invalid_edge_export_arguments_raise_errors(tmp_path):
     model = small_captioner(ImageCaptioningModel)
     enlarge(model)
     with pytest.raises(ValueError, match="`edge_format` must be one of 'litert', 'onnx'"):
         export_edge_captioner(model, tmp_path / "edge", "tflite")
-    with pytest.raises(ValueError, match="`folder` must not be there yet"):
+    with pytest.raises(ValueError, match="`folder` must not exist"):
         export_edge_captioner(model, tmp_path)
     model.preprocessor = None
     with pytest.raises(ValueError, match="must have a preprocessor"):

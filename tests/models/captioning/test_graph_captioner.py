@@ -1,10 +1,10 @@
-"""A captioner whose image tokens are nodes of a graph."""
+"""Captioners with graph convolutions over the image tokens."""
 
 import keras
 import numpy as np
 import pytest
 from layer_checks import to_numpy
-from small_captioners import SIZE, pictures, small_captioner, small_encoder
+from small_captioners import SIZE, color_images, small_captioner, small_encoder
 
 from keras_mmfusion import GraphCaptioner, ImageCaptioningModel, ImageEncoder, TextDecoder
 from keras_mmfusion.layers.graph import ImageGraph
@@ -13,23 +13,23 @@ from keras_mmfusion.models.captioning.training.captioner_recipe import Captioner
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, *SIZE, 3)).astype("float32")
 CAPTIONS = np.array([[1, 5, 6, 7], [1, 8, 9, 2], [1, 4, 2, 0]])
 on_tensorflow = pytest.mark.skipif(
-    keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's."
+    keras.config.backend() != "tensorflow", reason="SavedModels require TensorFlow."
 )
 
 
 @pytest.fixture(scope="module")
 def model():
     model = small_captioner(GraphCaptioner)
-    model.compile(jit_compile=False)  # XLA's compile time would be most of each test's.
+    model.compile(jit_compile=False)  # XLA compilation would dominate the test time.
     return model
 
 
 @pytest.fixture(scope="module")
 def captions(model):
-    return model.generate(pictures(), beams=2, details=True)
+    return model.generate(color_images(), beams=2, details=True)
 
 
-def test_the_steps_one_by_one(model):
+def test_logits_equal_the_composition_of_parts(model):
     tokens = keras.ops.reshape(model.image_encoder(IMAGES), (3, 4, 8))
     nodes = model.image_graph(tokens)
     expected = model.text_decoder(model.text_decoder.embedding(CAPTIONS), nodes)
@@ -38,21 +38,21 @@ def test_the_steps_one_by_one(model):
     assert np.abs(found - to_numpy(model.decode(tokens, CAPTIONS))).max() > 0.01
 
 
-def test_generation_with_and_without_a_cache(model, captions):
+def test_cached_and_uncached_generation_agree(model, captions):
     assert len({each.text for each in captions}) > 1
     assert captions[0].attention.shape[1:] == (1, 4)
     other = model.with_image_encoder(model.image_encoder)
     other.compile(jit_compile=False)
     other.decoding_step = lambda tokens, *sizes: (other.uncached_step(tokens), ())
-    texts = other.generate(pictures(), beams=2)
+    texts = other.generate(color_images(), beams=2)
     assert texts == [each.text for each in captions]
 
 
-def test_channels_first(model):
+def test_channels_first_feature_maps(model):
     expected = to_numpy(model(IMAGES, CAPTIONS))
     images = keras.Input((*SIZE, 3))
-    turned = keras.layers.Permute((3, 1, 2))(model.image_encoder(images))
-    other = model.with_image_encoder(keras.Model(images, turned))
+    transposed = keras.layers.Permute((3, 1, 2))(model.image_encoder(images))
+    other = model.with_image_encoder(keras.Model(images, transposed))
     keras.config.set_image_data_format("channels_first")
     try:
         found = to_numpy(other(IMAGES, CAPTIONS))
@@ -61,7 +61,7 @@ def test_channels_first(model):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_saved_files(model, tmp_path):
+def test_saved_models_give_the_same_logits(model, tmp_path):
     expected = to_numpy(model(IMAGES, CAPTIONS))
     model.save(tmp_path / "model.keras")
     model.save_to_preset(tmp_path / "preset")
@@ -74,16 +74,16 @@ def test_saved_files(model, tmp_path):
 
 
 @on_tensorflow
-def test_export(model, captions, tmp_path):
+def test_exported_graph_captioner(model, captions, tmp_path):
     import tensorflow as tf
 
     loaded = tf.saved_model.load(model.export(tmp_path, beams=2))
-    pixels = tf.constant(np.stack(pictures()).astype("float32"))
+    pixels = tf.constant(np.stack(color_images()).astype("float32"))
     found = loaded.signatures["caption_pixels"](images=pixels)["captions"].numpy()
     assert [each.decode() for each in found] == [each.text for each in captions]
 
 
-def test_every_weight_of_the_graph_learns():
+def test_every_weight_of_the_image_graph_is_trained():
     model = small_captioner(GraphCaptioner)
     model.compile(keras.optimizers.SGD(0.1), jit_compile=False)
     before = [to_numpy(weight) for weight in model.image_graph.trainable_weights]
@@ -94,11 +94,12 @@ def test_every_weight_of_the_graph_learns():
         assert np.isfinite(to_numpy(weight)).all()
 
 
-def test_a_recipe_trains_it_on_feature_maps():
+def test_recipe_creates_graph_captioner_on_feature_maps():
     recipe = CaptionerRecipe(
         dim=8, num_layers=1, num_heads=2, sequence_length=8, min_count=1, graph_layers=1
     )
-    captioner = recipe.untrained(ImageEncoder(image_size=(64, 96)), ["one two three four five six"])
+    encoder = ImageEncoder(image_size=(64, 96))
+    captioner = recipe.build_captioner(encoder, ["one two three four five six"])
     assert type(captioner) is GraphCaptioner and captioner.image_graph.grid == (2, 3)
     assert captioner.image_graph.num_layers == 1
     lower, _ = captioner.image_encoder.split(recipe.fine_tune_blocks)
@@ -110,9 +111,9 @@ def test_a_recipe_trains_it_on_feature_maps():
     np.testing.assert_allclose(to_numpy(found), expected, atol=1e-4)
 
 
-def test_a_graph_of_your_own_and_a_wrong_decoder():
+def test_custom_image_graph_and_invalid_decoder():
     graph = ImageGraph(6, num_layers=1, neighbors=0, grid=(1, 4))
     model = small_captioner(GraphCaptioner, image_graph=graph)
     assert tuple(model.encode(IMAGES).shape) == (3, 4, 6)
-    with pytest.raises(ValueError, match="`text_decoder` must attend over the image"):
+    with pytest.raises(ValueError, match="`text_decoder` must attend to the image"):
         GraphCaptioner(small_encoder(), TextDecoder(9, dim=8, num_layers=1, num_heads=2))

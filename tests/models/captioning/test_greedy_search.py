@@ -16,7 +16,7 @@ TABLE = np.random.default_rng(0).normal(0, 2, (ROWS, LENGTH, SIZE, SIZE)).astype
 
 
 def table_step(tokens, index, ancestors, cache):
-    """Logits by the row, the place, and the token before."""
+    """Returns logits that depend on the row, the position and the previous token."""
     newest = ops.take(tokens, index, axis=-1)
     rows = ops.reshape(ops.arange(ROWS, dtype="int32"), (-1, 1))
     return ops.take(TABLE.reshape(-1, SIZE), (rows * LENGTH + index) * SIZE + newest, axis=0), cache
@@ -25,7 +25,7 @@ def table_step(tokens, index, ancestors, cache):
 @pytest.mark.parametrize(
     "rules", [{}, {"min_length": 3}, {"no_repeat_ngram": 1}, {"length_penalty": 2.0}]
 )
-def test_greedy_search_is_beam_search_with_one_beam(rules):
+def test_greedy_search_equals_beam_search_with_one_beam(rules):
     settings = DecodingSettings(LENGTH, beams=1, **rules)
     found, expected = (
         [ops.convert_to_numpy(each) for each in search(table_step, (), ROWS, settings, SPECIAL)]
@@ -37,7 +37,7 @@ def test_greedy_search_is_beam_search_with_one_beam(rules):
 
 
 @pytest.mark.skipif(keras.config.backend() == "jax", reason="JAX traces the step only once")
-def test_the_search_ends_when_every_row_has_ended():
+def test_greedy_search_stops_when_all_rows_have_ended():
     steps = []
 
     def step(tokens, index, ancestors, cache):

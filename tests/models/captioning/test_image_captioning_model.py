@@ -6,8 +6,8 @@ from keras import ops
 from layer_checks import to_numpy
 from small_captioners import (
     SIZE,
+    color_images,
     enlarge,
-    pictures,
     small_captioner,
     small_encoder,
     small_preprocessor,
@@ -27,7 +27,7 @@ CAPTIONS = np.array([[1, 5, 6, 7], [1, 8, 9, 2], [1, 4, 2, 0]])
 BOTH = pytest.mark.parametrize("cls", [ImageCaptioningModel, TransformerCaptioner])
 
 
-def test_the_sketch_runs_as_it_stands():
+def test_logits_equal_the_documented_formula():
     image_encoder = ImageEncoder()
     text_decoder = TextDecoder()
     cross_modal_attention = CrossModalAttention()
@@ -45,7 +45,7 @@ def test_the_sketch_runs_as_it_stands():
 
 @keras.saving.register_keras_serializable(package="tests")
 class Patches(keras.layers.Layer):
-    """An image encoder that does not say its shapes."""
+    """An image encoder without a known input shape."""
 
     def build(self, images_shape):
         self.kernel = self.add_weight(shape=(16 * 16 * 3, 8), name="kernel")
@@ -57,7 +57,7 @@ class Patches(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="tests")
 class MeanOfImage(keras.layers.Layer):
-    """An attention that looks everywhere."""
+    """Uniform attention."""
 
     def build(self, query_shape, value_shape, key_shape=None):
         self.kernel = self.add_weight(shape=(value_shape[-1], query_shape[-1]), name="kernel")
@@ -139,18 +139,18 @@ PARTS = {
 
 
 @pytest.mark.parametrize("name", PARTS)
-def test_each_part_can_be_replaced(name, tmp_path):
+def test_custom_parts_train_save_and_generate(name, tmp_path):
     part, make = PARTS[name]
     model = small_captioner(ImageCaptioningModel, **{part: make()})
     x = {"images": IMAGES, "captions": CAPTIONS}
     logits = to_numpy(model(IMAGES, CAPTIONS))
     assert logits.shape == (3, 4, model.preprocessor.tokenizer.vocabulary_size())
-    expected = model.generate(pictures(), beams=2)
+    expected = model.generate(color_images(), beams=2)
     assert all(expected)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(to_numpy(loaded(IMAGES, CAPTIONS)), logits, atol=1e-5)
-    assert loaded.generate(pictures(), beams=2) == expected
+    assert loaded.generate(color_images(), beams=2) == expected
     before = [np.array(weight) for weight in getattr(model, part).get_weights()]
     model.compile(keras.optimizers.SGD(0.1))
     model.fit(x, np.roll(CAPTIONS, -1, axis=1), verbose=0)
@@ -159,22 +159,22 @@ def test_each_part_can_be_replaced(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["resnet", "gpt2"])
-def test_backbones_go_into_presets(name, tmp_path):
+def test_models_with_backbones_save_to_presets(name, tmp_path):
     part, make = PARTS[name]
     model = small_captioner(ImageCaptioningModel, **{part: make()})
-    expected = model.generate(pictures(), beams=2)
+    expected = model.generate(color_images(), beams=2)
     model.save_to_preset(tmp_path / "preset")
     loaded = ImageCaptioningModel.from_preset(tmp_path / "preset")
-    assert loaded.generate(pictures(), beams=2) == expected
+    assert loaded.generate(color_images(), beams=2) == expected
 
 
 @pytest.mark.parametrize("backbone", [lambda: None, resnet, lambda: keras.layers.Embedding(4, 2)])
-def test_an_unfit_backbone_is_refused(backbone):
+def test_invalid_backbones_raise_errors(backbone):
     with pytest.raises(ValueError, match="`backbone` must be a functional KerasHub backbone"):
         BackboneTextDecoder(backbone())
 
 
-def test_later_tokens_do_not_reach_earlier_logits_through_a_backbone():
+def test_backbone_decoder_is_causal():
     decoder = BackboneTextDecoder(gpt2(20))
     enlarge(decoder)
     ids = np.array([[1, 5, 6, 7]])
@@ -184,7 +184,7 @@ def test_later_tokens_do_not_reach_earlier_logits_through_a_backbone():
     assert np.abs(found[:, 2:] - expected[:, 2:]).max() > 1e-3
 
 
-def test_a_backbone_decoder_gives_the_backbones_own_numbers():
+def test_backbone_decoder_matches_backbone():
     backbone = gpt2(20)
     ids = np.array([[1, 5, 6, 7]])
     hidden = backbone({"token_ids": ids, "padding_mask": np.ones_like(ids)})
@@ -195,18 +195,18 @@ def test_a_backbone_decoder_gives_the_backbones_own_numbers():
 
 
 @BOTH
-def test_captions_of_an_image_share_its_tokens(cls):
+def test_several_captions_per_image_equal_separate_captions(cls):
     model = small_captioner(cls)
     captions = np.stack([CAPTIONS, CAPTIONS[::-1]], axis=1)
     together = to_numpy(model(IMAGES, captions))
     assert together.shape[:3] == (3, 2, 4)
-    for place in range(2):
-        alone = to_numpy(model(IMAGES, captions[:, place]))
-        np.testing.assert_allclose(together[:, place], alone, atol=1e-4)
+    for index in range(2):
+        separate = to_numpy(model(IMAGES, captions[:, index]))
+        np.testing.assert_allclose(together[:, index], separate, atol=1e-4)
 
 
 @BOTH
-def test_encoded_images_stand_in_for_images(cls):
+def test_image_tokens_replace_images(cls):
     model = small_captioner(cls)
     tokens = model.encode(IMAGES)
     assert tuple(tokens.shape) == (3, 4, 8)
@@ -216,7 +216,7 @@ def test_encoded_images_stand_in_for_images(cls):
 
 
 @BOTH
-def test_every_weight_exists_after_construction(cls):
+def test_all_weights_exist_after_construction(cls):
     model = small_captioner(cls)
     before = len(model.weights)
     model(IMAGES, CAPTIONS)
@@ -224,27 +224,27 @@ def test_every_weight_exists_after_construction(cls):
 
 
 @BOTH
-@pytest.mark.parametrize("way", ["keras", "preset"])
-def test_a_saved_model_writes_the_same_captions(cls, way, tmp_path):
+@pytest.mark.parametrize("file_format", ["keras", "preset"])
+def test_saved_models_generate_the_same_captions(cls, file_format, tmp_path):
     model = small_captioner(cls)
-    expected = model.generate(pictures(), details=True)
-    if way == "keras":
+    expected = model.generate(color_images(), details=True)
+    if file_format == "keras":
         model.save(tmp_path / "model.keras")
         loaded = keras.saving.load_model(tmp_path / "model.keras")
     else:
         model.save_to_preset(tmp_path / "preset")
         loaded = ImageCaptioningModel.from_preset(tmp_path / "preset")
     assert type(loaded) is cls
-    found = loaded.generate(pictures(), details=True)
+    found = loaded.generate(color_images(), details=True)
     assert [caption.text for caption in found] == [caption.text for caption in expected]
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_allclose(one.token_log_probs, other.token_log_probs, atol=1e-5)
 
 
-def test_the_compile_state_comes_back(tmp_path):
+def test_optimizer_state_is_restored(tmp_path):
     model = small_captioner()
-    # Momentum, not Adam, which makes steps of the learning rate out of the rounding of gradients
-    # that are zero, as those of the keys' biases.
+    # Momentum instead of Adam, which amplifies rounding errors of gradients that are zero, such as
+    # those of the key biases.
     optimizer = keras.optimizers.SGD(0.05, momentum=0.9)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(True))
     x, y = {"images": IMAGES, "captions": CAPTIONS}, np.roll(CAPTIONS, -1, axis=1)
@@ -260,20 +260,20 @@ def test_the_compile_state_comes_back(tmp_path):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_without_a_preprocessor():
+def test_model_without_preprocessor():
     model = small_captioner(preprocessor=None)
     assert model(IMAGES, CAPTIONS).shape[:2] == (3, 4)
     with pytest.raises(ValueError, match="`generate` needs a preprocessor"):
-        model.generate(pictures())
+        model.generate(color_images())
 
 
-def test_captions_must_be_given():
+def test_missing_captions_raise_an_error():
     with pytest.raises(ValueError, match="`captions` is missing"):
         small_captioner()(IMAGES)
 
 
-def test_unfit_decoders_are_refused():
+def test_invalid_decoders_raise_errors():
     with pytest.raises(ValueError, match="`text_decoder` must have an `embedding` layer"):
         ImageCaptioningModel(small_encoder(), keras.layers.Dense(4), CrossModalAttention())
-    with pytest.raises(ValueError, match="`text_decoder` must attend over the image"):
+    with pytest.raises(ValueError, match="`text_decoder` must attend to the image"):
         TransformerCaptioner(small_encoder(), TextDecoder(20, dim=8, num_heads=2))

@@ -9,17 +9,17 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 from keras_mmfusion.models.captioning.decoding.sampling import sample_captions
 
 SPECIAL = SpecialTokens(start=1, end=2, pad=0)
-# Words 3 to 7; the special tokens would be likelier than all.
+# Words 3 to 7; the special tokens would be more probable.
 PROBABILITIES = np.array([0.4, 0.3, 0.15, 0.1, 0.05])
 LOGITS = np.concatenate([[9.0, 9.0, 9.0], np.log(PROBABILITIES)]).astype("float32")
-DRAWS = 20_000
+SAMPLES = 20_000
 
 
 def step(tokens, index, ancestors, cache):
     return ops.broadcast_to(LOGITS, (*tokens.shape[:2], len(LOGITS))), cache
 
 
-def draw(seed=0, samples=DRAWS, max_length=3, **settings):
+def sample(seed=0, samples=SAMPLES, max_length=3, **settings):
     settings = DecodingSettings(max_length, min_length=2, samples=samples, **settings)
     noise = np.random.default_rng(seed).random((1, samples, max_length)).astype("float32")
     tokens, scores = sample_captions(step, (), noise, settings, SPECIAL)
@@ -27,23 +27,23 @@ def draw(seed=0, samples=DRAWS, max_length=3, **settings):
 
 
 def frequencies(**settings):
-    first = draw(**settings)[0][:, 0]
-    return np.bincount(first, minlength=8)[3:] / DRAWS
+    first = sample(**settings)[0][:, 0]
+    return np.bincount(first, minlength=8)[3:] / SAMPLES
 
 
-def test_draws_follow_the_probabilities():
+def test_samples_follow_the_probabilities():
     np.testing.assert_allclose(frequencies(), PROBABILITIES, atol=0.015)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 2.0])
-def test_temperature_sharpens_or_flattens(temperature):
+def test_temperature_sharpens_or_flattens_the_distribution(temperature):
     expected = PROBABILITIES ** (1 / temperature)
     found = frequencies(temperature=temperature)
     np.testing.assert_allclose(found, expected / expected.sum(), atol=0.015)
 
 
 @pytest.mark.parametrize("temperature", [0.01, 1e-12])
-def test_no_temperature_is_too_low(temperature):
+def test_very_low_temperatures_select_the_most_probable_token(temperature):
     assert frequencies(temperature=temperature)[0] == 1
 
 
@@ -62,7 +62,7 @@ def test_no_temperature_is_too_low(temperature):
         ({"top_k": 4, "top_p": 0.5}, 2),
     ],
 )
-def test_only_the_likeliest_stay(settings, kept):
+def test_top_k_and_top_p_keep_the_most_probable_tokens(settings, kept):
     expected = np.where(np.arange(5) < kept, PROBABILITIES, 0)
     found = frequencies(**settings)
     np.testing.assert_allclose(found, expected / expected.sum(), atol=0.015)
@@ -71,7 +71,7 @@ def test_only_the_likeliest_stay(settings, kept):
 
 @pytest.mark.parametrize("settings", [{}, {"top_k": 5}, {"top_p": 1.0}])
 @pytest.mark.parametrize("number", [0.0, 0.5, np.nextafter(np.float32(1), np.float32(0))])
-def test_no_number_draws_what_cannot_be(settings, number):
+def test_extreme_noise_samples_only_allowed_tokens(settings, number):
     settings = DecodingSettings(1 + 1, min_length=1, samples=1, **settings)
     noise = np.full((1, 1, 2), number, "float32")
     tokens, scores = sample_captions(step, (), noise, settings, SPECIAL)
@@ -79,14 +79,14 @@ def test_no_number_draws_what_cannot_be(settings, number):
     assert ops.convert_to_numpy(scores)[0, 0] > -1e3
 
 
-def test_the_seed_decides():
-    first, again, other = (draw(seed, samples=50)[0] for seed in (1, 1, 2))
+def test_sampling_is_determined_by_the_noise():
+    first, again, other = (sample(seed, samples=50)[0] for seed in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
 
-def test_captions_end_and_score_their_log_probability():
-    tokens, scores = draw(samples=200, max_length=6)
+def test_sampled_captions_are_padded_and_scored_by_log_probability():
+    tokens, scores = sample(samples=200, max_length=6)
     log_probs = LOGITS - np.log(np.exp(LOGITS).sum())
     for row, score in zip(tokens, scores, strict=True):
         words = list(row[row != 0])
@@ -96,8 +96,8 @@ def test_captions_end_and_score_their_log_probability():
     assert (tokens == 2).any()
 
 
-def test_no_word_twice():
-    tokens, _ = draw(samples=100, max_length=5, no_repeat_ngram=1)
+def test_no_repeat_ngram_1_repeats_no_word_in_samples():
+    tokens, _ = sample(samples=100, max_length=5, no_repeat_ngram=1)
     for row in tokens:
         words = row[row > 2]
         assert len(set(words)) == len(words)

@@ -28,7 +28,7 @@ def make_decoder(cross_attention=True, dtype=None, dropout=0.1):
 
 
 @pytest.mark.parametrize("cross_attention", [False, True])
-def test_every_check_of_a_block(cross_attention, tmp_path):
+def test_text_decoder_block_passes_layer_checks(cross_attention, tmp_path):
     inputs, masks = {"x": TOKENS, "padding_mask": PADDING_MASK}, {"padding_mask": "x"}
     if cross_attention:
         inputs.update(encoder_tokens=ENCODER_TOKENS, encoder_mask=ENCODER_MASK)
@@ -42,10 +42,10 @@ def test_every_check_of_a_block(cross_attention, tmp_path):
     )
 
 
-# The decoder's call starts from embeddings: no position was looked up, and Keras says so.
+# The decoder is called on embeddings, so position embeddings have no gradient and Keras warns.
 @pytest.mark.filterwarnings("ignore:Gradients do not exist for variables:UserWarning")
 @pytest.mark.parametrize("return_attention_scores", [False, True])
-def test_every_check_of_a_decoder(return_attention_scores, tmp_path):
+def test_text_decoder_passes_layer_checks(return_attention_scores, tmp_path):
     run_layer_checks(
         lambda dtype: make_decoder(dtype=dtype),
         {
@@ -61,7 +61,7 @@ def test_every_check_of_a_decoder(return_attention_scores, tmp_path):
     )
 
 
-def test_logits_depend_on_earlier_tokens_only():
+def test_decoder_is_causal():
     decoder = make_decoder()
     ids = RNG.integers(1, 11, (2, 6))
     expected = to_numpy(decoder(decoder.embedding(ids), ENCODER_TOKENS))
@@ -72,12 +72,12 @@ def test_logits_depend_on_earlier_tokens_only():
     assert np.abs(found[:, 4:] - expected[:, 4:]).max() > 1e-3
 
 
-def test_captions_that_share_an_image_do_not_see_each_other():
+def test_captions_of_an_image_are_independent():
     decoder = make_decoder()
     together = to_numpy(decoder(TOKENS, ENCODER_TOKENS))
     for caption in range(TOKENS.shape[1]):
-        alone = to_numpy(decoder(TOKENS[:, caption], ENCODER_TOKENS))
-        np.testing.assert_allclose(together[:, caption], alone, atol=1e-5)
+        separate = to_numpy(decoder(TOKENS[:, caption], ENCODER_TOKENS))
+        np.testing.assert_allclose(together[:, caption], separate, atol=1e-5)
 
 
 def test_embeddings_are_tied():
@@ -87,7 +87,7 @@ def test_embeddings_are_tied():
     assert sizes == [(11, 8)]
 
 
-def test_steps_with_a_cache_equal_the_whole():
+def test_cached_steps_equal_full_decoding():
     decoder = make_decoder()
     ids = RNG.integers(1, 11, (2, 5))
     expected = to_numpy(decoder(decoder.embedding(ids), ENCODER_TOKENS))
@@ -106,21 +106,21 @@ def test_steps_with_a_cache_equal_the_whole():
         np.testing.assert_allclose(to_numpy(logits)[:, 0], expected[:, time], atol=1e-5)
 
 
-def test_symbolic_scores_have_their_shape():
+def test_symbolic_shapes_of_attention_scores():
     decoder = make_decoder()
     logits, scores = decoder(keras.Input((4, 8)), keras.Input((5, 6)), return_attention_scores=True)
     assert logits.shape == (None, 4, 11)
     assert scores.shape == (2, None, 2, 4, 5)
 
 
-def test_heads_must_divide_the_dim():
+def test_num_heads_must_divide_dim():
     with pytest.raises(ValueError, match="`num_heads` must divide `dim`. Received: dim=8"):
         TextDecoder(11, dim=8, num_heads=3)
 
 
-def test_cross_attention_needs_encoder_tokens():
-    with pytest.raises(ValueError, match="needs `encoder_tokens` in its call"):
+def test_cross_attention_requires_encoder_tokens():
+    with pytest.raises(ValueError, match="must be called with `encoder_tokens`"):
         make_decoder()(TOKENS)
     block = TextDecoderBlock(num_heads=2, mlp_dim=16, cross_attention=True)
-    with pytest.raises(ValueError, match="needs `encoder_tokens` in its call"):
+    with pytest.raises(ValueError, match="must be called with `encoder_tokens`"):
         block(TOKENS)

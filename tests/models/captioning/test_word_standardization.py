@@ -28,7 +28,7 @@ from keras_mmfusion.models.captioning.word_standardization import standardize, s
         ("", ""),
     ],
 )
-def test_standardize(text, words):
+def test_standardize_examples(text, words):
     assert standardize(text).split() == words.split()
     assert standardize(text.encode()).split() == words.split()
 

@@ -35,12 +35,12 @@ def test_captions_grouped_by_image_give_the_same_vocabulary(tokenizer):
 
 
 @pytest.mark.parametrize("captions", [[], [""], ["..."], [[], []], ["a b c"]])
-def test_no_words_to_learn(captions):
+def test_empty_vocabulary_raises_an_error(captions):
     with pytest.raises(ValueError, match="No word occurs at least `min_count=2`"):
         WordTokenizer.from_captions(captions, min_count=2)
 
 
-def test_one_string_is_not_captions():
+def test_single_string_raises_an_error():
     with pytest.raises(ValueError, match="iterable of strings"):
         WordTokenizer.from_captions("a dog")
 
@@ -57,7 +57,7 @@ def test_tokenize_arrays(tokenizer, dtype):
     assert tokenizer(np.array([["a cat"], ["dog"]], dtype)) == [[[4, 8]], [[9]]]
 
 
-def test_tokenize_other_types(tokenizer):
+def test_tokenize_rejects_non_strings(tokenizer):
     with pytest.raises(ValueError, match="`inputs` must be strings. Received 3"):
         tokenizer(["a", 3])
 
@@ -77,19 +77,19 @@ def test_detokenize(tokenizer):
         tokenizer.detokenize([11])
 
 
-def test_round_trip(tokenizer):
+def test_detokenize_inverts_tokenize(tokenizer):
     captions = ["a brown dog runs", "a dog's cat"]
     assert tokenizer.detokenize(tokenizer(captions)) == captions
 
 
-def test_unknown_ids_and_tokens(tokenizer):
+def test_unknown_ids_and_tokens_raise_errors(tokenizer):
     with pytest.raises(ValueError, match="'zebra'"):
         tokenizer.token_to_id("zebra")
     with pytest.raises(ValueError, match="id=-1"):
         tokenizer.id_to_token(-1)
 
 
-def test_no_vocabulary():
+def test_missing_vocabulary_raises_an_error():
     with pytest.raises(ValueError, match="has no vocabulary"):
         WordTokenizer()("a dog")
 
@@ -97,17 +97,17 @@ def test_no_vocabulary():
 @pytest.mark.parametrize(
     "words", [[], ["Dog"], ["a", "a"], ["tri-colored"], [""], ["a b"], ["dogs'"]]
 )
-def test_bad_vocabulary(words):
-    with pytest.raises(ValueError, match="`vocabulary` must hold"):
+def test_invalid_vocabulary_raises_an_error(words):
+    with pytest.raises(ValueError, match="`vocabulary` must contain"):
         WordTokenizer([*WordTokenizer.special_tokens, *words])
 
 
-def test_vocabulary_without_special_tokens():
+def test_vocabulary_without_special_tokens_raises_an_error():
     with pytest.raises(ValueError, match="from_captions"):
         WordTokenizer(["a", "dog", "runs", "on", "grass"])
 
 
-def test_assets(tokenizer, tmp_path):
+def test_assets_round_trip(tokenizer, tmp_path):
     tokenizer.save_assets(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["vocabulary.txt"]
     loaded = WordTokenizer.from_config(tokenizer.get_config())
