@@ -5,6 +5,8 @@ import json
 import keras
 import numpy as np
 
+from keras_mmfusion._keras_internals import flatten_layers
+
 DTYPES = ("int32", "bool", "float16")
 if keras.config.backend() != "jax":  # Which makes 32 bits of 64.
     DTYPES += ("int64", "float64")
@@ -141,7 +143,7 @@ def check_precision(make_layer, layer, inputs, expected):
     for policy, tolerance in POLICIES.items():
         other = make_layer(dtype=policy)
         check_symbolic_shapes(other, inputs)
-        assert {part.dtype_policy.name for part in other._flatten_layers()} == {policy}
+        assert {part.dtype_policy.name for part in flatten_layers(other)} == {policy}
         assert {weight.dtype for weight in other.trainable_weights} <= {"float32"}
         other.set_weights(layer.get_weights())
         found = call(other, inputs)

@@ -21,7 +21,15 @@ LAYERS = (
     "cli",
 )
 # What every package may use.
-SHARED = {"_checks", "_extras", "_lazy", "_provenance", "_short_repr", "__version__"}
+SHARED = {
+    "_checks",
+    "_extras",
+    "_keras_internals",
+    "_lazy",
+    "_provenance",
+    "_short_repr",
+    "__version__",
+}
 
 
 def imported_names(source, module):

@@ -3,6 +3,7 @@ import math
 import keras
 import keras_hub
 
+from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.encoders.efficientnet_lite import VARIANTS, efficientnet_lite
 
 
@@ -98,7 +99,7 @@ class ImageEncoder(keras_hub.models.Backbone):
     def trainable(self, value):
         keras_hub.models.Backbone.trainable.fset(self, value)
         if self.freeze_batch_norm:
-            for layer in self._flatten_layers(include_self=False):
+            for layer in flatten_layers(self, include_self=False):
                 if isinstance(layer, keras.layers.BatchNormalization):
                     layer.trainable = False
 

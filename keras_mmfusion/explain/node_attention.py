@@ -4,6 +4,7 @@ import functools
 
 import keras
 
+from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.layers.graph import GATLayer
 
 
@@ -18,7 +19,7 @@ def node_attention(model, inputs, edges):
     Returns:
         Dict, name of the layer -> float array `(edges, num_heads)`, without the loops' weights.
     """
-    layers = [layer for layer in model._flatten_layers() if isinstance(layer, GATLayer)]
+    layers = [layer for layer in flatten_layers(model) if isinstance(layer, GATLayer)]
     found = {}
 
     def call_and_keep(layer, graph, mask=None, training=None):

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._keras_internals import get_keras_mask
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.masks import whole_mask, zero_masked
@@ -90,7 +91,7 @@ class MultimodalLayer(keras.layers.Layer):
                 continue
             here = mask.get(name)
             if here is None:  # With a mask of another modality given, Keras does not look here.
-                here = getattr(value, "_keras_mask", None)
+                here = get_keras_mask(value)
             value = cast_input(self, value)
             if here is not None:
                 here = self._spread(name, ops.cast(here, "bool"), value)

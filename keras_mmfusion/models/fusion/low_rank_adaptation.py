@@ -1,5 +1,7 @@
 import keras_hub
 
+from keras_mmfusion._keras_internals import flatten_layers, has_sublayers
+
 # Entries of the configuration of a layer with adapters.
 _SETTINGS = ("lora_rank", "lora_alpha")
 
@@ -23,7 +25,7 @@ def add_low_rank_adapters(encoder, rank):
         Hu et al., "LoRA: Low-Rank Adaptation of Large Language Models", 2022, section 4.1.
     """
     encoder.trainable = True  # Otherwise no weight of its sublayers is trainable.
-    parts = [layer for layer in encoder._flatten_layers() if not layer._layers]
+    parts = [layer for layer in flatten_layers(encoder) if not has_sublayers(layer)]
     adapted = [layer for layer in parts if hasattr(layer, "enable_lora")]
     if isinstance(encoder, keras_hub.models.Backbone):
         names = encoder.default_lora_layer_names()

@@ -6,6 +6,8 @@ import re
 import keras
 import numpy as np
 
+from keras_mmfusion._keras_internals import flatten_layers
+
 LAYERS = "quantized_layers"
 
 
@@ -41,7 +43,7 @@ class QuantizableModel:
             return layer is not self and is_quantizable and _matches(layer, filters)
 
         super().quantize(mode, config=config, filters=is_selected, **kwargs)
-        if not _quantized_layers(self):
+        if not _list_quantized_layers(self):
             raise ValueError(
                 f"{type(self).__name__} has no layer that Keras can quantize, a dense layer or an "
                 f"embedding{'' if filters is None else ', that matches `filters`'}. Its weights "
@@ -51,14 +53,14 @@ class QuantizableModel:
         optimizer = getattr(self, "optimizer", None)
         if optimizer is not None and optimizer.built:
             self.optimizer = type(optimizer).from_config(optimizer.get_config())
-        self.forget_functions()
+        self.reset_compiled_functions()
 
-    def forget_functions(self):
+    def reset_compiled_functions(self):
         """Discards functions that were compiled for earlier weights."""
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        if layers := _quantized_layers(self):
+        if layers := _list_quantized_layers(self):
             store[LAYERS] = np.frombuffer(json.dumps(layers).encode(), "uint8")
 
     def load_own_variables(self, store):
@@ -67,24 +69,24 @@ class QuantizableModel:
         if LAYERS in names:
             _quantize_layers(self, json.loads(np.asarray(store[LAYERS]).tobytes()))
             _cast_scales(self)
-            self.forget_functions()
+            self.reset_compiled_functions()
         super().load_own_variables({name: store[name] for name in names - {LAYERS}})
 
 
-def _quantized_layers(model):
+def _list_quantized_layers(model):
     """Returns the quantized layers of a model: a JSON dict, index -> mode and config."""
     return {
         str(index): keras.saving.serialize_keras_object(
             {"mode": layer.quantization_mode, "config": layer.quantization_config}
         )
-        for index, layer in enumerate(model._flatten_layers())
+        for index, layer in enumerate(flatten_layers(model))
         if layer.quantization_mode is not None and hasattr(layer, "quantization_config")
     }
 
 
 def _quantize_layers(model, layers):
-    """Quantizes the layers of `_quantized_layers` that are not quantized yet."""
-    for index, layer in enumerate(model._flatten_layers()):
+    """Quantizes the layers of `_list_quantized_layers` that are not quantized yet."""
+    for index, layer in enumerate(flatten_layers(model)):
         if str(index) in layers and layer.quantization_mode is None:
             how = keras.saving.deserialize_keras_object(layers[str(index)])
             # Layer types were checked when the model was first quantized.
@@ -97,7 +99,7 @@ def _cast_scales(model):
     By default the scales are float32, and so is the output, which does not match the compute dtype
     of the model.
     """
-    for layer in model._flatten_layers():
+    for layer in flatten_layers(model):
         if isinstance(layer, keras.layers.Embedding) and layer.quantization_mode is not None:
             layer.autocast = True
 

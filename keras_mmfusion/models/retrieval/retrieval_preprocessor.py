@@ -8,6 +8,7 @@ from keras_hub.layers import ImageConverter
 from keras_hub.models import BertTokenizer, Preprocessor
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion._keras_internals import uses_tensorflow_operations
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 
@@ -85,12 +86,12 @@ class RetrievalPreprocessor(Preprocessor):
         if "image" in x:
             prepared["image"] = self._prepare_images(x["image"])
         if "text" in x:
-            pack = self._pack_tensor if self._use_tf_workflow() else self._pack
+            pack = self._pack_tensor if uses_tensorflow_operations(self) else self._pack
             prepared["text"] = pack(x["text"])
         return prepared if sample_weight is None else (prepared, None, sample_weight)
 
     def _prepare_images(self, images):
-        if self._use_tf_workflow():
+        if uses_tensorflow_operations(self):
             import tensorflow as tf
 
             # Cast first, so that resizing does not round.

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.layers.dense import Dense
 
 
@@ -31,7 +32,7 @@ class SetAttentionBlock(keras.layers.Layer):
         self.output_norm = keras.layers.LayerNormalization(name="output_norm", **settings)
 
     def build(self, shape):
-        for layer in self._flatten_layers(include_self=False):
+        for layer in flatten_layers(self, include_self=False):
             layer.build((None, self.units))
 
     def points_over_nodes(self, points, x, nodes):

@@ -1,0 +1,39 @@
+"""Private functions and attributes of Keras and KerasHub that this package uses.
+
+They are used in this module only, so that a new version of Keras can be supported in one place.
+"""
+
+
+def flatten_layers(layer, include_self=True):
+    """Lists a layer and all its nested sublayers.
+
+    Args:
+        layer: Keras layer or model.
+        include_self: bool. Whether the list contains `layer`.
+    """
+    return list(layer._flatten_layers(include_self=include_self))
+
+
+def has_sublayers(layer):
+    """Returns whether a layer has sublayers."""
+    return bool(layer._layers)
+
+
+def get_keras_mask(tensor):
+    """Returns the implicit mask of a tensor, or `None`."""
+    return getattr(tensor, "_keras_mask", None)
+
+
+def uses_tensorflow_operations(layer):
+    """Returns whether a KerasHub preprocessing layer must use TensorFlow operations now."""
+    return layer._use_tf_workflow()
+
+
+def aggregate_loss(model, loss):
+    """Sums an additional loss of a model as Keras does, scaled under `tf.distribute`."""
+    return model._aggregate_additional_loss(loss)
+
+
+def save_optimizer_as(model, optimizer):
+    """Replaces the optimizer in the compile configuration that is saved with a model."""
+    model._compile_config.config["optimizer"] = optimizer
