@@ -53,7 +53,7 @@ class TableEncoder(keras.layers.Layer):
         the feature tokenizer; here with a token for what is missing.
     """
 
-    takes_nan = True  # As a value that is missing.
+    allows_nan = True  # NaN is a missing value.
 
     def __init__(self, dim, columns, **kwargs):
         # Autocast would round numbers, such as years, before they are standardized.

@@ -1,7 +1,7 @@
 import keras
 
 
-def compiled_function(model, function, jit_compile=False):
+def compile_function(model, function, jit_compile=False):
     """Compiles a pure function of tensors that reads a model's weights.
 
     Args:

@@ -13,26 +13,26 @@ class StepsByRank:
     """
 
     def make_train_function(self, force=False):
-        self._make_by_rank("train_function", super().make_train_function, force)
+        self._set_function_by_rank("train_function", super().make_train_function, force)
 
     def make_test_function(self, force=False):
-        self._make_by_rank("test_function", super().make_test_function, force)
+        self._set_function_by_rank("test_function", super().make_test_function, force)
 
     def make_predict_function(self, force=False):
-        self._make_by_rank("predict_function", super().make_predict_function, force)
+        self._set_function_by_rank("predict_function", super().make_predict_function, force)
 
-    def _make_by_rank(self, name, make, force):
+    def _set_function_by_rank(self, name, make, force):
         if keras.config.backend() != "tensorflow":
             make(force)
         elif force or getattr(self, name) is None:
-            setattr(self, name, _function_by_rank(self, name, make))
+            setattr(self, name, _make_function_by_rank(self, name, make))
 
 
-def _function_by_rank(model, name, make):
+def _make_function_by_rank(model, name, make):
     functions = {}
 
     def run(data):
-        ranks, data = _ranks(data)
+        ranks, data = _split_ranks(data)
         if ranks not in functions:
             make(force=True)  # Sets the attribute of the model.
             functions[ranks] = getattr(model, name)
@@ -42,7 +42,7 @@ def _function_by_rank(model, name, make):
     return run
 
 
-def _ranks(data):
+def _split_ranks(data):
     """Returns the structure of the data with tensor ranks, as a string, and the data.
 
     Args:
@@ -52,9 +52,9 @@ def _ranks(data):
     if structure is None:
         structure = next(data)
         data = itertools.chain([structure], data)
-    return str(keras.tree.map_structure(_rank, structure)), data
+    return str(keras.tree.map_structure(_get_rank, structure)), data
 
 
-def _rank(x):
+def _get_rank(x):
     shape = getattr(x, "shape", None)
     return shape.rank if hasattr(shape, "rank") else shape and len(shape)

@@ -5,13 +5,11 @@ from keras import ops
 
 from keras_mmfusion.models.fusion.fusion_export import export_modalities
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
-from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.presets.preset_folder import PresetModel
-from keras_mmfusion.models.steps_by_rank import StepsByRank
+from keras_mmfusion.models.task_model import TaskModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ConversationModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
+class ConversationModel(TaskModel, keras.Model):
     """Classifies each utterance of a conversation in the context of the others.
 
     ```

@@ -4,19 +4,18 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion._keras_internals import flatten_layers, save_optimizer_as
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.masks import zero_masked
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
 from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, remove_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scale_updates
-from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.presets.preset_folder import PresetModel
-from keras_mmfusion.models.steps_by_rank import StepsByRank
+from keras_mmfusion.models.task_model import TaskModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
+class FusionModel(TaskModel, keras.Model):
     """Encodes several modalities, fuses them, and applies a head: a model for any task.
 
     ```
@@ -157,7 +156,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
             auto_scale_loss=auto_scale_loss,
         )
         self.learning_rate_multipliers = multipliers
-        self._compile_config.config["optimizer"] = optimizer
+        save_optimizer_as(self, optimizer)
 
     def _update_scale(self, variable):
         for name, multiplier in self.learning_rate_multipliers.items():
@@ -168,11 +167,6 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
     def get_compile_config(self):
         config = super().get_compile_config()
         return config and {**config, "learning_rate_multipliers": self.learning_rate_multipliers}
-
-    def compile_from_config(self, config):
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        if self.optimizer is not None and self.built:
-            self.optimizer.build(self.trainable_variables)  # Its state is loaded next.
 
     def enable_lora(self, rank):
         """Freezes the encoders and adds trainable low-rank adapters to them: LoRA.
@@ -190,7 +184,7 @@ class FusionModel(PresetModel, StepsByRank, KnownInputs, keras.Model):
         if not self.built:
             raise ValueError("Call the model once, to build its weights, before `enable_lora`.")
         encoders = {id(encoder): encoder for encoder in self.encoders.values()}.values()
-        if any(getattr(x, "lora_enabled", False) for e in encoders for x in e._flatten_layers()):
+        if any(getattr(x, "lora_enabled", False) for e in encoders for x in flatten_layers(e)):
             raise ValueError("The model already has adapters; saving and loading merges them.")
         for encoder in encoders:
             add_low_rank_adapters(encoder, rank)

@@ -5,12 +5,10 @@ from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
 from keras_mmfusion.models.export.tensor_export import export_tensors
-from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.presets.quantizable_model import QuantizableModel
-from keras_mmfusion.models.steps_by_rank import StepsByRank
+from keras_mmfusion.models.task_model import TaskModel
 
 
-class NodeClassifier(QuantizableModel, StepsByRank, KnownInputs, keras.Model):
+class NodeClassifier(TaskModel, keras.Model):
     """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
 
     A classifier of your own implements `build`, which builds its layers, and `call(inputs,
@@ -72,11 +70,11 @@ class NodeClassifier(QuantizableModel, StepsByRank, KnownInputs, keras.Model):
         graph = {"node_features": (None, dim), "edge_index": (2, None), "source_scale": (None,)}
         layer.build(graph, *shapes)
 
-    def _features(self, inputs):
-        """What may have NaN, for `KnownInputs`: features are given by their entries."""
+    def _list_features(self, inputs):
+        # Features are given by their nonzero entries.
         names = {"feature_values": "node_features", "edge_weight": "edge_weight"}
-        found = names if isinstance(inputs, dict) else ()
-        return [(names[key], None, inputs[key], None) for key in found if key in inputs]
+        keys = names if isinstance(inputs, dict) else ()
+        return [(names[key], None, inputs[key], None) for key in keys if key in inputs]
 
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.

@@ -7,12 +7,12 @@ import keras
 import keras_hub
 
 from keras_mmfusion._extras import require_extra
+from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.files.atomic_files import replace_folder
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.presets.preset_target import check_preset_target
 from keras_mmfusion.models.presets.quantizable_model import QuantizableModel
 from keras_mmfusion.models.presets.registered_classes import register_classes
-from keras_mmfusion.models.presets.slow_float16 import warn_of_slow_float16
 
 TASK_CONFIG = "task.json"
 TASK_WEIGHTS = "task.weights.h5"
@@ -25,11 +25,6 @@ class PresetModel(QuantizableModel):
     def save_to_preset(self, preset_dir):
         """Saves the model as a preset folder: configuration, weights, vocabulary."""
         save_preset(self, preset_dir)
-
-    def fit(self, *args, **kwargs):
-        """Trains the model, as Keras's `fit` does."""
-        warn_of_slow_float16(self.dtype_policy)
-        return super().fit(*args, **kwargs)
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, dtype=None):
@@ -88,7 +83,7 @@ def _remove_compile_config(config):
 
 def load_preset(cls, preset, load_weights=True, dtype=None):
     """Loads a task of class `cls` or a subclass from a preset folder or a hub handle."""
-    folder = _local_folder(str(preset))
+    folder = _fetch_folder(str(preset))
     config_path = folder / TASK_CONFIG
     if not config_path.is_file():
         raise ValueError(
@@ -100,7 +95,8 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
     task = keras.saving.deserialize_keras_object(config)
     if not isinstance(task, cls):
         raise ValueError(
-            f"`preset` {str(preset)!r} contains a {type(task).__name__}, not a {cls.__name__}."
+            f"`preset` {str(preset)!r} contains a {type(task).__name__}, not a {cls.__name__}. "
+            f"Use `{type(task).__name__}.from_preset`."
         )
     if getattr(task, "preprocessor", None) is not None:
         task.preprocessor.load_preset_assets(str(folder))
@@ -117,7 +113,7 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
 
 def _find_skipped(task):
     """Finds the objects that are not in the task's weight file: backbone and optimizer."""
-    backbone = task.backbone._flatten_layers() if isinstance(task, keras_hub.models.Task) else ()
+    backbone = flatten_layers(task.backbone) if isinstance(task, keras_hub.models.Task) else ()
     return [*backbone, getattr(task, "optimizer", None)]  # None before the first `compile`.
 
 
@@ -139,15 +135,15 @@ def set_dtype_policy(model, dtype):
             f"do. Received: {policy.name!r}"
         )
     preprocessor = getattr(model, "preprocessor", None)
-    kept = set() if preprocessor is None else {id(x) for x in preprocessor._flatten_layers()}
-    for layer in model._flatten_layers():
+    kept = set() if preprocessor is None else {id(x) for x in flatten_layers(preprocessor)}
+    for layer in flatten_layers(model):
         if id(layer) in kept:
             continue
         mode = layer.quantization_mode
         layer.dtype_policy = policy if mode is None else f"{mode}_from_{policy.name}"
 
 
-def _local_folder(preset):
+def _fetch_folder(preset):
     scheme, separator, handle = preset.partition("://")
     if not separator:
         return pathlib.Path(preset)

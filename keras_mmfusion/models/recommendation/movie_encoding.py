@@ -6,7 +6,7 @@ from keras import ops
 from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures
 from keras_mmfusion.layers.masks import masked_mean
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
 # Centers and width of the Gaussian basis functions that encode a year.
@@ -57,7 +57,7 @@ def _encode_posters(paths, encoder, batch_size, progress):
     def vectors(images):
         return ops.mean(encoder(images), axis=1)
 
-    function = compiled_function(encoder, vectors)
+    function = compile_function(encoder, vectors)
     rows = np.array([row for row, path in enumerate(paths) if path is not None], "int64")
     features = _missing_features(len(paths), encoder.token_dim)
     for batch in progress(_split_rows(rows, batch_size)):
@@ -78,7 +78,7 @@ def _encode_texts(texts, model, batch_size, progress):
         tokens = encoder({"token_ids": token_ids, "padding_mask": padding_mask})
         return masked_mean(tokens, ops.cast(padding_mask, "bool"))
 
-    function = compiled_function(encoder, vectors)
+    function = compile_function(encoder, vectors)
     rows = np.array([row for row, text in enumerate(texts) if text], "int64")
     # Batches of texts of similar length need little padding.
     rows = rows[np.argsort([len(texts[row]) for row in rows], kind="stable")]

@@ -4,16 +4,15 @@ from keras import ops
 
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.io.identifiers import id_text
-from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.presets.preset_folder import PresetModel
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
-from keras_mmfusion.models.steps_by_rank import StepsByRank
+from keras_mmfusion.models.task_model import TaskModel
 
 # Number of users whose scores of all items are computed together.
 _USERS_PER_BATCH = 256
 
 
-class Recommender(PresetModel, StepsByRank, keras.Model):
+class Recommender(TaskModel, keras.Model):
     """Base class of recommenders: vectors of users and items, and their dot product as score.
 
     ```
@@ -234,7 +233,7 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
 
     def _scores(self, users, exclude_seen):
         if self._score_function is None:
-            self._score_function = compiled_function(self, lambda users: self({"users": users}))
+            self._score_function = compile_function(self, lambda users: self({"users": users}))
         users, rows = np.unique(users, return_inverse=True)
         scores = np.array(ops.convert_to_numpy(self._score_function(users)), "float32")
         if exclude_seen:
@@ -260,7 +259,7 @@ class Recommender(PresetModel, StepsByRank, keras.Model):
         """
         return export_recommender(self, folder, k, manifest)
 
-    def forget_functions(self):
+    def reset_compiled_functions(self):
         self._score_function = None
 
     def get_build_config(self):

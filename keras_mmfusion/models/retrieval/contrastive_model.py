@@ -1,28 +1,25 @@
-import functools
 import itertools
 
 import keras
 import keras_hub
 from keras import ops
 
+from keras_mmfusion._keras_internals import aggregate_loss
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
 from keras_mmfusion.metrics.keras_ranking import RecallAtK
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
-from keras_mmfusion.models.known_inputs import KnownInputs
-from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
-from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.retrieval.embedding import embed_batches, find_nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_export import export_retrieval
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
-from keras_mmfusion.models.steps_by_rank import StepsByRank
+from keras_mmfusion.models.task_model import TaskModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.Task):
+class ContrastiveModel(TaskModel, keras_hub.models.Task):
     """Encoders of several modalities, trained so that matching inputs have similar embeddings.
 
     ```
@@ -32,7 +29,8 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
 
     Row `i` of each modality matches row `i` of the others; the other rows of the batch are
     negatives. With `tf.distribute` the negatives come from all replicas, with `keras.distribution`
-    from all devices. `fit` reports the recall within the batch, in both directions.
+    from all devices. `fit` reports the recall within the batch, in both directions. A `PyDataset`
+    or `tf.data.Dataset` should shuffle the data itself; raw arrays are not shuffled.
 
     Args:
         encoders: dict, modality -> layer or model. It returns tokens `(batch, tokens, dim)`, a
@@ -189,7 +187,7 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         loss = sum(
             self.pair_loss(embeddings[a], embeddings[b], sample_weight) for a, b in self.pairs
         )
-        return loss + sum(self._aggregate_additional_loss(extra) for extra in self.losses)
+        return loss + sum(aggregate_loss(self, extra) for extra in self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
@@ -252,77 +250,26 @@ class ContrastiveModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.T
         """
         return export_retrieval(self, folder, manifest)
 
-    def fit(self, x=None, y=None, batch_size=None, validation_data=None, **kwargs):
-        """Keras's `fit`, on dicts of raw or, without a preprocessor, of prepared data.
-
-        Who the strangers are is up to the order of the data: a `PyDataset` or `tf.data.Dataset`
-        should shuffle itself; arrays of raw data stay in their order.
-        """
-        self._check_raw(x, validation_data)
-        if self._goes_to_keras(x) or self._goes_to_keras(validation_data):
-            x, validation_data = self._preprocessed(x), self._preprocessed(validation_data)
-            fit = functools.partial(keras.Model.fit, self)
-        else:
-            # KerasHub's pipeline is a dataset, of which Keras warns that it does not shuffle it.
-            fit = functools.partial(super().fit, shuffle=False)
-        return fit(x, y, batch_size, validation_data=validation_data, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        """Keras's `evaluate`: the loss, and the recall among each batch."""
-        self._check_raw(x)
-        if self._goes_to_keras(x):
-            return keras.Model.evaluate(self, self._preprocessed(x), *args, **kwargs)
-        return super().evaluate(x, *args, **kwargs)
-
-    def predict(self, x=None, *args, **kwargs):
-        """Keras's `predict`: the embeddings, a dict of arrays."""
-        if self._goes_to_keras(x):
-            return keras.Model.predict(self, self._preprocessed(x), *args, **kwargs)
-        return super().predict(x, *args, **kwargs)
-
-    def _check_raw(self, *data):
-        """Raw texts that are none become words, or errors without a row, in the pipeline."""
-        for each in data:
-            each = each[0] if isinstance(each, tuple) and each else each
-            if self.preprocessor is not None and isinstance(each, dict) and "text" in each:
-                check_texts(each["text"], "text")
-
-    def _goes_to_keras(self, data):
-        """Whether KerasHub's pipeline has nothing to do, or takes no such data."""
-        return self.preprocessor is None or isinstance(data, keras.utils.PyDataset)
-
-    def _preprocessed(self, data):
-        data = self._known(data)
-        if self.preprocessor is None:
-            return data
-        if isinstance(data, keras.utils.PyDataset):
-            return PreprocessedSequence(data, self.preprocess_samples)
-        if hasattr(data, "element_spec"):
-            return data.map(self.preprocess_samples)
-        return data
+    def _check_data(self, data):
+        # The pipeline would convert other values to words, or raise errors without their index.
+        inputs = data[0] if isinstance(data, tuple) and data else data
+        if self.preprocessor is not None and isinstance(inputs, dict) and "text" in inputs:
+            check_texts(inputs["text"], "text")
+        return super()._check_data(data)
 
     def compile(self, optimizer="auto", jit_compile="auto", **kwargs):
         """Keras's `compile`, without a loss, which the model has; AdamW at 1e-4 by default."""
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         super().compile(optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs)
-        self.forget_functions()
+        self.reset_compiled_functions()
 
-    def forget_functions(self):
+    def reset_compiled_functions(self):
         self.embedding_functions = {}
 
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and {**config, "optimizer_built": self.optimizer.built}
-
     def compile_from_config(self, config):
-        config = keras.saving.deserialize_keras_object(config)
-        del config["loss"]  # The model's own.
-        # An optimizer that was never used has no state in the file.
-        optimizer_built = config.pop("optimizer_built")
-        self.compile(**config)
-        if optimizer_built and self.built:
-            self.optimizer.build(self.trainable_variables)
+        # The loss is part of the model.
+        super().compile_from_config({k: value for k, value in config.items() if k != "loss"})
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

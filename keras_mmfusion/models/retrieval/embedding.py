@@ -8,7 +8,7 @@ import numpy as np
 from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 
 
 def embed_batches(model, modality, inputs, batch_size=32):
@@ -17,7 +17,7 @@ def embed_batches(model, modality, inputs, batch_size=32):
     check_integer(None, "batch_size", batch_size)
     vectors = []
     for batch in _prepare_batches(model, modality, inputs, batch_size):
-        model.check_known({modality: batch})
+        model.check_nan({modality: batch})
         vectors.append(_normalize(_embed(model, modality, batch)))
     if not vectors:
         raise ValueError(f"`inputs` must not be empty. Received: {inputs!r}")
@@ -89,7 +89,7 @@ def _embed(model, modality, batch):
 
         if not model.built:
             function(*(keras.ops.convert_to_tensor(leaf) for leaf in leaves))
-        functions[modality] = compiled_function(model, function)
+        functions[modality] = compile_function(model, function)
     return functions[modality](*leaves)
 
 

@@ -3,10 +3,10 @@
 from keras import ops
 
 from keras_mmfusion.datasets.images.decode_image_tensor import OK, decode_image_tensors
-from keras_mmfusion.models.export.in_slices import in_slices
+from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.saved_model_folder import write_saved_model
-from keras_mmfusion.models.export.tensor_export import describe
-from keras_mmfusion.models.export.warmup_requests import photo_requests
+from keras_mmfusion.models.export.tensor_export import describe_model
+from keras_mmfusion.models.export.warmup_requests import make_photo_requests
 
 ROWS = 32  # Number of images or texts that the graph processes at once.
 
@@ -51,9 +51,9 @@ def export_retrieval(model, folder, manifest=None):
     shape = (None, preprocessor.sequence_length)
     tokens = [tf.TensorSpec(shape, "int32", name=n) for n in ("token_ids", "padding_mask")]
     endpoints = {
-        "serving_default": (in_slices(embed_files, ROWS), [files]),
-        "embed_tokens": (in_slices(embed_tokens, ROWS), tokens),
+        "serving_default": (apply_in_slices(embed_files, ROWS), [files]),
+        "embed_tokens": (apply_in_slices(embed_tokens, ROWS), tokens),
     }
     return write_saved_model(
-        endpoints, folder, describe(model, manifest), warmup=photo_requests(ROWS)
+        endpoints, folder, describe_model(model, manifest), warmup=make_photo_requests(ROWS)
     )

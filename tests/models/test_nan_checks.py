@@ -55,27 +55,27 @@ def test_masked_nan_and_empty_table_cells_are_accepted(model, mask):
         lambda model, data: model.fit(data, TARGETS, verbose=0),
         lambda model, data: model.evaluate(data, TARGETS, verbose=0),
         lambda model, data: model.predict(data, verbose=0),
-        lambda model, data: model._known(Batches(data))[0],
-        lambda model, data: model._known((data, TARGETS)),  # as of `validation_data`
+        lambda model, data: model._check_data(Batches(data))[0],
+        lambda model, data: model._check_data((data, TARGETS)),  # as of `validation_data`
     ],
 )
 def test_unmasked_nan_raises_an_error(model, call):
-    with pytest.raises(ValueError, match="'sound' has NaN .* 'sound_mask'.* is in sample 2"):
+    with pytest.raises(ValueError, match="'sound' contains NaN .* 'sound_mask'.* is in sample 2"):
         call(model, UNMASKED)
     wrong = {**UNMASKED, "sound_mask": np.ones((4, 3), "bool")}
-    with pytest.raises(ValueError, match="'sound' has NaN"):
+    with pytest.raises(ValueError, match="'sound' contains NaN"):
         call(model, wrong)
 
 
 def test_unmasked_nan_in_a_dataset_raises_an_error(model):
     tf = pytest.importorskip("tensorflow")
     data = {**UNMASKED, "sound_mask": TOKENS_MASK}
-    known = model._known(tf.data.Dataset.from_tensor_slices((data, TARGETS)).batch(2))
+    known = model._check_data(tf.data.Dataset.from_tensor_slices((data, TARGETS)).batch(2))
     assert [len(targets) for _, targets in known] == [2, 2]
-    [inputs] = model._known(tf.data.Dataset.from_tensors(data))
+    [inputs] = model._check_data(tf.data.Dataset.from_tensors(data))
     np.testing.assert_array_equal(inputs["sound"], SOUND)
-    with pytest.raises(tf.errors.InvalidArgumentError, match="sound.* has NaN"):
-        list(model._known(tf.data.Dataset.from_tensors((UNMASKED, TARGETS))))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="sound.* contains NaN"):
+        list(model._check_data(tf.data.Dataset.from_tensors((UNMASKED, TARGETS))))
 
 
 def test_contrastive_model_rejects_nan():
@@ -83,15 +83,15 @@ def test_contrastive_model_rejects_nan():
     model.compile(run_eagerly=True)
     data = {"sound": SOUND[:, 1], "table": np.ones((4, 1))}
     for call in (model.fit, model.evaluate, model.predict):
-        with pytest.raises(ValueError, match="'sound' has NaN"):
+        with pytest.raises(ValueError, match="'sound' contains NaN"):
             call(data, verbose=0)
-        with pytest.raises(ValueError, match="'sound_tokens' has NaN.* Give 'sound_mask'"):
+        with pytest.raises(ValueError, match="'sound_tokens' contains NaN.* Pass 'sound_mask'"):
             call({"sound_tokens": SOUND, "table": np.ones((4, 1))}, verbose=0)
     for call in (
         lambda: model.embed("sound", SOUND[:, 1]),
         lambda: model.retrieve({"table": np.ones((4, 1))}, {"sound": SOUND[:, 1]}),
     ):
-        with pytest.raises(ValueError, match="'sound' has NaN"):
+        with pytest.raises(ValueError, match="'sound' contains NaN"):
             call()
 
 
@@ -103,15 +103,17 @@ def test_graph_modality_rejects_nan():
     model = FusionModel({"scene": Nodes()}, FusionBlock(("scene", "sound"), dim=4))
     graph = {"node_features": SOUND, "node_mask": np.ones((4, 3), "int32")}
     data = {"scene": graph, "sound": np.ones((4, 2))}
-    for check in (model.check_known, lambda data: model.check_known((data, TARGETS))):
-        with pytest.raises(ValueError, match="'scene/node_features' has NaN.* Give 'node_mask'"):
+    for check in (model.check_nan, lambda data: model.check_nan((data, TARGETS))):
+        with pytest.raises(
+            ValueError, match="'scene/node_features' contains NaN.* Pass 'node_mask'"
+        ):
             check(data)
-    model.check_known({**data, "scene": {**graph, "node_mask": TOKENS_MASK}})
+    model.check_nan({**data, "scene": {**graph, "node_mask": TOKENS_MASK}})
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         with pytest.raises(tf.errors.InvalidArgumentError, match="scene/node_features"):
-            list(model._known(tf.data.Dataset.from_tensors((data, TARGETS))))
+            list(model._check_data(tf.data.Dataset.from_tensors((data, TARGETS))))
 
 
 def test_captioner_rejects_nan():
@@ -126,7 +128,9 @@ def test_captioner_rejects_nan():
         lambda: model.predict(data, verbose=0),
         lambda: model.predict({**data, "images": SOUND}, verbose=0),
     ):
-        with pytest.raises(ValueError, match="'image(s|_tokens)' has NaN.* Replace NaN by numbers"):
+        with pytest.raises(
+            ValueError, match="'image(s|_tokens)' contains NaN.* Replace NaN by numbers"
+        ):
             call()
 
 
@@ -144,5 +148,5 @@ def test_node_classifier_rejects_nan():
     assert np.isfinite(masked[0][0]["node_features"]).all()
     inputs = node_classifier_inputs(LabeledGraph(np.nan_to_num(features), edges, labels, *splits))
     inputs["feature_values"][0] = np.nan
-    with pytest.raises(ValueError, match="'node_features' has NaN"):
+    with pytest.raises(ValueError, match="'node_features' contains NaN"):
         GCNClassifier(2, 2).predict(Batches(inputs), verbose=0)
