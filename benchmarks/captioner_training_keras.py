@@ -33,7 +33,7 @@ from keras_mmfusion import ImageEncoder, TextDecoder, TransformerCaptioner
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 
 
 @functools.cache
@@ -104,7 +104,7 @@ def images():
 @functools.cache
 def encode():
     model = captioner("float32")
-    return compiled_function(model, lambda x: model.encode(x, training=False))
+    return compile_function(model, lambda x: model.encode(x, training=False))
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     SpecialTokens,
 )
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 
 SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))
 
@@ -104,7 +104,7 @@ def keras_hub_search(beams):
         cache = decoder.empty_cache(batch_size, LENGTH, 1)
         return sampler(step, prompt, cache, index=1)
 
-    return compiled_function(model, search, jit_compile=True)
+    return compile_function(model, search, jit_compile=True)
 
 
 def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
@@ -154,7 +154,7 @@ def time_encoder(batch_size):
 
 @functools.cache
 def encoder_function(model):
-    return compiled_function(model, lambda images: model.encode(images, training=False))
+    return compile_function(model, lambda images: model.encode(images, training=False))
 
 
 if __name__ == "__main__":

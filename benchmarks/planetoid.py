@@ -20,7 +20,7 @@ from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.datasets import read_planetoid
 from keras_mmfusion.models.node_classification import evaluate_node_classifier
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
-from keras_mmfusion.models.runs.run_record import changed_facts
+from keras_mmfusion.models.runs.run_record import list_changes
 
 
 def show(runs):
@@ -48,7 +48,7 @@ def main():
         if before["runs"]:
             recipe = dataclasses.asdict(RECIPES[name])
             del recipe["model"]
-            changes = changed_facts(before["protocol"]["recipe"], recipe)
+            changes = list_changes(before["protocol"]["recipe"], recipe)
             if changes:
                 parser.error(f"--json has {name} by another recipe: {'; '.join(changes)}")
         if len(before["runs"]) >= arguments.runs:

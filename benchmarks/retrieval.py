@@ -32,10 +32,10 @@ from keras_mmfusion.encoders import TextEncoder
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel, RetrievalPreprocessor
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 from keras_mmfusion.models.retrieval import canonical_projections
-from keras_mmfusion.models.runs.run_record import changed_facts
+from keras_mmfusion.models.runs.run_record import list_changes
 from keras_mmfusion.zoo import image_encoder
 
 SEQUENCE_LENGTH = 32
@@ -86,7 +86,7 @@ def read_parts(arguments):
 def embeddings(model, modality, split, batch_size=250):
     """What the modality's projector makes of a split."""
     projector = model.projectors[modality]
-    run = compiled_function(model, lambda tokens, mask: projector(tokens, mask=mask))
+    run = compile_function(model, lambda tokens, mask: projector(tokens, mask=mask))
 
     def batches():
         rows = split.images if modality == "image" else len(split.text_mask)
@@ -204,7 +204,7 @@ def complete_report(path, names, run, seed, epochs, encoders, chosen_on_dev):
         earlier = json.loads(path.read_text("utf-8"))
         epochs_before = {each["epochs"] for each in earlier["runs"]}
         before = {**earlier["protocol"], "epochs": sorted(epochs_before)}
-        changes = changed_facts(before, {**settings, "epochs": [epochs]})
+        changes = list_changes(before, {**settings, "epochs": [epochs]})
         if changes:
             raise SystemExit(f"{path} has runs of other settings: {'; '.join(changes)}")
 

@@ -6,14 +6,19 @@ import os
 import keras
 import numpy as np
 
-from keras_mmfusion.models.captioning.training.encoder_digest import encoder_digest
+from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
 from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
     FEATURES_FILE,
     write_feature_cache,
 )
-from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.runs.run_record import check_record, code_facts, digest_of, write_record
+from keras_mmfusion.models.compiled_function import compile_function
+from keras_mmfusion.models.runs.run_record import (
+    check_record,
+    compute_digest,
+    describe_code,
+    write_record,
+)
 
 CAPTIONS = 5
 
@@ -38,9 +43,9 @@ class RetrievalSplit:
         self.text_mask = packed["padding_mask"] > 0
         path = folder / "text" / "tokens.npy"
         facts = {
-            **code_facts(),
-            "text encoder": encoder_digest(text_encoder),
-            "tokens": digest_of(packed["token_ids"].tolist()),
+            **describe_code(),
+            "text encoder": compute_encoder_digest(text_encoder),
+            "tokens": compute_digest(packed["token_ids"].tolist()),
         }
         if path.exists():
             check_record(path.parent, facts, "Give another `--work`.", what="text tokens")
@@ -62,7 +67,7 @@ def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
     scratch = path.with_name(f".{os.getpid()}.{path.name}")
     shape = (*mask.shape, encoder.token_dim)
     tokens = np.lib.format.open_memmap(scratch, "w+", "float16", shape)
-    encode = compiled_function(
+    encode = compile_function(
         encoder, lambda ids, kept: encoder({"token_ids": ids, "padding_mask": kept})
     )
     progress = keras.utils.Progbar(len(mask), unit_name="caption")

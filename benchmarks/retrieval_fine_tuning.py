@@ -26,7 +26,7 @@ from retrieval_data import ViewSequence
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.zoo import image_encoder
 
 VIEWS = 6
@@ -41,8 +41,8 @@ def embeddings(model, split):
     """Of a split's images and captions as they were written: two arrays, not of unit length."""
     texts = [ids.reshape(-1, ids.shape[-1]) for ids in split.texts(0).values()]
     names = list(split.packed)
-    of_images = compiled_function(model, lambda maps: model.embeddings({"image": maps})["image"])
-    of_texts = compiled_function(
+    of_images = compile_function(model, lambda maps: model.embeddings({"image": maps})["image"])
+    of_texts = compile_function(
         model, lambda *ids: model.embeddings({"text": dict(zip(names, ids, strict=True))})["text"]
     )
     return in_batches(of_images, split.maps[0]), in_batches(of_texts, *texts)

@@ -211,9 +211,9 @@ def _measure(run, items, finite=True):
 
 def compiled(model, function):
     """`function` of tensors, which reads the model's weights, compiled where the backend does."""
-    from keras_mmfusion.models.compiled_function import compiled_function
+    from keras_mmfusion.models.compiled_function import compile_function
 
-    return compiled_function(model, function)
+    return compile_function(model, function)
 
 
 def _synchronize(value):

@@ -19,7 +19,7 @@ from keras_mmfusion.models.captioning.decoding.caption_generator import SearchFu
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
 from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
 from keras_mmfusion.models.captioning.training.self_critical import self_critical_targets
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.fusion.scaled_updates import scale_updates
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
@@ -117,16 +117,16 @@ class CaptionerSteps:
         self.step = step
         self.model = step.model
         self.data = data
-        self.special = self.model.preprocessor.special_tokens()
+        self.special = self.model.preprocessor.get_special_tokens()
         self.size = self.model.image_encoder.image_size
         words = self.model.preprocessor.tokenizer.vocabulary_size()
         self.nothing_blocked = np.zeros(words, "float32")
-        self.never_drawn = np.zeros(words, "float32")
-        self.never_drawn[list(self.special.never_drawn)] = -1e9
+        self.suppressed_token_ids = np.zeros(words, "float32")
+        self.suppressed_token_ids[list(self.special.suppressed_token_ids)] = -1e9
         self.settings = DecodingSettings(
             max_length=self.model.preprocessor.sequence_length, samples=plan.recipe.samples
         )
-        self.draw = compiled_function(self.model, self._draw)
+        self.draw = compile_function(self.model, self._draw)
         self.scorer = None
         self.rewarded = np.flatnonzero(np.isin(data.photos.sources, plan.reward_sources))
         self.drawn = None
@@ -175,7 +175,7 @@ class CaptionerSteps:
             ids,
             weights,
             np.float32(0),
-            self.never_drawn,
+            self.suppressed_token_ids,
         )
         return {"self_critical": loss, "reward": np.float32(rewards.mean())}
 
@@ -247,9 +247,9 @@ class CaptionerScores:
         self.photos = photos
         self.pixels = ops.convert_to_tensor(photos.pixels)
         self.batch_size = min(batch_size, len(photos))
-        self.special = model.preprocessor.special_tokens()
+        self.special = model.preprocessor.get_special_tokens()
         self.settings = DecodingSettings(max_length=model.preprocessor.sequence_length, beams=1)
-        self.search = compiled_function(model, self._search)
+        self.search = compile_function(model, self._search)
         self.tokenizer = PTBTokenizer()
         self.halves = {"chosen_on": slice(0, None, 2), "reported": slice(1, None, 2)}
         self.scorers = {}

@@ -24,7 +24,7 @@ from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.fusion.scaled_updates import scale_updates
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
@@ -152,8 +152,8 @@ class EmbedderScores:
 
     def restart(self):
         """Compiles anew, as after a change of precision."""
-        self.embed_images = compiled_function(self.model, self._embed_images)
-        self.embed_texts = compiled_function(self.model, self._embed_texts)
+        self.embed_images = compile_function(self.model, self._embed_images)
+        self.embed_texts = compile_function(self.model, self._embed_texts)
 
     def __call__(self):
         halves = {"chosen_on": np.arange(0, len(self.photos), 2)}

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MAX_BEAMS
 
 BATCH_SIZE = 32
 
@@ -19,7 +19,7 @@ def caption(
         str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
     ] = "captioner_flickr8k_lite0",
     beams: Annotated[
-        int, typer.Option(min=1, max=MOST_BEAMS, help="Width of the search; 1 is greedy.")
+        int, typer.Option(min=1, max=MAX_BEAMS, help="Width of the search; 1 is greedy.")
     ] = 4,
     explain: Annotated[
         pathlib.Path | None,

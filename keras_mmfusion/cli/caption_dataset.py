@@ -13,7 +13,7 @@ from keras_mmfusion._extras import require_extra
 from keras_mmfusion.cli.export import export_preset
 from keras_mmfusion.cli.interruption import says_how_to_resume
 from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MAX_BEAMS
 
 
 class Format(enum.StrEnum):
@@ -40,7 +40,7 @@ def caption_dataset(
         str, typer.Option(help="What is exported to OUT/model, without --model.")
     ] = "captioner_flickr8k_lite0",
     beams: Annotated[
-        int, typer.Option(min=1, max=MOST_BEAMS, help="Width of the preset's search; 1 is greedy.")
+        int, typer.Option(min=1, max=MAX_BEAMS, help="Width of the preset's search; 1 is greedy.")
     ] = 4,
     images_per_shard: Annotated[
         int, typer.Option(min=1, help="Image files that are written together.")
@@ -111,7 +111,7 @@ def _exported(preset, out, beams):
     """The preset as a SavedModel in `out`, from an earlier run if there was one."""
     from keras_mmfusion.files.json_files import read_json
     from keras_mmfusion.models.export.saved_model_folder import MANIFEST
-    from keras_mmfusion.models.runs.run_record import changed_facts
+    from keras_mmfusion.models.runs.run_record import list_changes
     from keras_mmfusion.zoo.presets import get_fingerprint
 
     version = pathlib.Path(out) / "model" / "1"
@@ -121,7 +121,7 @@ def _exported(preset, out, beams):
     manifest = read_json(version / MANIFEST)
     # What a program exported says of no preset.
     found = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
-    changes = changed_facts(found, {"preset": get_fingerprint(preset), "beams": beams})
+    changes = list_changes(found, {"preset": get_fingerprint(preset), "beams": beams})
     if changes:
         raise ValueError(
             f"{str(version)!r} is of another preset or other beams: {'; '.join(changes)}. Choose "

@@ -11,7 +11,7 @@ import typer
 from keras_mmfusion.cli.json_file import check_json_file, write_json
 from keras_mmfusion.cli.quiet_import import import_keras
 from keras_mmfusion.cli.score import Metrics, chosen_metrics
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import MOST_BEAMS
+from keras_mmfusion.models.captioning.decoding.decoding_arguments import MAX_BEAMS
 from keras_mmfusion.zoo.presets import resolve_preset
 
 app = typer.Typer(no_args_is_help=True)
@@ -64,7 +64,7 @@ def captioner(
         str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
     ] = "captioner_flickr8k_lite0",
     beams: Annotated[
-        int, typer.Option(min=1, max=MOST_BEAMS, help="Width of the search; 1 is greedy.")
+        int, typer.Option(min=1, max=MAX_BEAMS, help="Width of the search; 1 is greedy.")
     ] = 4,
     length_penalty: Annotated[
         float, typer.Option(min=-2, max=10, help="Power of the length that scores are divided by.")

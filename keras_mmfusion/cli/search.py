@@ -92,9 +92,9 @@ def photo_files(folder):
 def _index(folder, fingerprint):
     """The folder's index, or `None` where nothing tells the files of the preset."""
     from keras_mmfusion.cli.photo_index import PhotoIndex
-    from keras_mmfusion.models.runs.run_record import code_facts
+    from keras_mmfusion.models.runs.run_record import describe_code
 
-    (code,) = code_facts("retrieval").values()
+    (code,) = describe_code("retrieval").values()
     return fingerprint and PhotoIndex(folder, f"{fingerprint} {code}")
 
 

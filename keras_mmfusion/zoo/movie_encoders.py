@@ -11,8 +11,8 @@ from keras_mmfusion.datasets.recommendation.item_features import (
 from keras_mmfusion.models.runs.image_digest import ImageDigests
 from keras_mmfusion.models.runs.run_record import (
     check_record,
-    code_facts,
-    digest_of,
+    describe_code,
+    compute_digest,
     read_record,
     write_record,
 )
@@ -56,8 +56,8 @@ def load_item_features(items, folder=None, progress=iter):
         items, image_encoder(IMAGE_ENCODER), embedder(TEXT_MODEL), progress=progress
     )
     if folder is not None:
-        metadata, known_images = _describe_movies(items, folder)
-        write_record(folder, metadata, known_images=known_images)
+        metadata, image_digests = _describe_movies(items, folder)
+        write_record(folder, metadata, image_digests=image_digests)
         write_item_features(features, folder)
     return features
 
@@ -82,16 +82,16 @@ def _is_cached(folder):
 
 def _describe_movies(movies, folder):
     """Returns metadata of the data, encoders and code of features, and digests of the posters."""
-    digests = ImageDigests(read_record(folder).get("known_images"))
+    digests = ImageDigests(read_record(folder).get("image_digests"))
     texts = {"titles": movies.titles, "overviews": movies.overviews}
     metadata = {
-        **code_facts("recommendation", "retrieval"),
+        **describe_code("recommendation", "retrieval"),
         "image encoder": f"{IMAGE_ENCODER}, {get_fingerprint(IMAGE_ENCODER)[:12]}",
         "text encoder": f"{TEXT_MODEL}, {get_fingerprint(TEXT_MODEL)[:12]}",
-        "movies": f"{len(movies.item_ids)} ({digest_of(movies.item_ids.tolist())})",
-        "posters": digests.of(movies.posters),
-        "genres": digest_of([sorted(names) for names in movies.genres]),
-        "years": digest_of(list(movies.years)),
-        **{name: digest_of(list(values)) for name, values in texts.items()},
+        "movies": f"{len(movies.item_ids)} ({compute_digest(movies.item_ids.tolist())})",
+        "posters": digests.compute(movies.posters),
+        "genres": compute_digest([sorted(names) for names in movies.genres]),
+        "years": compute_digest(list(movies.years)),
+        **{name: compute_digest(list(values)) for name, values in texts.items()},
     }
-    return metadata, digests.known
+    return metadata, digests.cache

@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 import keras_mmfusion
-from keras_mmfusion.models import code_digest as module
-from keras_mmfusion.models.runs.code_digest import code_digest, code_structure
+from keras_mmfusion.models.runs import code_digest as module
+from keras_mmfusion.models.runs.code_digest import code_structure, compute_code_digest
 
 SOURCE = '''"""A module."""
 
@@ -53,7 +53,7 @@ def test_code_digest_covers_the_code_of_a_task(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_PACKAGE", package)
 
     def digest():
-        return code_digest.__wrapped__("captioning")  # Bypass the cache.
+        return compute_code_digest.__wrapped__("captioning")  # Bypass the cache.
 
     before = digest()
     for path in ("cli/train.py", "models/sentiment/sentiment_recipe.py", "zoo/mirror.py"):
@@ -61,9 +61,9 @@ def test_code_digest_covers_the_code_of_a_task(tmp_path, monkeypatch):
             file.write("\n_UNRELATED = 1\n")
     assert digest() == before
     for path in (
-        "datasets/read_image.py",
-        "models/image_digest.py",
-        "models/captioning/caption.py",
+        "datasets/images/read_image.py",
+        "models/runs/image_digest.py",
+        "models/captioning/decoding/caption.py",
     ):
         with (package / path).open("a") as file:
             file.write("\n_RELATED = 1\n")

@@ -5,7 +5,7 @@ import pytest
 
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.models.runs import image_digest
-from keras_mmfusion.models.runs.image_digest import ImageDigests, pairs_facts
+from keras_mmfusion.models.runs.image_digest import ImageDigests, describe_pairs
 
 
 @pytest.fixture
@@ -17,11 +17,11 @@ def files(tmp_path):
 
 
 def test_digest_depends_on_contents_not_names(files, tmp_path):
-    digest = ImageDigests().of(files)
+    digest = ImageDigests().compute(files)
     copies = [shutil.copy(path, tmp_path / f"copy_of_{path.name}") for path in files]
-    assert ImageDigests().of(copies) == digest
-    assert ImageDigests().of(reversed_(files)) != digest
-    assert ImageDigests().of([files[0], None]) != digest
+    assert ImageDigests().compute(copies) == digest
+    assert ImageDigests().compute(reversed_(files)) != digest
+    assert ImageDigests().compute([files[0], None]) != digest
 
 
 def reversed_(paths):
@@ -29,25 +29,25 @@ def reversed_(paths):
 
 
 def test_edits_with_unchanged_size_and_time_are_detected(files):
-    digest, before = ImageDigests().of(files), files[0].stat()
+    digest, before = ImageDigests().compute(files), files[0].stat()
     files[0].write_bytes(b"A.png")
     os.utime(files[0], ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert ImageDigests().of(files) != digest
+    assert ImageDigests().compute(files) != digest
 
 
 def test_unchanged_files_are_not_read_again(files, monkeypatch):
     first = ImageDigests()
-    digest = first.of(files)
+    digest = first.compute(files)
     image_digest._compute_content_digest.cache_clear()
     monkeypatch.setattr(image_digest, "_hash_content", None)  # Calling it would fail.
-    assert ImageDigests(first.known).of(files) == digest
+    assert ImageDigests(first.cache).compute(files) == digest
 
 
 def test_metadata_of_caption_pairs(files):
-    def facts(captions):
-        return pairs_facts(CaptionPairs([str(path) for path in files], captions), ImageDigests())
+    def metadata(captions):
+        return describe_pairs(CaptionPairs([str(path) for path in files], captions), ImageDigests())
 
-    one, other = facts([["a", "b"], ["c"]]), facts([["a", "b"], ["d"]])
+    one, other = metadata([["a", "b"], ["c"]]), metadata([["a", "b"], ["d"]])
     assert one["images"] == other["images"] and one["images"].startswith("2 (sha256 ")
     assert one["captions"] != other["captions"] and one["captions"].startswith("3 (sha256 ")
-    assert facts([["a"], ["b", "c"]])["captions"] != one["captions"]
+    assert metadata([["a"], ["b", "c"]])["captions"] != one["captions"]

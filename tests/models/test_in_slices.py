@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.export.in_slices import in_slices
+from keras_mmfusion.models.export.in_slices import apply_in_slices
 
 tf = pytest.importorskip("tensorflow")
 
@@ -13,7 +13,7 @@ def test_sliced_results_equal_whole_batch(rows):
         return {"sums": tf.reduce_sum(x, axis=1), "names": tf.strings.upper(names)}
 
     traces = []
-    sliced = tf.function(in_slices(function, rows=4), autograph=False)
+    sliced = tf.function(apply_in_slices(function, rows=4), autograph=False)
     x = np.arange(2.0 * rows, dtype="float32").reshape(rows, 2)
     names = np.array([f"row {i}" for i in range(rows)], dtype=object)
     result = sliced(tf.constant(x, shape=(rows, 2)), tf.constant(names, "string", (rows,)))
@@ -31,7 +31,7 @@ def test_slices_limit_the_batch_size():
 
     sizes = []
     sliced = tf.function(
-        in_slices(function, rows=4), input_signature=[tf.TensorSpec((None,), "int32")]
+        apply_in_slices(function, rows=4), input_signature=[tf.TensorSpec((None,), "int32")]
     )
     np.testing.assert_array_equal(sliced(tf.range(11))["x"], range(11))
     assert len(sizes) == 1

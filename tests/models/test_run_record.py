@@ -5,7 +5,7 @@ import pytest
 from keras_mmfusion.models.runs.run_record import (
     RECORD,
     check_record,
-    folder_digest,
+    compute_folder_digest,
     read_record,
     write_record,
 )
@@ -14,14 +14,19 @@ CHOICES = "Use another folder."
 
 
 def test_changed_metadata_raises_an_error_with_differences(tmp_path):
-    facts = {"seed": 0, "learning_rate": 8e-4, "image_size": (32, 32), "captions": "6 (sha256 ab)"}
-    write_record(tmp_path, facts, known_images={"state": "content"})
-    assert read_record(tmp_path)["known_images"] == {"state": "content"}
+    metadata = {
+        "seed": 0,
+        "learning_rate": 8e-4,
+        "image_size": (32, 32),
+        "captions": "6 (sha256 ab)",
+    }
+    write_record(tmp_path, metadata, image_digests={"state": "content"})
+    assert read_record(tmp_path)["image_digests"] == {"state": "content"}
     assert [path.name for path in tmp_path.iterdir()] == [RECORD]
-    check_record(tmp_path, facts, CHOICES)
+    check_record(tmp_path, metadata, CHOICES)
     check_record(tmp_path, {"seed": 0}, CHOICES)  # Compares only the given entries.
     with pytest.raises(ValueError) as error:
-        check_record(tmp_path, {**facts, "learning_rate": 0.001, "captions": "7"}, CHOICES)
+        check_record(tmp_path, {**metadata, "learning_rate": 0.001, "captions": "7"}, CHOICES)
     message = str(error.value)
     assert "learning_rate: 0.0008 -> 0.001; captions: 6 (sha256 ab) -> 7" in message
     assert repr(str(tmp_path)) in message and message.endswith(CHOICES)
@@ -43,14 +48,14 @@ def test_records_are_written_atomically(tmp_path, monkeypatch):
     write_record(tmp_path, {"seed": 0})
     with pytest.raises(TypeError):
         write_record(tmp_path, {"seed": object()})
-    assert json.loads((tmp_path / RECORD).read_text("utf-8")) == {"facts": {"seed": 0}}
+    assert json.loads((tmp_path / RECORD).read_text("utf-8")) == {"metadata": {"seed": 0}}
 
 
 def test_folder_digest_depends_on_names_and_contents(tmp_path):
     for name in ("one", "other"):
         (tmp_path / name / "sub").mkdir(parents=True)
         (tmp_path / name / "sub" / "a.txt").write_text("a")
-    assert folder_digest(tmp_path / "one") == folder_digest(tmp_path / "other")
+    assert compute_folder_digest(tmp_path / "one") == compute_folder_digest(tmp_path / "other")
     (tmp_path / "other" / "sub" / "a.txt").write_text("b")
-    assert folder_digest(tmp_path / "one") != folder_digest(tmp_path / "other")
-    assert folder_digest(tmp_path / "none") is None
+    assert compute_folder_digest(tmp_path / "one") != compute_folder_digest(tmp_path / "other")
+    assert compute_folder_digest(tmp_path / "none") is None

@@ -5,7 +5,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.export.saved_model_folder import signatures, versions, write_saved_model
+from keras_mmfusion.models.export.saved_model_folder import (
+    describe_signatures,
+    list_versions,
+    write_saved_model,
+)
 
 tf = pytest.importorskip("tensorflow")
 
@@ -26,7 +30,7 @@ def test_versions_are_numbered_consecutively(tmp_path):
     (folder / "41").mkdir()
     (folder / "notes").mkdir()
     assert write(folder) == folder / "42"
-    assert versions(folder) == [1, 2, 41, 42]
+    assert list_versions(folder) == [1, 2, 41, 42]
     assert {each.name for each in folder.iterdir()} == {"1", "2", "41", "42", "notes"}
 
 
@@ -49,10 +53,10 @@ def test_failed_export_leaves_no_files(tmp_path):
 
 def test_concurrent_exports_use_different_versions(tmp_path, monkeypatch):
     # Another process writes version 1 after this one has listed the versions.
-    module = "keras_mmfusion.models.export.saved_model_folder.versions"
+    module = "keras_mmfusion.models.export.saved_model_folder.list_versions"
 
     def interfere(folder):
-        found = versions(folder)
+        found = list_versions(folder)
         if not found:
             (folder / "1").mkdir()
             (folder / "1" / "saved_model.pb").touch()
@@ -67,7 +71,7 @@ def test_export_manifest(tmp_path):
     manifest = json.loads((version / "manifest.json").read_text("utf-8"))
     assert manifest["preset"] == "some preset"
     assert manifest["software"]["tensorflow"] == tf.__version__
-    assert manifest["signatures"] == signatures(version)
+    assert manifest["signatures"] == describe_signatures(version)
     assert manifest["signatures"]["serving_default"] == {
         "inputs": {"x": {"dtype": "float32", "shape": [None]}},
         "outputs": {"y": {"dtype": "float32", "shape": [None]}},

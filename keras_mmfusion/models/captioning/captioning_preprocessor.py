@@ -166,7 +166,7 @@ class CaptioningPreprocessor(Preprocessor):
         return (~np.isin(targets, self._special_ids())).sum(axis=-1)
 
     def _special_ids(self):
-        special = self.special_tokens()
+        special = self.get_special_tokens()
         return [special.start, special.end, special.pad, *special.blocked]
 
     def _check_words(self, captions, targets):

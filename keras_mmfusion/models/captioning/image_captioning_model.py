@@ -10,14 +10,14 @@ from keras_mmfusion.models.captioning.decoding.caption_generator import CaptionG
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
-from keras_mmfusion.models.known_inputs import KnownInputs
+from keras_mmfusion.models.nan_checks import NaNChecks
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.models.Task):
+class ImageCaptioningModel(PresetModel, StepsByRank, NaNChecks, keras_hub.models.Task):
     """Image captioning: encode the image, attend over it from the caption, decode.
 
     ```
@@ -261,7 +261,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.mode
         return super().predict(x, *args, **kwargs)
 
     def _features(self, inputs):
-        """What may have NaN, for `KnownInputs`; images have no mask."""
+        """What may have NaN, for `NaNChecks`; images have no mask."""
         names = ("images", "image_tokens") if isinstance(inputs, dict) else ()
         return [(name, None, inputs[name], None) for name in names if name in inputs]
 
@@ -310,7 +310,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.mode
             jit_compile=jit_compile,
             **kwargs,
         )
-        self.forget_functions()
+        self.reset_compiled_functions()
 
     @property
     def jit_compile_search(self):
@@ -319,7 +319,7 @@ class ImageCaptioningModel(PresetModel, StepsByRank, KnownInputs, keras_hub.mode
             return isinstance(self.text_decoder, TextDecoder)
         return self._jit_compile_argument
 
-    def forget_functions(self):
+    def reset_compiled_functions(self):
         self.generator.reset()
 
     def get_compile_config(self):

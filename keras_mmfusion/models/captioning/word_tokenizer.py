@@ -7,7 +7,9 @@ import keras
 import numpy as np
 from keras_hub.tokenizers import Tokenizer
 
+from keras_mmfusion._keras_internals import uses_tensorflow_operations
 from keras_mmfusion.datasets.io.check_texts import check_texts
+from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.models.captioning.word_standardization import standardize, standardize_tensor
 
 VOCABULARY_FILE = "vocabulary.txt"
@@ -155,7 +157,7 @@ class WordTokenizer(Tokenizer):
     def tokenize(self, inputs):
         """Converts strings of any shape to ids; see the class."""
         self.get_vocabulary()
-        if self._use_tf_workflow():
+        if uses_tensorflow_operations(self):
             return self._tokenize_tensor(inputs)
         return self._tokenize_nested(_to_nested(inputs))
 
@@ -172,7 +174,7 @@ class WordTokenizer(Tokenizer):
             Strings of shape `(...)`: a string, nested lists or, in TensorFlow graphs, a tensor.
         """
         self.get_vocabulary()
-        if self._use_tf_workflow():
+        if uses_tensorflow_operations(self):
             return self._detokenize_tensor(inputs)
         return self._detokenize_nested(_to_nested(inputs))
 
@@ -246,10 +248,8 @@ class WordTokenizer(Tokenizer):
         """Saves the vocabulary to a folder."""
         text = "".join(f"{token}\n" for token in self.get_vocabulary())
         path = os.path.join(dir_path, VOCABULARY_FILE)
-        scratch = f"{path}.{os.getpid()}"
-        with open(scratch, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(scratch, path)
+        with replace_file(path) as scratch:
+            scratch.write_text(text, "utf-8")
 
     def load_assets(self, dir_path):
         """Loads the vocabulary from a folder."""

@@ -1,9 +1,9 @@
 """Graph functions that process a batch in slices, to limit memory."""
 
-from keras_mmfusion.models.export.saved_model_folder import traced
+from keras_mmfusion.models.export.saved_model_folder import trace
 
 
-def in_slices(function, rows):
+def apply_in_slices(function, rows):
     """Wraps a function of batches so that it is called on at most `rows` rows at a time.
 
     Args:
@@ -21,7 +21,7 @@ def in_slices(function, rows):
         inputs = [_pad_empty_batch(x) for x in inputs]
         slices = -(-tf.shape(inputs[0])[0] // rows)
         specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype) for x in inputs]
-        part = traced(function, specs)
+        part = trace(function, specs)
         arrays = {
             name: tf.TensorArray(spec.dtype, slices, element_shape=spec.shape, infer_shape=False)
             for name, spec in part.structured_outputs.items()

@@ -27,7 +27,7 @@ class Int8Weights:
     >>> model = keras.Sequential([keras.Input((64,)), keras.layers.Dense(64)])
     >>> kernel = model.layers[0].kernel
     >>> weights = Int8Weights(model)
-    >>> restored = weights.applied(lambda: keras.ops.convert_to_numpy(kernel.value))()
+    >>> restored = weights.wrap(lambda: keras.ops.convert_to_numpy(kernel.value))()
     >>> error = np.abs(restored - kernel.numpy()).max()
     >>> bool(0 < error <= np.abs(kernel.numpy()).max() / 254 + 1e-6)
     True
@@ -39,12 +39,12 @@ class Int8Weights:
 
     def __init__(self, model):
         self._quantized = [
-            (weight, *_quantized(weight))
+            (weight, *_quantize(weight))
             for weight in model.weights
             if np.prod(weight.shape) >= SMALLEST and "float" in weight.dtype
         ]
 
-    def applied(self, function):
+    def wrap(self, function):
         """Wraps `function` so that it uses the dequantized weights."""
         import tensorflow as tf
 
@@ -59,7 +59,7 @@ class Int8Weights:
         return with_int8_weights
 
 
-def _quantized(weight):
+def _quantize(weight):
     import tensorflow as tf
 
     values = keras.ops.convert_to_numpy(weight.value).astype("float32")

@@ -45,7 +45,7 @@ def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
         for resource in resources:
             archive.track(resource)
         for name, (function, specs) in endpoints.items():
-            archive.add_endpoint(name, _wrap(traced(function, specs)), specs)
+            archive.add_endpoint(name, _wrap(trace(function, specs)), specs)
         archive.write_out(str(scratch), verbose=False)
         if warmup:
             write_warmup_requests(scratch, warmup)
@@ -55,7 +55,7 @@ def write_saved_model(endpoints, folder, manifest, resources=(), warmup=()):
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def traced(function, specs):
+def trace(function, specs):
     """Traces a function to a `ConcreteFunction`; TensorFlow traces plain functions twice."""
     import tensorflow as tf
 
@@ -66,14 +66,14 @@ def _wrap(graph):
     return lambda *inputs: graph(*inputs)
 
 
-def versions(folder):
+def list_versions(folder):
     """Lists the version numbers in a folder in increasing order."""
     return sorted(int(entry.name) for entry in folder.iterdir() if entry.name.isdigit())
 
 
 def _rename_to_next_version(scratch, folder):
     while True:
-        version = folder / str(max(versions(folder), default=0) + 1)
+        version = folder / str(max(list_versions(folder), default=0) + 1)
         try:
             os.rename(scratch, version)
         except OSError:
@@ -83,7 +83,7 @@ def _rename_to_next_version(scratch, folder):
             return version
 
 
-def signatures(version):
+def describe_signatures(version):
     """Returns the input and output dtypes and shapes of each signature of a SavedModel."""
     from tensorflow.core.protobuf import saved_model_pb2
 
@@ -115,7 +115,7 @@ def _write_manifest(folder, manifest):
 
     manifest = {
         **manifest,
-        "signatures": signatures(folder),
+        "signatures": describe_signatures(folder),
         "software": {
             "keras_mmfusion": __version__,
             "keras": keras.__version__,

@@ -29,10 +29,10 @@ def export_tensors(model, functions, specs, folder, manifest=None):
         return endpoint, specs
 
     endpoints = {name: make_endpoint(function) for name, function in functions.items()}
-    return write_saved_model(endpoints, folder, describe(model, manifest))
+    return write_saved_model(endpoints, folder, describe_model(model, manifest))
 
 
-def describe(model, manifest=None):
+def describe_model(model, manifest=None):
     """Returns the manifest entries of every exported model, and those of `manifest`."""
     return {
         **(manifest or {}),

@@ -19,10 +19,10 @@ def write_warmup_requests(version, requests):
     folder.mkdir(exist_ok=True)
     with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
         for signature, inputs in requests:
-            writer.write(_prediction_log(signature, inputs))
+            writer.write(_encode_prediction_log(signature, inputs))
 
 
-def photo_requests(rows):
+def make_photo_requests(rows):
     """Creates requests of `serving_default` with one image and with `rows` images."""
     import tensorflow as tf
 
@@ -30,25 +30,27 @@ def photo_requests(rows):
     return [("serving_default", {"image_bytes": [photo] * count}) for count in (1, rows)]
 
 
-def _prediction_log(signature, inputs):
+def _encode_prediction_log(signature, inputs):
     """Serializes a predict request as a `tensorflow_serving.apis.PredictionLog`."""
     import tensorflow as tf
 
-    model_spec = _field(3, signature.encode())  # ModelSpec.signature_name
-    request = _field(1, model_spec)  # PredictRequest.model_spec
+    model_spec = _encode_field(3, signature.encode())  # ModelSpec.signature_name
+    request = _encode_field(1, model_spec)  # PredictRequest.model_spec
     for name, value in inputs.items():
         tensor = tf.make_tensor_proto(value).SerializeToString()
         # PredictRequest.inputs, a map of keys and values.
-        request += _field(2, _field(1, name.encode()) + _field(2, tensor))
-    return _field(6, _field(1, request))  # PredictionLog.predict_log, PredictLog.request
+        request += _encode_field(2, _encode_field(1, name.encode()) + _encode_field(2, tensor))
+    return _encode_field(
+        6, _encode_field(1, request)
+    )  # PredictionLog.predict_log, PredictLog.request
 
 
-def _field(number, content):
+def _encode_field(number, content):
     """Encodes a bytes field of a protocol buffer: key, length, content."""
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
+    return _encode_varint(number << 3 | 2) + _encode_varint(len(content)) + content
 
 
-def _varint(value):
+def _encode_varint(value):
     """Encodes an unsigned integer as a varint: seven bits per byte, lowest first."""
     data = bytearray()
     while value > 127:

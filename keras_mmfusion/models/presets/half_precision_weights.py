@@ -1,7 +1,6 @@
 """Weight files of half the size: float32 weights stored as float16."""
 
-import os
-import tempfile
+from keras_mmfusion.files.atomic_files import replace_file
 
 # For smaller datasets, the overhead of compression exceeds its savings.
 SMALLEST_COMPRESSED = 4096
@@ -33,22 +32,13 @@ def store_as_float16(path):
     """
     import h5py
 
-    path = os.fspath(path)
-    handle, temporary = tempfile.mkstemp(suffix=".h5", dir=os.path.dirname(path) or ".")
-    os.close(handle)
-    try:
+    with (
+        replace_file(path) as temporary,
+        h5py.File(path, "r") as source,
         # Newer format versions store a timestamp with each group.
-        with (
-            h5py.File(path, "r") as source,
-            h5py.File(temporary, "w", libver="earliest") as target,
-        ):
-            _copy_group(source, target)
-        # mkstemp's file is private; the weights keep the mode that they had.
-        os.chmod(temporary, os.stat(path).st_mode)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        h5py.File(temporary, "w", libver="earliest") as target,
+    ):
+        _copy_group(source, target)
 
 
 def _copy_group(source, target):

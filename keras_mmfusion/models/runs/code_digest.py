@@ -7,11 +7,14 @@ import pathlib
 
 _PACKAGE = pathlib.Path(__file__).resolve().parents[2]
 # The results of every task depend on these packages.
-_SHARED = ("datasets", "encoders", "files", "layers", "losses", "metrics")
+_SHARED = (
+    *("datasets", "encoders", "files", "graphs", "layers", "losses", "metrics"),
+    *("models/export", "models/presets", "models/runs"),
+)
 
 
 @functools.cache
-def code_digest(*tasks):
+def compute_code_digest(*tasks):
     """Computes a digest of the code of some tasks' models and of the packages that they use.
 
     It does not depend on comments, docstrings, formatting or the Python version. The command line,
@@ -25,7 +28,7 @@ def code_digest(*tasks):
 
     Example:
 
-    >>> len(code_digest("captioning"))
+    >>> len(compute_code_digest("captioning"))
     64
     """
     models = _PACKAGE / "models"

@@ -5,7 +5,7 @@ import functools
 import hashlib
 import os
 
-from keras_mmfusion.models.runs.run_record import digest_of, shown_digest
+from keras_mmfusion.models.runs.run_record import compute_digest, format_digest
 
 
 class ImageDigests:
@@ -16,21 +16,21 @@ class ImageDigests:
     folder is read and has the same digest.
 
     Args:
-        known: dict. The `known` attribute of an earlier run, from its record.
+        cache: dict. The `cache` attribute of an earlier run, from its record.
 
     Attributes:
-        known: dict, digest of paths, sizes and times -> digest of contents.
+        cache: dict, digest of paths, sizes and times -> digest of contents.
     """
 
-    def __init__(self, known=None):
-        self.known = dict(known or {})
+    def __init__(self, cache=None):
+        self.cache = dict(cache or {})
 
-    def of(self, paths):
+    def compute(self, paths):
         """Computes the digest of a sequence of paths; a path may be `None`."""
-        state = digest_of([_read_state(path) for path in paths])
-        if state not in self.known:
-            self.known[state] = _compute_content_digest(state, tuple(paths))
-        return self.known[state]
+        state = compute_digest([_read_state(path) for path in paths])
+        if state not in self.cache:
+            self.cache[state] = _compute_content_digest(state, tuple(paths))
+        return self.cache[state]
 
 
 def _read_state(path):
@@ -48,7 +48,7 @@ def _compute_content_digest(state, paths):
     with concurrent.futures.ThreadPoolExecutor() as threads:
         for content in threads.map(_hash_content, paths):
             digest.update(content)
-    return shown_digest(digest)
+    return format_digest(digest)
 
 
 def _hash_content(path):
@@ -58,7 +58,7 @@ def _hash_content(path):
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def pairs_facts(pairs, digests):
+def describe_pairs(pairs, digests):
     """Returns the metadata of `CaptionPairs` for a record.
 
     Args:
@@ -70,6 +70,6 @@ def pairs_facts(pairs, digests):
     """
     captions = sum(map(len, pairs.captions))
     return {
-        "images": f"{len(pairs)} ({digests.of(pairs.images)})",
-        "captions": f"{captions} ({digest_of(pairs.captions)})",
+        "images": f"{len(pairs)} ({digests.compute(pairs.images)})",
+        "captions": f"{captions} ({compute_digest(pairs.captions)})",
     }

@@ -5,55 +5,53 @@ import json
 import os
 import pathlib
 
+from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.files.json_files import read_json
-from keras_mmfusion.models.runs.code_digest import code_digest
+from keras_mmfusion.models.runs.code_digest import compute_code_digest
 
 RECORD = "fingerprint.json"
 
 
-def code_facts(*tasks):
+def describe_code(*tasks):
     """Returns the version and a digest of the code as a dict with one entry.
 
     Args:
-        *tasks: see `code_digest`.
+        *tasks: see `compute_code_digest`.
     """
     from keras_mmfusion import __version__
 
-    return {"keras_mmfusion": f"{__version__} (sha256 {code_digest(*tasks)[:12]})"}
+    return {"keras_mmfusion": f"{__version__} (sha256 {compute_code_digest(*tasks)[:12]})"}
 
 
 def read_record(folder):
     """Reads the record of a folder.
 
     Returns:
-        A dict with `"facts"` and other written values; empty if there is no record.
+        A dict with `"metadata"` and other written values; empty if there is no record.
     """
     path = pathlib.Path(folder) / RECORD
     return read_json(path) if path.is_file() else {}
 
 
-def write_record(folder, facts, **others):
+def write_record(folder, metadata, **others):
     """Writes the record of a folder atomically.
 
     Args:
         folder: path.
-        facts: dict of JSON values: everything that the results depend on.
+        metadata: dict of JSON values: everything that the results depend on.
         **others: JSON values for later runs that the results do not depend on.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    scratch = folder / f".{os.getpid()}.{RECORD}"
-    text = json.dumps({"facts": facts, **others}, indent=2, ensure_ascii=False)
-    scratch.write_text(text + "\n", "utf-8")
-    os.replace(scratch, folder / RECORD)
+    write_json({"metadata": metadata, **others}, folder / RECORD)
 
 
-def check_record(folder, facts, choices, what="results"):
+def check_record(folder, metadata, choices, what="results"):
     """Raises an error if the results in a folder were computed from other inputs.
 
     Args:
         folder: path of a folder with results.
-        facts: dict of JSON values: the current inputs. Other entries of the record are not
+        metadata: dict of JSON values: the current inputs. Other entries of the record are not
             compared.
         choices: string. The user's options, in full sentences.
         what: string. Contents of the folder, for the message.
@@ -64,22 +62,22 @@ def check_record(folder, facts, choices, what="results"):
     """
     record = read_record(folder)
     contents = f"{os.fspath(folder)!r} contains {what}"
-    if "facts" not in record:
+    if "metadata" not in record:
         raise ValueError(
             f"{contents} without a {RECORD} that records the inputs, so it is unknown whether they "
             f"match the current data and settings. {choices}"
         )
-    changes = changed_facts(record["facts"], facts)
+    changes = list_changes(record["metadata"], metadata)
     if changes:
         raise ValueError(f"{contents} of other inputs: {'; '.join(changes)}. {choices}")
 
 
-def changed_facts(old, new):
+def list_changes(old, new):
     """Lists the entries of `new` that differ from `old`.
 
     Example:
 
-    >>> changed_facts({"seed": 0, "views": 3}, {"seed": 1, "views": 3})
+    >>> list_changes({"seed": 0, "views": 3}, {"seed": 1, "views": 3})
     ['seed: 0 -> 1']
     """
     return [
@@ -93,23 +91,23 @@ def _format(value):
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def digest_of(value):
+def compute_digest(value):
     """Computes a short digest of a JSON value.
 
     Example:
 
-    >>> digest_of(["a dog"])
+    >>> compute_digest(["a dog"])
     'sha256 46b109818470'
     """
-    return shown_digest(hashlib.sha256(json.dumps(value).encode()))
+    return format_digest(hashlib.sha256(json.dumps(value).encode()))
 
 
-def shown_digest(digest):
+def format_digest(digest):
     """Formats a `hashlib` digest as a short string with the name of the algorithm."""
     return f"sha256 {digest.hexdigest()[:12]}"
 
 
-def folder_digest(folder):
+def compute_folder_digest(folder):
     """Computes a digest of the names and contents of a folder's files; `None` without a folder."""
     folder = pathlib.Path(folder)
     if not folder.is_dir():
@@ -119,4 +117,4 @@ def folder_digest(folder):
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         digest.update(f"{path.relative_to(folder).as_posix()}\n{content}\n".encode())
-    return shown_digest(digest)
+    return format_digest(digest)

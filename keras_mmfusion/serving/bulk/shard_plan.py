@@ -5,7 +5,7 @@ import json
 import posixpath
 import warnings
 
-from keras_mmfusion.models.runs.run_record import changed_facts, digest_of
+from keras_mmfusion.models.runs.run_record import list_changes, compute_digest
 from keras_mmfusion.serving.bulk.atomic_file import open_atomic
 from keras_mmfusion.serving.bulk.beam_files import list_names, match_files
 
@@ -97,16 +97,16 @@ def make_plan(images, out, model, images_per_shard, output_format):
         "images_per_shard": images_per_shard,
         "output_format": output_format,
     }
-    matched = {"files": f"{len(files)} ({digest_of([files, states])})"}
+    matched = {"files": f"{len(files)} ({compute_digest([files, states])})"}
     if FileSystems.exists(path):
         planned = next(_read_plan(path))
-        changes = changed_facts(planned, settings)
+        changes = list_changes(planned, settings)
         if changes:
             raise ValueError(
                 f"`out` has captions with other settings: {'; '.join(changes)}. Received: "
                 f"{out!r}. Choose another folder, or use the settings in {path!r}."
             )
-        changes = changed_facts(planned, matched)
+        changes = list_changes(planned, matched)
         if changes:
             warnings.warn(
                 f"The files that match `images` have changed since {path!r} was written: "

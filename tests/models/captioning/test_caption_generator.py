@@ -56,7 +56,7 @@ def test_captions_do_not_depend_on_the_batch(model, method):
 
 def test_one_beam_selects_the_most_probable_word(model):
     preprocessor = model.preprocessor
-    special = preprocessor.special_tokens()
+    special = preprocessor.get_special_tokens()
     image = preprocessor.generate_preprocess(np.stack(color_images(1)))
     ids = [special.start]
     while ids[-1] != special.end and len(ids) <= preprocessor.sequence_length:

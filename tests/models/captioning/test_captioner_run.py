@@ -70,8 +70,8 @@ def test_changed_settings_raise_errors(pairs, started, settings, message):
 
 
 def test_record_contains_all_settings(pairs, started):
-    facts = read_record(started)["facts"]
-    assert {field.name for field in dataclasses.fields(CaptionerRecipe)} < facts.keys()
+    metadata = read_record(started)["metadata"]
+    assert {field.name for field in dataclasses.fields(CaptionerRecipe)} < metadata.keys()
 
 
 def test_changed_data_and_encoders_raise_errors(pairs, started):
@@ -91,7 +91,7 @@ def test_changed_data_and_encoders_raise_errors(pairs, started):
 
 def test_changed_code_version_raises_an_error(pairs, started):
     record = read_record(started)
-    write_record(started, {**record["facts"], "keras_mmfusion": "0.0.1"})
+    write_record(started, {**record["metadata"], "keras_mmfusion": "0.0.1"})
     with pytest.raises(ValueError, match="keras_mmfusion: 0.0.1 -> "):
         changed_run(pairs, started).check()
 

@@ -248,15 +248,15 @@ def test_score_features_on_a_cache(cache):
 def self_critical(cache, optimizer):
     model = small_captioner(image_encoder=upper_encoder())
     model.image_encoder.trainable = False
-    special = model.preprocessor.special_tokens()
-    model.compile(optimizer, SelfCriticalLoss(special.never_drawn), weighted_metrics=[], **FAST)
+    special = model.preprocessor.get_special_tokens()
+    model.compile(optimizer, SelfCriticalLoss(special.suppressed_token_ids), weighted_metrics=[], **FAST)
     sequence = FeatureSequence(cache, model.preprocessor, batch_size=12)
     return model, SelfCriticalSequence(sequence, model, special, samples=5)
 
 
 def log_probs(model, x, ids):
     logits = np.array(keras.ops.convert_to_numpy(keras.ops.cast(model(x), "float32")), "float64")
-    logits[..., list(model.preprocessor.special_tokens().never_drawn)] = -1e9
+    logits[..., list(model.preprocessor.get_special_tokens().suppressed_token_ids)] = -1e9
     logits -= np.log(np.exp(logits).sum(axis=-1, keepdims=True))
     return np.take_along_axis(logits, ids[..., None], axis=-1)[..., 0]
 

@@ -7,7 +7,7 @@ from keras import ops
 from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
 from keras_mmfusion.models.captioning.decoding.caption import Caption
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
-    MOST_BEAMS,
+    MAX_BEAMS,
     check_search_width,
     checked_integer,
     images_at_once,
@@ -19,7 +19,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
 from keras_mmfusion.models.captioning.decoding.image_batches import image_batches
 from keras_mmfusion.models.captioning.decoding.sampling import sample_captions
-from keras_mmfusion.models.compiled_function import compiled_function
+from keras_mmfusion.models.compiled_function import compile_function
 
 
 class CaptionGenerator:
@@ -87,7 +87,7 @@ class CaptionGenerator:
                 "`generate` needs a preprocessor, for its tokenizer and image size. Set "
                 "`model.preprocessor = CaptioningPreprocessor(...)`, or use `generate_tokens`."
             )
-        hypotheses = checked_integer("hypotheses", hypotheses, 1, MOST_BEAMS)
+        hypotheses = checked_integer("hypotheses", hypotheses, 1, MAX_BEAMS)
         settings = DecodingSettings(
             max_length=model.preprocessor.checked_max_length(max_length),
             min_length=min_length,
@@ -150,11 +150,11 @@ class CaptionGenerator:
         """`function` compiled, on the first call for this key and the model's precision."""
         key = (key, self.model.compute_dtype)
         if key not in self._functions:
-            self._functions[key] = compiled_function(self.model, function, jit_compile)
+            self._functions[key] = compile_function(self.model, function, jit_compile)
         return self._functions[key]
 
     def _generate_batch(self, images, settings, hypotheses, rng, details):
-        special = self.model.preprocessor.special_tokens()
+        special = self.model.preprocessor.get_special_tokens()
         noise = None
         count = len(images)
         if settings.samples:

@@ -3,7 +3,7 @@
 import math
 import numbers
 
-MOST_BEAMS = 1024
+MAX_BEAMS = 1024
 LENGTH_PENALTIES = (-2.0, 10.0)
 # The attention memory of a search grows with images * beams ** 2. This limit is a few gigabytes.
 MOST_SQUARES = 1 << 20

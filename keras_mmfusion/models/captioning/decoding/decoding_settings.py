@@ -13,7 +13,7 @@ from keras import ops
 
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
     LENGTH_PENALTIES,
-    MOST_BEAMS,
+    MAX_BEAMS,
     checked_integer,
     checked_number,
 )
@@ -59,7 +59,7 @@ class DecodingSettings:
         checked = {
             "max_length": checked_integer("max_length", self.max_length, 1),
             "min_length": checked_integer("min_length", self.min_length, 1),
-            "beams": checked_integer("beams", self.beams, 1, MOST_BEAMS),
+            "beams": checked_integer("beams", self.beams, 1, MAX_BEAMS),
             "length_penalty": checked_number(
                 "length_penalty", self.length_penalty, *LENGTH_PENALTIES
             ),
@@ -90,7 +90,7 @@ class SpecialTokens:
     blocked: tuple[int, ...] = ()
 
     @property
-    def never_drawn(self):
+    def suppressed_token_ids(self):
         """All ids that are never generated."""
         return (self.start, self.pad, *self.blocked)
 
@@ -101,7 +101,7 @@ def next_log_probs(logits, tokens, index, settings, special):
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     ids = ops.arange(vocabulary_size, dtype="int32")
     forbidden = ops.zeros((vocabulary_size,), dtype="bool")
-    for blocked in special.never_drawn:
+    for blocked in special.suppressed_token_ids:
         forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
     too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
     forbidden = ops.logical_or(forbidden, too_short)

@@ -12,11 +12,11 @@ from keras_mmfusion.models.captioning.decoding.caption_generator import (
 )
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
-from keras_mmfusion.models.export.in_slices import in_slices
+from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.int8_weights import Int8Weights
 from keras_mmfusion.models.export.saved_model_folder import traced, write_saved_model
-from keras_mmfusion.models.export.tensor_export import describe
-from keras_mmfusion.models.export.warmup_requests import photo_requests
+from keras_mmfusion.models.export.tensor_export import describe_model
+from keras_mmfusion.models.export.warmup_requests import make_photo_requests
 
 ROWS = 32  # Number of images that the graph processes at once.
 
@@ -64,15 +64,15 @@ def export_captioner(
     pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")
     texts = tf.TensorSpec((None,), "string", name="captions")
     endpoints = {
-        "serving_default": (in_slices(graph.caption_files, ROWS), [files]),
-        "caption_pixels": (in_slices(graph.caption_pixels, ROWS), [pixels]),
-        "hypotheses": (in_slices(graph.hypotheses, ROWS), [files]),
-        "features": (in_slices(graph.features, ROWS), [files]),
-        "score": (in_slices(graph.score, ROWS), [files, texts]),
-        "attention": (in_slices(graph.attention, ROWS), [files]),
+        "serving_default": (apply_in_slices(graph.caption_files, ROWS), [files]),
+        "caption_pixels": (apply_in_slices(graph.caption_pixels, ROWS), [pixels]),
+        "hypotheses": (apply_in_slices(graph.hypotheses, ROWS), [files]),
+        "features": (apply_in_slices(graph.features, ROWS), [files]),
+        "score": (apply_in_slices(graph.score, ROWS), [files, texts]),
+        "attention": (apply_in_slices(graph.attention, ROWS), [files]),
     }
     manifest = {
-        **describe(model, manifest),
+        **describe_model(model, manifest),
         "int8_weights": int8_weights,
         "decoding": {
             name: getattr(settings, name)
@@ -86,7 +86,7 @@ def export_captioner(
         },
     }
     words, _ = model.preprocessor.tokenizer.lookup_tables()
-    return write_saved_model(endpoints, folder, manifest, [words], photo_requests(ROWS))
+    return write_saved_model(endpoints, folder, manifest, [words], make_photo_requests(ROWS))
 
 
 class _CaptionerGraph:
@@ -104,7 +104,7 @@ class _CaptionerGraph:
 
         self.model = model
         self.preprocessor = model.preprocessor
-        self.special = self.preprocessor.special_tokens()
+        self.special = self.preprocessor.get_special_tokens()
         files = tf.TensorSpec((None,), "string")
         images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
         self._read = traced(self._read_files, [files])

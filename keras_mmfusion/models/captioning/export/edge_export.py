@@ -170,12 +170,12 @@ def _erfc(graph, node, name, arguments):
 def _describe(model):
     preprocessor = model.preprocessor
     converter, tokenizer = preprocessor.image_converter, preprocessor.tokenizer
-    special = preprocessor.special_tokens()
+    special = preprocessor.get_special_tokens()
     return {
         "words": [tokenizer.id_to_token(id) for id in range(tokenizer.vocabulary_size())],
         "start": special.start,
         "end": special.end,
-        "suppressed_token_ids": list(special.never_drawn),
+        "suppressed_token_ids": list(special.suppressed_token_ids),
         "image_size": list(preprocessor.image_size),
         "scale": converter.scale,
         "offset": converter.offset,

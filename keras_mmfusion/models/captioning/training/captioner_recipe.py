@@ -21,13 +21,13 @@ from keras_mmfusion.models.captioning.training.captioner_run import (
 )
 from keras_mmfusion.models.captioning.training.captioner_settings import CaptionerSettings
 from keras_mmfusion.models.captioning.training.captioner_training import BEST, CaptionerTraining
-from keras_mmfusion.models.captioning.training.encoder_digest import encoder_digest
+from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
 from keras_mmfusion.models.captioning.training.feature_cache import (
     FeatureSequence,
     encode_feature_cache,
-    feature_facts,
+    describe_features,
     is_finished,
-    remove_unless_of,
+    remove_outdated,
     write_feature_cache,
 )
 from keras_mmfusion.models.captioning.training.score_cached_features import score_features
@@ -92,9 +92,9 @@ class CaptionerRecipe(CaptionerSettings):
             (lower, dev, folder / "dev", size, 1, self.seed),
         )
         for cache in caches:  # Check all of them before spending hours on the first.
-            facts, _ = feature_facts(*cache)
+            facts, _ = describe_features(*cache)
             if restart:
-                remove_unless_of(cache[2], facts)
+                remove_outdated(cache[2], facts)
             is_finished(cache[2], facts)
         return tuple(write_feature_cache(*cache) for cache in caches)
 
@@ -172,7 +172,7 @@ class CaptionerRecipe(CaptionerSettings):
         sequence = SelfCriticalSequence(
             FeatureSequence(train, model.preprocessor, self.batch_size, seed=self.seed + 2),
             model,
-            model.preprocessor.special_tokens(),
+            model.preprocessor.get_special_tokens(),
             samples=self.samples,
             seed=self.seed,
         )
@@ -188,7 +188,7 @@ class CaptionerRecipe(CaptionerSettings):
                 use_ema=average > 0,
                 ema_momentum=average,
             ),
-            loss=SelfCriticalLoss(sequence.special_tokens.never_drawn),
+            loss=SelfCriticalLoss(sequence.special_tokens.suppressed_token_ids),
             weighted_metrics=[],
         )
         run["stage"] = "Self-critical"
@@ -202,7 +202,7 @@ class CaptionerRecipe(CaptionerSettings):
         end, _ = image_encoder.split(self.self_critical_blocks)
         between = keras.Model(start.output, end.output)
         # Another second stage gives another encoder, and so other feature maps.
-        name = f"features_{encoder_digest(between).split()[-1]}"
+        name = f"features_{compute_encoder_digest(between).split()[-1]}"
         return [
             encode_feature_cache(between, cache, pathlib.Path(folder) / name / split)
             for split, cache in zip(("train", "dev"), caches, strict=True)

@@ -5,14 +5,14 @@ import shutil
 
 import keras
 
-from keras_mmfusion.models.captioning.training.encoder_digest import encoder_digest
-from keras_mmfusion.models.runs.image_digest import ImageDigests, pairs_facts
+from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
+from keras_mmfusion.models.runs.image_digest import ImageDigests, describe_pairs
 from keras_mmfusion.models.runs.run_record import (
     RECORD,
-    changed_facts,
     check_record,
-    code_facts,
-    folder_digest,
+    compute_folder_digest,
+    describe_code,
+    list_changes,
     read_record,
     write_record,
 )
@@ -46,16 +46,16 @@ class CaptionerRun:
 
     def __init__(self, recipe, image_encoder, train, dev, work):
         self.work = work
-        self._digests = ImageDigests(read_record(work).get("known_images"))
-        self.facts = {
-            **code_facts("captioning"),
+        self._digests = ImageDigests(read_record(work).get("image_digests"))
+        self.metadata = {
+            **describe_code("captioning"),
             # The same seed gives other random numbers on other backends.
             "keras": f"{keras.__version__} on {keras.config.backend()}",
-            "encoder": encoder_digest(image_encoder),
+            "encoder": compute_encoder_digest(image_encoder),
             **{
                 f"{kind} of {split}": value
                 for split, pairs in (("train", train), ("dev", dev))
-                for kind, value in pairs_facts(pairs, self._digests).items()
+                for kind, value in describe_pairs(pairs, self._digests).items()
             },
             **dataclasses.asdict(recipe),
         }
@@ -69,8 +69,8 @@ class CaptionerRun:
         stages = list(_STAGE_SETTINGS)
         remaining = stages[stages.index(started[-1]) + 1 :]
         free = {name for stage in remaining for name in _STAGE_SETTINGS[stage]}
-        facts = {name: value for name, value in self.facts.items() if name not in free}
-        check_record(self.work, facts, _CHOICES, what="a training run")
+        metadata = {name: value for name, value in self.metadata.items() if name not in free}
+        check_record(self.work, metadata, _CHOICES, what="a training run")
 
     def discard(self):
         """Removes an earlier run from the folder, except for its feature maps."""
@@ -81,12 +81,12 @@ class CaptionerRun:
 
     def record(self, out=None):
         """Writes the record of the run, with a digest of its preset once there is one."""
-        written = {} if out is None else {"preset": folder_digest(out)}
-        write_record(self.work, self.facts, known_images=self._digests.known, **written)
+        written = {} if out is None else {"preset": compute_folder_digest(out)}
+        write_record(self.work, self.metadata, image_digests=self._digests.cache, **written)
 
     def has_written(self, out):
         """Returns whether the run is finished and its preset is in `out`."""
         record = read_record(self.work)
-        if not record.get("preset") or changed_facts(record["facts"], self.facts):
+        if not record.get("preset") or list_changes(record["metadata"], self.metadata):
             return False
-        return record["preset"] == folder_digest(out)
+        return record["preset"] == compute_folder_digest(out)

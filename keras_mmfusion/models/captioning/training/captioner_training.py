@@ -1,14 +1,14 @@
 """The training loop of captioners, which can be stopped and resumed at any step."""
 
 import contextlib
-import os
 import pathlib
 import time
 
 import keras
 import numpy as np
 
-from keras_mmfusion.models.captioning.training.training_log import TrainingLog, readable
+from keras_mmfusion.files.atomic_files import replace_file
+from keras_mmfusion.models.captioning.training.training_log import TrainingLog, format_scores
 
 CHECKPOINT = "checkpoint.weights.h5"
 BEST = "best"
@@ -103,7 +103,7 @@ class CaptionerTraining:
                 scores = {name: float(value) for name, value in self.evaluate().items()}
                 logs["seconds"] = time.monotonic() - epoch_begin
                 row = {**{name: float(value) for name, value in logs.items()}, **scores}
-                print(f"{title}: {readable(row)}", flush=True)
+                print(f"{title}: {format_scores(row)}", flush=True)
                 self._log(epoch, row)
             self._save()
             saved = time.monotonic()
@@ -147,12 +147,8 @@ class CaptionerTraining:
         return int(self.model.optimizer.iterations.numpy())
 
     def _save(self):
-        scratch = self.folder / f".{os.getpid()}.{CHECKPOINT}"
-        try:
+        with replace_file(self.folder / CHECKPOINT) as scratch:
             self.model.save_weights(scratch)
-            os.replace(scratch, self.folder / CHECKPOINT)
-        finally:
-            scratch.unlink(missing_ok=True)
 
     def _log(self, epoch, row):
         earlier = [float(old[self.monitor]) for old in self.log.rows_before(epoch + 1)]

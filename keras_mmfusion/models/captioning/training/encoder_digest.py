@@ -2,10 +2,10 @@ import hashlib
 
 import keras
 
-from keras_mmfusion.models.runs.run_record import shown_digest
+from keras_mmfusion.models.runs.run_record import format_digest
 
 
-def encoder_digest(model):
+def compute_encoder_digest(model):
     """Computes a short digest of an encoder's input shape, compute dtype and weights.
 
     Args:
@@ -17,4 +17,4 @@ def encoder_digest(model):
     digest = hashlib.sha256(f"{model.input_shape} {model.compute_dtype}".encode())
     for weight in model.weights:
         digest.update(keras.ops.convert_to_numpy(weight).tobytes())
-    return shown_digest(digest)
+    return format_digest(digest)

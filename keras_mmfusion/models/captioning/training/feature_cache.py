@@ -1,7 +1,6 @@
 """Feature maps of the frozen part of an encoder, computed once and stored on disk."""
 
 import json
-import os
 import pathlib
 import warnings
 
@@ -9,15 +8,16 @@ import keras
 import numpy as np
 
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
-from keras_mmfusion.models.captioning.training.encoder_digest import encoder_digest
-from keras_mmfusion.models.compiled_function import compiled_function
-from keras_mmfusion.models.runs.image_digest import ImageDigests, pairs_facts
+from keras_mmfusion.files.atomic_files import replace_file
+from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
+from keras_mmfusion.models.compiled_function import compile_function
+from keras_mmfusion.models.runs.image_digest import ImageDigests, describe_pairs
 from keras_mmfusion.models.runs.run_record import (
     RECORD,
-    changed_facts,
     check_record,
-    code_facts,
-    digest_of,
+    compute_digest,
+    describe_code,
+    list_changes,
     read_record,
     write_record,
 )
@@ -58,29 +58,29 @@ def write_feature_cache(encoder, pairs, folder, image_size, views=1, seed=0, bat
                 captions[-1].extend(batch["captions"].tolist())
                 yield (batch["images"].astype("float32") - 127.0) / 128.0
 
-    facts, known = feature_facts(encoder, pairs, folder, image_size, views, seed)
-    if is_finished(folder, facts):
+    metadata, known = describe_features(encoder, pairs, folder, image_size, views, seed)
+    if is_finished(folder, metadata):
         return pathlib.Path(folder)
     shape = (views, len(pairs))
-    return _write(encoder, batches(), shape, pathlib.Path(folder), captions, facts, known)
+    return _write(encoder, batches(), shape, pathlib.Path(folder), captions, metadata, known)
 
 
-def feature_facts(encoder, pairs, folder, image_size, views, seed):
+def describe_features(encoder, pairs, folder, image_size, views, seed):
     """Returns the metadata of a cache, and the digests of the image files read so far."""
-    digests = ImageDigests(read_record(folder).get("known_images"))
-    facts = {
-        **code_facts("captioning"),
-        "encoder": encoder_digest(encoder),
-        **pairs_facts(pairs, digests),
+    digests = ImageDigests(read_record(folder).get("image_digests"))
+    metadata = {
+        **describe_code("captioning"),
+        "encoder": compute_encoder_digest(encoder),
+        **describe_pairs(pairs, digests),
         "image_size": list(image_size),
         "views": views,
         # Only augmented views depend on the seed.
         **({"seed": seed} if views > 1 else {}),
     }
-    return facts, digests.known
+    return metadata, digests.cache
 
 
-def is_finished(folder, facts):
+def is_finished(folder, metadata):
     """Returns whether a folder contains the finished cache with this metadata.
 
     Raises:
@@ -93,13 +93,13 @@ def is_finished(folder, facts):
         "Replace them with `--restart` (`restart=True`); use another `--features` (`features`); "
         "or restore the original inputs."
     )
-    check_record(folder, facts, choices, what="feature maps")
+    check_record(folder, metadata, choices, what="feature maps")
     return True
 
 
-def remove_unless_of(folder, facts):
+def remove_outdated(folder, metadata):
     """Removes a finished cache with other metadata."""
-    if changed_facts(read_record(folder).get("facts", {}), facts):
+    if list_changes(read_record(folder).get("metadata", {}), metadata):
         for name in (FEATURES_FILE, CAPTIONS_FILE, RECORD):  # Maps first: see `is_finished`.
             (pathlib.Path(folder) / name).unlink(missing_ok=True)
 
@@ -129,34 +129,32 @@ def encode_feature_cache(encoder, cache, folder, batch_size=32):
             for start in range(0, len(view), batch_size):
                 yield view[start : start + batch_size].astype("float32")
 
-    source = read_record(cache)["facts"]
-    facts = {
-        **code_facts("captioning"),
-        "encoder": encoder_digest(encoder),
-        "maps": digest_of(source),
+    source = read_record(cache)["metadata"]
+    metadata = {
+        **describe_code("captioning"),
+        "encoder": compute_encoder_digest(encoder),
+        "maps": compute_digest(source),
     }
-    if is_finished(folder, facts):
+    if is_finished(folder, metadata):
         return pathlib.Path(folder)
-    return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions, facts, {})
+    return _write(encoder, batches(), maps.shape[:2], pathlib.Path(folder), captions, metadata, {})
 
 
-def _write(encoder, batches, views_and_images, folder, captions, facts, known):
-    """Writes captions, record and maps, each file whole or not at all, the maps last.
+def _write(encoder, batches, views_and_images, folder, captions, metadata, known):
+    """Writes captions, record and feature maps; each file atomically, the maps last.
 
     Args:
         encoder: model.
-        batches: iterator of arrays, the encoder's inputs: view by view, image by image.
+        batches: iterator of arrays, the inputs of the encoder, by view and image.
         views_and_images: tuple of two ints.
         folder: `pathlib.Path`.
-        captions: list by view, of lists by image, complete once `batches` is through.
-        facts, known: for the record.
+        captions: list by view of lists by image, complete once `batches` is exhausted.
+        metadata, known: for the record.
     """
     folder.mkdir(parents=True, exist_ok=True)
     shape = (*views_and_images, *encoder.output_shape[1:])
-    encode = compiled_function(encoder, lambda x: encoder(x, training=False))
-    scratch = folder / f".{FEATURES_FILE}.{os.getpid()}"
-    scratch_captions = folder / f".{CAPTIONS_FILE}.{os.getpid()}"
-    try:
+    encode = compile_function(encoder, lambda x: encoder(x, training=False))
+    with replace_file(folder / FEATURES_FILE) as scratch:
         features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
         rows = features.reshape(-1, *shape[2:])
         progress = keras.utils.Progbar(len(rows), unit_name="image")
@@ -167,13 +165,9 @@ def _write(encoder, batches, views_and_images, folder, captions, facts, known):
             progress.update(end)
             start = end
         features.flush()
-        scratch_captions.write_text(json.dumps(captions), "utf-8")
-        os.replace(scratch_captions, folder / CAPTIONS_FILE)
-        write_record(folder, facts, known_images=known)
-        os.replace(scratch, folder / FEATURES_FILE)
-    finally:
-        scratch.unlink(missing_ok=True)
-        scratch_captions.unlink(missing_ok=True)
+        with replace_file(folder / CAPTIONS_FILE) as scratch_captions:
+            scratch_captions.write_text(json.dumps(captions), "utf-8")
+        write_record(folder, metadata, image_digests=known)
     return folder
 
 

@@ -19,7 +19,7 @@ class SelfCriticalSequence(keras.utils.PyDataset):
     ```
 
     This is the cross-entropy of the sampled tokens with the advantage as sample weight. The model
-    must be compiled with `SelfCriticalLoss(special_tokens.never_drawn)`; the weights are divided
+    must be compiled with `SelfCriticalLoss(special_tokens.suppressed_token_ids)`; the weights are divided
     by the number of sampled tokens. Captions are scored as token ids, including the end token, so
     unfinished captions get a lower reward.
 

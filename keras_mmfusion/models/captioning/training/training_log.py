@@ -1,10 +1,10 @@
 """Logs of epoch scores: a CSV file and, optionally, TensorBoard events."""
 
 import csv
-import os
 import pathlib
 
 from keras_mmfusion._extras import require_extra
+from keras_mmfusion.files.atomic_files import replace_file
 
 LOG = "log.csv"
 
@@ -37,12 +37,10 @@ class TrainingLog:
         """Adds a row, a dict of numbers with `"epoch"`."""
         epoch = row["epoch"]
         rows = [*self.rows_before(epoch), row]
-        scratch = self.path.with_suffix(".tmp")
-        with scratch.open("w", newline="") as file:
+        with replace_file(self.path) as scratch, scratch.open("w", newline="") as file:
             writer = csv.DictWriter(file, fieldnames=list(row))
             writer.writeheader()
             writer.writerows(rows)
-        os.replace(scratch, self.path)
         if self._event_writer:
             # One file per epoch: the events of an interrupted epoch are replaced when it reruns.
             with self._event_writer(
@@ -58,12 +56,12 @@ def require_tensorboard():
     require_extra("tensorboard", "Writing TensorBoard events", "tensorboardX")
 
 
-def readable(scores):
+def format_scores(scores):
     """Formats scores as one line with four significant digits each.
 
     Example:
 
-    >>> readable({"loss": 3.14159265, "bleu_4": 2.7414653956603884e-10, "cider": 0.5})
+    >>> format_scores({"loss": 3.14159265, "bleu_4": 2.7414653956603884e-10, "cider": 0.5})
     'loss 3.142 - bleu_4 2.741e-10 - cider 0.5'
     """
     return " - ".join(f"{name} {value:.4g}" for name, value in scores.items())
