@@ -31,6 +31,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     SpecialTokens,
 )
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
+from keras_mmfusion.models.captioning.decoding.step_functions import build_uncached_step
 from keras_mmfusion.models.compiled_function import compile_function
 
 SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))
@@ -39,8 +40,8 @@ SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))
 class UncachedCaptioner(TransformerCaptioner):
     """Decodes the whole caption so far for each token; compiled like our search."""
 
-    def decoding_step(self, image_tokens, length, hypotheses):
-        return self.uncached_step(image_tokens), ()
+    def _build_step(self, image_tokens, length, hypotheses):
+        return build_uncached_step(self, image_tokens), ()
 
 
 @functools.cache
@@ -116,7 +117,7 @@ def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
         tokens = encoder_function(models()["ours"])(images) if from_images else images
         return keras_hub_search(beams)(tokens).numpy()[:, None, 1:]
     settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
-    return models()[peer].generator.generate_tokens(images, settings, SPECIAL)[0]
+    return models()[peer].generate_tokens(images, settings, SPECIAL)[0]
 
 
 def keras_example_search(images, beams, from_images, min_length):
@@ -125,7 +126,7 @@ def keras_example_search(images, beams, from_images, min_length):
     tokens = encoder_function(model)(images) if from_images else images
     settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
     search = greedy_search if beams == 1 else beam_search
-    return search(model.uncached_step(tokens), (), len(images), settings, SPECIAL)[0].numpy()
+    return search(build_uncached_step(model, tokens), (), len(images), settings, SPECIAL)[0].numpy()
 
 
 def time_search(**cell):

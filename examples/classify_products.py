@@ -22,7 +22,7 @@ from keras_mmfusion.layers.graph import (
     connect_neighbors,
     connect_pairs,
 )
-from keras_mmfusion.models.export.tensor_export import export_tensors
+from keras_mmfusion.models import export_tensors
 
 PRODUCTS, CLASSES, LABELED = 200, 4, 60
 

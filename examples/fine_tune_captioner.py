@@ -16,7 +16,7 @@ import keras
 from PIL import Image, ImageDraw
 
 from keras_mmfusion.datasets import CaptionPairs, caption_dataset, read_image_caption_pairs
-from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner
+from keras_mmfusion.models.captioning import evaluate_captioner
 from keras_mmfusion.zoo import captioner
 
 

@@ -343,7 +343,7 @@ def train_captioner(plan, budget_seconds, out):
     steps = CaptionerSteps(plan, step, CaptionerData(train, model.preprocessor))
     training.run([(plan.cross_entropy_share, steps.cross_entropy), (1.0, steps.self_critical)])
     set_dtype_policy(model, "float32")
-    model.generator.reset()
+    model.reset_compiled_functions()
     with full_precision():
         training.finish(scores.final)
 

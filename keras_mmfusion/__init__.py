@@ -10,6 +10,7 @@ quiet_tensorflow()
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Captioner": "models",
         "ContrastiveModel": "models",
         "ConversationModel": "models",
         "CrossModalAttention": "layers",

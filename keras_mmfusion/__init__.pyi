@@ -1,5 +1,6 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
+from keras_mmfusion.models import Captioner as Captioner
 from keras_mmfusion.models import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models import ConversationModel as ConversationModel
 from keras_mmfusion.layers import CrossModalAttention as CrossModalAttention

@@ -5,19 +5,20 @@ message: the name of a function or class, or the layer or function itself.
 """
 
 import math
+import numbers
 
 
-def check_integer(caller, name, value, minimum=1):
-    """Returns `value` if it is an integer that is not below `minimum`.
+def check_integer(caller, name, value, minimum=1, maximum=None):
+    """Returns `value` as an int if it is an integer in a range.
 
     Args:
         caller: string, layer, function or `None`.
         name: string. The argument's name.
         value: the argument.
-        minimum: int.
+        minimum, maximum: ints. The range, inclusive. `maximum` may be `None`.
 
     Raises:
-        ValueError: if it is not. Booleans and floats are not integers.
+        ValueError: if it is not. Booleans and floats are not integers; NumPy integers are.
 
     Example:
 
@@ -26,10 +27,20 @@ def check_integer(caller, name, value, minimum=1):
     ...
     ValueError: train: `epochs` must be a positive integer. Received: 0
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not is_integer or value < minimum or (maximum is not None and value > maximum):
         expected = "a positive integer" if minimum == 1 else f"an integer of at least {minimum}"
+        if maximum is not None:
+            expected = f"an integer from {minimum} to {maximum}"
         raise ValueError(_message(caller, name, expected, value))
-    return value
+    return int(value)
+
+
+def check_number(caller, name, value, minimum, maximum):
+    """Returns `value` as a float if it is a number in a range, inclusive; see `check_integer`."""
+    if not (_is_number(value) and minimum <= value <= maximum):
+        raise ValueError(_message(caller, name, f"a number from {minimum:g} to {maximum:g}", value))
+    return float(value)
 
 
 def check_positive(caller, name, value):
@@ -61,7 +72,7 @@ def check_choice(caller, name, value, choices):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
 def _message(caller, name, expected, value):

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-CAPTIONING_MODEL = "keras_mmfusion.models.captioning.image_captioning_model"
+CAPTIONER = "keras_mmfusion.models.captioning.captioner"
 
 
 def pytest_collection_modifyitems(items):
@@ -24,10 +24,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(autouse=True)
 def search_without_xla(request, monkeypatch):
-    """XLA's compile time would be most of a test's: only those marked `xla` have it."""
-    if CAPTIONING_MODEL in sys.modules and "xla" not in request.keywords:
-        model = sys.modules[CAPTIONING_MODEL].ImageCaptioningModel
-        monkeypatch.setattr(model, "jit_compile_search", False)
+    """Disables XLA, whose compilation dominates the test time, except in tests marked `xla`."""
+    if CAPTIONER in sys.modules and "xla" not in request.keywords:
+        model = sys.modules[CAPTIONER].Captioner
+        monkeypatch.setattr(model, "_jit_compile_search", False)
 
 
 @pytest.fixture(scope="session")

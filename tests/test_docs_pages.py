@@ -17,14 +17,14 @@ RUN = [page for page in PAGES if blocks_of(page, "python")]
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
     """An empty folder to work in, beside what a clone has; training is not compiled."""
-    from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
+    from keras_mmfusion.models.captioning import Captioner
 
     for name in "docs", "examples", "tests", "zoo":
         (tmp_path / name).symlink_to(ROOT / name)
     keras.utils.set_random_seed(0)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
-    monkeypatch.setattr(ImageCaptioningModel, "jit_compile_search", False)
+    monkeypatch.setattr(Captioner, "_jit_compile_search", False)
     eager = property(lambda model: True, lambda model, value: None)
     monkeypatch.setattr("keras.src.trainers.trainer.Trainer.run_eagerly", eager, raising=False)
 

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import Captioner
 from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 
 
@@ -23,7 +23,7 @@ def prepare_captioner(trained, published):
     """
     published = Path(published)
     published.mkdir(parents=True, exist_ok=True)
-    model = ImageCaptioningModel.from_preset(trained, dtype="float32")
+    model = Captioner.from_preset(trained, dtype="float32")
     model.image_encoder.trainable = True  # Users decide what to freeze.
     with tempfile.TemporaryDirectory(dir=published.parent) as scratch:
         model.save_to_preset(scratch)

@@ -46,7 +46,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     Example:
 
     >>> import numpy as np
-    >>> from keras_mmfusion.models.captioning.decoding.caption import Caption
+    >>> from keras_mmfusion.models.captioning import Caption
     >>> caption = Caption(
     ...     text="a dog", score=-0.4, tokens=["a", "dog", "[END]"],
     ...     token_log_probs=np.log([0.9, 0.5, 0.8]), attention=np.full((3, 2, 2), 0.25))

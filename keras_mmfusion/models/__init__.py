@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "BackboneTextDecoder": "captioning.backbone_text_decoder",
+        "Captioner": "captioning.captioner",
         "CaptioningPreprocessor": "captioning.captioning_preprocessor",
         "ContrastiveModel": "retrieval.contrastive_model",
         "ConversationModel": "fusion.conversation_model",
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "captioning": "",
         "estimate_blending_weights": "fusion.blending_weights",
         "export_edge_captioner": "captioning.export.edge_export",
+        "export_tensors": "export.tensor_export",
         "fusion": "",
         "load_model": "presets.model_files",
         "node_classification": "",

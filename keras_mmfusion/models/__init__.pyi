@@ -1,6 +1,7 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.models.captioning.backbone_text_decoder import BackboneTextDecoder as BackboneTextDecoder
+from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel as ConversationModel
@@ -18,6 +19,7 @@ from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as Wor
 from keras_mmfusion.models import captioning as captioning
 from keras_mmfusion.models.fusion.blending_weights import estimate_blending_weights as estimate_blending_weights
 from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
+from keras_mmfusion.models.export.tensor_export import export_tensors as export_tensors
 from keras_mmfusion.models import fusion as fusion
 from keras_mmfusion.models.presets.model_files import load_model as load_model
 from keras_mmfusion.models import node_classification as node_classification

@@ -19,7 +19,7 @@ def load_preset(preset, dtype=None):
             the preset.
 
     Returns:
-        A `keras.Model`, such as `ImageCaptioningModel`.
+        A `keras.Model`, such as `Captioner`.
 
     Raises:
         ValueError: if there is no such preset; the message names the nearest.
@@ -74,7 +74,7 @@ def captioner(
         dim, num_layers, num_heads, dropout: with `weights=None`, arguments of `TextDecoder`.
 
     Returns:
-        A `keras_mmfusion.models.ImageCaptioningModel`.
+        A `keras_mmfusion.models.Captioner`.
 
     Raises:
         ValueError: if there is no such preset (the message names the nearest), if the image
@@ -107,7 +107,7 @@ def captioner(
                 f"`{name}` needs `weights=None`: pretrained weights only fit the preset's own. "
                 f"Received: {name}={value!r}"
             )
-    return _load("ImageCaptioningModel", preset, dtype)
+    return _load("Captioner", preset, dtype)
 
 
 def embedder(preset="image_text_flickr8k", dtype=None):

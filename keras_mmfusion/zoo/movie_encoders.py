@@ -11,8 +11,8 @@ from keras_mmfusion.datasets.recommendation.item_features import (
 from keras_mmfusion.models.runs.image_digest import ImageDigests
 from keras_mmfusion.models.runs.run_record import (
     check_record,
-    describe_code,
     compute_digest,
+    describe_code,
     read_record,
     write_record,
 )

@@ -2,8 +2,8 @@
 
 from keras_mmfusion.encoders import ImageEncoder
 from keras_mmfusion.models import (
+    Captioner,
     CaptioningPreprocessor,
-    ImageCaptioningModel,
     TextDecoder,
     TransformerCaptioner,
 )
@@ -30,7 +30,7 @@ def create_captioner(folder, image_encoder, tokenizer, decoder_options):
             "`ImageEncoder(image_size=224)` or one that starts with "
             f"`keras.Input((224, 224, 3))`. Received: image_encoder={image_encoder!r}"
         )
-    source = ImageCaptioningModel.from_preset(folder, load_weights=False).preprocessor
+    source = Captioner.from_preset(folder, load_weights=False).preprocessor
     converter = source.image_converter
     preprocessor = CaptioningPreprocessor(
         tokenizer or source.tokenizer,

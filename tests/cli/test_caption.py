@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from keras_mmfusion.cli import caption
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import Captioner
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def expected(photos, captioner_preset):
     """What the model itself says of the photos."""
-    model = ImageCaptioningModel.from_preset(captioner_preset)
+    model = Captioner.from_preset(captioner_preset)
     good = [photo for photo in photos if not photo.endswith("c.jpg")]
     return dict(zip(good, model.generate(good), strict=True))
 
@@ -57,7 +57,7 @@ def test_a_bad_file_is_reported_and_the_rest_is_captioned(
 
 
 def test_beams_reach_the_search(photos, captioner_preset):
-    model = ImageCaptioningModel.from_preset(captioner_preset)
+    model = Captioner.from_preset(captioner_preset)
     details = json.loads(
         run(photos[0], "--preset", captioner_preset, "--beams", "1", "--json").stdout
     )

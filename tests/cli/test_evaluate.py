@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from keras_mmfusion.cli.evaluate import NodeModel
 from keras_mmfusion.cli.main import app
 from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import Captioner
 from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 
 COLORS = {"r_1.png": "red", "g_2.png": "lime", "b_3.png": "blue", "x_4.png": "gray"}
@@ -72,7 +72,7 @@ FAST = ("--metric", "bleu", "--metric", "cider")
 def test_the_scores_are_those_of_the_captions_that_the_model_makes(data, captioner_preset):
     command, results = run(data, captioner_preset, "--split", "dev", *FAST)
     folder = data / ("images" if (data / "images").is_dir() else "dev")
-    made = ImageCaptioningModel.from_preset(captioner_preset).generate(
+    made = Captioner.from_preset(captioner_preset).generate(
         [str(folder / name) for name in CAPTIONS]
     )
     expected = coco_caption_scores(

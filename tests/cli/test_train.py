@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.cli.main import app
-from keras_mmfusion.models import GraphCaptioner, ImageCaptioningModel
+from keras_mmfusion.models import Captioner, GraphCaptioner
 
 COLORS = ("red", "lime", "blue")
 PAUSED = 3  # exit status
@@ -59,7 +59,7 @@ def test_slices_of_a_run_end_in_a_preset(data, encoder):
     assert done.exit_code == 0
     done_output += done.output
     assert "mine" in done.output.splitlines()[-1]
-    model = ImageCaptioningModel.from_preset(data.parent / "mine")
+    model = Captioner.from_preset(data.parent / "mine")
     assert type(model) is GraphCaptioner and model.image_graph.num_layers == 1
     assert isinstance(model.generate(data / "images" / "red_0.png"), str)
     work = data.parent / "mine.training"

@@ -27,7 +27,7 @@ def test_a_returned_captioner_says_the_same_in_tensorflow(backend, packed, tmp_p
     from packed import read_photos
     from publish import load_returned, write_preset
 
-    from keras_mmfusion.models import ImageCaptioningModel
+    from keras_mmfusion.models import Captioner
 
     run_parts(backend, packed, "captioner_lite2", "--out", tmp_path, "--tiny", "--steps", 4)
     record = read_json(tmp_path / f"{CAPTIONER}.json")
@@ -36,7 +36,7 @@ def test_a_returned_captioner_says_the_same_in_tensorflow(backend, packed, tmp_p
     assert all(np.isfinite(list(row.values())).all() for row in record["log"])
     model, _ = load_returned(tmp_path / f"{CAPTIONER}.json")
     write_preset(model, tmp_path / "preset")
-    loaded = ImageCaptioningModel.from_preset(tmp_path / "preset")
+    loaded = Captioner.from_preset(tmp_path / "preset")
     photos = list(read_photos("dev").pixels)
     assert record["captions"]["greedy"] == loaded.generate(photos, beams=1)
     assert record["captions"]["beams"] == loaded.generate(photos, beams=4)

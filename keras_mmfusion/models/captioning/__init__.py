@@ -1,15 +1,24 @@
-"""Image captioning: the models, their preprocessor and its tokenizer."""
+"""Image captioning: models, preprocessing, training, evaluation and export."""
 
 from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "BackboneTextDecoder": "backbone_text_decoder",
+        "Caption": "decoding.caption",
+        "Captioner": "captioner",
+        "CaptionerRecipe": "training.captioner_recipe",
         "CaptioningPreprocessor": "captioning_preprocessor",
+        "DecodingSettings": "decoding.decoding_settings",
         "GraphCaptioner": "graph_captioner",
         "ImageCaptioningModel": "image_captioning_model",
+        "SpecialTokens": "decoding.decoding_settings",
         "TextDecoder": "text_decoder",
         "TransformerCaptioner": "transformer_captioner",
         "WordTokenizer": "word_tokenizer",
+        "evaluate_captioner": "training.caption_evaluation",
+        "export_edge_captioner": "export.edge_export",
+        "train_captioner": "training.captioner_recipe",
     },
 )

@@ -5,9 +5,10 @@ import numpy as np
 from keras_hub.layers import ImageConverter
 from keras_hub.models import Preprocessor
 
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion._keras_internals import uses_tensorflow_operations
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import checked_integer
 from keras_mmfusion.models.captioning.decoding.decoding_settings import SpecialTokens
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 
@@ -103,7 +104,7 @@ class CaptioningPreprocessor(Preprocessor):
             )
         images = self.generate_preprocess(x["images"])
         pack, check = self.pack_captions, self._check_words
-        if self._use_tf_workflow():
+        if uses_tensorflow_operations(self):
             pack, check = self.pack_captions_tensor, self._check_words_tensor
         inputs, targets, weights = pack(x["captions"], sample_weight)
         targets = check(x["captions"], targets)
@@ -119,7 +120,7 @@ class CaptioningPreprocessor(Preprocessor):
         Returns:
             Float images of the image converter's size, with a batch axis if `images` has one.
         """
-        if self._use_tf_workflow():
+        if uses_tensorflow_operations(self):
             import tensorflow as tf
 
             # Cast to float first, so that resizing does not round.
@@ -134,18 +135,18 @@ class CaptioningPreprocessor(Preprocessor):
         """Converts generated ids `(..., length)` to strings `(...)`, up to `[END]`."""
         return self.tokenizer.detokenize(token_ids)
 
-    def checked_max_length(self, max_length):
+    def check_max_length(self, max_length):
         """Checks a maximum caption length; `None` stands for the sequence length."""
         if max_length is None:
             return self.sequence_length
-        if checked_integer("max_length", max_length, 1) > self.sequence_length:
+        if check_integer(None, "max_length", max_length) > self.sequence_length:
             raise ValueError(
                 f"`max_length` must be at most {self.sequence_length}, the preprocessor's sequence "
                 f"length. Received: {max_length}"
             )
         return max_length
 
-    def special_tokens(self):
+    def get_special_tokens(self):
         """Returns the tokenizer's `SpecialTokens`; `[UNK]` is never generated."""
         return SpecialTokens(
             start=self.tokenizer.start_token_id,

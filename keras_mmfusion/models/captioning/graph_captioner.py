@@ -20,7 +20,7 @@ class GraphCaptioner(TransformerCaptioner):
             the decoder and the encoder's `grid`, or a square grid if it has none.
         preprocessor: `CaptioningPreprocessor` or `None`.
 
-    Call arguments and output shape: as for `ImageCaptioningModel`.
+    Call arguments and output shape: see `Captioner`.
 
     Example:
 
@@ -39,7 +39,7 @@ class GraphCaptioner(TransformerCaptioner):
     parts = ("image_encoder", "text_decoder", "image_graph", "preprocessor")
 
     def __init__(self, image_encoder, text_decoder, image_graph=None, preprocessor=None, **kwargs):
-        self._check_decoder(text_decoder)
+        super().__init__(image_encoder, text_decoder, preprocessor, **kwargs)
         if image_graph is None:
             image_graph = ImageGraph(
                 text_decoder.dim,
@@ -47,8 +47,8 @@ class GraphCaptioner(TransformerCaptioner):
                 dtype=text_decoder.dtype_policy,
                 name="image_graph",
             )
-        more = {"image_graph": image_graph}
-        self._init_parts(image_encoder, text_decoder, preprocessor, more, **kwargs)
+        self.image_graph = image_graph
+        self._build_parts()
 
     def encode(self, images, training=None):
         """Encodes images into nodes `(batch, tokens, dim)`, after the graph convolutions."""

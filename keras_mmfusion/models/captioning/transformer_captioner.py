@@ -1,11 +1,11 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
+from keras_mmfusion.models.captioning.captioner import Captioner
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class TransformerCaptioner(ImageCaptioningModel):
+class TransformerCaptioner(Captioner):
     """Image captioning with cross-attention to the image in every block of the decoder.
 
     ```
@@ -18,7 +18,7 @@ class TransformerCaptioner(ImageCaptioningModel):
         text_decoder: `TextDecoder` with `cross_attention=True`.
         preprocessor: `CaptioningPreprocessor` or `None`.
 
-    Call arguments and output shape: as for `ImageCaptioningModel`.
+    Call arguments and output shape: see `Captioner`.
 
     Example:
 
@@ -33,18 +33,13 @@ class TransformerCaptioner(ImageCaptioningModel):
         Vaswani et al., 2017, section 3.1, with image tokens in place of the encoder's text.
     """
 
-    parts = ("image_encoder", "text_decoder", "preprocessor")
-
     def __init__(self, image_encoder, text_decoder, preprocessor=None, **kwargs):
-        self._check_decoder(text_decoder)
-        self._init_parts(image_encoder, text_decoder, preprocessor, **kwargs)
-
-    def _check_decoder(self, text_decoder):
         if not getattr(text_decoder, "cross_attention", False):
             raise ValueError(
                 "`text_decoder` must attend to the image: create it with "
                 f"`TextDecoder(..., cross_attention=True)`. Received: {text_decoder!r}"
             )
+        super().__init__(image_encoder, text_decoder, preprocessor, **kwargs)
 
     def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
         length, dim = ops.shape(x)[1:]
@@ -58,6 +53,3 @@ class TransformerCaptioner(ImageCaptioningModel):
             return outputs, None
         logits, scores = outputs
         return logits, ops.mean(scores, axis=(0, 2))
-
-    def _cached_attention(self, image_tokens):
-        return lambda x: x

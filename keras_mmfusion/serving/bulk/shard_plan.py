@@ -5,7 +5,7 @@ import json
 import posixpath
 import warnings
 
-from keras_mmfusion.models.runs.run_record import list_changes, compute_digest
+from keras_mmfusion.models.runs.run_record import compute_digest, list_changes
 from keras_mmfusion.serving.bulk.atomic_file import open_atomic
 from keras_mmfusion.serving.bulk.beam_files import list_names, match_files
 

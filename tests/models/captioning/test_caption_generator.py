@@ -9,8 +9,9 @@ from saved_models import png
 from small_captioners import color_images, small_captioner, write_images
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion.models.captioning import Caption
 from keras_mmfusion.models.captioning.decoding import decoding_arguments
-from keras_mmfusion.models.captioning.decoding.caption import Caption
+from keras_mmfusion.models.captioning.decoding.step_functions import build_uncached_step
 
 CLASSES = [ImageCaptioningModel, TransformerCaptioner]
 METHODS = {
@@ -35,11 +36,11 @@ def captioner():
 def test_cached_and_uncached_decoding_agree(model, method, monkeypatch):
     expected = model.generate(color_images(), **METHODS[method], details=True)
     monkeypatch.setattr(
-        model, "decoding_step", lambda tokens, length, beams: (model.uncached_step(tokens), ())
+        model, "_build_step", lambda tokens, *sizes: (build_uncached_step(model, tokens), ())
     )
-    model.generator.reset()
+    model.reset_compiled_functions()
     found = model.generate(color_images(), **METHODS[method], details=True)
-    model.generator.reset()
+    model.reset_compiled_functions()
     assert [caption.text for caption in found] == [caption.text for caption in expected]
     for one, other in zip(found, expected, strict=True):
         assert one.score == pytest.approx(other.score, abs=1e-4)
@@ -165,14 +166,14 @@ def test_generate_accepts_tf_data_datasets(captioner):
 @pytest.mark.xla
 def test_compiled_functions_are_reused(captioner, monkeypatch):
     traces = []
-    decoding_step = captioner.decoding_step
+    build_step = captioner._build_step
 
     def counted(*args):
         traces.append(1)
-        return decoding_step(*args)
+        return build_step(*args)
 
-    monkeypatch.setattr(captioner, "decoding_step", counted)
-    captioner.generator.reset()
+    monkeypatch.setattr(captioner, "_build_step", counted)
+    captioner.reset_compiled_functions()
     captioner.generate(color_images(3), beams=2)
     if keras.config.backend() == "torch":
         pytest.skip("PyTorch runs eagerly")
@@ -211,11 +212,14 @@ NOT_COUNTS = (0, -3, 2.5, 2.0, float("nan"), "2", True, [2])
         ({"beams": 40}, "`beams` must be at most [0-9]+, the size of the vocabulary. Received: 40"),
         *(({"hypotheses": n}, "`hypotheses` must be an integer from 1") for n in NOT_COUNTS),
         ({"beams": 2, "hypotheses": 3}, "`hypotheses` must be at most `beams`.*: hypotheses=3, "),
-        *(({"max_length": n}, "`max_length` must be an integer >= 1") for n in NOT_COUNTS),
+        *(({"max_length": n}, "`max_length` must be a positive integer") for n in NOT_COUNTS),
         ({"max_length": 9}, "`max_length` must be at most 8"),
         ({"max_length": 3, "min_length": 3}, "`min_length` must be below `max_length`"),
-        *(({"min_length": n}, "`min_length` must be an integer >= 1") for n in NOT_COUNTS),
-        ({"no_repeat_ngram": -1}, "`no_repeat_ngram` must be an integer >= 0. Received: -1"),
+        *(({"min_length": n}, "`min_length` must be a positive integer") for n in NOT_COUNTS),
+        (
+            {"no_repeat_ngram": -1},
+            "`no_repeat_ngram` must be an integer of at least 0. Received: -1",
+        ),
         *(
             ({"length_penalty": x}, "`length_penalty` must be a number from -2 to 10. Received")
             for x in (float("nan"), float("inf"), 11, "1", None)
@@ -224,14 +228,14 @@ NOT_COUNTS = (0, -3, 2.5, 2.0, float("nan"), "2", True, [2])
             ({"sample": True, "temperature": x}, "`temperature` must be a number from 1e-30 to 1e")
             for x in (0, -1, float("nan"), float("inf"), 1e-40, "1")
         ),
-        *(({"sample": True, "top_k": n}, "`top_k` must be an integer >= 1") for n in NOT_COUNTS),
+        *(({"sample": True, "top_k": n}, "`top_k` must be a positive integer") for n in NOT_COUNTS),
         *(
             ({"sample": True, "top_p": x}, "`top_p` must be a number from 1e-06 to 1. Received")
             for x in (0, 1.5, float("nan"), "1")
         ),
-        ({"sample": True, "seed": -1}, "`seed` must be an integer >= 0. Received: -1"),
-        ({"sample": True, "seed": "a"}, "`seed` must be an integer >= 0. Received: 'a'"),
-        *(({"batch_size": n}, "`batch_size` must be an integer >= 1") for n in NOT_COUNTS),
+        ({"sample": True, "seed": -1}, "`seed` must be an integer of at least 0. Received: -1"),
+        ({"sample": True, "seed": "a"}, "`seed` must be an integer of at least 0. Received: 'a'"),
+        *(({"batch_size": n}, "`batch_size` must be a positive integer") for n in NOT_COUNTS),
     ],
 )
 def test_invalid_arguments_raise_errors(captioner, arguments, message):
@@ -248,10 +252,10 @@ def test_numpy_scalars_are_accepted(captioner):
 def test_wide_search_uses_smaller_batches(captioner, monkeypatch):
     expected = captioner.generate(color_images(3), beams=2)
     sizes = []
-    encode = captioner.generator._encode
-    monkeypatch.setattr(decoding_arguments, "MOST_SQUARES", 8)
+    encode = captioner._generator._encode
+    monkeypatch.setattr(decoding_arguments, "MAX_SQUARED_WIDTH", 8)
     monkeypatch.setattr(
-        captioner.generator, "_encode", lambda images: sizes.append(len(images)) or encode(images)
+        captioner._generator, "_encode", lambda images: sizes.append(len(images)) or encode(images)
     )
     assert captioner.generate(color_images(3), beams=2) == expected
     assert sizes == [2, 1]

@@ -205,7 +205,7 @@ def test_invalid_export_arguments_raise_errors(model, tmp_path):
     with pytest.raises(ValueError, match="`length_penalty` must be a number from -2 to 10"):
         model.export(tmp_path, length_penalty=float("nan"))
     other = TransformerCaptioner(model.image_encoder, model.text_decoder, preprocessor=None)
-    with pytest.raises(ValueError, match="`export` needs a preprocessor"):
+    with pytest.raises(ValueError, match="`export` requires a preprocessor"):
         other.export(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from small_captioners import SIZE, color_images, small_captioner, write_images
 
-from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion import Captioner, ImageCaptioningModel, TransformerCaptioner
 from keras_mmfusion.datasets import (
     CaptionPairs,
     CaptionSequence,
@@ -124,7 +124,7 @@ def test_training_and_generation_in_each_precision(cls, dtype, pairs):
 def test_from_preset_with_dtype(tmp_path):
     model = small_captioner()
     model.save_to_preset(tmp_path / "preset")
-    loaded = ImageCaptioningModel.from_preset(tmp_path / "preset", dtype="mixed_float16")
+    loaded = Captioner.from_preset(tmp_path / "preset", dtype="mixed_float16")
     assert isinstance(loaded.optimizer, keras.optimizers.LossScaleOptimizer)
     assert loaded.text_decoder.blocks[0].compute_dtype == "float16"
     assert loaded.compute_dtype == "float16"

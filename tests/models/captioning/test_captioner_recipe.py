@@ -9,7 +9,7 @@ from small_captioners import SIZE, color_images, write_images
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import Captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import (
     CaptionerRecipe,
     train_captioner,
@@ -53,7 +53,7 @@ def test_train_captioner_writes_a_preset(tmp_path):
         slices += 1
         assert slices < 12
     assert slices == 5  # Each epoch has two batches, and a run can stop after the first.
-    model = ImageCaptioningModel.from_preset(tmp_path / "preset")
+    model = Captioner.from_preset(tmp_path / "preset")
     assert model.compute_dtype == "float32"
     assert all(model.generate(color_images()))
 
@@ -74,7 +74,7 @@ def test_each_stage_trains_only_its_weights(tmp_path):
     to_numpy = keras.ops.convert_to_numpy
 
     def weights(stage):
-        model = ImageCaptioningModel.from_preset(work / stage / BEST)
+        model = Captioner.from_preset(work / stage / BEST)
         return {w.path: to_numpy(w) for w in model.weights}
 
     def changed(one, other):
@@ -111,7 +111,7 @@ def test_moving_average_changes_less_than_weights(tmp_path):
     def measure_change(average):
         averaged = dataclasses.replace(recipe, self_critical_average=average)
         assert averaged.train_self_critical(start, caches, tmp_path / str(average))
-        models = map(ImageCaptioningModel.from_preset, (start, tmp_path / str(average) / BEST))
+        models = map(Captioner.from_preset, (start, tmp_path / str(average) / BEST))
         one, other = (model.text_decoder.get_weights()[0] for model in models)
         return np.abs(one - other).max()
 

@@ -8,7 +8,7 @@ from small_captioners import SIZE, small_captioner, small_encoder, write_images
 
 from keras_mmfusion.datasets import CaptionPairs
 from keras_mmfusion.losses import SelfCriticalLoss
-from keras_mmfusion.models import ImageCaptioningModel
+from keras_mmfusion.models import Captioner
 from keras_mmfusion.models.captioning.training.captioner_training import (
     BEST,
     CHECKPOINT,
@@ -138,7 +138,7 @@ def test_best_epoch_is_saved(cache, tmp_path):
     save = training._save
     training._save = lambda: (save(), at_epoch.append(training.model.get_weights()))
     assert training.run(EPOCHS)
-    best = ImageCaptioningModel.from_preset(tmp_path / BEST)
+    best = Captioner.from_preset(tmp_path / BEST)
     for one, other in zip(best.get_weights(), at_epoch[1], strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
     with h5py.File(tmp_path / BEST / "task.weights.h5") as file:
@@ -177,7 +177,7 @@ def test_moving_average_is_evaluated_and_saved_but_not_trained(uninterrupted, ca
     for weights in at_step[1:]:
         pairs = zip(average, weights, strict=True)
         average = [momentum * mean + (1 - momentum) * weight for mean, weight in pairs]
-    best = ImageCaptioningModel.from_preset(tmp_path / BEST).get_weights()
+    best = Captioner.from_preset(tmp_path / BEST).get_weights()
     for found in (seen[-1], best):
         for one, other in zip(found, average, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-6)
@@ -188,7 +188,7 @@ def test_moving_average_is_restored_on_resume(cache, tmp_path):
         training = make_training(cache, folder, average=0.7)
         while not training.run(EPOCHS, **settings):
             training = make_training(cache, folder, average=0.7)
-        return ImageCaptioningModel.from_preset(folder / BEST)
+        return Captioner.from_preset(folder / BEST)
 
     assert_equal_weights(run(tmp_path / "sliced", stop_after=0), run(tmp_path / "whole"))
 
@@ -249,7 +249,9 @@ def self_critical(cache, optimizer):
     model = small_captioner(image_encoder=upper_encoder())
     model.image_encoder.trainable = False
     special = model.preprocessor.get_special_tokens()
-    model.compile(optimizer, SelfCriticalLoss(special.suppressed_token_ids), weighted_metrics=[], **FAST)
+    model.compile(
+        optimizer, SelfCriticalLoss(special.suppressed_token_ids), weighted_metrics=[], **FAST
+    )
     sequence = FeatureSequence(cache, model.preprocessor, batch_size=12)
     return model, SelfCriticalSequence(sequence, model, special, samples=5)
 

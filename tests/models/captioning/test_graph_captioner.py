@@ -6,9 +6,10 @@ import pytest
 from layer_checks import to_numpy
 from small_captioners import SIZE, color_images, small_captioner, small_encoder
 
-from keras_mmfusion import GraphCaptioner, ImageCaptioningModel, ImageEncoder, TextDecoder
+from keras_mmfusion import Captioner, GraphCaptioner, ImageEncoder, TextDecoder
 from keras_mmfusion.layers.graph import ImageGraph
-from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe
+from keras_mmfusion.models.captioning import CaptionerRecipe
+from keras_mmfusion.models.captioning.decoding.step_functions import build_uncached_step
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, *SIZE, 3)).astype("float32")
 CAPTIONS = np.array([[1, 5, 6, 7], [1, 8, 9, 2], [1, 4, 2, 0]])
@@ -43,7 +44,7 @@ def test_cached_and_uncached_generation_agree(model, captions):
     assert captions[0].attention.shape[1:] == (1, 4)
     other = model.with_image_encoder(model.image_encoder)
     other.compile(jit_compile=False)
-    other.decoding_step = lambda tokens, *sizes: (other.uncached_step(tokens), ())
+    other._build_step = lambda tokens, *sizes: (build_uncached_step(other, tokens), ())
     texts = other.generate(color_images(), beams=2)
     assert texts == [each.text for each in captions]
 
@@ -67,7 +68,7 @@ def test_saved_models_give_the_same_logits(model, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     for loaded in (
         keras.saving.load_model(tmp_path / "model.keras"),
-        ImageCaptioningModel.from_preset(tmp_path / "preset"),
+        Captioner.from_preset(tmp_path / "preset"),
     ):
         assert type(loaded) is GraphCaptioner
         np.testing.assert_allclose(to_numpy(loaded(IMAGES, CAPTIONS)), expected, atol=1e-5)

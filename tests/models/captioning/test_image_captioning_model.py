@@ -1,3 +1,6 @@
+import dataclasses
+import inspect
+
 import keras
 import keras_hub
 import numpy as np
@@ -14,6 +17,7 @@ from small_captioners import (
 )
 
 from keras_mmfusion import (
+    Captioner,
     CrossModalAttention,
     ImageCaptioningModel,
     ImageEncoder,
@@ -21,6 +25,7 @@ from keras_mmfusion import (
     TransformerCaptioner,
 )
 from keras_mmfusion.models import BackboneTextDecoder
+from keras_mmfusion.models.captioning import DecodingSettings
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (3, *SIZE, 3)).astype("float32")
 CAPTIONS = np.array([[1, 5, 6, 7], [1, 8, 9, 2], [1, 4, 2, 0]])
@@ -164,7 +169,7 @@ def test_models_with_backbones_save_to_presets(name, tmp_path):
     model = small_captioner(ImageCaptioningModel, **{part: make()})
     expected = model.generate(color_images(), beams=2)
     model.save_to_preset(tmp_path / "preset")
-    loaded = ImageCaptioningModel.from_preset(tmp_path / "preset")
+    loaded = Captioner.from_preset(tmp_path / "preset")
     assert loaded.generate(color_images(), beams=2) == expected
 
 
@@ -233,7 +238,7 @@ def test_saved_models_generate_the_same_captions(cls, file_format, tmp_path):
         loaded = keras.saving.load_model(tmp_path / "model.keras")
     else:
         model.save_to_preset(tmp_path / "preset")
-        loaded = ImageCaptioningModel.from_preset(tmp_path / "preset")
+        loaded = Captioner.from_preset(tmp_path / "preset")
     assert type(loaded) is cls
     found = loaded.generate(color_images(), details=True)
     assert [caption.text for caption in found] == [caption.text for caption in expected]
@@ -263,7 +268,7 @@ def test_optimizer_state_is_restored(tmp_path):
 def test_model_without_preprocessor():
     model = small_captioner(preprocessor=None)
     assert model(IMAGES, CAPTIONS).shape[:2] == (3, 4)
-    with pytest.raises(ValueError, match="`generate` needs a preprocessor"):
+    with pytest.raises(ValueError, match="`generate` requires a preprocessor"):
         model.generate(color_images())
 
 
@@ -277,3 +282,23 @@ def test_invalid_decoders_raise_errors():
         ImageCaptioningModel(small_encoder(), keras.layers.Dense(4), CrossModalAttention())
     with pytest.raises(ValueError, match="`text_decoder` must attend to the image"):
         TransformerCaptioner(small_encoder(), TextDecoder(20, dim=8, num_heads=2))
+
+
+@BOTH
+@pytest.mark.parametrize("name", ["generate", "export", "compile"])
+def test_signatures_are_explicit(cls, name):
+    kinds = {each.kind for each in inspect.signature(getattr(cls, name)).parameters.values()}
+    assert kinds == {inspect.Parameter.POSITIONAL_OR_KEYWORD}
+
+
+def test_signature_of_generate_lists_all_decoding_arguments():
+    arguments = list(inspect.signature(TransformerCaptioner.generate).parameters)
+    assert arguments[:3] == ["self", "images", "beams"] and len(arguments) == 15
+    settings = {field.name for field in dataclasses.fields(DecodingSettings)}
+    assert settings - {"samples"} <= set(arguments)
+
+
+def test_from_preset_of_another_class_raises_an_error(tmp_path):
+    small_captioner().save_to_preset(tmp_path / "preset")
+    with pytest.raises(ValueError, match="Use `TransformerCaptioner.from_preset`"):
+        ImageCaptioningModel.from_preset(tmp_path / "preset")

@@ -1,7 +1,7 @@
 from keras import ops
 
 from keras_mmfusion.models.captioning.decoding.decoding_settings import (
-    NEVER,
+    MASKED_LOGIT,
     gather,
     next_log_probs,
     write_at,
@@ -61,13 +61,13 @@ def beam_search(step, cache, batch_size, settings, special):
 
         may_finish = ops.logical_and(ends, ops.arange(2 * beams) < beams)
         may_finish = ops.logical_and(may_finish, ops.logical_not(ops.expand_dims(done, -1)))
-        finished_scores = ops.where(may_finish, score(best, index), 2 * NEVER)
+        finished_scores = ops.where(may_finish, score(best, index), 2 * MASKED_LOGIT)
         pool, pool_scores = _select_best(
             ops.concatenate([pool, candidates], axis=1),
             ops.concatenate([pool_scores, finished_scores], axis=1),
             beams,
         )
-        log_probs, kept = ops.top_k(ops.where(ends, 2 * NEVER, best), beams)
+        log_probs, kept = ops.top_k(ops.where(ends, 2 * MASKED_LOGIT, best), beams)
         kept = ops.cast(ops.reshape(kept, (-1, beams)), "int32")
         log_probs = ops.reshape(log_probs, (-1, beams))
         tokens = gather(candidates, kept)
@@ -81,17 +81,19 @@ def beam_search(step, cache, batch_size, settings, special):
     state = (
         ops.convert_to_tensor(0, dtype="int32"),
         start,
-        ops.where(first, 0.0, NEVER),
+        ops.where(first, 0.0, MASKED_LOGIT),
         write_at(ops.zeros((*shape, length), dtype="int32"), 0, slots),
         padding,
-        ops.full(shape, 2 * NEVER, dtype="float32"),
+        ops.full(shape, 2 * MASKED_LOGIT, dtype="float32"),
         ops.zeros((batch_size,), dtype="bool"),
         cache,
     )
     index, tokens, log_probs, _, pool, pool_scores, done, _ = ops.while_loop(
         unfinished, advance, state
     )
-    open_scores = ops.where(ops.expand_dims(done, -1), 2 * NEVER, score(log_probs, index - 1))
+    open_scores = ops.where(
+        ops.expand_dims(done, -1), 2 * MASKED_LOGIT, score(log_probs, index - 1)
+    )
     pool, pool_scores = _select_best(
         ops.concatenate([pool, tokens], axis=1),
         ops.concatenate([pool_scores, open_scores], axis=1),

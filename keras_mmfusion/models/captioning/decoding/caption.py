@@ -9,7 +9,7 @@ from keras_mmfusion._short_repr import short_repr
 class Caption:
     """A generated caption with its score, tokens and attention maps.
 
-    Attributes:
+    Args:
         text: string.
         score: float. For beam search, the log-probability divided by `tokens ** length_penalty`;
             for a sampled caption, its log-probability.

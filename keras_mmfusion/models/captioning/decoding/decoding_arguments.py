@@ -1,49 +1,11 @@
 """Validates decoding arguments without importing Keras, since the command line uses it."""
 
 import math
-import numbers
 
 MAX_BEAMS = 1024
 LENGTH_PENALTIES = (-2.0, 10.0)
 # The attention memory of a search grows with images * beams ** 2. This limit is a few gigabytes.
-MOST_SQUARES = 1 << 20
-
-
-def checked_integer(name, value, least, most=None):
-    """Checks that an argument is an integer in a range and returns it as an int.
-
-    Args:
-        name: string. Name of the argument, for the error message.
-        value: the argument; NumPy integers are accepted.
-        least, most: ints. The range, inclusive. `most` may be `None`.
-
-    Raises:
-        ValueError: if `value` is not an integer in this range.
-    """
-    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-    if not is_integer or value < least or (most is not None and value > most):
-        expected = f">= {least}" if most is None else f"from {least} to {most}"
-        raise ValueError(f"`{name}` must be an integer {expected}. Received: {value!r}")
-    return int(value)
-
-
-def checked_number(name, value, least, most):
-    """Checks that an argument is a number in a range and returns it as a float.
-
-    Args:
-        name: string. Name of the argument, for the error message.
-        value: the argument; NumPy numbers are accepted, NaN is not.
-        least, most: floats. The range, inclusive.
-
-    Raises:
-        ValueError: if `value` is not a number in this range.
-    """
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not least <= value <= most:
-        raise ValueError(
-            f"`{name}` must be a number from {least:g} to {most:g}. Received: {value!r}"
-        )
-    return float(value)
+MAX_SQUARED_WIDTH = 1 << 20
 
 
 def check_search_width(beams, vocabulary_size, images=1):
@@ -62,19 +24,20 @@ def check_search_width(beams, vocabulary_size, images=1):
             f"`beams` must be at most {vocabulary_size}, the size of the vocabulary. "
             f"Received: {beams}"
         )
-    if images_at_once(beams) < images:
+    if compute_max_batch(beams) < images:
+        maximum = math.isqrt(MAX_SQUARED_WIDTH // images)
         raise ValueError(
-            f"`beams` must be at most {math.isqrt(MOST_SQUARES // images)}, since the memory for "
-            f"decoding {images} images together grows with its square. Received: {beams}"
+            f"`beams` must be at most {maximum}, since the memory for decoding {images} images "
+            f"together grows with its square. Received: {beams}"
         )
 
 
-def images_at_once(width):
+def compute_max_batch(width):
     """Computes how many images fit into memory when decoding `width` captions of each.
 
     Example:
 
-    >>> images_at_once(4), images_at_once(256)
+    >>> compute_max_batch(4), compute_max_batch(256)
     (65536, 16)
     """
-    return max(1, MOST_SQUARES // width**2)
+    return max(1, MAX_SQUARED_WIDTH // width**2)

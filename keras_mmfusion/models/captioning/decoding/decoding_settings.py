@@ -11,24 +11,23 @@ import dataclasses
 
 from keras import ops
 
+from keras_mmfusion._checks import check_integer, check_number
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
     LENGTH_PENALTIES,
     MAX_BEAMS,
-    checked_integer,
-    checked_number,
 )
 
-NEVER = -1e9  # Log-probability of a disallowed token. Finite, since 0 * -inf is NaN.
+MASKED_LOGIT = -1e9  # Log-probability of a disallowed token. Finite, since 0 * -inf is NaN.
 # Outside this range float32 yields NaN probabilities, or disallowed tokens may be sampled.
 TEMPERATURES = (1e-30, 1e6)
-LEAST_TOP_P = 1e-6
+MIN_TOP_P = 1e-6
 
 
 @dataclasses.dataclass(frozen=True)
 class DecodingSettings:
     """Settings of caption decoding: beam search, greedy search or sampling.
 
-    Attributes:
+    Args:
         max_length: int. Maximum number of tokens of a caption, including the end token.
         min_length: int. Minimum number of words before the end token is allowed.
         beams: int. Beam width; 1 is greedy search.
@@ -57,20 +56,20 @@ class DecodingSettings:
 
     def __post_init__(self):
         checked = {
-            "max_length": checked_integer("max_length", self.max_length, 1),
-            "min_length": checked_integer("min_length", self.min_length, 1),
-            "beams": checked_integer("beams", self.beams, 1, MAX_BEAMS),
-            "length_penalty": checked_number(
-                "length_penalty", self.length_penalty, *LENGTH_PENALTIES
+            "max_length": check_integer(None, "max_length", self.max_length, 1),
+            "min_length": check_integer(None, "min_length", self.min_length, 1),
+            "beams": check_integer(None, "beams", self.beams, 1, MAX_BEAMS),
+            "length_penalty": check_number(
+                None, "length_penalty", self.length_penalty, *LENGTH_PENALTIES
             ),
-            "no_repeat_ngram": checked_integer("no_repeat_ngram", self.no_repeat_ngram, 0),
-            "samples": checked_integer("samples", self.samples, 0),
-            "temperature": checked_number("temperature", self.temperature, *TEMPERATURES),
+            "no_repeat_ngram": check_integer(None, "no_repeat_ngram", self.no_repeat_ngram, 0),
+            "samples": check_integer(None, "samples", self.samples, 0),
+            "temperature": check_number(None, "temperature", self.temperature, *TEMPERATURES),
         }
         if self.top_k is not None:
-            checked["top_k"] = checked_integer("top_k", self.top_k, 1)
+            checked["top_k"] = check_integer(None, "top_k", self.top_k, 1)
         if self.top_p is not None:
-            checked["top_p"] = checked_number("top_p", self.top_p, LEAST_TOP_P, 1.0)
+            checked["top_p"] = check_number(None, "top_p", self.top_p, MIN_TOP_P, 1.0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
         if self.min_length >= self.max_length:
@@ -82,7 +81,12 @@ class DecodingSettings:
 
 @dataclasses.dataclass(frozen=True)
 class SpecialTokens:
-    """Ids of the special tokens; `blocked` ids are never generated."""
+    """Ids of the special tokens.
+
+    Args:
+        start, end, pad: ints.
+        blocked: tuple of ints. Further ids that are never generated.
+    """
 
     start: int
     end: int
@@ -105,10 +109,10 @@ def next_log_probs(logits, tokens, index, settings, special):
         forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
     too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
     forbidden = ops.logical_or(forbidden, too_short)
-    log_probs = ops.where(forbidden, NEVER, log_probs)
+    log_probs = ops.where(forbidden, MASKED_LOGIT, log_probs)
     if settings.no_repeat_ngram:
         repeats = _repeated_ngrams(tokens, index, settings.no_repeat_ngram, vocabulary_size)
-        log_probs = ops.where(repeats, NEVER, log_probs)
+        log_probs = ops.where(repeats, MASKED_LOGIT, log_probs)
     return log_probs
 
 

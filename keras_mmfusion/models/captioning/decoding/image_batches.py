@@ -6,7 +6,7 @@ from keras import ops
 from keras_mmfusion.datasets.images.read_images import read_images
 
 
-def image_batches(images, preprocessor, batch_size):
+def preprocess_images(images, preprocessor, batch_size):
     """Preprocesses the images passed to `generate` batch by batch, as the batches are needed.
 
     Args:

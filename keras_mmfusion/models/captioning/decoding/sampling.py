@@ -28,13 +28,13 @@ def sample_captions(step, cache, noise, settings, special):
     """
 
     def draw(log_probs, index):
-        return _draw(log_probs, ops.take(noise, index, axis=-1), settings)
+        return _sample(log_probs, ops.take(noise, index, axis=-1), settings)
 
     shape = (ops.shape(noise)[0], settings.samples)
     return decode_token_by_token(step, cache, draw, shape, settings, special)
 
 
-def _draw(log_probs, uniform, settings):
+def _sample(log_probs, uniform, settings):
     ids = None
     if settings.top_k is not None or settings.top_p is not None:  # Sorting is slow.
         vocabulary_size = log_probs.shape[-1]

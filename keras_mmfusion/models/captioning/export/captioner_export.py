@@ -8,56 +8,33 @@ from keras import ops
 from keras_mmfusion.datasets.images.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
-    token_log_probs,
+    compute_token_log_probs,
 )
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
-from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.int8_weights import Int8Weights
-from keras_mmfusion.models.export.saved_model_folder import traced, write_saved_model
+from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model
 from keras_mmfusion.models.export.warmup_requests import make_photo_requests
 
 ROWS = 32  # Number of images that the graph processes at once.
 
 
-def export_captioner(
-    model,
-    folder,
-    beams=4,
-    length_penalty=0.7,
-    no_repeat_ngram=0,
-    min_length=1,
-    max_length=None,
-    int8_weights=False,
-    manifest=None,
-):
-    """Writes the next version of a captioner for TensorFlow Serving. See `ImageCaptioningModel`.
+def export_captioner(model, folder, settings, int8_weights=False, manifest=None):
+    """Writes the next version of a captioner for TensorFlow Serving; see `Captioner.export`.
 
     Args:
-        model: `ImageCaptioningModel` with a preprocessor.
+        model: `Captioner` with a preprocessor.
         folder: string or path.
-        beams, length_penalty, no_repeat_ngram, min_length, max_length: as for `generate`.
-        int8_weights: bool. Store the large weights as int8. See `Int8Weights`.
-        manifest: dict or `None`. What else the manifest is to say.
+        settings: `DecodingSettings`.
+        int8_weights: bool. Whether to store large weights as int8; see `Int8Weights`.
+        manifest: dict or `None`. Additional entries of the manifest.
 
     Returns:
         The path of the new version.
     """
     import tensorflow as tf
 
-    if model.preprocessor is None:
-        raise ValueError(
-            "`export` needs a preprocessor, for its tokenizer and image size. Set "
-            "`model.preprocessor = CaptioningPreprocessor(...)`."
-        )
-    settings = DecodingSettings(
-        max_length=model.preprocessor.checked_max_length(max_length),
-        min_length=min_length,
-        beams=beams,
-        length_penalty=length_penalty,
-        no_repeat_ngram=no_repeat_ngram,
-    )
     check_search_width(settings.beams, model.preprocessor.tokenizer.vocabulary_size(), ROWS)
     graph = _CaptionerGraph(model, settings, Int8Weights(model) if int8_weights else None)
     files = tf.TensorSpec((None,), "string", name="image_bytes")
@@ -90,41 +67,41 @@ def export_captioner(
 
 
 class _CaptionerGraph:
-    """The functions behind the signatures. In a row that is no image all is empty or 0.
+    """The functions of the signatures. Rows with invalid images have empty or zero outputs.
 
-    What several signatures have in common is a function of its own, of which the graph holds one.
+    Shared computations are traced once, as functions of their own.
     """
 
     def __init__(self, model, settings, int8_weights):
         import tensorflow as tf
 
         def with_weights(function):
-            """What reads weights, and reads them from their int8 variables if there are any."""
-            return int8_weights.applied(function) if int8_weights else function
+            """Makes a function use the int8 weights, if there are any."""
+            return int8_weights.wrap(function) if int8_weights else function
 
         self.model = model
         self.preprocessor = model.preprocessor
         self.special = self.preprocessor.get_special_tokens()
         files = tf.TensorSpec((None,), "string")
         images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
-        self._read = traced(self._read_files, [files])
-        self._encode = traced(with_weights(self._encode_images), [images])
+        self._read = trace(self._read_files, [files])
+        self._encode = trace(with_weights(self._encode_images), [images])
         tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
         search = SearchFunction(model, settings, self.special)
-        self._search = traced(with_weights(search), [tokens])
-        self._token_log_probs = with_weights(functools.partial(token_log_probs, model))
+        self._search = trace(with_weights(search), [tokens])
+        self._token_log_probs = with_weights(functools.partial(compute_token_log_probs, model))
 
     def caption_files(self, image_bytes):
-        return self._checked(image_bytes, lambda images: self._best(self._find(images)))
+        return self._mask_invalid(image_bytes, self._search_best)
 
     def caption_pixels(self, images):
-        return self._best(self._find(self.preprocessor.generate_preprocess(images)))
+        return self._search_best(self.preprocessor.generate_preprocess(images))
 
     def hypotheses(self, image_bytes):
-        return self._checked(image_bytes, self._find)
+        return self._mask_invalid(image_bytes, self._search_captions)
 
     def features(self, image_bytes):
-        return self._checked(image_bytes, lambda images: {"features": self._encode(images)})
+        return self._mask_invalid(image_bytes, lambda images: {"features": self._encode(images)})
 
     def score(self, image_bytes, captions):
         inputs, targets, weights = self.preprocessor.pack_captions_tensor(captions)
@@ -138,7 +115,7 @@ class _CaptionerGraph:
                 "token_log_probs": log_probs,
             }
 
-        return self._checked(image_bytes, score)
+        return self._mask_invalid(image_bytes, score)
 
     def attention(self, image_bytes):
         def attend(images):
@@ -148,15 +125,15 @@ class _CaptionerGraph:
             start = ops.full_like(ids[:, :1], self.special.start)
             inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
             log_probs, attention = self._token_log_probs(image_tokens, inputs, ids)
-            drawn = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
+            mask = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
             return {
                 "captions": self.preprocessor.generate_postprocess(ids),
                 "token_ids": ids,
-                "token_log_probs": log_probs * drawn,
-                "attention": attention * ops.expand_dims(drawn, -1),
+                "token_log_probs": log_probs * mask,
+                "attention": attention * ops.expand_dims(mask, -1),
             }
 
-        return self._checked(image_bytes, attend)
+        return self._mask_invalid(image_bytes, attend)
 
     def _read_files(self, image_bytes):
         return decode_image_tensors(
@@ -168,27 +145,28 @@ class _CaptionerGraph:
     def _encode_images(self, images):
         return ops.cast(self.model.encode(images, training=False), "float32")
 
-    def _find(self, images):
+    def _search_captions(self, images):
         ids, scores = self._search(self._encode(images))
         captions = self.preprocessor.generate_postprocess(ids)
         return {"captions": captions, "scores": scores, "token_ids": ids}
 
-    def _best(self, found):
-        return {name: value[:, 0] for name, value in found.items()}
+    def _search_best(self, images):
+        return {name: value[:, 0] for name, value in self._search_captions(images).items()}
 
-    def _checked(self, image_bytes, function):
-        """What `function` makes of the images, blank where a file is none, and `error_codes`."""
+    def _mask_invalid(self, image_bytes, function):
+        """Applies `function` to the images; invalid rows are blank. Adds `error_codes`."""
         import tensorflow as tf
 
         images, codes = self._read(image_bytes)
         results = {}
         for name, value in function(images).items():
-            good = tf.reshape(codes == OK, (-1, *[1] * (len(value.shape) - 1)))
-            results[name] = tf.where(good, value, _blank(value.dtype, name, self.special.pad))
+            is_valid = tf.reshape(codes == OK, (-1, *[1] * (len(value.shape) - 1)))
+            blank = _make_blank(value.dtype, name, self.special.pad)
+            results[name] = tf.where(is_valid, value, blank)
         return {**results, "error_codes": codes}
 
 
-def _blank(dtype, name, pad):
+def _make_blank(dtype, name, pad):
     if dtype == "string":
         return ""
     return np.array(pad if name == "token_ids" else 0, dtype.as_numpy_dtype)

@@ -1,17 +1,15 @@
 """Export of captioners for devices without TensorFlow: LiteRT and ONNX Runtime."""
 
-import json
-import os
 import pathlib
-import shutil
 import tempfile
 
 import keras
 from keras import ops
 
+from keras_mmfusion.files.atomic_files import replace_folder, write_json
 from keras_mmfusion.models.captioning.export.edge_target import SUFFIXES, check_edge_target
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
-from keras_mmfusion.models.export.saved_model_folder import traced
+from keras_mmfusion.models.export.saved_model_folder import trace
 
 OPSET = 18
 
@@ -51,16 +49,10 @@ def export_edge_captioner(model, folder, edge_format="litert"):
     check_edge_target(folder, edge_format)
     _check(model)
     write = {"litert": _write_litert, "onnx": _write_onnx}[edge_format]
-    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
-    scratch.mkdir(parents=True)
-    try:
+    with replace_folder(folder) as scratch:
         for name, (function, specs) in _build_functions(model).items():
             write(function, specs, str(scratch / f"{name}.{SUFFIXES[edge_format]}"))
-        text = json.dumps(_describe(model), indent=2, ensure_ascii=False)
-        (scratch / "captioner.json").write_text(text + "\n", encoding="utf-8")
-        os.rename(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        write_json(_describe(model), scratch / "captioner.json")
     return folder
 
 
@@ -88,7 +80,7 @@ def _build_functions(model):
         return {"image_tokens": ops.cast(model.encode(images, training=False), "float32")}
 
     def decoder_step(image_tokens, tokens, index, cache):
-        step, empty = model.decoding_step(image_tokens, length, 1)
+        step, empty = model._build_step(image_tokens, length, 1)
         dtype = keras.tree.flatten(empty)[0].dtype
         cache = keras.tree.pack_sequence_as(empty, tf.unstack(tf.cast(cache, dtype)))
         tokens = tokens[:, tf.newaxis]
@@ -100,7 +92,7 @@ def _build_functions(model):
             "new_cache": ops.cast(cache, "float32"),  # tf2onnx requires a name of its own.
         }
 
-    image_tokens = traced(image_encoder, [images]).structured_outputs["image_tokens"]
+    image_tokens = trace(image_encoder, [images]).structured_outputs["image_tokens"]
     return {
         "image_encoder": (image_encoder, [images]),
         "decoder_step": (
@@ -109,13 +101,13 @@ def _build_functions(model):
                 tf.TensorSpec(image_tokens.shape, "float32", "image_tokens"),
                 tf.TensorSpec((1, length), "int32", "tokens"),
                 tf.TensorSpec((1,), "int32", "index"),
-                tf.TensorSpec(_cache_shape(model), "float32", "cache"),
+                tf.TensorSpec(_compute_cache_shape(model), "float32", "cache"),
             ],
         ),
     }
 
 
-def _cache_shape(model):
+def _compute_cache_shape(model):
     decoder, length = model.text_decoder, model.preprocessor.sequence_length
     cache = keras.tree.flatten(decoder.empty_cache(1, length, 1))
     return (len(cache), *cache[0].shape)
@@ -143,12 +135,12 @@ def _write_onnx(function, specs, path):
         tf.function(function, input_signature=specs, autograph=False),
         input_signature=specs,
         opset=OPSET,
-        custom_op_handlers={"Erfc": (_erfc, [])},
+        custom_op_handlers={"Erfc": (_convert_erfc, [])},
         output_path=path,
     )
 
 
-def _erfc(graph, node, name, arguments):
+def _convert_erfc(graph, node, name, arguments):
     """Implements `1 - erf(x)`, part of TensorFlow's GELU, for which ONNX has no operation."""
     import numpy as np
     from tf2onnx.utils import make_name
@@ -179,5 +171,5 @@ def _describe(model):
         "image_size": list(preprocessor.image_size),
         "scale": converter.scale,
         "offset": converter.offset,
-        "cache_shape": list(_cache_shape(model)),
+        "cache_shape": list(_compute_cache_shape(model)),
     }

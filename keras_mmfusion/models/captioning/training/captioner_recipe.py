@@ -9,9 +9,9 @@ import keras_hub
 from keras_mmfusion.layers.graph.convolution.image_graph import ImageGraph
 from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
+from keras_mmfusion.models.captioning.captioner import Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner
-from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.captioning.training.captioner_run import (
     CROSS_ENTROPY,
@@ -24,8 +24,8 @@ from keras_mmfusion.models.captioning.training.captioner_training import BEST, C
 from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
 from keras_mmfusion.models.captioning.training.feature_cache import (
     FeatureSequence,
-    encode_feature_cache,
     describe_features,
+    encode_feature_cache,
     is_finished,
     remove_outdated,
     write_feature_cache,
@@ -92,10 +92,10 @@ class CaptionerRecipe(CaptionerSettings):
             (lower, dev, folder / "dev", size, 1, self.seed),
         )
         for cache in caches:  # Check all of them before spending hours on the first.
-            facts, _ = describe_features(*cache)
+            metadata, _ = describe_features(*cache)
             if restart:
-                remove_outdated(cache[2], facts)
-            is_finished(cache[2], facts)
+                remove_outdated(cache[2], metadata)
+            is_finished(cache[2], metadata)
         return tuple(write_feature_cache(*cache) for cache in caches)
 
     def build_captioner(self, image_encoder, captions):
@@ -155,7 +155,7 @@ class CaptionerRecipe(CaptionerSettings):
     def fine_tune(self, preset, caches, folder, **run):
         """Runs the second stage from a preset. Returns whether it is finished."""
         keras.utils.set_random_seed(self.seed + 1)
-        captioner = ImageCaptioningModel.from_preset(preset)
+        captioner = Captioner.from_preset(preset)
         captioner.image_encoder.trainable = True
         run["stage"] = "Fine-tuning"
         return self._run_cross_entropy(
@@ -165,7 +165,7 @@ class CaptionerRecipe(CaptionerSettings):
     def train_self_critical(self, preset, caches, folder, **run):
         """Runs the third stage from a preset. Returns whether it is finished."""
         keras.utils.set_random_seed(self.seed + 2)
-        captioner = ImageCaptioningModel.from_preset(preset)
+        captioner = Captioner.from_preset(preset)
         captioner.image_encoder.trainable = self.self_critical_blocks > 0
         train, dev = self._encode_further(captioner.image_encoder, caches, folder)
         model = self._on_features(captioner, self.self_critical_blocks)
@@ -328,7 +328,7 @@ def train_captioner(
             best, folder = folder / BEST, work / name
             if not train_stage(best, caches, folder, **run):
                 return False
-    model = ImageCaptioningModel.from_preset(folder / BEST)
+    model = Captioner.from_preset(folder / BEST)
     set_dtype_policy(model, "float32")
     model.save_to_preset(out)
     captioner_run.record(out)

@@ -32,9 +32,7 @@ def score_features(
     candidates = []
     for start in range(0, len(features), batch_size):
         batch = features[start : start + batch_size].astype("float32")
-        ids, _ = model.generator.generate_tokens(
-            batch, settings, model.preprocessor.get_special_tokens()
-        )
+        ids, _ = model.generate_tokens(batch, settings, model.preprocessor.get_special_tokens())
         candidates += model.preprocessor.generate_postprocess(ids[:, 0])
     references = {image: list(filter(None, each)) for image, each in enumerate(captions)}
     return coco_caption_scores(references, dict(enumerate(candidates)), metrics)

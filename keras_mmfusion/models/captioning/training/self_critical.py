@@ -19,9 +19,9 @@ class SelfCriticalSequence(keras.utils.PyDataset):
     ```
 
     This is the cross-entropy of the sampled tokens with the advantage as sample weight. The model
-    must be compiled with `SelfCriticalLoss(special_tokens.suppressed_token_ids)`; the weights are divided
-    by the number of sampled tokens. Captions are scored as token ids, including the end token, so
-    unfinished captions get a lower reward.
+    must be compiled with `SelfCriticalLoss(special_tokens.suppressed_token_ids)`; the weights are
+    divided by the number of sampled tokens. Captions are scored as token ids, including the end
+    token, so unfinished captions get a lower reward.
 
     Each batch is sampled from the current model, so train on a batch before getting the next one.
 
@@ -61,9 +61,7 @@ class SelfCriticalSequence(keras.utils.PyDataset):
         images = self.sequence.image_indices(index)
         shape = (len(images), self.settings.samples, self.settings.max_length)
         noise = np.random.default_rng([self.seed, self.epoch, index]).random(shape, "float32")
-        ids, _ = self.model.generator.generate_tokens(
-            x["images"], self.settings, self.special_tokens, noise
-        )
+        ids, _ = self.model.generate_tokens(x["images"], self.settings, self.special_tokens, noise)
         ids = _trim_padding(ids, self.special_tokens.pad)
         rewards = self._compute_rewards(ids, images)
         self.mean_reward = float(rewards.mean())
