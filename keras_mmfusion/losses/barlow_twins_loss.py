@@ -1,12 +1,12 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.pair_loss import PairLoss, centred, every_pair
+from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BarlowTwinsLoss(PairLoss):
-    """The dims of one modality correlate with their twins of the other, and with no others.
+    """Barlow Twins: matching dims of the two embeddings correlate, other dims do not.
 
     With `C` the correlation matrix of the dims of `a` with those of `b` over the batch:
 
@@ -14,11 +14,11 @@ class BarlowTwinsLoss(PairLoss):
     loss = Σ_k (1 - C_kk)² + λ Σ_{k ≠ l} C_kl²
     ```
 
-    It needs no strangers, and takes embeddings as they are, not their directions.
+    It needs no negatives, and compares the embeddings themselves, not their directions.
 
     Args:
         off_diagonal: float, the λ above.
-        epsilon: float. Added to each variance, for dims that do not vary.
+        epsilon: float. Added to each variance, so that constant dims are finite.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -51,13 +51,14 @@ class BarlowTwinsLoss(PairLoss):
 
     def pair_loss(self, a, b):
         rows = ops.cast(ops.shape(a)[0], "float32")
-        matrix = ops.matmul(ops.transpose(self._standard(a)), self._standard(b)) / rows
-        own = ops.diagonal(matrix)
-        others = ops.sum(ops.square(matrix)) - ops.sum(ops.square(own))
-        return every_pair(ops.sum(ops.square(1.0 - own)) + self.off_diagonal * others, a)
+        matrix = ops.matmul(ops.transpose(self._standardize(a)), self._standardize(b)) / rows
+        diagonal = ops.diagonal(matrix)
+        others = ops.sum(ops.square(matrix)) - ops.sum(ops.square(diagonal))
+        loss = ops.sum(ops.square(1.0 - diagonal)) + self.off_diagonal * others
+        return broadcast_to_pairs(loss, a)
 
-    def _standard(self, x):
-        x = centred(x)
+    def _standardize(self, x):
+        x = center(x)
         return x * ops.rsqrt(ops.mean(ops.square(x), axis=0, keepdims=True) + self.epsilon)
 
     def get_config(self):

@@ -4,22 +4,23 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BPRLoss(keras.losses.Loss):
-    """Bayesian personalized ranking: what a user took should score above what the user did not.
+    """Bayesian personalized ranking: seen items should score above unseen ones.
 
     ```
     loss_u = mean over pairs (i, j) with y_ui > y_uj of -log σ(s_ui - s_uj)
     ```
 
-    The paper's regularization belongs to the weights, not here.
+    The paper's regularization is left to the optimizer or the layers.
 
     Args:
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
     Call arguments:
-        y_true: tensor `(batch, candidates)`, 1 for a candidate that the user took, 0 for others.
-        y_pred: float tensor `(batch, candidates)`, scores. All pairs are compared, so draw a few
-            candidates rather than take all items.
+        y_true: tensor `(batch, candidates)`, 1 for a candidate with which the user interacted,
+            otherwise 0.
+        y_pred: float tensor `(batch, candidates)`, scores. All pairs are compared, so sample a
+            few candidates instead of passing all items.
         sample_weight: float tensor `(batch,)`.
 
     Example:

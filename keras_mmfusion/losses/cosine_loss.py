@@ -1,12 +1,12 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, own_pairs
+from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, identity_like
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CosineLoss(PairLoss):
-    """Pairs towards a cosine of 1, strangers below a margin.
+    """Cosine loss: the cosine of a pair is pushed to 1, that of negatives below a margin.
 
     With `s_ij = cos(a_i, b_j)` and `n` pairs in the batch:
 
@@ -15,7 +15,7 @@ class CosineLoss(PairLoss):
     ```
 
     Args:
-        margin: float in [0, 1). The cosine that strangers may have.
+        margin: float in [0, 1). Negatives with a cosine below it cost nothing.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -42,10 +42,10 @@ class CosineLoss(PairLoss):
 
     def pair_loss(self, a, b):
         similarities = cosine_similarities(a, b)
-        strangers = 1.0 - own_pairs(similarities)
-        count = ops.maximum(ops.sum(strangers, axis=1), 1.0)
-        pushed = ops.sum(strangers * ops.relu(similarities - self.margin), axis=1) / count
-        return 1.0 - ops.diagonal(similarities) + pushed
+        negatives = 1.0 - identity_like(similarities)
+        count = ops.maximum(ops.sum(negatives, axis=1), 1.0)
+        excess = ops.sum(negatives * ops.relu(similarities - self.margin), axis=1) / count
+        return 1.0 - ops.diagonal(similarities) + excess
 
     def get_config(self):
         return {**super().get_config(), "margin": self.margin}

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.pair_loss import PairLoss, centred, covariance, every_pair
+from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center, covariance
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -15,17 +15,17 @@ class DeepCCALoss(PairLoss):
     loss = - Σ_k σ_k(S_aa^-½ S_ab S_bb^-½)
     ```
 
-    σ_k are singular values. Cholesky factors stand in for the roots: they whiten as well and
-    give the same singular values, with gradients that stay finite.
+    σ_k are singular values. Inverse Cholesky factors replace the inverse square roots: they give
+    the same singular values, and their gradients stay finite.
 
-    The batch must be much larger than the number of dims; of as many dims as samples, all
-    correlations are 1. The loss does not change under linear maps of either side, so cosines mean
-    nothing until the canonical directions are found: see
+    The batch must be much larger than the number of dims: with as many dims as samples, all
+    correlations are 1. The loss is invariant to linear maps of either side, so cosines are
+    meaningless before a projection to the canonical directions; see
     `keras_mmfusion.models.retrieval.canonical_projections`.
 
     Args:
         regularization: float, the `r` above.
-        components: int or `None`. How many correlations count, the largest; all by default.
+        components: int or `None`. Number of largest correlations to sum; `None` sums all.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -65,13 +65,13 @@ class DeepCCALoss(PairLoss):
         self.components = components
 
     def pair_loss(self, a, b):
-        a, b = centred(a), centred(b)
-        half = ops.solve_triangular(self._factor(a), covariance(a, b), lower=True)
-        whitened = ops.solve_triangular(self._factor(b), ops.transpose(half), lower=True)
+        a, b = center(a), center(b)
+        half = ops.solve_triangular(self._factorize(a), covariance(a, b), lower=True)
+        whitened = ops.solve_triangular(self._factorize(b), ops.transpose(half), lower=True)
         correlations = ops.svd(whitened, compute_uv=False)
-        return every_pair(-ops.sum(correlations[: self.components]), a)
+        return broadcast_to_pairs(-ops.sum(correlations[: self.components]), a)
 
-    def _factor(self, x):
+    def _factorize(self, x):
         ridge = self.regularization * ops.eye(x.shape[1], dtype="float32")
         return ops.cholesky(covariance(x, x) + ridge)
 

@@ -1,12 +1,12 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, own_pairs
+from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, identity_like
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class HardTripletLoss(PairLoss):
-    """A margin over the hardest stranger of the batch, in both directions (VSE++).
+    """Triplet loss with the hardest negative of the batch, in both directions (VSE++).
 
     With `s_ij = cos(a_i, b_j)`:
 
@@ -15,8 +15,8 @@ class HardTripletLoss(PairLoss):
     ```
 
     Args:
-        margin: float.
-        reduction: string, see `keras.losses.Loss`. The paper has `"sum"`.
+        margin: float, the margin above.
+        reduction: string, see `keras.losses.Loss`. The paper uses `"sum"`.
         name: string.
 
     Call arguments: see `PairLoss`.
@@ -39,18 +39,18 @@ class HardTripletLoss(PairLoss):
         self.margin = self.check_number("margin", margin)
 
     def pair_loss(self, a, b):
-        hinges = pair_hinges(cosine_similarities(a, b), self.margin)
+        hinges = compute_hinges(cosine_similarities(a, b), self.margin)
         return sum(ops.max(hinge, axis=1) for hinge in hinges)
 
     def get_config(self):
         return {**super().get_config(), "margin": self.margin}
 
 
-def pair_hinges(similarities, margin):
+def compute_hinges(similarities, margin):
     """`[margin + s_ij - s_ii]₊` and `[margin + s_ji - s_ii]₊`, zero for `i = j`."""
-    strangers = 1.0 - own_pairs(similarities)
-    own = ops.expand_dims(ops.diagonal(similarities), 1)
+    negatives = 1.0 - identity_like(similarities)
+    positives = ops.expand_dims(ops.diagonal(similarities), 1)
     return [
-        strangers * ops.relu(margin + each - own)
-        for each in (similarities, ops.transpose(similarities))
+        negatives * ops.relu(margin + scores - positives)
+        for scores in (similarities, ops.transpose(similarities))
     ]

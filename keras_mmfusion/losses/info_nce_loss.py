@@ -16,7 +16,7 @@ class InfoNCELoss(PairLoss):
     ```
 
     Args:
-        temperature: float. The τ to start from; the weight is in `logit_scale`, see `PairLoss`.
+        temperature: float. Initial τ; its weight is in `logit_scale`, see `PairLoss`.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -46,8 +46,8 @@ class InfoNCELoss(PairLoss):
 
     def pair_loss(self, a, b):
         logits = self.logit_scale(cosine_similarities(a, b))
-        both = ops.log_softmax(logits, axis=1) + ops.log_softmax(logits, axis=0)
-        return -0.5 * ops.diagonal(both)
+        log_probs = ops.log_softmax(logits, axis=1) + ops.log_softmax(logits, axis=0)
+        return -0.5 * ops.diagonal(log_probs)
 
     def get_config(self):
         return {**super().get_config(), "temperature": self.temperature}

@@ -4,28 +4,28 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class MultinomialLoss(keras.losses.Loss):
-    """The negative log-likelihood of all that a user took, under a softmax over all items.
+    """Negative log-likelihood of a user's interactions, under a softmax over all items.
 
     ```
     loss_u = - Σ_i y_ui log softmax(s_u)_i
     ```
 
-    Keras's `CategoricalCrossentropy` takes `y_u` for a distribution: unless it adds up to 1, its
-    gradient on TensorFlow is not that of this formula.
+    Keras's `CategoricalCrossentropy` requires `y_u` to sum to 1: otherwise its gradient on
+    TensorFlow is not that of this formula.
 
     Args:
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
     Call arguments:
-        y_true: tensor `(batch, items)`, how often the user took each item: 1 or 0.
+        y_true: tensor `(batch, items)`, the user's number of interactions with each item.
         y_pred: float tensor `(batch, items)`, scores.
         sample_weight: float tensor `(batch,)`.
 
     Example:
 
     >>> from keras_mmfusion.losses import MultinomialLoss
-    >>> round(float(MultinomialLoss()([[1.0, 1.0]], [[0.0, 0.0]])), 4)  # Twice log 2.
+    >>> round(float(MultinomialLoss()([[1.0, 1.0]], [[0.0, 0.0]])), 4)  # 2 log 2
     1.3863
 
     Reference:
@@ -36,5 +36,5 @@ class MultinomialLoss(keras.losses.Loss):
         super().__init__(reduction=reduction, name=name, **{"dtype": "float32", **kwargs})
 
     def call(self, y_true, y_pred):
-        log_shares = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
-        return -ops.sum(ops.cast(y_true, "float32") * log_shares, axis=-1)
+        log_probs = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)
+        return -ops.sum(ops.cast(y_true, "float32") * log_probs, axis=-1)

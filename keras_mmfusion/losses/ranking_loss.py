@@ -1,13 +1,13 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.hard_triplet_loss import pair_hinges
+from keras_mmfusion.losses.hard_triplet_loss import compute_hinges
 from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class RankingLoss(PairLoss):
-    """A margin over every stranger of the batch, in both directions.
+    """Ranking loss: a margin to every negative of the batch, in both directions.
 
     With `s_ij = cos(a_i, b_j)`:
 
@@ -16,8 +16,8 @@ class RankingLoss(PairLoss):
     ```
 
     Args:
-        margin: float.
-        reduction: string, see `keras.losses.Loss`. The paper has `"sum"`.
+        margin: float, the margin above.
+        reduction: string, see `keras.losses.Loss`. The paper uses `"sum"`.
         name: string.
 
     Call arguments: see `PairLoss`.
@@ -40,7 +40,7 @@ class RankingLoss(PairLoss):
         self.margin = self.check_number("margin", margin)
 
     def pair_loss(self, a, b):
-        hinges = pair_hinges(cosine_similarities(a, b), self.margin)
+        hinges = compute_hinges(cosine_similarities(a, b), self.margin)
         return sum(ops.sum(hinge, axis=1) for hinge in hinges)
 
     def get_config(self):

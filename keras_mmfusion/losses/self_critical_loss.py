@@ -5,25 +5,25 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SelfCriticalLoss(keras.losses.Loss):
-    """Negative log-likelihood of drawn tokens, each weighted by the advantage of its caption.
+    """Negative log-likelihood of sampled tokens, weighted by the advantage of their caption.
 
-    With the advantage `A` as sample weight, and `p` the distribution that the tokens were drawn
-    from, the softmax over all but the blocked tokens:
+    With the advantage `A` as sample weight, and `p` the distribution that the tokens were sampled
+    from, a softmax over all but the blocked tokens:
 
     ```
     loss = - Σ A log p(token)
     ```
 
-    Tokens that are never drawn must not share in the softmax: they would gain whatever a bad
-    caption loses, and nothing would ever take it from them again.
+    Tokens that are never sampled must be left out of the softmax: otherwise their probability
+    would grow whenever a caption is penalized, and never shrink.
 
     Args:
-        blocked: sequence of ints. Token ids that are never drawn.
+        blocked: sequence of ints. Token ids that are never sampled.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
     Call arguments:
-        y_true: int tensor `(...)`, the drawn tokens.
+        y_true: int tensor `(...)`, the sampled tokens.
         y_pred: float tensor `(..., vocabulary_size)`, logits.
         sample_weight: float tensor `(...)`, the advantages.
 
@@ -45,17 +45,17 @@ class SelfCriticalLoss(keras.losses.Loss):
 
     def call(self, y_true, y_pred):
         logits = ops.cast(y_pred, "float32")
-        # Added, not put in place: one pass over the logits forward, and none backward.
-        logits = logits + ops.convert_to_tensor(self._bias(logits.shape[-1]))
+        # An addition takes one pass over the logits forward, and none backward.
+        logits = logits + ops.convert_to_tensor(self._make_bias(logits.shape[-1]))
         targets = ops.cast(y_true, "int32")
         log_probs = ops.take_along_axis(
             ops.log_softmax(logits, axis=-1), ops.expand_dims(targets, -1), axis=-1
         )
         log_probs = ops.squeeze(log_probs, -1)
-        # A blocked target is padding, of weight 0: its term must not be as large as the fill.
+        # A blocked target is padding with weight 0: it must not contribute 0 * 1e9.
         return -ops.where(log_probs < -1e8, 0.0, log_probs)
 
-    def _bias(self, vocabulary_size):
+    def _make_bias(self, vocabulary_size):
         bias = np.zeros(vocabulary_size, "float32")
         bias[list(self.blocked)] = -1e9
         return bias

@@ -2,12 +2,12 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.logit_scale import LogitScale
-from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, own_pairs
+from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, identity_like
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SigLIPLoss(PairLoss):
-    """Every pair of the batch as a yes-or-no question, with a learned temperature and bias.
+    """SigLIP: binary cross-entropy of every pair of the batch, with a learned scale and bias.
 
     With `z_ij = 1` for `i = j`, else `-1`:
 
@@ -15,11 +15,11 @@ class SigLIPLoss(PairLoss):
     loss_i = - Σ_j log σ(z_ij (cos(a_i, b_j) / τ + b))
     ```
 
-    The negative bias to start from stands for how few of the pairs belong together.
+    The initial bias is negative, since most pairs of a batch do not match.
 
     Args:
-        temperature: float. The τ to start from; the weights are in `logit_scale`, see `PairLoss`.
-        bias: float. The b to start from.
+        temperature: float. Initial τ; the weights are in `logit_scale`, see `PairLoss`.
+        bias: float. Initial b.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -53,7 +53,7 @@ class SigLIPLoss(PairLoss):
 
     def pair_loss(self, a, b):
         logits = self.logit_scale(cosine_similarities(a, b))
-        signs = 2.0 * own_pairs(logits) - 1.0
+        signs = 2.0 * identity_like(logits) - 1.0
         return -ops.sum(ops.log_sigmoid(signs * logits), axis=1)
 
     def get_config(self):

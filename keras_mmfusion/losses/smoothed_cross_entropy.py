@@ -12,8 +12,8 @@ class SmoothedCrossEntropy(keras.losses.Loss):
     loss = -(1 - ε) log p_y - (ε / V) Σ_v log p_v
     ```
 
-    The default reduction is the mean over the weights given, so padding with weight 0 does not
-    count.
+    The default reduction divides by the sum of the sample weights, so padding with weight 0 does
+    not count.
 
     Args:
         label_smoothing: float in [0, 1), the ε above.
@@ -55,9 +55,9 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         targets = ops.expand_dims(ops.cast(y_true, "int32"), -1)
         target_log_probs = ops.squeeze(ops.take_along_axis(log_probs, targets, axis=-1), -1)
         smoothing = self.label_smoothing
-        # A mean would divide the gradient of every logit once more, over the whole tensor.
-        spread = smoothing / y_pred.shape[-1] * ops.sum(log_probs, axis=-1)
-        return -(1 - smoothing) * target_log_probs - spread
+        # `ops.mean` would need one more pass over the gradient of all logits.
+        uniform = smoothing / y_pred.shape[-1] * ops.sum(log_probs, axis=-1)
+        return -(1 - smoothing) * target_log_probs - uniform
 
     def get_config(self):
         return {**super().get_config(), "label_smoothing": self.label_smoothing}

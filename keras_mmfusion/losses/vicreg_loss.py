@@ -1,12 +1,12 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.losses.pair_loss import PairLoss, centred, covariance, every_pair
+from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center, covariance
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class VICRegLoss(PairLoss):
-    """Variance, invariance, covariance: pairs agree, and no dim dies or repeats another.
+    """VICReg: pairs agree, and the dims of an embedding vary and are uncorrelated.
 
     With `C(x)` the covariance matrix of a batch, `d` dims:
 
@@ -17,13 +17,13 @@ class VICRegLoss(PairLoss):
     loss_i = λ s_i + μ (v(a) + v(b)) + ν (c(a) + c(b))
     ```
 
-    It needs no strangers, and takes embeddings as they are, not their directions.
+    It needs no negatives, and compares the embeddings themselves, not their directions.
 
     Args:
         invariance: float, the λ above.
         variance: float, the μ above.
         covariance: float, the ν above.
-        epsilon: float.
+        epsilon: float, the ε above.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -61,17 +61,18 @@ class VICRegLoss(PairLoss):
 
     def pair_loss(self, a, b):
         distance = ops.mean(ops.square(a - b), axis=1)
-        spread = self._spread(a) + self._spread(b)
-        return self.invariance * distance + every_pair(spread, a)
+        regularization = self._regularize(a) + self._regularize(b)
+        return self.invariance * distance + broadcast_to_pairs(regularization, a)
 
-    def _spread(self, x):
-        x = centred(x)
+    def _regularize(self, x):
+        """`μ v(x) + ν c(x)`."""
+        x = center(x)
         matrix = covariance(x, x)
         variances = ops.diagonal(matrix)
         dims = x.shape[1]
-        low = ops.sum(ops.relu(1.0 - ops.sqrt(variances + self.epsilon))) / dims
-        shared = (ops.sum(ops.square(matrix)) - ops.sum(ops.square(variances))) / dims
-        return self.variance * low + self.covariance * shared
+        variance = ops.sum(ops.relu(1.0 - ops.sqrt(variances + self.epsilon))) / dims
+        off_diagonal = (ops.sum(ops.square(matrix)) - ops.sum(ops.square(variances))) / dims
+        return self.variance * variance + self.covariance * off_diagonal
 
     def get_config(self):
         return {

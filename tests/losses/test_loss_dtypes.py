@@ -1,4 +1,4 @@
-"""Losses of integers, bool and wide floats are those of float32."""
+"""Losses of integers, bool and float64 equal those of float32."""
 
 import numpy as np
 import pytest
@@ -11,12 +11,12 @@ A, B = ((RNG.random((6, 4)) < 0.5).astype("float32") for _ in range(2))
 TOKENS = RNG.integers(0, 4, 6).astype("float32")
 
 
-@pytest.mark.parametrize("name", sorted({*losses.__all__} - {"PairLoss"}))  # It has no formula.
-def test_every_loss_takes_numbers_of_any_dtype(name):
+@pytest.mark.parametrize("name", sorted({*losses.__all__} - {"PairLoss"}))  # the base class
+def test_losses_accept_any_numeric_dtype(name):
     loss = getattr(losses, name)()
     targets = TOKENS if name in ("SmoothedCrossEntropy", "SelfCriticalLoss") else A
     expected = to_numpy(loss(targets, B))
     assert np.isfinite(expected)
     for dtype in DTYPES:
-        kept = targets if targets is TOKENS and dtype == "bool" else targets.astype(dtype)
-        np.testing.assert_allclose(to_numpy(loss(kept, B.astype(dtype))), expected, rtol=1e-5)
+        y_true = targets if targets is TOKENS and dtype == "bool" else targets.astype(dtype)
+        np.testing.assert_allclose(to_numpy(loss(y_true, B.astype(dtype))), expected, rtol=1e-5)

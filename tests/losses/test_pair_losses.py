@@ -1,4 +1,4 @@
-"""The losses between two modalities' embeddings, against NumPy float64 of their equations."""
+"""The losses between embeddings of two modalities, compared with NumPy float64 references."""
 
 import keras
 import numpy as np
@@ -32,11 +32,12 @@ def cosines(a, b):
 
 def info_nce(a, b, temperature=0.07):
     exps = np.exp(cosines(a, b) / temperature)
-    own = np.diag(exps)
-    return -0.5 * np.log(own / exps.sum(axis=1)) - 0.5 * np.log(own / exps.sum(axis=0))
+    positives = np.diag(exps)
+    rows, columns = positives / exps.sum(axis=1), positives / exps.sum(axis=0)
+    return -0.5 * np.log(rows) - 0.5 * np.log(columns)
 
 
-def sig_lip(a, b, temperature=0.1, bias=-10.0):
+def siglip(a, b, temperature=0.1, bias=-10.0):
     logits = cosines(a, b) / temperature + bias
     signs = 2 * np.eye(len(a)) - 1
     return np.log1p(np.exp(-signs * logits)).sum(axis=1)
@@ -44,23 +45,23 @@ def sig_lip(a, b, temperature=0.1, bias=-10.0):
 
 def hinges(a, b, margin):
     scores = cosines(a, b)
-    for each in (scores, scores.T):
+    for matrix in (scores, scores.T):
         for i in range(len(a)):
-            others = np.delete(each[i], i)
-            yield i, np.maximum(0, margin + others - each[i, i])
+            negatives = np.delete(matrix[i], i)
+            yield i, np.maximum(0, margin + negatives - matrix[i, i])
 
 
 def hard_triplet(a, b, margin=0.2):
     losses = np.zeros(len(a))
-    for i, each in hinges(a, b, margin):
-        losses[i] += each.max()
+    for i, hinge in hinges(a, b, margin):
+        losses[i] += hinge.max()
     return losses
 
 
 def ranking(a, b, margin=0.2):
     losses = np.zeros(len(a))
-    for i, each in hinges(a, b, margin):
-        losses[i] += each.sum()
+    for i, hinge in hinges(a, b, margin):
+        losses[i] += hinge.sum()
     return losses
 
 
@@ -74,21 +75,21 @@ def cosine(a, b, margin=0.1):
     )
 
 
-def vic_reg(a, b, invariance=25.0, variance=25.0, covariance=1.0, epsilon=1e-4):
+def vicreg(a, b, invariance=25.0, variance=25.0, covariance=1.0, epsilon=1e-4):
     losses = invariance * ((a - b) ** 2).mean(axis=1)
     for x in (a, b):
         matrix = np.cov(x, rowvar=False)
-        low = np.maximum(0, 1 - np.sqrt(np.diag(matrix) + epsilon)).mean()
-        off = matrix - np.diag(np.diag(matrix))
-        losses = losses + variance * low + covariance * (off**2).sum() / x.shape[1]
+        hinge = np.maximum(0, 1 - np.sqrt(np.diag(matrix) + epsilon)).mean()
+        off_diagonal = matrix - np.diag(np.diag(matrix))
+        losses = losses + variance * hinge + covariance * (off_diagonal**2).sum() / x.shape[1]
     return losses
 
 
 def barlow_twins(a, b, off_diagonal=0.005, epsilon=1e-5):
     a, b = ((x - x.mean(0)) / np.sqrt(x.var(0) + epsilon) for x in (a, b))
     matrix = a.T @ b / len(a)
-    own = np.diag(matrix)
-    loss = ((1 - own) ** 2).sum() + off_diagonal * ((matrix**2).sum() - (own**2).sum())
+    diagonal = np.diag(matrix)
+    loss = ((1 - diagonal) ** 2).sum() + off_diagonal * ((matrix**2).sum() - (diagonal**2).sum())
     return np.full(len(a), loss)
 
 
@@ -105,15 +106,16 @@ def deep_cca(a, b, regularization=1e-4, components=None):
     return np.full(len(a), -np.linalg.svd(whitened, compute_uv=False)[:components].sum())
 
 
+# name -> class, NumPy reference, and settings other than the defaults
 LOSSES = {
     "info_nce": (InfoNCELoss, info_nce, {"temperature": 0.2}),
-    "sig_lip": (SigLIPLoss, sig_lip, {"temperature": 0.5, "bias": -1.5}),
+    "siglip": (SigLIPLoss, siglip, {"temperature": 0.5, "bias": -1.5}),
     "hard_triplet": (HardTripletLoss, hard_triplet, {"margin": 0.7}),
     "ranking": (RankingLoss, ranking, {"margin": 0.7}),
     "cosine": (CosineLoss, cosine, {"margin": 0.3}),
-    "vic_reg": (
+    "vicreg": (
         VICRegLoss,
-        vic_reg,
+        vicreg,
         {"invariance": 3.0, "variance": 5.0, "covariance": 2.0, "epsilon": 0.01},
     ),
     "barlow_twins": (BarlowTwinsLoss, barlow_twins, {"off_diagonal": 0.2, "epsilon": 0.01}),
@@ -123,20 +125,20 @@ each_loss = pytest.mark.parametrize("name", LOSSES)
 
 
 @each_loss
-@pytest.mark.parametrize("options", [False, True])
-def test_it_is_the_formula(name, options):
+@pytest.mark.parametrize("with_settings", [False, True])
+def test_loss_matches_numpy_reference(name, with_settings):
     cls, reference, settings = LOSSES[name]
-    settings = settings if options else {}
-    # Half the size, so that some variances are below VICReg's bound.
+    settings = settings if with_settings else {}
+    # Halved, so that some variances are below VICReg's threshold.
     a, b = IMAGE / 2, TEXT / 2
     expected = reference(np.float64(a), np.float64(b), **settings)
-    found = keras.ops.convert_to_numpy(cls(reduction=None, **settings)(a, b))
-    np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
+    losses = keras.ops.convert_to_numpy(cls(reduction=None, **settings)(a, b))
+    np.testing.assert_allclose(losses, expected, rtol=2e-4, atol=1e-5)
     assert scalar(cls(**settings)(a, b)) == pytest.approx(expected.mean(), rel=2e-4)
 
 
 @each_loss
-def test_the_order_of_the_pairs_is_nothing(name):
+def test_loss_is_invariant_to_pair_order(name):
     loss = LOSSES[name][0]()
     order = RNG.permutation(len(IMAGE))
     assert scalar(loss(IMAGE[order], TEXT[order])) == pytest.approx(
@@ -145,24 +147,24 @@ def test_the_order_of_the_pairs_is_nothing(name):
 
 
 @each_loss
-def test_pairs_that_belong_together_cost_less(name):
+def test_matching_pairs_have_a_lower_loss(name):
     loss = LOSSES[name][0]()
     assert scalar(loss(IMAGE, TEXT)) < scalar(loss(IMAGE, np.roll(TEXT, 1, axis=0)))
 
 
 @each_loss
-def test_gradients_are_those_of_finite_differences(name):
+def test_gradients_match_finite_differences(name):
     cls, reference, _ = LOSSES[name]
     settings = {"margin": 0.77} if "margin" in cls().get_config() else {}
     loss, rng = cls(**settings), np.random.default_rng(1)
     step = rng.normal(size=IMAGE.shape)
     gradient = loss_gradient(loss, IMAGE, TEXT)
     assert np.isfinite(gradient).all()
-    at = [
+    above, below = (
         reference(np.float64(IMAGE) + sign * 1e-6 * step, np.float64(TEXT), **settings).mean()
         for sign in (1, -1)
-    ]
-    assert (gradient * step).sum() == pytest.approx((at[0] - at[1]) / 2e-6, rel=5e-3, abs=1e-4)
+    )
+    assert (gradient * step).sum() == pytest.approx((above - below) / 2e-6, rel=5e-3, abs=1e-4)
 
 
 @each_loss
@@ -172,7 +174,7 @@ def test_equal_embeddings_have_finite_gradients(name):
 
 
 def loss_gradient(loss, image, text):
-    """The gradient by the image embeddings, which stand in an embedding table's place."""
+    """Gradient with respect to the image embeddings, held as the weights of an `Embedding`."""
     table = keras.layers.Embedding(*image.shape)
     table.build()
     table.set_weights([image])
@@ -190,31 +192,31 @@ def loss_gradient(loss, image, text):
 
 
 @each_loss
-def test_half_precision_is_computed_in_float32(name):
+def test_float16_embeddings_are_computed_in_float32(name):
     loss = LOSSES[name][0]()
-    found = scalar(loss(IMAGE.astype("float16"), TEXT.astype("float16")))
-    assert found == pytest.approx(scalar(loss(IMAGE, TEXT)), rel=0.02)
+    half = scalar(loss(IMAGE.astype("float16"), TEXT.astype("float16")))
+    assert half == pytest.approx(scalar(loss(IMAGE, TEXT)), rel=0.02)
 
 
 @each_loss
 def test_config_round_trip(name):
     cls, _, settings = LOSSES[name]
-    loss = cls(reduction="sum", name="mine", **settings)
+    loss = cls(reduction="sum", name="my_loss", **settings)
     copy = keras.losses.deserialize(keras.losses.serialize(loss))
     assert copy.get_config() == loss.get_config()
     assert settings.items() <= copy.get_config().items()
     assert scalar(copy(IMAGE, TEXT)) == scalar(loss(IMAGE, TEXT))
 
 
-def test_weights_of_pairs():
+def test_sample_weight_weights_pairs():
     weights = np.array([2.0] + [0.0] * 11, "float32")
-    found = scalar(InfoNCELoss()(IMAGE, TEXT, weights))
+    loss = scalar(InfoNCELoss()(IMAGE, TEXT, weights))
     expected = 2 * info_nce(np.float64(IMAGE), np.float64(TEXT))[0] / 12
-    assert found == pytest.approx(expected, rel=1e-4)
+    assert loss == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("cls", [InfoNCELoss, SigLIPLoss])
-def test_the_temperature_is_learned(cls):
+def test_temperature_is_learned(cls):
     class Model(keras.Model):
         def __init__(self):
             super().__init__()
@@ -233,10 +235,10 @@ def test_the_temperature_is_learned(cls):
     model.fit(IMAGE, TEXT, batch_size=12, epochs=1, verbose=0)
     after = [float(w) for w in model.logit_scale.get_weights()]
     assert len(after) == (1 if cls is InfoNCELoss else 2)
-    assert all(one != other for one, other in zip(before, after, strict=True))
+    assert all(old != new for old, new in zip(before, after, strict=True))
 
 
-def test_canonical_correlations_outlive_linear_maps():
+def test_deep_cca_is_invariant_to_linear_maps():
     mixed = IMAGE @ RNG.normal(size=(4, 6)).astype("float32")[:, :4] + 3
     loss = DeepCCALoss(regularization=1e-6)
     assert scalar(loss(mixed, TEXT)) == pytest.approx(scalar(loss(IMAGE, TEXT)), rel=1e-3)
@@ -244,7 +246,7 @@ def test_canonical_correlations_outlive_linear_maps():
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make_loss", "message"),
     [
         (lambda: HardTripletLoss(margin=0), "HardTripletLoss: `margin` must be a number above 0"),
         (lambda: RankingLoss(margin="big"), "RankingLoss: `margin` must be a number above 0"),
@@ -258,18 +260,18 @@ def test_canonical_correlations_outlive_linear_maps():
         (lambda: DeepCCALoss(regularization=0), "`regularization` must be a number above 0"),
     ],
 )
-def test_bad_arguments(make, message):
+def test_invalid_arguments_raise(make_loss, message):
     with pytest.raises(ValueError, match=message):
-        make()
+        make_loss()
 
 
-@pytest.mark.parametrize("other", [(12, 3), (11, 4), (12, 2, 4)])
-def test_bad_shapes(other):
+@pytest.mark.parametrize("shape", [(12, 3), (11, 4), (12, 2, 4)])
+def test_mismatched_shapes_raise(shape):
     with pytest.raises(ValueError, match="InfoNCELoss: `y_true` and `y_pred` must be embeddings"):
-        InfoNCELoss()(IMAGE, np.ones(other, "float32"))
+        InfoNCELoss()(IMAGE, np.ones(shape, "float32"))
 
 
-def test_a_loss_of_ones_own():
+def test_custom_pair_loss():
     class Distance(PairLoss):
         def pair_loss(self, a, b):
             return keras.ops.sum(keras.ops.square(a - b), axis=1)

@@ -14,25 +14,25 @@ def log_softmax(logits):
     return logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
 
 
-def test_it_is_the_formula_over_the_tokens_that_can_be_drawn():
+def test_loss_is_a_softmax_over_unblocked_tokens():
     log_probs = log_softmax(np.delete(LOGITS, 2, axis=-1))
     expected = -(0.7 * log_probs[0, 0, 1] - 1.2 * log_probs[0, 1, 2])
-    found = SelfCriticalLoss(blocked=(2,))(TOKENS, LOGITS, ADVANTAGES)
-    assert float(found) == pytest.approx(expected, abs=1e-5)
+    loss = SelfCriticalLoss(blocked=(2,))(TOKENS, LOGITS, ADVANTAGES)
+    assert float(loss) == pytest.approx(expected, abs=1e-5)
 
 
-def test_blocked_tokens_get_no_gradient_and_change_nothing():
+def test_logits_of_blocked_tokens_do_not_affect_the_loss():
     loss = SelfCriticalLoss(blocked=(2,))
     other = LOGITS.copy()
     other[..., 2] = 50.0
     assert float(loss(TOKENS, LOGITS, ADVANTAGES)) == float(loss(TOKENS, other, ADVANTAGES))
 
 
-def test_padding_of_weight_zero_costs_nothing():
+def test_padding_with_weight_zero_adds_nothing():
     tokens = np.array([[1, 2]])
-    found = SelfCriticalLoss(blocked=(2,))(tokens, LOGITS, np.array([[0.7, 0.0]], "float32"))
-    alone = SelfCriticalLoss(blocked=(2,))(tokens[:, :1], LOGITS[:, :1], ADVANTAGES[:, :1])
-    assert float(found) == pytest.approx(float(alone), abs=1e-6)
+    padded = SelfCriticalLoss(blocked=(2,))(tokens, LOGITS, np.array([[0.7, 0.0]], "float32"))
+    unpadded = SelfCriticalLoss(blocked=(2,))(tokens[:, :1], LOGITS[:, :1], ADVANTAGES[:, :1])
+    assert float(padded) == pytest.approx(float(unpadded), abs=1e-6)
 
 
 def test_config_round_trip():

@@ -11,29 +11,29 @@ WEIGHTS = np.array([[1, 1, 0], [2, 0.5, 0]], "float32")
 
 
 def reference(smoothing):
-    """The formula in NumPy float64, for each target."""
+    """The loss of each target in NumPy float64."""
     logits = np.float64(LOGITS)
     log_probs = logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True))
-    smooth = np.full(LOGITS.shape, smoothing / 5) + (1 - smoothing) * np.eye(5)[TARGETS]
-    return -(smooth * log_probs).sum(axis=-1)
+    targets = np.full(LOGITS.shape, smoothing / 5) + (1 - smoothing) * np.eye(5)[TARGETS]
+    return -(targets * log_probs).sum(axis=-1)
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.5])
-def test_it_is_the_formula(smoothing):
+def test_loss_matches_numpy_reference(smoothing):
     loss = SmoothedCrossEntropy(smoothing, reduction=None)
-    found = keras.ops.convert_to_numpy(loss(TARGETS, LOGITS))
-    np.testing.assert_allclose(found, reference(smoothing), rtol=1e-5)
+    losses = keras.ops.convert_to_numpy(loss(TARGETS, LOGITS))
+    np.testing.assert_allclose(losses, reference(smoothing), rtol=1e-5)
 
 
-def test_the_mean_is_over_the_weights():
-    found = float(SmoothedCrossEntropy(0.1)(TARGETS, LOGITS, WEIGHTS))
+def test_default_reduction_is_the_weighted_mean():
+    loss = float(SmoothedCrossEntropy(0.1)(TARGETS, LOGITS, WEIGHTS))
     expected = (reference(0.1) * WEIGHTS).sum() / WEIGHTS.sum()
-    assert found == pytest.approx(expected, rel=1e-5)
+    assert loss == pytest.approx(expected, rel=1e-5)
 
 
-def test_the_sum_is_weighted():
-    found = float(SmoothedCrossEntropy(0.1, reduction="sum")(TARGETS, LOGITS, WEIGHTS))
-    assert found == pytest.approx((reference(0.1) * WEIGHTS).sum(), rel=1e-5)
+def test_sum_reduction_applies_the_weights():
+    loss = float(SmoothedCrossEntropy(0.1, reduction="sum")(TARGETS, LOGITS, WEIGHTS))
+    assert loss == pytest.approx((reference(0.1) * WEIGHTS).sum(), rel=1e-5)
 
 
 def test_float16_logits_are_summed_in_float32():
@@ -50,6 +50,6 @@ def test_config_round_trip():
 
 
 @pytest.mark.parametrize("smoothing", [-0.1, 1.0])
-def test_bad_smoothing(smoothing):
+def test_invalid_label_smoothing_raises(smoothing):
     with pytest.raises(ValueError, match=r"`label_smoothing` must be in \[0, 1\)"):
         SmoothedCrossEntropy(smoothing)
