@@ -7,7 +7,7 @@ import keras
 
 
 class Variant(NamedTuple):
-    """How a variant scales the base network, and the image size that it was trained at."""
+    """Scale factors of a variant and the image size that it was trained on."""
 
     width: float
     depth: float
@@ -15,7 +15,7 @@ class Variant(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A run of blocks of the base network; only its first block has the stride."""
+    """Consecutive blocks of the base network; only the first block has the stride."""
 
     repeats: int
     kernel_size: int
@@ -39,13 +39,13 @@ STAGES = (
     Stage(repeats=1, kernel_size=3, stride=1, expansion=6, filters=320),
 )
 
-# The Lite variants keep the stem and the head at the base network's width.
+# In the Lite variants the width does not scale the stem and the head.
 STEM_FILTERS = 32
 HEAD_FILTERS = 1280
 
 
 def scale_filters(filters, width, divisor=8):
-    """Number of filters at a width: the nearest multiple of `divisor`, at most 10 % below.
+    """Scales a number of filters to the nearest multiple of `divisor`, at most 10 % below.
 
     Example:
 
@@ -57,8 +57,8 @@ def scale_filters(filters, width, divisor=8):
     return rounded + divisor if rounded < 0.9 * scaled else rounded
 
 
-def scaled_stages(width, depth):
-    """The base network's stages at a width and depth; first and last stage keep their repeats."""
+def scale_stages(width, depth):
+    """Scales the base network's stages; the first and last stage keep their repeats."""
     last = len(STAGES) - 1
     return [
         stage._replace(
@@ -70,10 +70,10 @@ def scaled_stages(width, depth):
 
 
 def efficientnet_lite(images, width, depth, dtype=None):
-    """EfficientNet-Lite from images to the last feature map, as a graph of Keras layers.
+    """Applies EfficientNet-Lite to images, as a graph of Keras layers.
 
-    Against EfficientNet, the Lite variants have no squeeze-and-excitation, ReLU6 in place of
-    swish, and leave the stem, the head and the depth of the first and last stage unscaled.
+    Unlike EfficientNet, the Lite variants have no squeeze-and-excitation, use ReLU6 instead of
+    swish, and do not scale the stem, the head and the depth of the first and last stage.
 
     Args:
         images: Keras tensor `(batch, height, width, 3)`, normalized `(x - 127) / 128`.
@@ -86,11 +86,11 @@ def efficientnet_lite(images, width, depth, dtype=None):
 
     Reference:
         Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks",
-        ICML 2019, table 1; the Lite variants are by the same authors' TPU model repository.
+        ICML 2019, table 1; the Lite variants are from the same authors' TPU model repository.
     """
     x = _convolution(images, STEM_FILTERS, 3, 2, "stem", dtype)
     index = 0
-    for stage in scaled_stages(width, depth):
+    for stage in scale_stages(width, depth):
         for repeat in range(stage.repeats):
             stride = stage.stride if repeat == 0 else 1
             x = _inverted_residual(x, stage, stride, f"block_{index:02d}", dtype)
@@ -99,7 +99,7 @@ def efficientnet_lite(images, width, depth, dtype=None):
 
 
 def _inverted_residual(inputs, stage, stride, name, dtype):
-    """Widen by 1x1, filter each channel, narrow by 1x1; add the input where shapes allow it."""
+    """1x1 expansion, depthwise convolution, 1x1 projection; a residual where shapes allow it."""
     channels = inputs.shape[-1]
     x = inputs
     if stage.expansion != 1:
@@ -150,6 +150,6 @@ def _normalization(x, name, dtype, activation=True):
 
 
 def _initializer():
-    # By the fan out, so that a depthwise kernel, whose fan in counts every channel though it
-    # reads one, does not start out vanishing.
+    # Fan-out, since Keras's fan-in of a depthwise kernel counts all channels, although each
+    # output has one: such kernels would be too small.
     return keras.initializers.VarianceScaling(2.0, mode="fan_out", distribution="truncated_normal")

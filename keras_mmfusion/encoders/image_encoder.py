@@ -9,23 +9,23 @@ from keras_mmfusion.encoders.efficientnet_lite import VARIANTS, efficientnet_lit
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ImageEncoder(keras_hub.models.Backbone):
-    """Image encoder: EfficientNet-Lite, `tokens = reshape(feature_map(images))`.
+    """EfficientNet-Lite image encoder: `tokens = reshape(feature_map(images))`.
 
     The feature map is the network's last, after the 1280-channel head convolution, batch
-    normalization and ReLU6; each of its cells, row by row, is one token.
+    normalization and ReLU6. Its positions, row by row, are the tokens.
 
-    The weights start out random; `ImageEncoder.from_preset(folder)` loads pretrained ones, and
-    takes any argument below in place of the preset's own, such as `image_size`.
+    Weights are initialized randomly. `ImageEncoder.from_preset(folder)` loads pretrained weights,
+    and accepts any argument below to override the preset's, such as `image_size`.
 
     Args:
         variant: string. `"lite0"` (3.4 million parameters) or `"lite2"` (4.8 million).
         image_size: int or pair of ints (height, width). Defaults to the size that the variant
-            was trained at: 224 for `"lite0"`, 260 for `"lite2"`.
-        freeze_batch_norm: bool. Whether batch normalization keeps its moving statistics, scale
-            and shift also when the encoder is trainable, as suits fine-tuning with small
-            batches. Set it to `False` to train from scratch.
+            was trained on: 224 for `"lite0"`, 260 for `"lite2"`.
+        freeze_batch_norm: bool. Whether batch normalization stays frozen, with its moving
+            statistics, when the encoder is trainable. This suits fine-tuning with small batches;
+            set it to `False` to train from scratch.
         dtype: string or `keras.DTypePolicy`. The dtype policy of the layers.
-        **kwargs: `name` and `trainable`. With `trainable=False` no weight changes, and batch
+        **kwargs: `name` and `trainable`. With `trainable=False` all weights are frozen, and batch
             normalization uses its moving statistics.
 
     Call arguments:
@@ -33,8 +33,8 @@ class ImageEncoder(keras_hub.models.Backbone):
             the range 0 to 255.
 
     Returns:
-        Tokens `(batch, grid_height * grid_width, 1280)` in the policy's compute dtype, with a
-        grid cell for every 32 pixels, begun ones included.
+        Tokens `(batch, grid_height * grid_width, 1280)` in the policy's compute dtype. The grid
+        is the image size over 32, rounded up.
 
     Attributes:
         image_size: pair of ints, (height, width) of the images.
@@ -59,7 +59,7 @@ class ImageEncoder(keras_hub.models.Backbone):
         https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
     """
 
-    # On the class too, since the base class's constructor may set `trainable`.
+    # A class attribute too, since the base constructor may set `trainable`.
     freeze_batch_norm = False
 
     def __init__(
@@ -86,8 +86,8 @@ class ImageEncoder(keras_hub.models.Backbone):
         self.grid = grid
         self.token_dim = token_dim
         self.freeze_batch_norm = bool(freeze_batch_norm)
-        # By the setter itself: on TensorFlow the constructor's `trainable` does not reach the
-        # layers, and an assignment of the value that is already there is skipped.
+        # Call the setter: on TensorFlow the constructor's `trainable` does not reach the layers,
+        # and Keras skips an assignment that does not change the value.
         ImageEncoder.trainable.fset(self, self.trainable)
 
     @property
@@ -104,17 +104,18 @@ class ImageEncoder(keras_hub.models.Backbone):
                     layer.trainable = False
 
     def split(self, blocks):
-        """Two models that share this encoder's layers: `upper(lower(images))` equals its tokens.
+        """Splits the encoder into two models that share its layers.
 
-        While only the upper part is trained, the lower part's feature maps stay as they are and
-        can be computed once, for all epochs.
+        `upper(lower(images))` equals the encoder's tokens. While only the upper part is trained,
+        the lower part's feature maps can be computed once for all epochs.
 
         Args:
-            blocks: int. How many of the network's blocks, the last ones, are in the upper part;
-                the head convolution always is.
+            blocks: int. Number of last blocks in the upper part, which always includes the head
+                convolution.
 
         Returns:
-            `lower`, a model of images to a feature map, and `upper`, of that map to tokens.
+            A tuple of models: `lower`, from images to a feature map, and `upper`, from this map
+            to tokens.
         """
         count = sum(layer.name.endswith("_project_convolution") for layer in self.layers)
         if not isinstance(blocks, int) or not 0 <= blocks < count:

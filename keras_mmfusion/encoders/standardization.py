@@ -5,14 +5,14 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class Standardization(keras.layers.Layer):
-    """Features of mean 0 and spread 1, by what `adapt` saw.
+    """Standardizes features to mean 0 and standard deviation 1.
 
     ```
     y = (x - μ) / σ
     ```
 
-    Without `adapt`, `μ = 0` and `σ = 1`. Computes in float32, so that large values do not overflow
-    in half precision; the result has the policy's compute dtype.
+    `adapt` computes `μ` and `σ`, which are initially 0 and 1. The layer computes in float32, so
+    that large values do not overflow in half precision; its output has the policy's compute dtype.
 
     Call arguments:
         inputs: float tensor `(..., features)`.
@@ -36,17 +36,17 @@ class Standardization(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, inputs_shape):
-        # Never cast to half precision, in which a large mean overflows.
+        # In half precision a large mean would overflow.
         settings = {"shape": (inputs_shape[-1],), "trainable": False, "autocast": False}
         self.mean = self.add_weight(initializer="zeros", name="mean", **settings)
         self.deviation = self.add_weight(initializer="ones", name="deviation", **settings)
 
     def adapt(self, data, mask=None):
-        """Takes mean and spread of each feature from data.
+        """Computes the mean and standard deviation of each feature.
 
         Args:
-            data: array `(..., features)`. NaN is left out.
-            mask: bool array `(...)`; rows where it is `False` are left out.
+            data: array `(..., features)`. NaN is ignored.
+            mask: bool array `(...)`. Rows where it is `False` are ignored.
         """
         data = np.asarray(data, "float64")
         rows = data.reshape(-1, data.shape[-1])
@@ -56,7 +56,7 @@ class Standardization(keras.layers.Layer):
         counts = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, rows, 0.0).sum(axis=0) / counts
         variance = np.where(known, np.square(rows - mean), 0.0).sum(axis=0) / counts
-        # What never varies is left as it is, around 0.
+        # Constant features are only centered.
         deviation = np.sqrt(np.where(variance > 1e-12 * (1.0 + mean**2), variance, 1.0))
         if not self.built:
             self.build(data.shape)
@@ -65,7 +65,7 @@ class Standardization(keras.layers.Layer):
         self.deviation.assign(deviation)
 
     def call(self, inputs):
-        mean, deviation = (ops.cast(each, "float32") for each in (self.mean, self.deviation))
+        mean, deviation = ops.cast(self.mean, "float32"), ops.cast(self.deviation, "float32")
         return ops.cast((ops.cast(inputs, "float32") - mean) / deviation, self.compute_dtype)
 
     def compute_output_shape(self, inputs_shape):

@@ -7,26 +7,25 @@ from keras_mmfusion.layers.dropout import Dropout
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TextEncoder(keras_hub.models.Backbone):
-    """Text encoder: BERT's Transformer, token ids to one vector a token.
+    """BERT text encoder, from token ids to one vector per token.
 
     ```
     x = norm(E[token_ids] + P)
     for each layer:  x = norm(x + attention(x));  x = norm(x + W_2 gelu(W_1 x))
     ```
 
-    Sentences are one segment, so the vector that BERT adds to all tokens of a segment is part of
-    the position embeddings `P`. GELU is exact. The defaults are the sizes of MiniLM-L6, whose
-    pretrained weights `zoo/convert_minilm.py` converts; its sentence vectors are the mean of the
-    tokens.
+    A text is one segment, so BERT's segment embedding is part of the position embeddings `P`.
+    GELU is exact. The default sizes are those of MiniLM-L6, whose pretrained weights
+    `zoo/convert_minilm.py` converts; its sentence embeddings are the mean of the tokens.
 
     Args:
-        vocabulary_size: int.
-        num_layers: int.
-        num_heads: int, a divisor of `hidden_dim`.
+        vocabulary_size: int. Number of token ids.
+        num_layers: int. Number of Transformer layers.
+        num_heads: int. Number of attention heads; must divide `hidden_dim`.
         hidden_dim: int. The size of a token.
-        intermediate_dim: int. The width of the MLPs.
-        dropout: float in [0, 1), in training.
-        max_sequence_length: int. The most tokens that a sentence may have.
+        intermediate_dim: int. Hidden units of the MLPs.
+        dropout: float in [0, 1). Dropout rate.
+        max_sequence_length: int. The maximum number of tokens.
         dtype: string or `keras.DTypePolicy`. The dtype policy of the layers.
         **kwargs: `name` and `trainable`.
 
@@ -35,8 +34,8 @@ class TextEncoder(keras_hub.models.Backbone):
             int tensor `(batch, tokens)`, true for a real token.
 
     Returns:
-        Tokens `(batch, tokens, hidden_dim)` in the policy's compute dtype. Those in masked places
-        have no meaning; they change nothing in the others.
+        Tokens `(batch, tokens, hidden_dim)` in the policy's compute dtype. Masked tokens are
+        undefined and do not affect the others.
 
     Attributes:
         token_dim: int, the size of a token.
@@ -105,8 +104,8 @@ class TextEncoder(keras_hub.models.Backbone):
         self.sizes = sizes
         self.dropout = dropout
         self.token_dim = hidden_dim
-        # By the setter itself: the constructor's `trainable` does not reach the layers, and an
-        # assignment of the value that is already there is skipped.
+        # Call the setter: the constructor's `trainable` does not reach the layers, and Keras
+        # skips an assignment that does not change the value.
         keras_hub.models.Backbone.trainable.fset(self, self.trainable)
 
     def get_config(self):

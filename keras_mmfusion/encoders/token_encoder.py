@@ -7,13 +7,13 @@ from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.masks import zero_masked
-from keras_mmfusion.layers.sinusoidal_positions import with_positions
+from keras_mmfusion.layers.sinusoidal_positions import add_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TokenEncoder(keras.layers.Layer):
-    """Encoder of tokens: a Transformer over a sequence of ids or of vectors.
+    """Transformer encoder of a sequence of token ids or vectors.
 
     ```
     x = embedding[ids],  or  ((tokens - μ) / σ) W + b
@@ -22,30 +22,31 @@ class TokenEncoder(keras.layers.Layer):
     y = LayerNorm(x)
     ```
 
-    Positions are sines and cosines, so that a sequence may have any length. `μ` and `σ` are 0 and
-    1 until `adapt` takes them from data.
+    Position embeddings are sinusoidal, so a sequence may have any length. `adapt` computes `μ`
+    and `σ`, which are initially 0 and 1.
 
     Args:
-        dim: int. The size of the output's tokens.
-        num_layers: int. The number of blocks.
-        num_heads: int, a divisor of `dim`.
-        mlp_dim: int or `None`. Hidden units of a block's MLP; four times `dim` by default.
-        vocabulary_size: int or `None`. The number of ids; `None` for tokens that are vectors. Id 0
-            is padding.
-        causal: bool. Whether a token sees only itself and earlier ones.
-        dropout: float in [0, 1), of each branch of a block and of the first `x`, in training.
+        dim: int. The size of the output tokens.
+        num_layers: int. Number of Transformer blocks.
+        num_heads: int. Number of attention heads; must divide `dim`.
+        mlp_dim: int or `None`. Hidden units of a block's MLP; `None` for `4 * dim`.
+        vocabulary_size: int or `None`. The number of token ids, with id 0 for padding; `None` if
+            the inputs are vectors.
+        causal: bool. Whether a token attends only to itself and earlier tokens.
+        dropout: float in [0, 1). Dropout rate of the embedded tokens and of each branch of a
+            block.
 
     Call arguments:
         inputs: int tensor `(batch, tokens)`, or float tensor `(batch, tokens, features)`.
-        mask: bool tensor `(batch, tokens)`, or `(batch,)` where a sample has all of its tokens or
-            none. What stands in a masked place, NaN included, changes nothing.
+        mask: bool tensor `(batch, tokens)`, or `(batch,)` if a sample has all of its tokens or
+            none. Masked tokens, NaN included, do not affect the output.
         training: bool. Whether dropout is active.
 
     Output shape:
         `(batch, tokens, dim)`, zeros where the mask is `False`.
 
     Raises:
-        ValueError: if a size is no positive integer, or `num_heads` does not divide `dim`.
+        ValueError: if a size is not a positive integer, or `num_heads` does not divide `dim`.
 
     Example:
 
@@ -110,9 +111,9 @@ class TokenEncoder(keras.layers.Layer):
         self.supports_masking = True
 
     def adapt(self, data, mask=None):
-        """Takes mean and spread of each feature from an array; see `Standardization.adapt`.
+        """Computes mean and standard deviation of the features; see `Standardization.adapt`.
 
-        Of ids there is nothing to take.
+        Has no effect on an encoder of token ids.
         """
         if self.vocabulary_size is None:
             if mask is not None and np.ndim(mask) == 1:
@@ -127,8 +128,8 @@ class TokenEncoder(keras.layers.Layer):
             self.vocabulary_size is None and inputs_shape[-1] is None
         ):
             raise ValueError(
-                f"TokenEncoder: with vocabulary_size={self.vocabulary_size}, `inputs` must be "
-                f"{layout}. Received shape: {tuple(inputs_shape)}"
+                f"TokenEncoder: `inputs` must be {layout} if vocabulary_size="
+                f"{self.vocabulary_size}. Received shape: {tuple(inputs_shape)}"
             )
         if self.vocabulary_size is not None:
             self.embedding.build(inputs_shape)
@@ -142,7 +143,7 @@ class TokenEncoder(keras.layers.Layer):
 
     def call(self, inputs, mask=None, training=None):
         mask = self.compute_mask(inputs, mask)
-        x = with_positions(self._embed(inputs, mask))
+        x = add_positions(self._embed(inputs, mask))
         x = self.dropout_layer(x, training=training)
         for block in self.blocks:
             x = block(x, mask=mask, use_causal_mask=self.causal, training=training)
@@ -155,15 +156,20 @@ class TokenEncoder(keras.layers.Layer):
         return apply_to_rows(self.projection, inputs)
 
     def compute_mask(self, inputs, mask=None):
-        """Which tokens are real: bool `(batch, tokens)`, or `None` where nothing is masked."""
-        real = None if self.vocabulary_size is None else ops.not_equal(inputs, 0)
+        """Combines `mask` with the padding of token ids.
+
+        Returns:
+            Bool tensor `(batch, tokens)`, `True` for a real token, or `None` if no token is
+            masked.
+        """
+        padding_mask = None if self.vocabulary_size is None else ops.not_equal(inputs, 0)
         if mask is None:
-            return real
+            return padding_mask
         mask = ops.cast(mask, "bool")
         if len(mask.shape) == 1:
-            every = ops.ones(ops.shape(inputs)[:2], "bool")
-            mask = ops.logical_and(ops.expand_dims(mask, 1), every)
-        return mask if real is None else ops.logical_and(mask, real)
+            ones = ops.ones(ops.shape(inputs)[:2], "bool")
+            mask = ops.logical_and(ops.expand_dims(mask, 1), ones)
+        return mask if padding_mask is None else ops.logical_and(mask, padding_mask)
 
     def compute_output_shape(self, inputs_shape):
         return (*inputs_shape[:2], self.dim)

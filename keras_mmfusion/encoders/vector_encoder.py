@@ -8,32 +8,32 @@ from keras_mmfusion.layers.masks import zero_masked
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class VectorEncoder(keras.layers.Layer):
-    """Encoder of vectors, such as pooled features: standardized, then an MLP.
+    """Encodes vectors, such as pooled features, by standardization and an MLP.
 
     ```
     h = (x - μ) / σ
-    h = gelu(h W_i + b_i)     for each of hidden_dims
+    h = gelu(h W_i + b_i)     for each hidden layer
     y = h W + b
     ```
 
-    `μ` and `σ` are 0 and 1 until `adapt` takes them from data. Tokens are encoded one by one.
+    `adapt` computes `μ` and `σ`, which are initially 0 and 1. Tokens are encoded independently.
 
     Args:
         dim: int. The size of the output.
-        hidden_dims: sequence of ints. The widths of the hidden layers.
-        dropout: float in [0, 1), of what enters each dense layer, in training.
+        hidden_dims: sequence of ints. The units of the hidden layers.
+        dropout: float in [0, 1). Dropout rate of the input of each dense layer.
 
     Call arguments:
         inputs: float tensor `(batch, features)` or `(batch, tokens, features)`.
-        mask: bool tensor `(batch,)` or `(batch, tokens)`. Whatever stands in a masked place, NaN
-            included, zeros are encoded in its place.
+        mask: bool tensor `(batch,)` or `(batch, tokens)`. Masked vectors, NaN included, are
+            replaced by zeros.
         training: bool. Whether dropout is active.
 
     Output shape:
         `(batch, dim)` or `(batch, tokens, dim)`.
 
     Raises:
-        ValueError: if a size is no positive integer or `dropout` no share.
+        ValueError: if a size is not a positive integer, or `dropout` is not in [0, 1).
 
     Example:
 
@@ -64,7 +64,7 @@ class VectorEncoder(keras.layers.Layer):
         self.supports_masking = True
 
     def adapt(self, data, mask=None):
-        """Takes mean and spread of each feature from an array; see `Standardization.adapt`."""
+        """Computes mean and standard deviation of the features; see `Standardization.adapt`."""
         self.standardization.adapt(data, mask)
 
     def build(self, inputs_shape):

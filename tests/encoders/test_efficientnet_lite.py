@@ -1,6 +1,6 @@
 import pytest
 
-from keras_mmfusion.encoders.efficientnet_lite import scale_filters, scaled_stages
+from keras_mmfusion.encoders.efficientnet_lite import scale_filters, scale_stages
 
 
 @pytest.mark.parametrize(
@@ -10,13 +10,13 @@ from keras_mmfusion.encoders.efficientnet_lite import scale_filters, scaled_stag
         (1.1, 1.2, [16, 24, 48, 88, 120, 208, 352], [1, 3, 3, 4, 4, 5, 1]),
     ],
 )
-def test_stages_are_those_of_the_published_networks(width, depth, filters, repeats):
-    stages = scaled_stages(width, depth)
+def test_stages_match_the_published_networks(width, depth, filters, repeats):
+    stages = scale_stages(width, depth)
     assert [stage.filters for stage in stages] == filters
     assert [stage.repeats for stage in stages] == repeats
 
 
-def test_rounding_takes_away_at_most_a_tenth():
+def test_rounding_removes_at_most_a_tenth_of_the_filters():
     for filters in range(8, 400):
         scaled = scale_filters(filters, 1.0)
         assert scaled % 8 == 0

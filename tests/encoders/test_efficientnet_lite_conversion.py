@@ -1,4 +1,4 @@
-"""The converted networks against the PyTorch ones that they come from."""
+"""The converted networks compared with the PyTorch networks of the source checkpoints."""
 
 import importlib.util
 from pathlib import Path
@@ -13,7 +13,7 @@ ZOO = Path(__file__).resolve().parents[2] / "zoo"
 
 pytestmark = [
     pytest.mark.peers,
-    # Keras's TensorFlow variables do not take the `copy` argument that NumPy 2 passes.
+    # Keras's TensorFlow variables do not accept the `copy` argument of NumPy 2.
     pytest.mark.filterwarnings(
         "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
     ),
@@ -41,8 +41,8 @@ def source(variant, conversion):
     return conversion.load_source_model(variant)
 
 
-def pictures(image_size, count=4):
-    """Pictures of soft coloured blobs, from black to white."""
+def make_images(image_size, count=4):
+    """Normalized images of smooth color noise, from black to white."""
     height, width = image_size
     generator = np.random.default_rng(0)
     coarse = generator.uniform(0, 255, (count, 6, 6, 3)).astype("float32")
@@ -53,16 +53,16 @@ def pictures(image_size, count=4):
     return ((np.clip(smooth + noise, 0, 255) - 127) / 128).astype("float32")
 
 
-def test_logits_equal_the_sources(conversion, source, variant):
+def test_logits_match_the_source(conversion, source, variant):
     encoder, classifier = conversion.convert(source, variant)
-    images = pictures(encoder.image_size)
+    images = make_images(encoder.image_size)
     expected = conversion.compute_source_logits(source, images)
 
     assert expected.std() > 0.5
     np.testing.assert_allclose(classifier.predict(images, verbose=0), expected, atol=1e-4)
 
 
-def test_the_preset_holds_the_sources_weights_in_float16(conversion, source, variant):
+def test_preset_stores_the_source_weights_in_float16(conversion, source, variant):
     converted, _ = conversion.convert(source, variant)
     preset = ImageEncoder.from_preset(str(ZOO / f"efficientnet_{variant}_imagenet"))
 
@@ -71,7 +71,7 @@ def test_the_preset_holds_the_sources_weights_in_float16(conversion, source, var
         np.testing.assert_array_equal(stored, expected, err_msg=original.path)
 
 
-def test_a_weight_without_a_place_is_an_error(conversion, source, variant):
+def test_copy_weights_returns_unused_source_weights(conversion, source, variant):
     state = {name: value.numpy() for name, value in source.state_dict().items()}
-    rest = conversion.copy_weights(state, ImageEncoder(variant))
-    assert sorted(rest) == ["_fc.bias", "_fc.weight"]
+    unused = conversion.copy_weights(state, ImageEncoder(variant))
+    assert sorted(unused) == ["_fc.bias", "_fc.weight"]

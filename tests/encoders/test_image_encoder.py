@@ -10,12 +10,12 @@ import pytest
 
 from keras_mmfusion.encoders import ImageEncoder
 
-# A single step is not worth XLA's optimizations.
+# XLA's optimizations take longer than the single step that uses them.
 FAST_COMPILE = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRESET = REPOSITORY / "zoo" / "efficientnet_lite0_imagenet"
 
-# Keras's TensorFlow variables do not take the `copy` argument that NumPy 2 passes.
+# Keras's TensorFlow variables do not accept the `copy` argument of NumPy 2.
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation doesn't accept a copy:DeprecationWarning"
 )
@@ -40,7 +40,7 @@ def batch_norm_weights(encoder):
 
 
 def fit_one_step(encoder):
-    """One step towards random targets, on a head over the pooled tokens."""
+    """Trains the encoder and a head on its pooled tokens for one step."""
     model = keras.Sequential(
         [encoder, keras.layers.GlobalAveragePooling1D(), keras.layers.Dense(4)]
     )
@@ -58,7 +58,7 @@ def pretrained():
     "variant, image_size, grid, parameters",
     [("lite0", (224, 224), (7, 7), 3_413_024), ("lite2", (260, 260), (9, 9), 4_869_168)],
 )
-def test_each_variant_has_its_published_size(variant, image_size, grid, parameters):
+def test_variants_have_the_published_sizes(variant, image_size, grid, parameters):
     encoder = ImageEncoder(variant)
 
     assert encoder.image_size == image_size
@@ -68,13 +68,13 @@ def test_each_variant_has_its_published_size(variant, image_size, grid, paramete
     assert encoder.count_params() == parameters
 
 
-def test_lite0_at_224_pixels_is_the_default():
+def test_default_is_lite0_with_224_pixels():
     config = ImageEncoder().get_config()
     assert (config["variant"], config["image_size"]) == ("lite0", [224, 224])
 
 
 @pytest.mark.parametrize("image_size, grid", [(32, (1, 1)), (33, (2, 2)), ((64, 97), (2, 4))])
-def test_a_begun_cell_is_a_token(image_size, grid):
+def test_grid_size_is_rounded_up(image_size, grid):
     encoder = ImageEncoder("lite0", image_size)
     height, width = encoder.image_size
 
@@ -82,7 +82,7 @@ def test_a_begun_cell_is_a_token(image_size, grid):
     assert encode(encoder, images(1, height, width)).shape == (1, grid[0] * grid[1], 1280)
 
 
-def test_tokens_are_the_feature_map_row_by_row(pretrained):
+def test_tokens_are_feature_map_positions_row_by_row(pretrained):
     features = keras.Model(pretrained.input, pretrained.get_layer("head_activation").output)
     feature_map = encode(features, images())
     tokens = encode(pretrained, images())
@@ -95,14 +95,14 @@ def test_tokens_are_the_feature_map_row_by_row(pretrained):
             )
 
 
-def test_tokens_are_within_relu6(pretrained):
+def test_tokens_are_bounded_by_relu6(pretrained):
     tokens = encode(pretrained, 10 * images())
     assert tokens.min() == 0
     assert 3 < tokens.max() <= 6
 
 
 @pytest.mark.parametrize("blocks", [0, 1, 4, 15])
-def test_a_split_encoder_gives_the_same_tokens(pretrained, blocks):
+def test_split_models_give_the_same_tokens(pretrained, blocks):
     lower, upper = pretrained.split(blocks)
     np.testing.assert_allclose(
         encode(upper, lower(images())), encode(pretrained, images()), atol=1e-5
@@ -114,12 +114,12 @@ def test_a_split_encoder_gives_the_same_tokens(pretrained, blocks):
 
 
 @pytest.mark.parametrize("blocks", [-1, 16, 1.0])
-def test_a_split_names_what_it_takes(pretrained, blocks):
+def test_split_with_invalid_blocks_raises(pretrained, blocks):
     with pytest.raises(ValueError, match=r"`blocks` must be an integer in \[0, 15\]"):
         pretrained.split(blocks)
 
 
-def test_any_batch_size_gives_the_same_tokens(pretrained):
+def test_tokens_do_not_depend_on_the_batch_size(pretrained):
     inputs = images(batch=5)
     expected = np.concatenate([encode(pretrained, inputs[i : i + 1]) for i in range(5)])
 
@@ -131,14 +131,14 @@ def test_any_batch_size_gives_the_same_tokens(pretrained):
 
 def test_config_round_trip():
     encoder = ImageEncoder(
-        "lite2", (64, 96), freeze_batch_norm=False, dtype="mixed_bfloat16", name="eyes"
+        "lite2", (64, 96), freeze_batch_norm=False, dtype="mixed_bfloat16", name="encoder"
     )
     encoder.trainable = False
     config = encoder.get_config()
     copy = ImageEncoder.from_config(config)
 
     assert copy.get_config() == config
-    assert (copy.variant, copy.image_size, copy.name) == ("lite2", (64, 96), "eyes")
+    assert (copy.variant, copy.image_size, copy.name) == ("lite2", (64, 96), "encoder")
     assert copy.freeze_batch_norm is False
     assert copy.trainable is False
     assert copy.dtype_policy.name == "mixed_bfloat16"
@@ -161,7 +161,7 @@ def test_preset_round_trip(pretrained, tmp_path):
     np.testing.assert_array_equal(encode(loaded, images()), encode(pretrained, images()))
 
 
-def test_arguments_take_the_place_of_the_presets_own():
+def test_from_preset_arguments_override_the_config():
     encoder = ImageEncoder.from_preset(
         str(PRESET), image_size=(64, 32), dtype="bfloat16", trainable=False
     )
@@ -170,13 +170,13 @@ def test_arguments_take_the_place_of_the_presets_own():
     assert encoder.trainable_variables == []
 
 
-def test_weights_are_random_without_a_preset(pretrained):
+def test_weights_are_random_by_default(pretrained):
     first, second = (ImageEncoder(image_size=64) for _ in range(2))
     assert not np.allclose(encode(first, images()), encode(second, images()))
     assert not np.allclose(encode(first, images()), encode(pretrained, images()))
 
 
-def test_random_weights_neither_vanish_nor_saturate():
+def test_initial_activations_neither_vanish_nor_saturate():
     tokens = encode(ImageEncoder(image_size=64), images())
     assert 0.01 < tokens.mean() < 5.9
     assert tokens.std() > 0.01
@@ -184,7 +184,7 @@ def test_random_weights_neither_vanish_nor_saturate():
 
 @pytest.mark.parametrize("by_argument", [False, True])
 @pytest.mark.parametrize("freeze_batch_norm", [False, True])
-def test_a_frozen_encoder_does_not_change_in_fit(by_argument, freeze_batch_norm):
+def test_frozen_encoder_does_not_change_in_fit(by_argument, freeze_batch_norm):
     encoder = ImageEncoder(
         image_size=64, trainable=not by_argument, freeze_batch_norm=freeze_batch_norm
     )
@@ -200,20 +200,21 @@ def test_a_frozen_encoder_does_not_change_in_fit(by_argument, freeze_batch_norm)
     )
 
 
-def test_fine_tuning_trains_every_kernel_and_holds_batch_norm():
+def test_fine_tuning_trains_every_kernel_and_freezes_batch_norm():
     encoder = ImageEncoder(image_size=64)
-    held = batch_norm_weights(encoder)
+    frozen = batch_norm_weights(encoder)
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in encoder.weights}
     fit_one_step(encoder)
 
-    assert held
+    assert frozen
     trained = {weight.path for weight in encoder.trainable_variables}
-    assert trained == before.keys() - held.keys()
+    assert trained == before.keys() - frozen.keys()
     for weight in encoder.weights:
-        assert np.array_equal(weight, before[weight.path]) == (weight.path in held), weight.path
+        unchanged = np.array_equal(weight, before[weight.path])
+        assert unchanged == (weight.path in frozen), weight.path
 
 
-def test_training_from_scratch_trains_batch_norm_too():
+def test_batch_norm_is_trained_if_not_frozen():
     encoder = ImageEncoder(image_size=64, freeze_batch_norm=False)
     before = {weight.path: keras.ops.convert_to_numpy(weight) for weight in encoder.weights}
     fit_one_step(encoder)
@@ -223,11 +224,11 @@ def test_training_from_scratch_trains_batch_norm_too():
 
 
 @pytest.mark.parametrize("through_parent", [False, True])
-def test_batch_norm_stays_held_when_the_encoder_thaws(through_parent):
+def test_batch_norm_stays_frozen_when_the_encoder_is_unfrozen(through_parent):
     encoder = ImageEncoder(image_size=64, trainable=False)
-    switch = keras.Sequential([encoder]) if through_parent else encoder
-    switch.trainable = False
-    switch.trainable = True
+    owner = keras.Sequential([encoder]) if through_parent else encoder
+    owner.trainable = False
+    owner.trainable = True
 
     assert len(encoder.trainable_variables) == 49
     assert not {weight.path for weight in encoder.trainable_variables} & set(
@@ -244,9 +245,9 @@ def test_batch_norm_stays_held_when_the_encoder_thaws(through_parent):
         ("bfloat16", "bfloat16", 0.05),
     ],
 )
-def test_half_precision_stays_near_float32(pretrained, dtype, output_dtype, tolerance):
+def test_half_precision_is_close_to_float32(pretrained, dtype, output_dtype, tolerance):
     encoder = ImageEncoder.from_preset(str(PRESET), image_size=64, dtype=dtype)
-    # Far brighter than any picture, to see that nothing overflows.
+    # Far outside of the range of images, to check that nothing overflows.
     assert np.isfinite(encode(encoder, 100 * images())).all()
 
     assert keras.backend.standardize_dtype(encoder(images()).dtype) == output_dtype
@@ -266,11 +267,11 @@ images = np.load("images.npy")
 np.save("tokens.npy", encoder.predict(images, verbose=0))
 pooled = keras.layers.GlobalAveragePooling1D()(encoder.output)
 model = keras.Model(encoder.input, keras.layers.Dense(1)(pooled))
-held = [np.array(keras.ops.convert_to_numpy(w)) for w in encoder.non_trainable_variables]
+frozen = [np.array(keras.ops.convert_to_numpy(w)) for w in encoder.non_trainable_variables]
 model.compile(optimizer="sgd", loss="mse")
 history = model.fit(images, np.ones((len(images), 1)), verbose=0)
 assert np.isfinite(history.history["loss"]).all()
-for weight, old in zip(encoder.non_trainable_variables, held, strict=True):
+for weight, old in zip(encoder.non_trainable_variables, frozen, strict=True):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), old)
 assert len(encoder.trainable_variables) == 49
 """
@@ -287,17 +288,17 @@ assert len(encoder.trainable_variables) == 49
     )
 
 
-def test_unknown_variant():
+def test_unknown_variant_raises():
     with pytest.raises(ValueError, match="`variant` must be one of 'lite0', 'lite2'.*'lite9'"):
         ImageEncoder("lite9")
 
 
 @pytest.mark.parametrize("image_size", [0, -32, 64.0, "64", (64,), (64, 0), (64, 64, 3)])
-def test_bad_image_size(image_size):
+def test_invalid_image_size_raises(image_size):
     with pytest.raises(ValueError, match="`image_size` must be a positive int, or two"):
         ImageEncoder(image_size=image_size)
 
 
-def test_images_of_another_size_are_refused(pretrained):
+def test_images_of_another_size_raise(pretrained):
     with pytest.raises(ValueError, match="expected shape=\\(None, 64, 64, 3\\)"):
         pretrained(images(1, 32, 32))

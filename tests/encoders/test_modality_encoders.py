@@ -1,4 +1,4 @@
-"""The encoders of vectors, tokens and tables against NumPy float64, with anything missing."""
+"""The encoders of vectors, tokens and tables, compared with NumPy float64 references."""
 
 import keras
 import numpy as np
@@ -26,6 +26,7 @@ TABLE = np.array(
 )
 COLUMNS = (None, 3, 2, None)
 SMALL = {"num_heads": 2, "mlp_dim": 6}
+# name -> a function that makes the layer, and the call arguments
 CHECKS = {
     "vectors": (
         lambda **kw: VectorEncoder(4, hidden_dims=(6,), **kw),
@@ -41,70 +42,69 @@ CHECKS = {
 
 
 @pytest.mark.parametrize("kind", CHECKS)
-def test_every_check_of_an_encoder(kind, tmp_path):
+def test_encoders_pass_the_layer_checks(kind, tmp_path):
     make_layer, inputs = CHECKS[kind]
-    if kind == "table":  # Not of mean 0: half precision keeps 4 digits of what was standardized.
-        make_layer = adapted(make_layer, TABLE)
+    if kind == "table":  # Half precision needs standardized numbers.
+        make_layer = adapt_layer(make_layer, TABLE)
     run_layer_checks(
         make_layer,
         inputs,
         {"mask": "inputs"} if "mask" in inputs else None,
-        # A softmax does not change with a bias that all keys share.
+        # Softmax is invariant to a bias that all keys share.
         without_gradient=("key/bias",),
         folder=tmp_path,
     )
 
 
-def adapted(make_layer, data):
-    def make(**settings):
+def adapt_layer(make_layer, data):
+    def make_adapted_layer(**settings):
         layer = make_layer(**settings)
         layer.adapt(data)
         return layer
 
-    return make
+    return make_adapted_layer
 
 
-def standardized(x, data=None):
+def standardize(x, data=None):
     data = x if data is None else data
     rows = np.float64(data).reshape(-1, data.shape[-1])
     return (np.float64(x) - np.nanmean(rows, axis=0)) / np.nanstd(rows, axis=0)
 
 
-def test_standardization_takes_mean_and_spread_of_what_is_known():
+def test_standardization_ignores_nan():
     data = np.float64(TOKENS) * 1e6 + 1e7
     data[0, 1, 2] = np.nan
     layer = Standardization(dtype="mixed_float16")
     layer.adapt(data)
-    expected = standardized(data)
-    found = to_numpy(layer(data))
-    assert np.isnan(found[0, 1, 2])
-    np.testing.assert_allclose(found, expected, atol=5e-3)
+    output = to_numpy(layer(data))
+    assert np.isnan(output[0, 1, 2])
+    np.testing.assert_allclose(output, standardize(data), atol=5e-3)
 
 
-def test_standardization_leaves_out_what_is_masked_and_what_never_varies():
+def test_standardization_ignores_masked_rows_and_centers_constants():
     data = np.concatenate([TOKENS, np.full((4, 3, 1), 0.1, "float32")], axis=-1)
     layer = Standardization()
     layer.adapt(np.where(TOKENS_MASK[..., None], data, np.nan), mask=TOKENS_MASK)
-    found = to_numpy(layer(data[TOKENS_MASK]))
-    expected = standardized(TOKENS[TOKENS_MASK])
-    np.testing.assert_allclose(found[:, :-1], expected, atol=1e-5)
-    np.testing.assert_allclose(found[:, -1], 0, atol=1e-6)
+    output = to_numpy(layer(data[TOKENS_MASK]))
+    expected = standardize(TOKENS[TOKENS_MASK])
+    np.testing.assert_allclose(output[:, :-1], expected, atol=1e-5)
+    np.testing.assert_allclose(output[:, -1], 0, atol=1e-6)
 
 
-def test_vectors_equal_their_formula():
+def test_vector_encoder_matches_numpy_reference():
     layer = VectorEncoder(4, hidden_dims=(6,))
     layer.adapt(VECTORS)
     layer(VECTORS)
     randomized(layer)
-    expected = dense(layer.output_dense, gelu(dense(layer.hidden[0], standardized(VECTORS))))
+    expected = dense(layer.output_dense, gelu(dense(layer.hidden[0], standardize(VECTORS))))
     np.testing.assert_allclose(to_numpy(layer(VECTORS)), expected, atol=1e-5)
-    # Tokens are encoded one by one; a sample's mask is that of all its tokens.
+    # Tokens are encoded independently; a mask of samples applies to all of their tokens.
     tokens = to_numpy(layer(TOKENS, mask=ROWS_MASK))
     np.testing.assert_allclose(tokens[0, 1], to_numpy(layer(TOKENS[:, 1]))[0], atol=1e-5)
     np.testing.assert_allclose(tokens[1, 0], to_numpy(layer(0 * VECTORS))[0], atol=1e-5)
 
 
-def make_tokens(**settings):
+def make_token_encoder(**settings):
     layer = TokenEncoder(8, num_layers=2, **SMALL, **settings)
     if layer.vocabulary_size is None:
         layer.adapt(TOKENS)
@@ -113,43 +113,46 @@ def make_tokens(**settings):
 
 
 @pytest.mark.parametrize("kind", ["vectors", "ids"])
-def test_tokens_equal_their_formula(kind):
+def test_token_encoder_matches_numpy_reference(kind):
     if kind == "vectors":
-        layer, inputs, mask, given = make_tokens(), TOKENS, TOKENS_MASK, {"mask": TOKENS_MASK}
-        x = dense(layer.projection, standardized(TOKENS))
+        layer, inputs, mask = make_token_encoder(), TOKENS, TOKENS_MASK
+        settings = {"mask": TOKENS_MASK}
+        x = dense(layer.projection, standardize(TOKENS))
     else:
-        layer, inputs, mask, given = make_tokens(vocabulary_size=7), IDS, IDS > 0, {}
+        layer, inputs, mask = make_token_encoder(vocabulary_size=7), IDS, IDS > 0
+        settings = {}
         x = np.float64(to_numpy(layer.embedding.embeddings))[IDS]
     x = x + positions(3, 8)
-    for each in layer.blocks:
-        x = block(each, x, mask)
+    for encoder_block in layer.blocks:
+        x = block(encoder_block, x, mask)
     expected = np.where(mask[..., None], layer_norm(layer.output_norm, x), 0)
-    np.testing.assert_allclose(to_numpy(layer(inputs, **given)), expected, atol=5e-5)
-    found_mask = layer.compute_mask(inputs, **given)
-    np.testing.assert_array_equal(keras.ops.convert_to_numpy(found_mask), mask)
+    np.testing.assert_allclose(to_numpy(layer(inputs, **settings)), expected, atol=5e-5)
+    output_mask = layer.compute_mask(inputs, **settings)
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(output_mask), mask)
 
 
 @pytest.mark.parametrize("causal", [False, True])
-def test_a_causal_encoder_sees_nothing_of_what_comes_later(causal):
-    layer = make_tokens(causal=causal)
-    whole, part = (to_numpy(layer(x))[:, :2] for x in (TOKENS, TOKENS[:, :2]))
-    assert np.allclose(whole, part, atol=1e-5) == causal
+def test_causal_encoder_does_not_attend_to_later_tokens(causal):
+    layer = make_token_encoder(causal=causal)
+    full, truncated = (to_numpy(layer(x))[:, :2] for x in (TOKENS, TOKENS[:, :2]))
+    assert np.allclose(full, truncated, atol=1e-5) == causal
 
 
-def test_a_mask_of_samples_is_one_of_all_their_tokens():
-    layer = make_tokens(vocabulary_size=7)
-    found = to_numpy(layer(IDS, mask=ROWS_MASK))
-    np.testing.assert_array_equal(found[1], 0)
-    np.testing.assert_allclose(found[0], to_numpy(layer(IDS))[0], atol=1e-6)
+def test_mask_of_samples_applies_to_all_of_their_tokens():
+    layer = make_token_encoder(vocabulary_size=7)
+    output = to_numpy(layer(IDS, mask=ROWS_MASK))
+    np.testing.assert_array_equal(output[1], 0)
+    np.testing.assert_allclose(output[0], to_numpy(layer(IDS))[0], atol=1e-6)
 
 
-def test_a_table_equals_its_formula():
+def test_table_encoder_matches_numpy_reference():
     layer = TableEncoder(4, COLUMNS)
     layer.adapt(TABLE)
-    found = to_numpy(randomized(layer, 1.0)(TABLE)) if layer.built else to_numpy(layer(TABLE))
+    layer(TABLE)
+    output = to_numpy(randomized(layer, 1.0)(TABLE))
     values, bias, missing = (to_numpy(w) for w in (layer.values, layer.bias, layer.missing))
     starts = [0, 1, 4, 6]
-    scaled = standardized(TABLE)
+    scaled = standardize(TABLE)
     for row in range(4):
         for column, count in enumerate(COLUMNS):
             x = TABLE[row, column]
@@ -162,11 +165,11 @@ def test_a_table_equals_its_formula():
                 expected = values[starts[column] + int(x)] + bias[column]
             else:
                 expected = scaled[row, column] * values[starts[column]] + bias[column]
-            np.testing.assert_allclose(found[row, column], expected, atol=1e-5)
+            np.testing.assert_allclose(output[row, column], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
-    ("make", "message"),
+    ("make_or_call", "message"),
     [
         (lambda: VectorEncoder(0), "VectorEncoder: `dim` must be a positive integer"),
         (lambda: VectorEncoder(4, dropout=1.0), r"VectorEncoder: `dropout` must be in \[0, 1\)"),
@@ -176,15 +179,15 @@ def test_a_table_equals_its_formula():
         (lambda: TokenEncoder(8, vocabulary_size=7)(TOKENS), "`inputs` must be ids"),
         (lambda: VectorEncoder(4)(VECTORS[0]), "VectorEncoder: `inputs` must be vectors"),
         (lambda: TableEncoder(4, ()), "TableEncoder: `columns` must be positive integers or None"),
-        (lambda: TableEncoder(4, (None,))(TABLE), r"`inputs` must be \(batch, 1\), as `columns`"),
+        (lambda: TableEncoder(4, (None,))(TABLE), r"`inputs` must have shape \(batch, 1\), the"),
     ],
 )
-def test_bad_arguments(make, message):
+def test_invalid_arguments_raise(make_or_call, message):
     with pytest.raises(ValueError, match=message):
-        make()
+        make_or_call()
 
 
-def test_an_unknown_category_is_not_a_missing_one():
+def test_unknown_category_differs_from_a_missing_value():
     layer = randomized(TableEncoder(4, (3,)), 1.0)
     known = to_numpy(layer(np.arange(3.0)[:, None]))
     missing, *unknown = to_numpy(layer(np.array([[np.nan], [3], [-1], [0.5], [np.inf]])))

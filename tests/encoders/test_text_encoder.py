@@ -10,7 +10,7 @@ IDS = np.array([[2, 7, 9, 3, 0], [2, 8, 3, 0, 0]])
 BATCH = {"token_ids": IDS, "padding_mask": IDS > 0}
 
 
-def small_encoder(**options):
+def make_encoder(**options):
     sizes = {"vocabulary_size": 12, "num_layers": 2, "num_heads": 2, "hidden_dim": 8}
     keras.utils.set_random_seed(0)
     encoder = TextEncoder(**{**sizes, "intermediate_dim": 16, "max_sequence_length": 6, **options})
@@ -25,7 +25,7 @@ def norm(x, gamma, beta):
 
 
 def reference(encoder, ids):
-    """The docstring's formula in float64, for one sentence without padding."""
+    """The docstring's formula in float64, for one text without padding."""
     words, positions = (
         np.float64(encoder.get_layer("embedding").get_weights()[0]),
         np.float64(encoder.get_layer("embedding").get_weights()[1]),
@@ -46,25 +46,26 @@ def reference(encoder, ids):
     return x
 
 
-def test_it_is_the_formula():
-    encoder = small_encoder()
-    found = keras.ops.convert_to_numpy(encoder(BATCH))
+def test_encoder_matches_numpy_reference():
+    encoder = make_encoder()
+    output = keras.ops.convert_to_numpy(encoder(BATCH))
     for row, length in ((0, 4), (1, 3)):
         expected = reference(encoder, IDS[row, :length])
-        np.testing.assert_allclose(found[row, :length], expected, atol=1e-4)
+        np.testing.assert_allclose(output[row, :length], expected, atol=1e-4)
 
 
-def test_padding_changes_nothing():
-    encoder = small_encoder()
+def test_padding_does_not_affect_real_tokens():
+    encoder = make_encoder()
     expected = keras.ops.convert_to_numpy(encoder(BATCH))
-    other = keras.ops.convert_to_numpy(encoder({**BATCH, "token_ids": np.where(IDS > 0, IDS, 5)}))
+    padded = {**BATCH, "token_ids": np.where(IDS > 0, IDS, 5)}
+    output = keras.ops.convert_to_numpy(encoder(padded))
     np.testing.assert_allclose(
-        other[BATCH["padding_mask"]], expected[BATCH["padding_mask"]], atol=1e-6
+        output[BATCH["padding_mask"]], expected[BATCH["padding_mask"]], atol=1e-6
     )
 
 
-def test_a_preset_folder(tmp_path):
-    encoder = small_encoder()
+def test_preset_round_trip(tmp_path):
+    encoder = make_encoder()
     encoder.save_to_preset(str(tmp_path / "preset"))
     loaded = TextEncoder.from_preset(str(tmp_path / "preset"))
     assert loaded.get_config() == encoder.get_config()
@@ -73,10 +74,10 @@ def test_a_preset_folder(tmp_path):
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(loaded(BATCH)), expected)
 
 
-def test_a_frozen_encoder_trains_nothing(tmp_path):
-    small_encoder().save_to_preset(str(tmp_path / "preset"))
+def test_frozen_encoder_has_no_trainable_variables(tmp_path):
+    make_encoder().save_to_preset(str(tmp_path / "preset"))
     for frozen in (
-        small_encoder(trainable=False),
+        make_encoder(trainable=False),
         TextEncoder.from_preset(str(tmp_path / "preset"), trainable=False),
     ):
         assert not frozen.trainable_variables
@@ -91,6 +92,6 @@ def test_a_frozen_encoder_trains_nothing(tmp_path):
         ({"num_heads": 3}, "`num_heads` must divide `hidden_dim`"),
     ],
 )
-def test_bad_arguments(options, message):
+def test_invalid_arguments_raise(options, message):
     with pytest.raises(ValueError, match=message):
-        small_encoder(**options)
+        make_encoder(**options)
