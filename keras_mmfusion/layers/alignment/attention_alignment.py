@@ -14,15 +14,15 @@ class AttentionAlignment(Alignment):
     plan = mean_h A_h
     ```
 
-    The rows of the plan sum to one; nothing asks each value to be used.
+    The rows of the plan sum to one; some values may receive no weight.
 
     Args:
         num_heads: int. Number of heads.
         head_dim: int. Size `d` of each head.
         output_dim: int. Size of the aligned tokens. Defaults to the last dim of `value`.
-        dropout: float. Share of attention weights dropped in training.
+        dropout: float in [0, 1). Dropout rate of the attention weights.
 
-    Call arguments, output shape and errors: see `Alignment`; the aligned tokens have
+    Call arguments, output shape and errors: see `Alignment`; the aligned tokens have size
     `output_dim`.
 
     Example:
@@ -46,9 +46,9 @@ class AttentionAlignment(Alignment):
         self.head_dim = head_dim
         self.output_dim = output_dim
         self.dropout = dropout
-        self.attention = self._attention(output_dim)
+        self.attention = self._make_attention(output_dim)
 
-    def _attention(self, output_dim):
+    def _make_attention(self, output_dim):
         return CrossModalAttention(
             self.num_heads,
             self.head_dim,
@@ -61,11 +61,13 @@ class AttentionAlignment(Alignment):
     def build(self, query_shape, value_shape):
         self.check_tokens(query_shape, value_shape)
         if self.output_dim is None:
-            self.attention = self._attention(value_shape[-1])
+            self.attention = self._make_attention(value_shape[-1])
         self.attention.build(query_shape, value_shape)
 
     def call(self, query, value, query_mask=None, value_mask=None, training=None):
-        query, value, (query_mask, value_mask) = self.read(query, value, query_mask, value_mask)
+        query, value, (query_mask, value_mask) = self.mask_inputs(
+            query, value, query_mask, value_mask
+        )
         aligned, scores = self.attention(
             query,
             value,

@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer, check_positive
-from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
+from keras_mmfusion.layers.alignment.alignment import Alignment, normalize_vectors
 from keras_mmfusion.layers.alignment.assignment import solve_assignment
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
 from keras_mmfusion.layers.cast_input import cast_input
@@ -11,7 +11,7 @@ from keras_mmfusion.layers.masks import zero_masked
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphMatching(Alignment):
-    """Matches the nodes of two graphs by what they are and by how they are connected.
+    """Matches the nodes of two graphs by their features and their edges.
 
     ```
     N_ij = cos(query_i W_q, value_j W_v)
@@ -19,36 +19,36 @@ class GraphMatching(Alignment):
     plan = Sinkhorn((N + w E) / τ)
     ```
 
-    `e_ik` are the features of the edge between the query nodes `i` and `k`, `e'_jl` those of the
-    value's; `E_ij` is the cosine of the edges of `i` and `j` when their other ends are matched by
-    the plan. The first plan is of `N` alone; `rounds` times the next comes from the last. Sinkhorn
-    gives every node of the smaller graph the sum 1, and those of the larger at most 1: what is
-    left of the larger goes to a slack node.
+    `e_ik` are the features of the edge between the query nodes `i` and `k`, and `e'_jl` those of
+    the value nodes `j` and `l`; `E_ij` is the cosine of the edges of `i` and `j` if their other
+    ends are matched by the plan. The first plan uses `N` only; each of the `rounds` next ones is
+    computed from the previous plan. Sinkhorn normalization gives every node of the smaller graph
+    the sum 1, and every node of the larger one at most 1: the rest goes to a slack node.
 
-    In training the plan is this soft one. At inference it is the one-to-one assignment, of zeros
-    and ones, whose total is the largest (`solve_assignment`); `match` gives the soft plan anywhere.
+    In training, the plan is this soft one. At inference, it is the one-to-one assignment of zeros
+    and ones with the largest total (`solve_assignment`). `match` always returns the soft plan.
 
     Args:
-        projection_dim: int or `None`. Nodes, and edges if they have features, are compared after
-            a linear projection of each to this size; with `None` as they are.
+        projection_dim: int or `None`. Nodes, and edges with features, are compared after a linear
+            projection to this size; `None` compares them directly.
         temperature: positive float, `τ`: the smaller, the closer the soft plan to an assignment.
-        rounds: int. How often the plan is found anew, with the edges under the last plan.
+        rounds: int. Number of times that the plan is updated with the edges.
 
     Call arguments:
         query: float tensor `(batch, query_nodes, query_dim)`.
         value: float tensor `(batch, value_nodes, value_dim)`.
-        query_edges: float tensor `(batch, query_nodes, query_nodes)`, an adjacency, or
-            `(batch, query_nodes, query_nodes, edge_dim)`. Without edges, nodes alone are compared.
-        value_edges: the same of the value.
-        query_mask, value_mask: bool tensors, see `Alignment`. Edges of masked nodes do not count.
-        training: bool. Whether the plan is the soft one.
+        query_edges: float tensor `(batch, query_nodes, query_nodes)`, an adjacency matrix, or
+            `(batch, query_nodes, query_nodes, edge_dim)`. Without edges, only nodes are compared.
+        value_edges: the same for the value.
+        query_mask, value_mask: bool tensors, see `Alignment`. Edges of masked nodes are ignored.
+        training: bool. Whether to return the soft plan.
 
     Output shape:
         See `Alignment`.
 
     Raises:
-        ValueError: if an input is not a batch of nodes, if edges have the wrong shape or those of
-            one graph are missing, or if what is compared has different dims.
+        ValueError: if an input is not a batch of nodes, if edges have the wrong shape or are
+            given for one graph only, or if the dims to compare differ.
 
     Example:
 
@@ -82,29 +82,29 @@ class GraphMatching(Alignment):
         dims = [shape[3:] for shape in (query_edges_shape, value_edges_shape)]
         self.edge_weight = self.add_weight(shape=(), initializer="ones", name="edge_weight")
         if self.projection_dim is not None and all(dims):
-            self.query_edge_dense = self.projection("query_edges")
-            self.value_edge_dense = self.projection("value_edges")
+            self.query_edge_dense = self.make_projection("query_edges")
+            self.value_edge_dense = self.make_projection("value_edges")
             self.query_edge_dense.build(query_edges_shape)
             self.value_edge_dense.build(value_edges_shape)
         elif dims[0] != dims[1]:
             raise ValueError(
-                "GraphMatching: `query_edges` and `value_edges` must have the same last dim to be "
-                f"compared. Received shapes: {tuple(query_edges_shape)} and "
-                f"{tuple(value_edges_shape)}. Give both features, and set `projection_dim` to "
-                "compare projections."
+                "GraphMatching: `query_edges` and `value_edges` must have the same last dim. "
+                f"Received shapes: {tuple(query_edges_shape)} and {tuple(value_edges_shape)}. To "
+                "compare projections, pass features for both and set `projection_dim`."
             )
 
     def _check_edges(self, name, nodes, edges):
         if edges is None:
             raise ValueError(
-                f"GraphMatching: `{name}_edges` is missing. Give the edges of both graphs or none."
+                f"GraphMatching: `{name}_edges` is missing. Pass the edges of both graphs, or of "
+                "neither."
             )
         count = nodes[1]
         sizes = edges[1:3]
         if len(edges) not in (3, 4) or any(None not in (n, count) and n != count for n in sizes):
             raise ValueError(
                 f"GraphMatching: `{name}_edges` must have the shape (batch, nodes, nodes) or "
-                f"(batch, nodes, nodes, edge_dim), of the nodes of `{name}` {tuple(nodes)}. "
+                f"(batch, nodes, nodes, edge_dim), for `{name}` of shape {tuple(nodes)}. "
                 f"Received shape: {tuple(edges)}"
             )
 
@@ -119,7 +119,7 @@ class GraphMatching(Alignment):
         training=False,
     ):
         plan = self.match(query, value, query_edges, value_edges, query_mask, value_mask)
-        _, value, masks = self.read(query, value, query_mask, value_mask)
+        _, value, masks = self.mask_inputs(query, value, query_mask, value_mask)
         if not training:
             plan = solve_assignment(plan, *masks)
         return self.align(plan, value), plan
@@ -133,7 +133,7 @@ class GraphMatching(Alignment):
         query_mask=None,
         value_mask=None,
     ):
-        """The soft plan.
+        """Computes the soft plan.
 
         Args:
             query, value, query_edges, value_edges, query_mask, value_mask: as for the call.
@@ -141,23 +141,23 @@ class GraphMatching(Alignment):
         Returns:
             Float32 tensor `(batch, query_nodes, value_nodes)`.
         """
-        query, value, masks = self.read(query, value, query_mask, value_mask)
-        query, value = (unit_length(x) for x in self.project(query, value))
-        affinity = ops.matmul(query, ops.transpose(value, (0, 2, 1)))
-        plan = self._normalize(affinity, *masks)
+        query, value, masks = self.mask_inputs(query, value, query_mask, value_mask)
+        query, value = (normalize_vectors(x) for x in self.project(query, value))
+        node_affinity = ops.matmul(query, ops.transpose(value, (0, 2, 1)))
+        plan = self._normalize_plan(node_affinity, *masks)
         if self.edge_weight is None:
             return plan
-        query_edges = self._unit_edges(query_edges, masks[0], self.query_edge_dense)
-        value_edges = self._unit_edges(value_edges, masks[1], self.value_edge_dense)
+        query_edges = self._normalize_edges(query_edges, masks[0], self.query_edge_dense)
+        value_edges = self._normalize_edges(value_edges, masks[1], self.value_edge_dense)
         for _ in range(self.rounds):
-            moved = ops.einsum("bikf,bkl->bilf", query_edges, plan)
-            structure = ops.einsum("bilf,bjlf->bij", moved, value_edges)
+            transported = ops.einsum("bikf,bkl->bilf", query_edges, plan)
+            edge_affinity = ops.einsum("bilf,bjlf->bij", transported, value_edges)
             weight = ops.cast(self.edge_weight, "float32")
-            plan = self._normalize(affinity + weight * structure, *masks)
+            plan = self._normalize_plan(node_affinity + weight * edge_affinity, *masks)
         return plan
 
-    def _unit_edges(self, edges, mask, dense):
-        """Edges `(batch, nodes, nodes, dim)` in float32, those of each node of length one."""
+    def _normalize_edges(self, edges, mask, dense):
+        """Scales the edges of each node to unit length: float32 `(batch, nodes, nodes, dim)`."""
         if len(edges.shape) == 3:
             edges = ops.expand_dims(edges, -1)
         edges = zero_masked(
@@ -169,15 +169,16 @@ class GraphMatching(Alignment):
         length = ops.sum(ops.square(edges), axis=(2, 3), keepdims=True)
         return edges * ops.rsqrt(length + 1e-12)
 
-    def _normalize(self, affinity, query_mask, value_mask):
-        """Sinkhorn, with a slack node on each side that takes what is left of the other."""
-        nodes = [ops.cast(mask, "float32") for mask in (query_mask, value_mask)]
-        counts = [ops.sum(x, axis=1, keepdims=True) for x in nodes]
-        slack = [ops.maximum(counts[1] - counts[0], 0.0), ops.maximum(counts[0] - counts[1], 0.0)]
-        masses = [ops.concatenate([x, s], axis=1) for x, s in zip(nodes, slack, strict=True)]
+    def _normalize_plan(self, affinity, query_mask, value_mask):
+        """Sinkhorn normalization, with a slack node on each side for the larger graph's rest."""
+        rows, columns = (ops.cast(mask, "float32") for mask in (query_mask, value_mask))
+        excess = ops.sum(columns, axis=1, keepdims=True) - ops.sum(rows, axis=1, keepdims=True)
         cost = ops.pad(-affinity, [[0, 0], [0, 1], [0, 1]])
         _, plan = solve_optimal_transport(
-            cost, self.temperature, row_mass=masses[0], column_mass=masses[1]
+            cost,
+            self.temperature,
+            row_mass=ops.concatenate([rows, ops.relu(excess)], axis=1),
+            column_mass=ops.concatenate([columns, ops.relu(-excess)], axis=1),
         )
         return plan[:, :-1, :-1]
 

@@ -1,11 +1,11 @@
 from keras import ops
 
 from keras_mmfusion._checks import check_integer, check_positive
-from keras_mmfusion.layers.alignment.tensor_checks import check_cost, real_tokens
+from keras_mmfusion.layers.alignment.tensor_checks import check_cost, resolve_mask
 
-# The logarithm of no mass: finite, so that no difference of two is NaN.
-NO_MASS = -1e30
-# Keeps the linear system of the gradient solvable where the plan falls apart into blocks.
+# The logarithm of zero mass. Finite, so that differences are not NaN.
+LOG_ZERO = -1e30
+# Keeps the linear system of the gradient solvable if the plan is block-diagonal.
 RIDGE = 1e-6
 
 
@@ -20,15 +20,15 @@ def solve_optimal_transport(
     max_iterations=1000,
     tolerance=1e-6,
 ):
-    """Entropic optimal transport by Sinkhorn's iterations in the log domain.
+    """Solves entropic optimal transport by Sinkhorn iterations in the log domain.
 
     ```
     plan = argmin_P  <C, P> + ε KL(P | a bᵀ),   P 1 = a,  Pᵀ 1 = b
     plan = argmin_P  <C, P> + ε KL(P | a bᵀ) + ρ KL(P 1 | a) + ρ KL(Pᵀ 1 | b)
     ```
 
-    The second, unbalanced, with a `marginal_penalty` ρ: mass may stay where its transport is
-    dear. Both are solved by, with `λ = ρ / (ρ + ε)`, or 1 for the first,
+    The second problem, with a `marginal_penalty` ρ, is unbalanced: expensive mass need not be
+    transported. With `λ = ρ / (ρ + ε)`, or 1 for the first problem, both are solved by
 
     ```
     φ_i = -λ log Σ_j b_j exp(ψ_j - C_ij / ε)
@@ -36,24 +36,25 @@ def solve_optimal_transport(
     P_ij = a_i b_j exp(φ_i + ψ_j - C_ij / ε)
     ```
 
-    The gradient is that of the fixed point: one linear system of `columns` unknowns, whatever the
-    number of iterations, none of which is kept. It reaches `cost` and both masses.
+    The gradient is that of the fixed point: one linear system of `columns` unknowns, independent
+    of the number of iterations, which are not stored. It flows to `cost` and both masses.
 
     Args:
         cost: float tensor `(batch, rows, columns)`.
         regularization: positive float, `ε`, in the unit of `cost`.
         marginal_penalty: positive float, `ρ`; `None` for the balanced problem.
-        row_mass: non-negative float tensor `(batch, rows)`, `a`. Defaults to equal shares of 1.
-        column_mass: non-negative float tensor `(batch, columns)`, `b`. Defaults to equal shares
-            of 1. In the balanced problem it is scaled to the sum of the rows' masses.
+        row_mass: non-negative float tensor `(batch, rows)`, `a`. Defaults to a uniform
+            distribution.
+        column_mass: non-negative float tensor `(batch, columns)`, `b`. Defaults to a uniform
+            distribution. In the balanced problem it is scaled to the sum of the rows' masses.
         row_mask: bool tensor `(batch, rows)`, `True` for a real token.
         column_mask: bool tensor `(batch, columns)`.
         max_iterations: int.
-        tolerance: positive float. Iterations end when `ψ` changes less, relative to its size.
+        tolerance: positive float. Iterations end if the relative change of `ψ` is smaller.
 
     Returns:
         A tuple of float32 tensors: the cost of transport `<C, P>`, `(batch,)`, and the plan
-        `(batch, rows, columns)`. Without any real row or column both are zeros.
+        `(batch, rows, columns)`. Both are zeros if all rows or all columns are masked.
 
     Raises:
         ValueError: if `cost`, a mass or a mask has the wrong shape, or a number is out of range.
@@ -82,10 +83,10 @@ def solve_optimal_transport(
         damping = marginal_penalty / (marginal_penalty + regularization)
     check_integer(caller, "max_iterations", max_iterations)
     tolerance = check_positive(caller, "tolerance", tolerance)
-    rows = real_tokens(caller, "row_mask", row_mask, cost, axis=1)
-    columns = real_tokens(caller, "column_mask", column_mask, cost, axis=2)
-    row_mass = _masses(caller, "row_mass", row_mass, rows)
-    column_mass = _masses(caller, "column_mass", column_mass, columns)
+    rows = resolve_mask(caller, "row_mask", row_mask, cost, axis=1)
+    columns = resolve_mask(caller, "column_mask", column_mask, cost, axis=2)
+    row_mass = _resolve_mass(caller, "row_mass", row_mass, rows)
+    column_mass = _resolve_mass(caller, "column_mass", column_mass, columns)
     if marginal_penalty is None:
         total = ops.sum(column_mass, axis=1, keepdims=True)
         total = ops.where(total > 0, total, 1.0)
@@ -94,8 +95,8 @@ def solve_optimal_transport(
     cost = ops.where(pairs, cost, 0.0)
     plan = _solve(
         cost / regularization,
-        _logarithms(row_mass, ops.any(pairs, axis=2)),
-        _logarithms(column_mass, ops.any(pairs, axis=1)),
+        _log_mass(row_mass, ops.any(pairs, axis=2)),
+        _log_mass(column_mass, ops.any(pairs, axis=1)),
         pairs,
         damping,
         max_iterations,
@@ -104,71 +105,73 @@ def solve_optimal_transport(
     return ops.sum(plan * cost, axis=(1, 2)), plan
 
 
-def _masses(caller, name, mass, mask):
-    """The masses, zeros where masked; equal shares of 1 where there are none."""
+def _resolve_mass(caller, name, mass, mask):
+    """Zeroes masked masses; the default is uniform over the unmasked rows or columns."""
     if mass is None:
         mass = ops.cast(mask, "float32")
         return mass / ops.maximum(ops.sum(mass, axis=1, keepdims=True), 1.0)
     mass = ops.cast(ops.convert_to_tensor(mass), "float32")
-    real_tokens(caller, name, mass > 0, mask)  # For its shape.
+    resolve_mask(caller, name, mass > 0, mask)  # checks the shape
     return ops.where(mask, mass, 0.0)
 
 
-def _logarithms(mass, real):
-    return ops.where(real, ops.log(ops.where(real, mass, 1.0)), NO_MASS)
+def _log_mass(mass, mask):
+    return ops.where(mask, ops.log(ops.where(mask, mass, 1.0)), LOG_ZERO)
 
 
 def _solve(cost, row_log, column_log, pairs, damping, max_iterations, tolerance):
-    """The plan; `cost` in units of the regularization."""
+    """Computes the plan; `cost` is in units of the regularization."""
     rows, columns = ops.any(pairs, axis=2), ops.any(pairs, axis=1)
 
-    def row_potential(column, cost, column_log):
+    def compute_row_potential(column, cost, column_log):
         exponents = ops.expand_dims(column_log + column, 1) - cost
         return ops.where(rows, -damping * ops.logsumexp(exponents, axis=2), 0.0)
 
-    def column_potential(row, cost, row_log):
+    def compute_column_potential(row, cost, row_log):
         exponents = ops.expand_dims(row_log + row, 2) - cost
         return ops.where(columns, -damping * ops.logsumexp(exponents, axis=1), 0.0)
 
-    def plan_of(row, column, cost, row_log, column_log):
+    def compute_plan(row, column, cost, row_log, column_log):
         exponents = ops.expand_dims(row_log + row, 2) + ops.expand_dims(column_log + column, 1)
-        return ops.exp(ops.where(pairs, exponents - cost, NO_MASS))
+        return ops.exp(ops.where(pairs, exponents - cost, LOG_ZERO))
 
     fixed = [ops.stop_gradient(x) for x in (cost, row_log, column_log)]
 
-    def unfinished(column, change):
+    def is_unfinished(column, change):
         return change > tolerance
 
     def iterate(column, change):
-        row = row_potential(column, fixed[0], fixed[2])
-        new = column_potential(row, fixed[0], fixed[1])
+        row = compute_row_potential(column, fixed[0], fixed[2])
+        new = compute_column_potential(row, fixed[0], fixed[1])
         size = 1.0 + ops.max(ops.abs(new), axis=1)
         return new, ops.max(ops.max(ops.abs(new - column), axis=1) / size)
 
     start = ops.zeros_like(fixed[2]), ops.sum(ops.zeros_like(fixed[2])) + 2 * tolerance
-    solved, _ = ops.while_loop(unfinished, iterate, start, maximum_iterations=max_iterations)
-    solved_plan = plan_of(row_potential(solved, fixed[0], fixed[2]), solved, *fixed)
+    solved, _ = ops.while_loop(is_unfinished, iterate, start, maximum_iterations=max_iterations)
+    solved_plan = compute_plan(compute_row_potential(solved, fixed[0], fixed[2]), solved, *fixed)
 
     def fixed_point(cost, row_log, column_log):
         def gradient(*args, upstream=None):
-            slope = args[-1] if upstream is None else upstream
-            of_columns, of_rows = _solve_linearized(solved_plan, slope, rows, columns, damping)
-            of_columns, of_rows = ops.expand_dims(of_columns, 1), ops.expand_dims(of_rows, 2)
+            upstream = args[-1] if upstream is None else upstream
+            multipliers = _solve_linearized(solved_plan, upstream, rows, columns, damping)
+            column_multipliers = ops.expand_dims(multipliers[0], 1)
+            row_multipliers = ops.expand_dims(multipliers[1], 2)
             return (
-                solved_plan * (of_columns - of_rows),
-                -ops.sum(solved_plan * of_columns, axis=2),
-                ops.sum(solved_plan * of_rows, axis=1),
+                solved_plan * (column_multipliers - row_multipliers),
+                -ops.sum(solved_plan * column_multipliers, axis=2),
+                ops.sum(solved_plan * row_multipliers, axis=1),
             )
 
         return solved, gradient
 
     column = ops.custom_gradient(fixed_point)(cost, row_log, column_log)
-    # The rest is differentiated as it stands.
-    return plan_of(row_potential(column, cost, column_log), column, cost, row_log, column_log)
+    # Automatic differentiation handles the rest.
+    row = compute_row_potential(column, cost, column_log)
+    return compute_plan(row, column, cost, row_log, column_log)
 
 
-def _solve_linearized(plan, slope, rows, columns, damping):
-    """Multipliers of the linearized fixed-point equations, for the gradient.
+def _solve_linearized(plan, upstream, rows, columns, damping):
+    """Solves the linearized fixed-point equations for the multipliers of the gradient.
 
     With the plan's sums `r`, `s` the equations' differentials are
 
@@ -177,23 +180,23 @@ def _solve_linearized(plan, slope, rows, columns, damping):
     Σ_i P_ij dφ_i + s_j/λ dψ_j = Σ_i P_ij (dC_ij - d log a_i)
     ```
 
-    and without `dφ`, `S dψ = ...` with `S = diag(s)/λ - λ Pᵀ diag(1/r) P`. The multipliers are
-    `q = S⁻¹ slope` of the columns and `λ P q / r` of the rows.
+    and without `dφ`, `S dψ = ...` with `S = diag(s)/λ - λ Pᵀ diag(1/r) P`. The multipliers of the
+    columns are `q = S⁻¹ upstream`, those of the rows `λ P q / r`.
     """
     row_sums = ops.where(rows, ops.sum(plan, axis=2), 1.0)
     column_sums = ops.where(columns, ops.sum(plan, axis=1), 1.0)
-    # Sums may underflow where the unbalanced plan moves nothing.
+    # The sums of an unbalanced plan may underflow.
     row_roots, roots = (ops.sqrt(ops.maximum(x, 1e-30)) for x in (row_sums, column_sums))
     scaled = plan / ops.expand_dims(row_roots, 2) / ops.expand_dims(roots, 1)
     system = (1 / damping + RIDGE) * ops.eye(ops.shape(plan)[2])
     system = system - damping * ops.matmul(ops.transpose(scaled, (0, 2, 1)), scaled)
     if damping == 1.0:
-        # φ + t, ψ - t gives the same plan: of these, the one without a share of that.
+        # The plan is invariant to φ + t, ψ - t: fix the solution orthogonal to this direction.
         constant = ops.where(columns, roots, 0.0)
         norm = ops.maximum(ops.sum(ops.square(constant), axis=1), 1e-30)
         constant = constant / ops.sqrt(ops.expand_dims(norm, 1))
         system = system + ops.expand_dims(constant, 2) * ops.expand_dims(constant, 1)
-    solution = ops.solve(system, ops.expand_dims(slope / roots, 2))
-    of_columns = solution[:, :, 0] / roots
-    of_rows = damping * ops.matmul(scaled, solution)[:, :, 0] / row_roots
-    return of_columns, of_rows
+    solution = ops.solve(system, ops.expand_dims(upstream / roots, 2))
+    column_multipliers = solution[:, :, 0] / roots
+    row_multipliers = damping * ops.matmul(scaled, solution)[:, :, 0] / row_roots
+    return column_multipliers, row_multipliers

@@ -2,13 +2,13 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_positive
-from keras_mmfusion.layers.alignment.alignment import Alignment, unit_length
+from keras_mmfusion.layers.alignment.alignment import Alignment, normalize_vectors
 from keras_mmfusion.layers.alignment.optimal_transport import solve_optimal_transport
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class OptimalTransportAlignment(Alignment):
-    """Aligns two sets of tokens by entropic optimal transport of one to the other.
+    """Aligns two sets of tokens by entropic optimal transport.
 
     ```
     C_ij = 1 - cos(query_i W_q, value_j W_v)
@@ -16,14 +16,14 @@ class OptimalTransportAlignment(Alignment):
     aligned_i = Σ_j plan_ij value_j / Σ_j plan_ij
     ```
 
-    with equal shares `a`, `b` of the real tokens. Unlike in attention, every value token is used,
-    and none by all. With a `marginal_penalty` the sums of the plan may depart from the shares, so
-    that tokens without a counterpart stay out; see `solve_optimal_transport`.
+    with `a` and `b` uniform over the unmasked tokens. Unlike in attention, every value token gets
+    the same total weight. With a `marginal_penalty` the sums of the plan may differ from `a` and
+    `b`, so that tokens without a counterpart get less weight; see `solve_optimal_transport`.
 
     Args:
         projection_dim: int or `None`, see `Alignment`.
         regularization: positive float, `ε`: the smaller, the sharper the plan, and the more
-            iterations it takes. The costs are between 0 and 2.
+            iterations it needs. The costs are between 0 and 2.
         marginal_penalty: positive float or `None`, see above.
 
     Call arguments, output shape and errors: see `Alignment`.
@@ -51,7 +51,7 @@ class OptimalTransportAlignment(Alignment):
         self.marginal_penalty = marginal_penalty
 
     def make_plan(self, query, value, query_mask, value_mask):
-        query, value = (unit_length(x) for x in self.project(query, value))
+        query, value = (normalize_vectors(x) for x in self.project(query, value))
         cost = 1.0 - ops.matmul(query, ops.transpose(value, (0, 2, 1)))
         _, plan = solve_optimal_transport(
             cost,

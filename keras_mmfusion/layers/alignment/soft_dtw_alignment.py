@@ -8,7 +8,7 @@ from keras_mmfusion.layers.alignment.soft_dtw import solve_soft_dtw
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SoftDTWAlignment(Alignment):
-    """Aligns two sequences that go through the same in the same order, at different speeds.
+    """Aligns two sequences of the same events in the same order, at different speeds.
 
     ```
     C_ij = ‖query_i W_q - value_j W_v‖²
@@ -16,13 +16,13 @@ class SoftDTWAlignment(Alignment):
     aligned_i = Σ_j plan_ij value_j / Σ_j plan_ij
     ```
 
-    over all monotonic paths from the first pair of tokens to the last; `plan_ij` is how likely
-    the pair is on the path.
+    over all monotonic paths from the first pair of tokens to the last; `plan_ij` is the
+    probability that the pair is on the path.
 
     Args:
         projection_dim: int or `None`, see `Alignment`.
-        gamma: positive float, `γ`, in the unit of the costs. Towards 0 the plan becomes the one
-            path of dynamic time warping.
+        gamma: positive float, `γ`, in the unit of the costs. As it approaches 0, the plan becomes
+            the path of dynamic time warping.
 
     Call arguments, output shape and errors: see `Alignment`.
 

@@ -6,7 +6,7 @@ from keras_mmfusion.layers.alignment.alignment import Alignment
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TimestampAlignment(Alignment):
-    """Aligns two streams of tokens by when they happen: words to frames, say.
+    """Aligns two streams of tokens, such as words and frames, by their timestamps.
 
     ```
     o_ij = max(0, min(query_end_i, value_end_j) - max(query_start_i, value_start_j))
@@ -14,10 +14,10 @@ class TimestampAlignment(Alignment):
     aligned_i = Σ_j plan_ij value_j
     ```
 
-    A value counts by how long it overlaps with the query. Where nothing overlaps for any length
-    of time, since the query or the values are moments (start = end), all values that meet the
-    query count alike. A query that meets none gets zeros. Of streams in the order of time the
-    plan is monotonic. Times are compared as they are given, whatever the layer's precision.
+    A value is weighted by the duration of its overlap with the query. If no overlap has a
+    duration, because the query or the values are moments (start = end), all values that touch the
+    query have the same weight. A query that touches no value gets zeros. For streams in temporal
+    order the plan is monotonic. Times are compared in their own dtype, not in the layer's.
 
     Call arguments:
         query: float tensor `(batch, query_tokens, query_dim)`.
@@ -30,7 +30,7 @@ class TimestampAlignment(Alignment):
         See `Alignment`; the rows of the plan sum to 1 or 0.
 
     Raises:
-        ValueError: if an input is not a batch of tokens, or times or a mask have another shape.
+        ValueError: if an input is not a batch of tokens, or times or a mask have the wrong shape.
 
     Example:
 
@@ -49,7 +49,7 @@ class TimestampAlignment(Alignment):
     """
 
     def __init__(self, **kwargs):
-        # Half precision has no milliseconds left after a minute: times are not cast.
+        # No autocast: half precision cannot represent milliseconds after a minute.
         super().__init__(**{**kwargs, "autocast": False})
 
     def build(self, query_shape, value_shape, query_times_shape, value_times_shape):
@@ -58,18 +58,18 @@ class TimestampAlignment(Alignment):
             ("query", query_shape, query_times_shape),
             ("value", value_shape, value_times_shape),
         ):
-            same = len(times) == 3 and (None in (tokens[1], times[1]) or tokens[1] == times[1])
-            if not same or times[2] != 2:
+            match = len(times) == 3 and (None in (tokens[1], times[1]) or tokens[1] == times[1])
+            if not match or times[2] != 2:
                 raise ValueError(
                     f"TimestampAlignment: `{name}_times` must have the shape (batch, tokens, 2), "
-                    f"start and end of each token of `{name}` {tuple(query_shape)}. Received "
-                    f"shape: {tuple(times)}"
+                    f"start and end of each token of `{name}`, which has shape {tuple(tokens)}. "
+                    f"Received shape: {tuple(times)}"
                 )
 
     def call(self, query, value, query_times, value_times, query_mask=None, value_mask=None):
-        _, value, (query_mask, value_mask) = self.read(query, value, query_mask, value_mask)
+        _, value, (query_mask, value_mask) = self.mask_inputs(query, value, query_mask, value_mask)
         pairs = ops.logical_and(ops.expand_dims(query_mask, 2), ops.expand_dims(value_mask, 1))
-        query_times, value_times = _signed(query_times), _signed(value_times)
+        query_times, value_times = _cast_signed(query_times), _cast_signed(value_times)
         ends = ops.minimum(query_times[:, :, None, 1], value_times[:, None, :, 1])
         starts = ops.maximum(query_times[:, :, None, 0], value_times[:, None, :, 0])
         overlap = ops.where(pairs, ops.cast(ends - starts, "float32"), -1.0)
@@ -77,10 +77,10 @@ class TimestampAlignment(Alignment):
             x[:, :, 0] == x[:, :, 1] for x in (query_times, value_times)
         )
         moments = ops.logical_or(query_moments[:, :, None], value_moments[:, None])
-        meeting = ops.cast(ops.logical_and(moments, overlap >= 0), "float32")
+        touching = ops.cast(ops.logical_and(moments, overlap >= 0), "float32")
         overlap = ops.maximum(overlap, 0.0)
         any_overlap = ops.any(overlap > 0, axis=2, keepdims=True)
-        plan = ops.where(any_overlap, overlap, meeting)
+        plan = ops.where(any_overlap, overlap, touching)
         total = ops.sum(plan, axis=2, keepdims=True)
         plan = plan / ops.where(total > 0, total, 1.0)
         return self.align(plan, value), plan
@@ -96,7 +96,7 @@ class TimestampAlignment(Alignment):
         return config
 
 
-def _signed(times):
-    """Times of a dtype that has differences below zero."""
+def _cast_signed(times):
+    """Casts bool and unsigned times, whose differences would wrap around, to int32."""
     dtype = keras.backend.standardize_dtype(times.dtype)
     return ops.cast(times, "int32") if dtype == "bool" or dtype.startswith("uint") else times

@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.graphs.neighbor_edges import connect_neighbors
-from keras_mmfusion.layers.alignment.alignment import unit_length
+from keras_mmfusion.layers.alignment.alignment import normalize_vectors
 from keras_mmfusion.layers.graph.core.edge_list import EdgeList
 from keras_mmfusion.layers.graph.core.segment_ops import segment_sum
 from keras_mmfusion.models.recommendation.light_gcn_recommender import LightGCNRecommender
@@ -111,8 +111,8 @@ class GraphFusionRecommender(LightGCNRecommender):
             ops.convert_to_tensor(self.neighbor_weight),
         )
         users, smoothed_items = self.smooth(self.user_table, items, edge_mask)
-        users = unit_length(users) / self.temperature
-        items = unit_length(smoothed_items + item_graph.sum(items))
+        users = normalize_vectors(users) / self.temperature
+        items = normalize_vectors(smoothed_items + item_graph.sum(items))
         # A last dimension, 1 for every user, adds the items' popularity to the dot products.
         popularity = self.popularity_weight * ops.expand_dims(self.log_popularity, 1)
         return (

@@ -1,4 +1,4 @@
-"""Gradients on each backend, and finite differences."""
+"""Gradients on every backend, and finite differences."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ from layer_checks import to_numpy
 
 
 def gradient(function, *arrays):
-    """The gradients of a function of float tensors, whose result is one number."""
+    """Gradients of a scalar function of float tensors."""
     tensors = [keras.ops.convert_to_tensor(array) for array in arrays]
     backend = keras.config.backend()
     if backend == "tensorflow":
@@ -15,24 +15,24 @@ def gradient(function, *arrays):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
             result = function(*tensors)
-        found = tape.gradient(result, tensors)
+        gradients = tape.gradient(result, tensors)
     elif backend == "jax":
         import jax
 
-        found = jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
+        gradients = jax.grad(function, argnums=tuple(range(len(tensors))))(*tensors)
     else:
         import torch
 
         tensors = [tensor.clone().requires_grad_() for tensor in tensors]
-        found = torch.autograd.grad(function(*tensors), tensors)
-    return [to_numpy(one) for one in found]
+        gradients = torch.autograd.grad(function(*tensors), tensors)
+    return [to_numpy(gradient) for gradient in gradients]
 
 
-def differences(function, *arrays, step=1e-5):
+def finite_differences(function, *arrays, step=1e-5):
     """Central finite differences of a NumPy function, in float64."""
     arrays = [np.array(array, "float64") for array in arrays]
-    found = [np.zeros_like(array) for array in arrays]
-    for array, slopes in zip(arrays, found, strict=True):
+    gradients = [np.zeros_like(array) for array in arrays]
+    for array, slopes in zip(arrays, gradients, strict=True):
         for index in np.ndindex(array.shape):
             value = array[index]
             array[index] = value + step
@@ -41,4 +41,4 @@ def differences(function, *arrays, step=1e-5):
             below = function(*arrays)
             array[index] = value
             slopes[index] = (above - below) / (2 * step)
-    return found
+    return gradients

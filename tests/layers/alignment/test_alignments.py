@@ -1,4 +1,4 @@
-"""The alignment layers against their formulas in NumPy float64."""
+"""The alignment layers, compared with NumPy float64 references."""
 
 import keras
 import numpy as np
@@ -9,9 +9,9 @@ from alignment_references import (
     VALUE,
     VALUE_MASK,
     cosines,
-    matched,
-    mean_by_plan,
-    of_real_tokens,
+    match_graphs,
+    average_by_plan,
+    solve_unmasked,
     soft_dtw,
     squared_distances,
     transport,
@@ -53,7 +53,7 @@ SWAPPED = {
     for part in ("", "_mask", "_edges")
 }
 MASKS = {"query_mask": "query", "value_mask": "value"}
-# name -> how to make the layer, and what it is called with.
+# name -> a function that makes the layer, and the call arguments
 LAYERS = {
     "attention": (lambda **kw: AttentionAlignment(2, 4, **kw), TOKENS),
     "transport": (lambda **kw: OptimalTransportAlignment(3, 0.2, 0.5, **kw), TOKENS),
@@ -72,47 +72,47 @@ def make(name):
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_every_check_of_an_alignment(name, tmp_path):
+def test_alignments_pass_the_layer_checks(name, tmp_path):
     keras.utils.set_random_seed(0)
     make_layer, inputs = LAYERS[name]
-    # Softmax does not change when all logits move together.
+    # Softmax is invariant to a bias that all keys share.
     run_layer_checks(
         make_layer, inputs, MASKS, ("key/bias",), folder=tmp_path, learns=name != "timestamps"
     )
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_samples_do_not_see_each_other(name):
+def test_samples_are_independent(name):
     layer, inputs = make(name)
-    found = layer(**{key: value[[2, 0]] for key, value in inputs.items()})
-    for one, other in zip(found, layer(**inputs), strict=True):
-        np.testing.assert_allclose(to_numpy(one), to_numpy(other)[[2, 0]], atol=2e-5)
+    outputs = layer(**{key: value[[2, 0]] for key, value in inputs.items()})
+    for output, expected in zip(outputs, layer(**inputs), strict=True):
+        np.testing.assert_allclose(to_numpy(output), to_numpy(expected)[[2, 0]], atol=2e-5)
 
 
 @pytest.mark.parametrize("penalty", [None, 0.5])
-def test_optimal_transport(penalty):
+def test_optimal_transport_alignment_matches_numpy_reference(penalty):
     layer = OptimalTransportAlignment(regularization=0.2, marginal_penalty=penalty)
     aligned, plan = layer(QUERY, VALUE, QUERY_MASK, VALUE_MASK)
-    expected = of_real_tokens(
+    expected = solve_unmasked(
         lambda cost: transport(cost, 0.2, penalty),
         1 - cosines(QUERY, VALUE),
         QUERY_MASK,
         VALUE_MASK,
     )
     np.testing.assert_allclose(to_numpy(plan), expected, atol=1e-5)
-    np.testing.assert_allclose(to_numpy(aligned), mean_by_plan(expected, VALUE), atol=1e-4)
+    np.testing.assert_allclose(to_numpy(aligned), average_by_plan(expected, VALUE), atol=1e-4)
 
 
-def test_soft_dtw():
+def test_soft_dtw_alignment_matches_numpy_reference():
     layer = SoftDTWAlignment(gamma=0.5)
     aligned, plan = layer(QUERY, VALUE, QUERY_MASK, VALUE_MASK)
     cost = squared_distances(QUERY, VALUE)
-    expected = of_real_tokens(lambda cost: soft_dtw(cost, 0.5)[1], cost, QUERY_MASK, VALUE_MASK)
+    expected = solve_unmasked(lambda cost: soft_dtw(cost, 0.5)[1], cost, QUERY_MASK, VALUE_MASK)
     np.testing.assert_allclose(to_numpy(plan), expected, atol=1e-4)
-    np.testing.assert_allclose(to_numpy(aligned), mean_by_plan(expected, VALUE), atol=1e-4)
+    np.testing.assert_allclose(to_numpy(aligned), average_by_plan(expected, VALUE), atol=1e-4)
 
 
-def test_what_is_compared_is_the_projections():
+def test_projections_are_compared():
     layer, inputs = make("soft_dtw")
     kernels = layer.query_dense.kernel, layer.value_dense.kernel
     query, value = (x @ to_numpy(k) for x, k in zip((QUERY, WIDE), kernels, strict=True))
@@ -120,7 +120,7 @@ def test_what_is_compared_is_the_projections():
     np.testing.assert_allclose(to_numpy(layer(**inputs)[1]), to_numpy(plain), atol=1e-4)
 
 
-def test_attention_gives_the_mean_over_heads():
+def test_attention_plan_is_the_mean_over_heads():
     layer, inputs = make("attention")
     aligned, plan = layer(**inputs)
     expected, scores = layer.attention(**inputs, return_attention_scores=True)
@@ -130,7 +130,7 @@ def test_attention_gives_the_mean_over_heads():
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_graph_matching_of_nodes_and_edges(swapped):
+def test_graph_matching_matches_numpy_reference(swapped):
     layer = GraphMatching(temperature=0.3, rounds=3)
     inputs = {"query": QUERY, "value": VALUE, **MASKED, **ADJACENCY}
     if swapped:
@@ -138,11 +138,11 @@ def test_graph_matching_of_nodes_and_edges(swapped):
     layer(**inputs)
     layer.edge_weight.assign(0.7)
     plan = to_numpy(layer.match(**inputs))
-    for i, found in enumerate(plan):
+    for i, sample_plan in enumerate(plan):
         sample = {name: np.float64(array[i]) for name, array in inputs.items()}
         rows, columns = sample["query_mask"] > 0, sample["value_mask"] > 0
-        expected = np.zeros(found.shape)
-        expected[np.ix_(rows, columns)] = matched(
+        expected = np.zeros(sample_plan.shape)
+        expected[np.ix_(rows, columns)] = match_graphs(
             sample["query"][rows],
             sample["value"][columns],
             sample["query_edges"][np.ix_(rows, rows)][..., None],
@@ -151,12 +151,12 @@ def test_graph_matching_of_nodes_and_edges(swapped):
             0.3,
             3,
         )
-        np.testing.assert_allclose(found, expected, atol=2e-5)
+        np.testing.assert_allclose(sample_plan, expected, atol=2e-5)
     np.testing.assert_allclose(to_numpy(layer(**inputs, training=True)[1]), plan, atol=1e-6)
 
 
-def test_edges_tell_apart_what_nodes_do_not():
-    """Points in the plane, known only by kind, are found again by their distances."""
+def test_edges_match_nodes_with_equal_features():
+    """Points in the plane with few distinct features are matched by their distances."""
     rng = np.random.default_rng(6)
     points, order = rng.random((8, 10, 2)), rng.permutation(10)
     moved = (points + rng.normal(scale=0.005, size=points.shape))[:, order]
@@ -164,32 +164,33 @@ def test_edges_tell_apart_what_nodes_do_not():
     edges = [np.exp(-squared_distances(x, x) / 0.05) for x in (points, moved)]
     truth = np.eye(10)[order].T
 
-    def share_found(*edges):
+    def compute_accuracy(*edges):
         inputs = [np.float32(x) for x in (kinds, kinds[:, order], *edges)]
         tensors = [keras.Input(x.shape[1:]) for x in inputs]
         model = keras.Model(tensors, GraphMatching(rounds=10)(*tensors))
         _, plan = model.predict(inputs, verbose=0)
         return (plan * truth).sum() / 80
 
-    assert share_found(*edges) > 0.9
-    assert share_found() < 0.5
+    assert compute_accuracy(*edges) > 0.9
+    assert compute_accuracy() < 0.5
 
 
 @pytest.mark.parametrize("name", ["query", "value"])
-def test_edges_and_times_of_padding_do_not_count(name):
+def test_edges_and_times_of_padding_are_ignored(name):
     layer, inputs = make("graphs")
     expected = [to_numpy(x) for x in layer(**inputs)]
     mask = inputs[f"{name}_mask"]
     edges = inputs[f"{name}_edges"].copy()
     edges[~(mask[:, :, None] & mask[:, None])] = np.nan
-    for one, other in zip(layer(**{**inputs, f"{name}_edges": edges}), expected, strict=True):
-        np.testing.assert_allclose(to_numpy(one), other, atol=1e-6)
+    outputs = layer(**{**inputs, f"{name}_edges": edges})
+    for output, unpadded in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(to_numpy(output), unpadded, atol=1e-6)
     layer, inputs = make("timestamps")
     expected = [to_numpy(x) for x in layer(**inputs)]
     check_padding(layer, inputs, expected, f"{name}_mask", f"{name}_times")
 
 
-def test_timestamps():
+def test_timestamp_alignment_matches_numpy_reference():
     layer = TimestampAlignment()
     aligned, plan = layer(QUERY, WIDE, **TIMES, **MASKED)
     expected = np.zeros((3, 4, 6))
@@ -204,10 +205,10 @@ def test_timestamps():
     assert (total == 0).any()
     expected = np.divide(expected, total, where=total > 0, out=np.zeros_like(expected))
     np.testing.assert_allclose(to_numpy(plan), expected, atol=1e-6)
-    np.testing.assert_allclose(to_numpy(aligned), mean_by_plan(expected, WIDE), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(aligned), average_by_plan(expected, WIDE), atol=1e-5)
 
 
-def test_moments_take_what_holds_them():
+def test_moments_are_aligned_to_the_spans_that_contain_them():
     spans = np.float32([[[0, 1], [1, 2], [2, 4], [9, 9]]])
     moments = np.float32([[[0.5, 0.5], [1, 1], [3, 3], [8, 8], [9, 9]]])
     tokens = np.ones((1, 4, 2), "float32"), np.ones((1, 5, 2), "float32")
@@ -222,7 +223,7 @@ def test_moments_take_what_holds_them():
     np.testing.assert_allclose(to_numpy(plan)[0], expected)
 
 
-def test_times_keep_their_milliseconds_in_half_precision():
+def test_times_are_not_cast_to_half_precision():
     spans = 3000 + np.float32([[[0, 0.25], [0.25, 1]]])
     tokens = np.float32([[[1, 0], [0, 1]]])
     aligned, plan = TimestampAlignment(dtype="mixed_float16")(tokens, tokens, spans, spans)
@@ -230,7 +231,7 @@ def test_times_keep_their_milliseconds_in_half_precision():
     assert keras.backend.standardize_dtype(aligned.dtype) == "float16"
 
 
-def test_implicit_masks_are_taken_and_passed_on():
+def test_implicit_masks_are_used_and_propagated():
     ids = np.array([[3, 1, 2, 0], [4, 0, 0, 0]])
     tokens = keras.layers.Embedding(5, 6, mask_zero=True)(ids)
     layer = OptimalTransportAlignment()
@@ -251,7 +252,7 @@ def test_implicit_masks_are_taken_and_passed_on():
         (lambda: GraphMatching(rounds=0.5), "GraphMatching: `rounds` must be a positive integer"),
     ],
 )
-def test_bad_arguments(make_layer, message):
+def test_invalid_arguments_raise(make_layer, message):
     with pytest.raises(ValueError, match=message):
         make_layer()
 
@@ -269,7 +270,7 @@ def test_bad_arguments(make_layer, message):
         (
             GraphMatching,
             {"query": QUERY, "value": VALUE, "query_edges": EDGES["query_edges"]},
-            "`value_edges` is missing. Give the edges of both graphs or none",
+            "`value_edges` is missing. Pass the edges of both graphs, or of neither",
         ),
         (
             GraphMatching,
@@ -286,14 +287,19 @@ def test_bad_arguments(make_layer, message):
             {"query": VALUE, "value": QUERY, **TIMES},
             "`query_times` must have the shape",
         ),
+        (
+            TimestampAlignment,
+            {"query": QUERY, "value": QUERY, **TIMES},
+            r"`value_times` must .* of `value`, which has shape \(3, 4, 5\)",
+        ),
     ],
 )
-def test_bad_inputs(layer, inputs, message):
+def test_invalid_inputs_raise(layer, inputs, message):
     with pytest.raises(ValueError, match=message):
         layer()(**inputs)
 
 
-def test_an_alignment_of_ones_own():
+def test_custom_alignment():
     class InOrder(Alignment):
         def make_plan(self, query, value, query_mask, value_mask):
             return keras.ops.eye(4, 6)[None] * keras.ops.ones((3, 1, 1))

@@ -1,4 +1,4 @@
-"""The assignment against all permutations."""
+"""The assignment solver, compared with all permutations."""
 
 import itertools
 
@@ -21,39 +21,39 @@ def best_total(score):
     )
 
 
-def assert_best(found, score, rows, columns):
-    assert set(np.unique(found)) <= {0, 1}
-    assert found.sum(axis=0).max() <= 1 and found.sum(axis=1).max() <= 1
-    assert not found[~rows].any() and not found[:, ~columns].any()
-    assert found.sum() == min(rows.sum(), columns.sum())
+def assert_best(plan, score, rows, columns):
+    assert set(np.unique(plan)) <= {0, 1}
+    assert plan.sum(axis=0).max() <= 1 and plan.sum(axis=1).max() <= 1
+    assert not plan[~rows].any() and not plan[:, ~columns].any()
+    assert plan.sum() == min(rows.sum(), columns.sum())
     expected = best_total(np.float64(score[np.ix_(rows, columns)]))
-    np.testing.assert_allclose((found * score).sum(), expected, atol=1e-5)
+    np.testing.assert_allclose((plan * score).sum(), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("swapped", [False, True])
-def test_no_permutation_is_better(swapped):
-    # Small integers, so that there are ties, and negative totals.
+def test_assignment_equals_the_best_permutation(swapped):
+    # Small integers give ties and negative totals.
     score = np.concatenate([RNG.normal(size=(1, 4, 6)), RNG.integers(-3, 1, size=(2, 4, 6))])
     rows, columns = QUERY_MASK, VALUE_MASK
     if swapped:
         score, rows, columns = score.transpose(0, 2, 1), columns, rows
-    found = to_numpy(solve_assignment(score, rows, columns))
-    for sample in zip(found, score, rows, columns, strict=True):
+    plans = to_numpy(solve_assignment(score, rows, columns))
+    for sample in zip(plans, score, rows, columns, strict=True):
         assert_best(*sample)
 
 
-def test_many_squares_in_one_batch():
-    score = RNG.normal(size=(20, 6, 6))
-    found = to_numpy(solve_assignment(score))
-    for one, other in zip(found, score, strict=True):
-        assert_best(one, other, np.ones(6, "bool"), np.ones(6, "bool"))
+def test_batch_of_square_assignments():
+    scores = RNG.normal(size=(20, 6, 6))
+    plans = to_numpy(solve_assignment(scores))
+    for plan, score in zip(plans, scores, strict=True):
+        assert_best(plan, score, np.ones(6, "bool"), np.ones(6, "bool"))
 
 
-def test_nothing_to_assign():
+def test_fully_masked_assignment_is_zeros():
     nan = np.full((1, 2, 3), np.nan)
     assert (to_numpy(solve_assignment(nan, np.zeros((1, 2), "bool"))) == 0).all()
 
 
-def test_bad_arguments():
+def test_invalid_shape_raises():
     with pytest.raises(ValueError, match="solve_assignment: `score` must have the shape"):
         solve_assignment(np.ones((2, 2)))

@@ -1,17 +1,17 @@
-"""Entropic optimal transport against scaling in NumPy float64, and POT."""
+"""Entropic optimal transport, compared with a NumPy float64 reference and POT."""
 
 import keras
 import numpy as np
 import pytest
-from alignment_references import QUERY_MASK, VALUE_MASK, of_real_tokens, transport
-from gradients import differences, gradient
+from alignment_references import QUERY_MASK, VALUE_MASK, solve_unmasked, transport
+from gradients import finite_differences, gradient
 from layer_checks import to_numpy
 
 from keras_mmfusion.layers.alignment import solve_optimal_transport
 
 RNG = np.random.default_rng(3)
 COST = RNG.random((3, 4, 6)).astype("float32")
-# Of one sample, of different totals.
+# One sample, with different total masses.
 ROW_MASS = np.array([[0.1, 0.2, 0.4, 0.3]], "float32")
 COLUMN_MASS = np.array([[0.3, 0.1, 0.2, 0.1, 0.3, 0.5]], "float32")
 
@@ -21,11 +21,11 @@ each_problem = pytest.mark.parametrize(
 
 
 @each_problem
-def test_cost_and_plan_of_real_tokens(regularization, penalty):
+def test_cost_and_plan_match_numpy_reference(regularization, penalty):
     cost, plan = solve_optimal_transport(
         COST, regularization, penalty, row_mask=QUERY_MASK, column_mask=VALUE_MASK
     )
-    expected = of_real_tokens(
+    expected = solve_unmasked(
         lambda c: transport(c, regularization, penalty), COST, QUERY_MASK, VALUE_MASK
     )
     np.testing.assert_allclose(to_numpy(plan), expected, atol=1e-5)
@@ -34,7 +34,7 @@ def test_cost_and_plan_of_real_tokens(regularization, penalty):
 
 @pytest.mark.peers
 @each_problem
-def test_cost_and_plan_are_those_of_pot(regularization, penalty):
+def test_cost_and_plan_match_pot(regularization, penalty):
     ot = pytest.importorskip("ot", reason="POT is not installed")
     a, b, matrix = (np.float64(x[0]) for x in (ROW_MASS, COLUMN_MASS, COST))
     if penalty is None:
@@ -52,7 +52,7 @@ def test_cost_and_plan_are_those_of_pot(regularization, penalty):
 
 
 @each_problem
-def test_gradients_are_finite_differences(regularization, penalty):
+def test_gradients_match_finite_differences(regularization, penalty):
     slopes = RNG.normal(size=COST[0].shape).astype("float32")
     weights = keras.ops.convert_to_tensor(slopes)
 
@@ -65,13 +65,13 @@ def test_gradients_are_finite_differences(regularization, penalty):
         return ((cost[0] + slopes) * plan).sum()
 
     arguments = COST[:1], ROW_MASS, COLUMN_MASS
-    for found, slope in zip(
-        gradient(loss, *arguments), differences(expected, *arguments), strict=True
+    for slope, expected_slope in zip(
+        gradient(loss, *arguments), finite_differences(expected, *arguments), strict=True
     ):
-        np.testing.assert_allclose(found, slope, rtol=1e-3, atol=1e-4)
+        np.testing.assert_allclose(slope, expected_slope, rtol=1e-3, atol=1e-4)
 
 
-def test_gradients_reach_real_tokens_only():
+def test_masked_tokens_have_no_gradient():
     cost = np.where(QUERY_MASK[:, :, None] & VALUE_MASK[:, None], COST, np.nan)
     weights = keras.ops.convert_to_tensor(RNG.normal(size=COST.shape).astype("float32"))
 
@@ -79,12 +79,12 @@ def test_gradients_reach_real_tokens_only():
         masks = {"row_mask": QUERY_MASK, "column_mask": VALUE_MASK}
         return keras.ops.sum(weights * solve_optimal_transport(cost, **masks)[1])
 
-    [found] = gradient(loss, cost)
-    np.testing.assert_array_equal(np.isfinite(found), True)
-    np.testing.assert_array_equal(found != 0, ~np.isnan(cost))
+    [slopes] = gradient(loss, cost)
+    np.testing.assert_array_equal(np.isfinite(slopes), True)
+    np.testing.assert_array_equal(slopes != 0, ~np.isnan(cost))
 
 
-def test_a_plan_as_sharp_as_an_assignment_has_a_finite_gradient():
+def test_gradient_of_a_sharp_plan_is_finite():
     cost = np.float32([[[0, 1, 1], [1, 0, 1], [1, 1, 0]]])
 
     def loss(cost):
@@ -97,20 +97,20 @@ def test_a_plan_as_sharp_as_an_assignment_has_a_finite_gradient():
 
 
 @pytest.mark.parametrize("penalty", [None, 0.5])
-def test_without_tokens_zeros_and_no_gradient(penalty):
+def test_fully_masked_problem_gives_zeros_without_gradient(penalty):
     cost = np.full((2, 2, 3), np.nan, "float32")
-    nothing = np.zeros((2, 2), "bool")
+    mask = np.zeros((2, 2), "bool")
 
     def solve(cost):
-        return solve_optimal_transport(cost, marginal_penalty=penalty, row_mask=nothing)
+        return solve_optimal_transport(cost, marginal_penalty=penalty, row_mask=mask)
 
     value, plan = solve(cost)
     assert (to_numpy(value) == 0).all() and (to_numpy(plan) == 0).all()
-    [found] = gradient(lambda cost: sum(map(keras.ops.sum, solve(cost))), cost)
-    assert (found == 0).all()
+    [slopes] = gradient(lambda cost: sum(map(keras.ops.sum, solve(cost))), cost)
+    assert (slopes == 0).all()
 
 
-def test_the_sums_are_the_masses():
+def test_sums_of_the_plan_equal_the_masses():
     _, plan = solve_optimal_transport(COST[:1], 0.1, None, ROW_MASS, COLUMN_MASS)
     plan = to_numpy(plan)
     np.testing.assert_allclose(plan.sum(axis=2), ROW_MASS, atol=1e-5)
@@ -130,6 +130,6 @@ def test_the_sums_are_the_masses():
         ({"cost": COST, "column_mask": QUERY_MASK}, "`column_mask` must have the shape"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         solve_optimal_transport(**arguments)

@@ -1,4 +1,4 @@
-"""Soft dynamic time warping against the recursion in NumPy float64, and tslearn."""
+"""Soft dynamic time warping, compared with a NumPy float64 reference and tslearn."""
 
 import keras
 import numpy as np
@@ -8,11 +8,11 @@ from alignment_references import (
     QUERY_MASK,
     VALUE,
     VALUE_MASK,
-    of_real_tokens,
+    solve_unmasked,
     soft_dtw,
     squared_distances,
 )
-from gradients import differences, gradient
+from gradients import finite_differences, gradient
 from layer_checks import to_numpy
 
 from keras_mmfusion.layers.alignment import solve_soft_dtw
@@ -21,17 +21,17 @@ COST = squared_distances(QUERY, VALUE).astype("float32")
 
 
 def reference_plan(cost, gamma):
-    return of_real_tokens(lambda c: soft_dtw(c, gamma)[1], cost, QUERY_MASK, VALUE_MASK)
+    return solve_unmasked(lambda c: soft_dtw(c, gamma)[1], cost, QUERY_MASK, VALUE_MASK)
 
 
 def reference_value(cost, gamma):
-    return of_real_tokens(lambda c: soft_dtw(c, gamma)[0], cost, QUERY_MASK, VALUE_MASK).max(
+    return solve_unmasked(lambda c: soft_dtw(c, gamma)[0], cost, QUERY_MASK, VALUE_MASK).max(
         axis=(1, 2)
     )
 
 
 @pytest.mark.parametrize("gamma", [1.0, 0.1, 0.01])
-def test_value_and_plan_of_real_tokens(gamma):
+def test_value_and_plan_match_numpy_reference(gamma):
     value, plan = solve_soft_dtw(COST, gamma, QUERY_MASK, VALUE_MASK)
     np.testing.assert_allclose(to_numpy(value), reference_value(COST, gamma), rtol=1e-5)
     np.testing.assert_allclose(to_numpy(plan), reference_plan(COST, gamma), atol=1e-5)
@@ -39,7 +39,7 @@ def test_value_and_plan_of_real_tokens(gamma):
 
 @pytest.mark.peers
 @pytest.mark.parametrize("gamma", [1.0, 0.01])
-def test_value_and_plan_are_those_of_tslearn(gamma):
+def test_value_and_plan_match_tslearn(gamma):
     metrics = pytest.importorskip("tslearn.metrics", reason="tslearn is not installed")
     value, plan = solve_soft_dtw(COST, gamma)
     for i, (x, y) in enumerate(zip(QUERY, VALUE, strict=True)):
@@ -48,7 +48,7 @@ def test_value_and_plan_are_those_of_tslearn(gamma):
         np.testing.assert_allclose(to_numpy(plan)[i], path, atol=1e-5)
 
 
-def test_gradients_are_finite_differences():
+def test_gradients_match_finite_differences():
     slopes = np.random.default_rng(1).normal(size=COST.shape).astype("float32")
     weights = keras.ops.convert_to_tensor(slopes)
 
@@ -60,10 +60,10 @@ def test_gradients_are_finite_differences():
         values, plans = reference_value(cost, 0.7), reference_plan(cost, 0.7)
         return np.sin(values).sum() + (slopes * plans).sum()
 
-    np.testing.assert_allclose(gradient(loss, COST), differences(expected, COST), atol=1e-4)
+    np.testing.assert_allclose(gradient(loss, COST), finite_differences(expected, COST), atol=1e-4)
 
 
-def test_long_sequences_keep_float32s_digits():
+def test_long_sequences_keep_float32_precision():
     cost = np.random.default_rng(2).random((1, 200, 150)).astype("float32") + 10
     value, plan = solve_soft_dtw(cost, 0.5)
     expected, path = soft_dtw(np.float64(cost[0]), 0.5)
@@ -71,20 +71,20 @@ def test_long_sequences_keep_float32s_digits():
     np.testing.assert_allclose(to_numpy(plan)[0], path, atol=1e-4)
 
 
-def test_without_tokens_zeros_and_no_gradient():
+def test_fully_masked_problem_gives_zeros_without_gradient():
     cost = np.full((1, 2, 3), np.nan, "float32")
-    nothing = np.zeros((1, 2), "bool")
-    value, plan = solve_soft_dtw(cost, row_mask=nothing)
+    mask = np.zeros((1, 2), "bool")
+    value, plan = solve_soft_dtw(cost, row_mask=mask)
     assert (to_numpy(value) == 0).all() and (to_numpy(plan) == 0).all()
 
     def loss(cost):
-        value, plan = solve_soft_dtw(cost, row_mask=nothing)
+        value, plan = solve_soft_dtw(cost, row_mask=mask)
         return keras.ops.sum(value) + keras.ops.sum(plan)
 
     assert (gradient(loss, cost)[0] == 0).all()
 
 
-def test_lengths_unknown_when_traced():
+def test_unknown_lengths_in_a_traced_function():
     if keras.config.backend() != "tensorflow":
         pytest.skip("Only TensorFlow traces unknown lengths.")
     import tensorflow as tf
@@ -92,8 +92,8 @@ def test_lengths_unknown_when_traced():
     shape = tf.TensorSpec((None, None, None))
     solve = tf.function(lambda cost: solve_soft_dtw(cost), input_signature=[shape])
     for size in (4, 2):
-        found, expected = solve(COST[:, :size])[1], solve_soft_dtw(COST[:, :size])[1]
-        np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+        plan, expected = solve(COST[:, :size])[1], solve_soft_dtw(COST[:, :size])[1]
+        np.testing.assert_allclose(to_numpy(plan), to_numpy(expected), atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +105,6 @@ def test_lengths_unknown_when_traced():
         ({"cost": COST, "row_mask": VALUE_MASK}, r"`row_mask` must have the shape .* \(3, 4\)"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         solve_soft_dtw(**arguments)

@@ -1,6 +1,6 @@
 from keras import ops
 
-from keras_mmfusion.layers.alignment.alignment import unit_length
+from keras_mmfusion.layers.alignment.alignment import normalize_vectors
 
 
 def similar_nodes(targets, sources, neighbors, source_mask=None, loops=True):
@@ -28,7 +28,7 @@ def similar_nodes(targets, sources, neighbors, source_mask=None, loops=True):
             "The nearest of the nodes can be chosen only where it is known how many there are. "
             f"Received shape: {tuple(sources.shape)}. Pad them to a fixed number, or take all."
         )
-    targets, sources = (unit_length(ops.cast(x, "float32")) for x in (targets, sources))
+    targets, sources = (normalize_vectors(ops.cast(x, "float32")) for x in (targets, sources))
     similarity = ops.stop_gradient(ops.matmul(targets, ops.transpose(sources, (0, 2, 1))))
     similarity = ops.round(similarity * 1e4)
     allowed = ops.ones_like(similarity, "bool")
