@@ -8,11 +8,11 @@ from alignment_references import (
     QUERY_MASK,
     VALUE,
     VALUE_MASK,
+    average_by_plan,
     cosines,
     match_graphs,
-    average_by_plan,
-    solve_unmasked,
     soft_dtw,
+    solve_unmasked,
     squared_distances,
     transport,
 )

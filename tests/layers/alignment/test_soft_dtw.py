@@ -8,8 +8,8 @@ from alignment_references import (
     QUERY_MASK,
     VALUE,
     VALUE_MASK,
-    solve_unmasked,
     soft_dtw,
+    solve_unmasked,
     squared_distances,
 )
 from gradients import finite_differences, gradient
