@@ -3,10 +3,10 @@ from keras import ops
 
 
 def cast_input(layer, x):
-    """An input in the compute dtype of its layer.
+    """Casts an input to the compute dtype of its layer.
 
-    Keras casts only inputs of a float dtype. Counts, one-hot vectors and bool features would stay
-    integers, and the products with them would cast the weights to integers, or fail.
+    Keras autocasts float inputs only. Integer and bool features would stay integers, and their
+    products with weights would fail or cast the weights to integers.
 
     Args:
         layer: `keras.layers.Layer`.
@@ -16,21 +16,21 @@ def cast_input(layer, x):
         Tensor of the layer's compute dtype, or `None`.
 
     Raises:
-        ValueError: if the tensor has strings or complex numbers.
+        ValueError: if the tensor is of strings or complex numbers.
     """
     return None if x is None else cast_numbers(type(layer).__name__, x, layer.compute_dtype)
 
 
 def cast_numbers(name, x, dtype):
-    """A tensor of numbers in `dtype`; `name` says in an error who was given something else."""
-    given = keras.backend.standardize_dtype(x.dtype)
-    if given == "string" or given.startswith("complex"):
+    """Casts a tensor of numbers to `dtype`; an error starts with `name`."""
+    input_dtype = keras.backend.standardize_dtype(x.dtype)
+    if input_dtype == "string" or input_dtype.startswith("complex"):
         raise ValueError(
-            f"{name}: inputs must be numbers: floats, integers or bool. Received dtype: {given}"
+            f"{name}: inputs must be floats, integers or bool. Received dtype: {input_dtype}"
         )
     return ops.cast(x, dtype)
 
 
 def cast_mask(mask):
-    """A mask as bool: what is not 0 is `True`; `None` stays `None`."""
+    """Casts a mask to bool; `None` stays `None`."""
     return None if mask is None else ops.cast(mask, "bool")

@@ -6,19 +6,19 @@ from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CrossModalTransformer(keras.layers.Layer):
-    """Pre-norm Transformer blocks over one context, and a final layer normalization.
+    """Pre-norm Transformer blocks with one context, and a final layer normalization.
 
     ```
     x = Block_i(x, context)     i = 1 ... num_layers
     y = LayerNorm(x)
     ```
 
-    Every block reads the same context; without one, the blocks are of self-attention.
+    Every block attends to the same context. Without a context, the blocks use self-attention.
 
     Args:
         num_layers: int. The number of blocks.
-        num_heads: int. Attention heads; must divide the dim of the tokens.
-        dropout: float. Dropout of each branch before it is added.
+        num_heads: int. Number of attention heads; must divide the dim of the tokens.
+        dropout: float in [0, 1). Dropout rate of each branch.
 
     Call arguments: see `TransformerBlock`.
 
@@ -35,7 +35,7 @@ class CrossModalTransformer(keras.layers.Layer):
 
     Reference:
         Tsai et al., "Multimodal Transformer for Unaligned Multimodal Language Sequences", 2019,
-        section 3.2, equation 4; residuals are of `x` itself, as in the authors' code.
+        section 3.2, equation 4; the residual is `x`, as in the authors' code.
     """
 
     def __init__(self, num_layers, num_heads, dropout=0.0, **kwargs):

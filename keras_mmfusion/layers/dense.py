@@ -7,11 +7,11 @@ if PYTORCH:
 
 
 class Dense(keras.layers.Dense):
-    """`keras.layers.Dense` for use inside other layers, as quick on PyTorch as `nn.Linear`.
+    """`keras.layers.Dense` for use inside other layers, as fast on PyTorch as `nn.Linear`.
 
-    PyTorch runs one operation at a time, so that a bias of its own is one more pass over the
-    output, and what Keras checks in each call of a layer is seen: a quarter of a millisecond. On
-    the other backends, which compile, this is Keras's layer.
+    PyTorch runs operations eagerly: a separate bias needs one more pass over the output, and the
+    checks of `keras.layers.Layer.__call__` take a quarter of a millisecond. On the other backends,
+    which compile, this is Keras's layer.
     """
 
     def __call__(self, inputs, *args, **kwargs):
@@ -20,7 +20,7 @@ class Dense(keras.layers.Dense):
         return super().__call__(inputs, *args, **kwargs)
 
     def _is_plain(self, inputs):
-        """Whether the call has nothing to do but the formula."""
+        """Whether the call only computes the formula, so that Keras's `__call__` can be skipped."""
         return (
             isinstance(inputs, torch.Tensor)
             and self.built
@@ -32,11 +32,11 @@ class Dense(keras.layers.Dense):
     def call(self, inputs, training=None):
         if not PYTORCH:
             return super().call(inputs, training)
-        # By hand: the scope in which Keras casts a layer's weights is a part of its call.
+        # Cast explicitly: the autocast scope is part of Keras's `__call__`.
         kernel = ops.cast(self.kernel, self.compute_dtype)
         bias = None if self.bias is None else ops.cast(self.bias, self.compute_dtype)
         return self.activation(torch.nn.functional.linear(inputs, kernel.T, bias))
 
     def quantize(self, mode=None, type_check=True, config=None):
-        # Keras checks the type because a subclass may have a formula of its own. This one has not.
+        # Keras refuses subclasses, whose formula may differ. This one has the same formula.
         super().quantize(mode, type_check=False, config=config)

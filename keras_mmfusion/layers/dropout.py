@@ -8,13 +8,13 @@ if PYTORCH:
 
 
 class Dropout(keras.layers.Dropout):
-    """`keras.layers.Dropout` for use inside other layers, quick on PyTorch's CPU.
+    """`keras.layers.Dropout` for use inside other layers, fast on PyTorch's CPU device.
 
-    There PyTorch draws a number for each value, one after the other, which takes a tenth of the
-    training of a Transformer: here each drawn number of 64 bits decides over four values, the rate
-    rounded to 1/65536. And what is dropped depends on the layer's seed generator alone, where
-    Keras, without a seed, asks PyTorch's global one: so a run can be taken up where it stopped.
-    Elsewhere this is Keras's layer.
+    PyTorch draws one random number per value sequentially, which takes a tenth of the training
+    time of a Transformer. This layer uses each random number of 64 bits for four values, with the
+    rate rounded to 1/65536. The draws depend only on the layer's seed generator, whereas Keras
+    uses PyTorch's global generator if no seed is given; so an interrupted training can be resumed
+    exactly. On other backends and devices this is Keras's layer.
     """
 
     def call(self, inputs, training=False):
@@ -29,9 +29,9 @@ class Dropout(keras.layers.Dropout):
 
 
 def _random_int16(shape, seed_generator):
-    """Int16 tensor, uniform over all its numbers."""
+    """Uniform random int16 tensor."""
     state = ops.convert_to_numpy(seed_generator.next()).astype("uint32")
-    # The generator looks at 32 bits of its seed: all of the state is mixed into them.
+    # PyTorch's generator uses 32 bits of its seed: mix the whole state into them.
     seed = np.random.SeedSequence(state).generate_state(1)[0]
     generator = torch.Generator().manual_seed(int(seed))
     numbers = torch.empty(-(-shape.numel() // 4), dtype=torch.int64)

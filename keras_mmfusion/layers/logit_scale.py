@@ -8,18 +8,18 @@ from keras_mmfusion.layers.cast_input import cast_input
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class LogitScale(keras.layers.Layer):
-    """Similarities to logits by a learned temperature and, if asked for, a learned bias.
+    """Scales similarities to logits by a learned temperature and an optional learned bias.
 
     ```
     logits = similarities / τ + b,   1 / τ = min(exp(t), largest_scale)
     ```
 
-    `t` and `b` are the weights; the scale is learned as its logarithm, so it stays positive.
+    `t` and `b` are weights. The scale is learned as its logarithm, so it stays positive.
 
     Args:
-        temperature: float. The τ to start from.
-        bias: float or `None`. The b to start from; `None` for none.
-        largest_scale: float. What `1 / τ` never exceeds, lest training becomes unstable.
+        temperature: float. Initial τ.
+        bias: float or `None`. Initial b; `None` for no bias.
+        largest_scale: float. Upper bound of `1 / τ`, which keeps training stable.
 
     Call arguments:
         similarities: float tensor of any shape.

@@ -4,30 +4,31 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ModalityDropout(keras.layers.Layer):
-    """Drops whole modalities of a sample in training, never all that it has.
+    """Drops modalities of a sample in training, but never all of them.
 
-    For each sample and modality `m` that is present, with `u_m` uniform in [0, 1):
+    For each sample and modality `m` that is not missing, with `u_m` uniform in [0, 1):
 
     ```
-    keep_m = u_m >= rate, or u_m is the largest of the sample's
+    keep_m = u_m >= rate, or u_m is the sample's largest
     ```
 
-    A model trained behind it takes samples that lack a modality. Outside training, masks pass as
-    they are.
+    A model trained with it handles samples that lack a modality. Outside of training, masks do
+    not change.
 
     Args:
-        rate: float in [0, 1). How often a modality is dropped, were it not the sample's last.
+        rate: float in [0, 1). Probability that a modality is dropped, unless it is the last one.
         seed: int or `None`.
 
     Call arguments:
-        inputs: dict, modality -> tensor `(batch, ...)`, of which only the shape counts; or
-            `None`, for a modality that the whole batch is without.
-        mask: dict, modality -> bool tensor `(batch,)`, or `(batch, tokens)` for tokens; no entry
-            or `None` where nothing is missing.
-        training: bool. Whether to drop.
+        inputs: dict, modality -> tensor `(batch, ...)`, of which only the shape is used; `None`
+            for a modality that is missing from the whole batch.
+        mask: dict, modality -> bool tensor `(batch,)`, or `(batch, tokens)` for tokens. `None`,
+            or no entry, if nothing is masked.
+        training: bool. Whether to drop modalities.
 
     Output shape:
-        The new mask, a dict with a bool tensor for each modality: `(batch,)`, or that of its mask.
+        The new mask: a dict with a bool tensor for each modality, of the shape of its mask, or
+        `(batch,)` without one.
 
     Example:
 
@@ -40,7 +41,7 @@ class ModalityDropout(keras.layers.Layer):
 
     Reference:
         Neverova et al., "ModDrop: Adaptive Multi-modal Gesture Recognition", 2016, section 3.3;
-        here a sample always keeps one.
+        here a sample always keeps one modality.
     """
 
     def __init__(self, rate, seed=None, **kwargs):
@@ -54,25 +55,25 @@ class ModalityDropout(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs, mask=None, training=False):
-        mask = mask or {}
         masks = {}
         for name, value in inputs.items():
             if value is not None:
-                given = mask.get(name)
-                everywhere = ops.ones(ops.shape(value)[:1], "bool")
-                masks[name] = everywhere if given is None else ops.cast(given, "bool")
+                value_mask = (mask or {}).get(name)
+                if value_mask is None:
+                    value_mask = ops.ones(ops.shape(value)[:1], "bool")
+                masks[name] = ops.cast(value_mask, "bool")
         if not masks:
             raise ValueError("ModalityDropout: all modalities of `inputs` are missing.")
         if not training or self.rate == 0:
             return masks
-        present = ops.stack([_any_token(each) for each in masks.values()], axis=1)
-        draws = keras.random.uniform(ops.shape(present), seed=self.seed_generator)
-        draws = ops.where(present, draws, -1.0)
+        sample_mask = ops.stack([_any_token(value_mask) for value_mask in masks.values()], axis=1)
+        draws = keras.random.uniform(ops.shape(sample_mask), seed=self.seed_generator)
+        draws = ops.where(sample_mask, draws, -1.0)
         largest = ops.max(draws, axis=1, keepdims=True)
         keep = ops.logical_or(draws >= self.rate, draws == largest)
         return {
-            name: ops.logical_and(each, ops.reshape(keep[:, i], (-1, *[1] * (len(each.shape) - 1))))
-            for i, (name, each) in enumerate(masks.items())
+            name: ops.logical_and(value_mask, _expand_to(keep[:, i], len(value_mask.shape)))
+            for i, (name, value_mask) in enumerate(masks.items())
         }
 
     def compute_mask(self, inputs, mask=None):
@@ -84,3 +85,8 @@ class ModalityDropout(keras.layers.Layer):
 
 def _any_token(mask):
     return ops.any(mask, axis=-1) if len(mask.shape) > 1 else mask
+
+
+def _expand_to(x, rank):
+    """Adds axes of size 1 to `x`, `(batch,)`, up to a rank."""
+    return ops.reshape(x, (-1, *[1] * (rank - 1)))

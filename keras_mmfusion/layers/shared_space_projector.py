@@ -11,9 +11,9 @@ from keras_mmfusion.layers.masks import zero_masked
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SharedSpaceProjector(keras.layers.Layer):
-    """One modality's tokens to a vector of the space that it shares with others.
+    """Projects the tokens of one modality to a vector in a space shared with others.
 
-    With `x̂_t` the normalized tokens, `h` heads, and softmax over the tokens that are there:
+    With `x̂_t` the normalized tokens, `h` heads, and softmax over the unmasked tokens:
 
     ```
     a_th = softmax_t(x̂_t u_h)
@@ -21,28 +21,29 @@ class SharedSpaceProjector(keras.layers.Layer):
     output = y + W_2 gelu(W_1 norm(y))
     ```
 
-    Each head looks for something of its own among the tokens; `u` starts at zero, so that all heads
-    start from the mean. A vector is its own mean. A sample without tokens gives what zeros
-    would; whatever stands in a masked place, NaN included, never reaches the output.
+    Each head pools the tokens with its own weights. `u` is initialized to zeros, so that the heads
+    start with the mean of the tokens. A vector is not pooled. A sample without tokens gives the
+    same output as zeros, and masked tokens, NaN included, do not affect the output.
 
     Args:
         output_dim: int. The size of the shared space.
-        num_heads: int, a divisor of `output_dim`.
-        hidden_dim: int or `None`. The width of the MLP; twice `output_dim` by default.
-        dropout: float in [0, 1), of what is pooled and of the MLP's width, in training.
+        num_heads: int. Number of pooling heads; must divide `output_dim`.
+        hidden_dim: int or `None`. Hidden units of the MLP; `None` for `2 * output_dim`.
+        dropout: float in [0, 1). Dropout rate of the pooled tokens and of the MLP's hidden units.
 
     Call arguments:
-        inputs: float tensor `(batch, tokens, dim)` or `(batch, dim)`. A layer that was built for
-            tokens takes a vector as one token; one that was built for vectors takes no tokens.
-        mask: bool tensor `(batch, tokens)` or `(batch,)`; `True` for a real token.
+        inputs: float tensor `(batch, tokens, dim)` or `(batch, dim)`. A layer built for tokens
+            treats a vector as one token; a layer built for vectors does not accept tokens.
+        mask: bool tensor `(batch, tokens)` or `(batch,)`, `True` for a real token.
         training: bool. Whether dropout is active.
 
     Output shape:
-        `(batch, output_dim)`. Not of unit length: a loss that compares directions normalizes.
+        `(batch, output_dim)`. The output is not normalized; losses that compare directions
+        normalize it.
 
     Raises:
-        ValueError: if a size is no positive integer, `num_heads` does not divide `output_dim`, or
-            the inputs are neither tokens nor vectors.
+        ValueError: if a size is not a positive integer, `num_heads` does not divide `output_dim`,
+            or the inputs are neither tokens nor vectors.
 
     Example:
 
@@ -86,7 +87,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         self.hidden_dense = Dense(hidden_dim, activation="gelu", dtype=policy, name="hidden")
         self.output_dense = Dense(output_dim, dtype=policy, name="output")
         self.dropout_layer = Dropout(dropout, dtype=policy, name="dropout")
-        self.supports_masking = True  # The mask says what is there; the output has none.
+        self.supports_masking = True
 
     def build(self, inputs_shape):
         dim = inputs_shape[-1]
@@ -101,7 +102,7 @@ class SharedSpaceProjector(keras.layers.Layer):
             self.score_dense.build((None, None, dim))
         self.kernel = self.add_weight(
             (self.num_heads, dim, self.output_dim // self.num_heads),
-            # Each head's own matrix, as a part of one of `output_dim` columns.
+            # Glorot initialization of one matrix of all heads.
             keras.initializers.RandomNormal(stddev=(2 / (dim + self.output_dim)) ** 0.5),
             name="kernel",
         )
@@ -111,39 +112,38 @@ class SharedSpaceProjector(keras.layers.Layer):
         self.output_dense.build((None, self.hidden_dim))
 
     def call(self, inputs, mask=None, training=None):
-        inputs, mask = self._as_built(inputs, mask)
+        inputs, mask = self._match_built_rank(inputs, mask)
         x = self.token_norm(zero_masked(cast_input(self, inputs), mask))
         pooled = self._pool(x, mask) if self.attends else ops.expand_dims(zero_masked(x, mask), 1)
         pooled = self.dropout_layer(pooled, training=training)
-        # (heads or 1, batch, dim) by (heads, dim, part): a product for each head.
+        # (heads or 1, batch, dim) @ (heads, dim, output_dim / heads)
         parts = ops.matmul(ops.transpose(pooled, (1, 0, 2)), self.kernel)
         joined = ops.reshape(ops.transpose(parts, (1, 0, 2)), (-1, self.output_dim)) + self.bias
         hidden = self.hidden_dense(self.output_norm(joined))
         return joined + self.output_dense(self.dropout_layer(hidden, training=training))
 
-    def _as_built(self, inputs, mask):
-        """The inputs and their mask, a vector as one token where the layer was built for tokens."""
+    def _match_built_rank(self, inputs, mask):
+        """Expands a vector and its mask to one token if the layer was built for tokens."""
         if self.attends and len(inputs.shape) == 2:
             inputs = ops.expand_dims(inputs, 1)
         elif not self.attends and len(inputs.shape) == 3:
             raise ValueError(
-                "SharedSpaceProjector: the layer was built for vectors (batch, dim), and pools no "
-                f"tokens. Received shape: {tuple(inputs.shape)}. Call it with tokens first."
+                "SharedSpaceProjector: the layer was built for vectors (batch, dim) and cannot "
+                f"pool tokens. Received shape: {tuple(inputs.shape)}. Build it with tokens."
             )
         if self.attends and mask is not None and len(mask.shape) == 1:
-            every = ops.ones(ops.shape(inputs)[:2], "bool")
-            mask = ops.logical_and(ops.expand_dims(cast_mask(mask), 1), every)
+            ones = ops.ones(ops.shape(inputs)[:2], "bool")
+            mask = ops.logical_and(ops.expand_dims(cast_mask(mask), 1), ones)
         return inputs, mask
 
     def _pool(self, tokens, mask):
-        """What each head sees: `(batch, heads, dim)` of tokens and their mask."""
+        """Pools the tokens by each head: `(batch, heads, dim)`."""
         scores = ops.cast(self.score_dense(tokens), "float32")
         if mask is not None:
-            here = ops.expand_dims(cast_mask(mask), -1)
-            scores = ops.where(here, scores, float(np.finfo("float32").min))
-        # Without any token softmax is over the fill alone; of one token Keras warns.
-        one = scores.shape[1] == 1
-        weights = ops.ones_like(scores) if one else ops.softmax(scores, axis=1)
+            token_mask = ops.expand_dims(cast_mask(mask), -1)
+            scores = ops.where(token_mask, scores, float(np.finfo("float32").min))
+        single = scores.shape[1] == 1  # ops.softmax warns on an axis of size 1.
+        weights = ops.ones_like(scores) if single else ops.softmax(scores, axis=1)
         weights = ops.cast(zero_masked(weights, mask), self.compute_dtype)
         return ops.matmul(ops.transpose(weights, (0, 2, 1)), tokens)
 

@@ -2,8 +2,8 @@ import numpy as np
 from keras import ops
 
 
-def with_positions(tokens):
-    """Sinusoidal positions added: sines in the even dims, cosines in the odd ones.
+def add_positions(tokens):
+    """Adds sinusoidal position embeddings: sines in even dims, cosines in odd ones.
 
     ```
     P[t, 2i] = sin(t / 10000^(2i / dim)),   P[t, 2i + 1] = cos(t / 10000^(2i / dim))
@@ -13,7 +13,7 @@ def with_positions(tokens):
         tokens: float tensor `(batch, tokens, dim)`.
 
     Returns:
-        Tensor of that shape and dtype.
+        Tensor of the same shape and dtype.
 
     Reference:
         Vaswani et al., "Attention Is All You Need", 2017, section 3.5.
@@ -21,7 +21,7 @@ def with_positions(tokens):
     count, dim = ops.shape(tokens)[1], tokens.shape[-1]
     even = np.arange(dim) // 2 * 2
     rates = (10000.0 ** (-even / dim)).astype("float32")
-    # A cosine is a sine a quarter turn later; in float32, which long sequences need.
+    # cos(x) = sin(x + π/2). Long sequences need angles in float32.
     phases = np.where(np.arange(dim) % 2, np.pi / 2, 0).astype("float32")
     positions = ops.expand_dims(ops.cast(ops.arange(count), "float32"), 1)
     angles = ops.add(ops.multiply(positions, rates), phases)

@@ -11,7 +11,7 @@ from keras_mmfusion.layers.dropout import Dropout
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TransformerBlock(keras.layers.Layer):
-    """Pre-norm Transformer block, of self-attention or of cross-attention to a context.
+    """Pre-norm Transformer block with self-attention, or cross-attention to a context.
 
     ```
     x = x + Attention(LayerNorm(x), c)     c = LayerNorm(context), or LayerNorm(x) without one
@@ -19,30 +19,30 @@ class TransformerBlock(keras.layers.Layer):
     ```
 
     With `gated=True` the two sums are `x + tanh(α) Attention(...)` and `x + tanh(β) MLP(...)`
-    with scalars `α` and `β` that start at zero, so that at first the block changes nothing. A
-    token without any context to attend to gets nothing from the attention.
+    with scalars `α` and `β` that are initialized to zero, so that the block is initially the
+    identity. The attention adds zeros to a token whose context is fully masked.
 
     Args:
-        num_heads: int. Attention heads, which share the token dim; must divide it.
-        mlp_dim: int or `None`. Hidden units of the MLP; `None` for a block without it.
-        dropout: float. Dropout of each branch before it is added.
+        num_heads: int. Number of attention heads; must divide the dim of the tokens.
+        mlp_dim: int or `None`. Hidden units of the MLP; `None` for a block without an MLP.
+        dropout: float in [0, 1). Dropout rate of each branch.
         gated: bool. Whether the branches have gates.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`.
-        context: float tensor `(batch, context_tokens, context_dim)` or `None`; a block that was
-            built with a context always needs one.
-        mask: bool tensor `(batch, tokens)`, of self-attention: masked tokens are not attended
-            to, and their own rows of the output are of no use.
+        context: float tensor `(batch, context_tokens, context_dim)` or `None`. A block built with
+            a context needs one in every call.
+        mask: bool tensor `(batch, tokens)`, for self-attention. Masked tokens are not attended
+            to, and their outputs are undefined.
         context_mask: bool tensor `(batch, context_tokens)`.
-        use_causal_mask: bool. Whether a token attends to itself and earlier ones only.
+        use_causal_mask: bool. Whether a token attends only to itself and earlier tokens.
         training: bool. Whether dropout is active.
 
     Output shape:
-        As `x`.
+        Same as `x`.
 
     Raises:
-        ValueError: if `num_heads` does not divide the dim, or an argument is no positive integer.
+        ValueError: if `num_heads` does not divide the dim, or a size is not a positive integer.
 
     Example:
 
@@ -117,8 +117,8 @@ class TransformerBlock(keras.layers.Layer):
     ):
         if (context is None) != (self.context_norm is None):
             raise ValueError(
-                "TransformerBlock: `context` must be given in every call if it was when the block "
-                "was built, and in none otherwise."
+                "TransformerBlock: pass `context` in every call if the block was built with one, "
+                "otherwise in none."
             )
         x, context = cast_input(self, x), cast_input(self, context)
         query = self.attention_norm(x)

@@ -7,8 +7,8 @@ from keras_mmfusion.layers.dense import Dense
 RNG = np.random.default_rng(0)
 
 
-def pair(**settings):
-    """The layer and Keras's own, with the same weights."""
+def make_pair(**settings):
+    """The layer and `keras.layers.Dense` with the same weights."""
     layers = Dense(4, **settings), keras.layers.Dense(4, **settings)
     weights = [RNG.normal(size=(3, 4)), RNG.normal(size=4)]
     for layer in layers:
@@ -19,44 +19,44 @@ def pair(**settings):
 
 @pytest.mark.parametrize("shape", [(5, 3), (2, 5, 3), (0, 3)])
 @pytest.mark.parametrize("settings", [{}, {"use_bias": False}, {"activation": "gelu"}])
-def test_what_keras_gives(shape, settings):
+def test_dense_matches_keras(shape, settings):
     x = keras.ops.convert_to_tensor(RNG.normal(size=shape), "float32")
-    ours, theirs = pair(**settings)
-    found = keras.ops.convert_to_numpy(ours(x))
-    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(theirs(x)), atol=1e-6)
-    assert ours(keras.KerasTensor((None, 3))).shape == (None, 4)
+    layer, reference = make_pair(**settings)
+    output = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(output, keras.ops.convert_to_numpy(reference(x)), atol=1e-6)
+    assert layer(keras.KerasTensor((None, 3))).shape == (None, 4)
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"])
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_dtypes(policy, use_bias):
-    ours, theirs = pair(dtype=policy, use_bias=use_bias)
+def test_dense_matches_keras_in_mixed_precision(policy, use_bias):
+    layer, reference = make_pair(dtype=policy, use_bias=use_bias)
     floats = RNG.normal(size=(2, 3)).astype("float32")
-    for x in (floats, keras.ops.cast(floats, ours.compute_dtype)):
-        found, expected = ours(x), theirs(x)
-        assert keras.backend.standardize_dtype(found.dtype) == ours.compute_dtype
-        found, expected = (
-            keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")) for y in (found, expected)
+    for x in (floats, keras.ops.cast(floats, layer.compute_dtype)):
+        output, expected = layer(x), reference(x)
+        assert keras.backend.standardize_dtype(output.dtype) == layer.compute_dtype
+        output, expected = (
+            keras.ops.convert_to_numpy(keras.ops.cast(y, "float32")) for y in (output, expected)
         )
-        np.testing.assert_allclose(found, expected, rtol=1e-2, atol=1e-2)
+        np.testing.assert_allclose(output, expected, rtol=1e-2, atol=1e-2)
 
 
-def test_low_rank_and_int8():
+def test_dense_matches_keras_with_lora_and_int8():
     x = RNG.normal(size=(6, 3)).astype("float32")
     for change in (lambda layer: layer.enable_lora(2), lambda layer: layer.quantize("int8")):
-        ours, theirs = pair()
-        for layer in (ours, theirs):
-            change(layer)
-        for mine, other in zip(ours.weights, theirs.weights, strict=True):
-            mine.assign(other.value)
-        if ours.lora_enabled:
-            ours.lora_kernel_b.assign(np.ones((2, 4)))
-            theirs.lora_kernel_b.assign(np.ones((2, 4)))
-        found = keras.ops.convert_to_numpy(ours(x))
-        np.testing.assert_allclose(found, keras.ops.convert_to_numpy(theirs(x)), atol=1e-6)
+        layer, reference = make_pair()
+        change(layer)
+        change(reference)
+        for weight, expected in zip(layer.weights, reference.weights, strict=True):
+            weight.assign(expected.value)
+        if layer.lora_enabled:
+            layer.lora_kernel_b.assign(np.ones((2, 4)))
+            reference.lora_kernel_b.assign(np.ones((2, 4)))
+        output = keras.ops.convert_to_numpy(layer(x))
+        np.testing.assert_allclose(output, keras.ops.convert_to_numpy(reference(x)), atol=1e-6)
 
 
-def test_a_wrong_size():
-    ours, _ = pair()
+def test_input_of_another_size_raises():
+    layer, _ = make_pair()
     with pytest.raises((ValueError, RuntimeError)):
-        ours(np.ones((2, 5), "float32"))
+        layer(np.ones((2, 5), "float32"))

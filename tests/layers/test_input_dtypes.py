@@ -1,4 +1,4 @@
-"""Layers inside of others, and Keras models of the layers, with numbers of any dtype."""
+"""Inner layers, and Keras models of layers, with inputs of any numeric dtype."""
 
 import keras
 import numpy as np
@@ -32,6 +32,7 @@ CONTEXT = {"x": A, "context": B, "context_mask": B_MASK}
 LISTS = {"values": [A, B], "present": [A_MASK, B_MASK]}
 INDEX = np.array([[0, 0, 1, 2], [1, 3, 0, 2]], "int32")
 
+# name -> layer and call arguments
 LAYERS = {
     "block": (TransformerBlock(2, 8), CONTEXT),
     "gated block": (TransformerBlock(2, gated=True), {"x": A, "mask": A_MASK}),
@@ -60,12 +61,12 @@ LAYERS = {
 
 
 @pytest.mark.parametrize("name", LAYERS)
-def test_numbers_of_any_dtype_give_the_same(name):
+def test_layers_accept_any_numeric_dtype(name):
     layer, inputs = LAYERS[name]
     check_dtypes(layer, inputs)
 
 
-def test_a_functional_model_of_counts_trains():
+def test_functional_model_of_integer_inputs_trains():
     dtype = "int32"
     counts = RNG.integers(0, 3, (6, 5, 4)).astype(dtype)
     adjacency = np.ones((6, 5, 5), dtype)
@@ -83,15 +84,15 @@ def test_a_functional_model_of_counts_trains():
     before = [to_numpy(weight) for weight in model.trainable_weights]
     history = model.fit(data, counts.sum(axis=(1, 2)), epochs=2, verbose=0).history
     assert np.isfinite(history["loss"]).all()
-    for weight, old in zip(model.trainable_weights, before, strict=True):
-        assert np.any(to_numpy(weight) != old) or "score" in weight.path, weight.path
+    for weight, old_value in zip(model.trainable_weights, before, strict=True):
+        assert np.any(to_numpy(weight) != old_value) or "score" in weight.path, weight.path
     floats = {name: value.astype("float32") for name, value in data.items()}
     np.testing.assert_allclose(
         model.predict(data, verbose=0), to_numpy(model(floats)), rtol=1e-5, atol=1e-5
     )
 
 
-def test_times_of_bool_or_unsigned_integers_are_not_wrapped():
+def test_unsigned_timestamps_do_not_wrap_around():
     times = np.array([[[0, 1], [5, 6], [2, 9]]], "uint8")
     tokens = np.eye(3, dtype="float32")[None]
     _, expected = TimestampAlignment()(tokens, tokens, np.float32(times), np.float32(times))
@@ -99,21 +100,21 @@ def test_times_of_bool_or_unsigned_integers_are_not_wrapped():
     np.testing.assert_array_equal(to_numpy(plan), to_numpy(expected))
 
 
-def test_an_index_of_floats_is_an_error():
+def test_float_index_raises():
     with pytest.raises(ValueError, match="'index' must be of integers. Received: float32"):
         SparseDense(3, 4)(INDEX.astype("float32"), np.ones(4, "float32"), num_rows=3)
 
 
-def test_what_is_no_number_is_an_error():
+def test_complex_input_raises():
     if keras.config.backend() == "jax":
         value = np.ones((1, 2, 3), "complex64")
     else:
         value = keras.ops.convert_to_tensor(np.ones((1, 2, 3), "complex64"))
-    with pytest.raises(ValueError, match="inputs must be numbers.*complex64"):
+    with pytest.raises(ValueError, match="inputs must be floats, integers or bool.*complex64"):
         FusionBlock(("a", "b"), dim=4)({"a": np.ones((1, 2)), "b": value})
 
 
-def test_the_builders_of_graphs_take_masks_and_weights_of_any_number():
+def test_graph_builders_accept_integer_masks_and_weights():
     features = np.eye(4)[[0, 0, 1, 1]]
     edges, _ = connect_neighbors(features, neighbors=1, source_mask=np.array([1, 1, -1, 2]))
     assert edges.tolist() == [[1, 0, 3, 2], [0, 1, 2, 3]]

@@ -8,11 +8,11 @@ from keras_mmfusion.layers import SharedSpaceProjector
 
 RNG = np.random.default_rng(0)
 TOKENS = RNG.normal(size=(4, 5, 6)).astype("float32")
-MASK = np.arange(5) < np.array([[5], [3], [1], [0]])  # the last sample has no token at all
+MASK = np.arange(5) < np.array([[5], [3], [1], [0]])  # the last sample has no token
 
 
 def make(shape=TOKENS.shape, **options):
-    """A projector whose heads look for something, with weights far from zero."""
+    """A projector with weights far from zero."""
     layer = SharedSpaceProjector(**{"output_dim": 8, "num_heads": 2, **options})
     layer.build(shape)
     rng = np.random.default_rng(1)
@@ -38,12 +38,12 @@ def dense(x, layer):
 def reference(layer, tokens, mask):
     """The docstring's formula, sample by sample and head by head."""
     rows, kernels = [], np.float64(to_numpy(layer.kernel))
-    for x, keep in zip(np.float64(tokens), mask, strict=True):
-        x = norm(x[keep], layer.token_norm)
+    for x, token_mask in zip(np.float64(tokens), mask, strict=True):
+        x = norm(x[token_mask], layer.token_norm)
         scores = np.exp(dense(x, layer.score_dense)) if layer.attends else np.ones((len(x), 2))
         parts = [
             (scores[:, [h]] / scores[:, h].sum() * x).sum(axis=0) @ kernels[h]
-            if keep.any()
+            if token_mask.any()
             else np.zeros(kernels.shape[-1])
             for h in range(layer.num_heads)
         ]
@@ -53,20 +53,20 @@ def reference(layer, tokens, mask):
     return y + dense(hidden, layer.output_dense)
 
 
-def test_it_is_the_formula():
+def test_projector_matches_numpy_reference():
     layer = make()
-    found = to_numpy(layer(TOKENS, mask=MASK))
-    np.testing.assert_allclose(found, reference(layer, TOKENS, MASK), rtol=1e-4, atol=1e-4)
+    output = to_numpy(layer(TOKENS, mask=MASK))
+    np.testing.assert_allclose(output, reference(layer, TOKENS, MASK), rtol=1e-4, atol=1e-4)
 
 
-def test_vectors_are_one_token():
-    layer, here = make(TOKENS[:, 0].shape), np.array([1, 1, 0, 1], "bool")
-    found = to_numpy(layer(TOKENS[:, 0], mask=here))
-    expected = reference(layer, TOKENS[:, :1], here[:, None])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+def test_projector_of_vectors_matches_numpy_reference():
+    layer, mask = make(TOKENS[:, 0].shape), np.array([1, 1, 0, 1], "bool")
+    output = to_numpy(layer(TOKENS[:, 0], mask=mask))
+    expected = reference(layer, TOKENS[:, :1], mask[:, None])
+    np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_every_check_of_tokens(tmp_path):
+def test_projector_of_tokens_passes_the_layer_checks(tmp_path):
     run_layer_checks(
         lambda **kw: SharedSpaceProjector(8, num_heads=2, **kw),
         {"inputs": TOKENS, "mask": MASK},
@@ -75,7 +75,7 @@ def test_every_check_of_tokens(tmp_path):
     )
 
 
-def test_every_check_of_vectors(tmp_path):
+def test_projector_of_vectors_passes_the_layer_checks(tmp_path):
     run_layer_checks(
         lambda **kw: SharedSpaceProjector(8, num_heads=2, hidden_dim=5, dropout=0.1, **kw),
         {"inputs": TOKENS[:, 0]},
@@ -83,18 +83,18 @@ def test_every_check_of_vectors(tmp_path):
     )
 
 
-def test_it_starts_from_the_mean():
+def test_new_projector_is_invariant_to_token_order():
     layer = SharedSpaceProjector(8)
     layer.build(TOKENS.shape)
     shuffled = TOKENS[:, ::-1]
     np.testing.assert_allclose(to_numpy(layer(shuffled)), to_numpy(layer(TOKENS)), atol=1e-5)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_only_in_training():
     layer = make(dropout=0.5)
-    one, other = (to_numpy(layer(TOKENS, training=False)) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-    assert np.abs(to_numpy(layer(TOKENS, training=True)) - one).max() > 1e-3
+    first, second = (to_numpy(layer(TOKENS, training=False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(to_numpy(layer(TOKENS, training=True)) - first).max() > 1e-3
 
 
 @pytest.mark.parametrize(
@@ -107,28 +107,31 @@ def test_dropout_acts_in_training_only():
         ({"dropout": 1}, r"`dropout` must be in \[0, 1\)"),
     ],
 )
-def test_bad_arguments(options, message):
+def test_invalid_arguments_raise(options, message):
     with pytest.raises(ValueError, match=message):
         SharedSpaceProjector(**{"output_dim": 8, **options})
 
 
-def test_feature_maps_are_to_be_flattened_first():
+def test_feature_map_raises():
     with pytest.raises(ValueError, match="must be tokens .* Flatten a feature map first"):
         SharedSpaceProjector(8)(np.ones((2, 3, 3, 4), "float32"))
 
 
-def test_a_layer_of_tokens_takes_vectors_and_masks_of_samples():
+def test_projector_of_tokens_accepts_vectors_and_masks_of_samples():
     tokens = np.random.default_rng(0).normal(size=(3, 3, 4)).astype("float32")
     vectors = tokens[:, 0]
     layer = SharedSpaceProjector(8, num_heads=2)
     layer(tokens)
-    found = layer(vectors, mask=np.array([1, 0, 1]))
+    output = layer(vectors, mask=np.array([1, 0, 1]))
     expected = layer(vectors[:, None], mask=np.array([[True], [False], [True]]))
-    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
-    found = layer(tokens, mask=np.array([1, 0, 1]))
+    np.testing.assert_allclose(to_numpy(output), to_numpy(expected), atol=1e-6)
+    output = layer(tokens, mask=np.array([1, 0, 1]))
     expected = layer(tokens, mask=np.array([[True] * 3, [False] * 3, [True] * 3]))
-    np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+    np.testing.assert_allclose(to_numpy(output), to_numpy(expected), atol=1e-6)
+
+
+def test_projector_of_vectors_does_not_accept_tokens():
     layer = SharedSpaceProjector(8, num_heads=2)
-    layer(vectors)
-    with pytest.raises(ValueError, match="was built for vectors .* Call it with tokens first"):
-        layer(tokens)
+    layer(TOKENS[:, 0])
+    with pytest.raises(ValueError, match="was built for vectors .* Build it with tokens"):
+        layer(TOKENS)

@@ -5,7 +5,7 @@ from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cross_modal_transformer import CrossModalTransformer
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
 from keras_mmfusion.layers.masks import joined_mask
-from keras_mmfusion.layers.sinusoidal_positions import with_positions
+from keras_mmfusion.layers.sinusoidal_positions import add_positions
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -81,7 +81,7 @@ class MulTFusion(TransformerFusion):
 
     def combine(self, values, present):
         tokens = [
-            with_positions(apply_to_rows(project, value))
+            add_positions(apply_to_rows(project, value))
             for project, value in zip(self.projections, values, strict=True)
         ]
         fused = []

@@ -1,4 +1,4 @@
-"""The resampler and the gated cross-attention against `flamingo-pytorch`, with its weights."""
+"""Perceiver resampler and gated cross-attention, compared with `flamingo-pytorch`."""
 
 import numpy as np
 import pytest
@@ -15,8 +15,8 @@ SIZES = {"dim": DIM, "dim_head": DIM // HEADS, "heads": HEADS}
 RNG = np.random.default_rng(0)
 
 
-def normalized(*shape):
-    """Vectors that a layer normalization leaves as they are."""
+def make_normalized(*shape):
+    """Vectors that a new layer normalization does not change."""
     x = RNG.normal(size=shape)
     x = x - x.mean(axis=-1, keepdims=True)
     return (x / x.std(axis=-1, keepdims=True)).astype("float32")
@@ -27,7 +27,7 @@ def array(parameter):
 
 
 def copy_dense(dense, kernel):
-    """The peer's projections have no bias, and a kernel `(out, in)`."""
+    """Copies a kernel `(out, in)` of the peer, which has no bias."""
     dense.set_weights([kernel.T, np.zeros(len(kernel), "float32")])
 
 
@@ -44,7 +44,7 @@ def copy_block(block, attention, mlp):
     copy_dense(block.mlp_output, array(mlp[3].weight))
 
 
-def test_perceiver_resampler():
+def test_perceiver_resampler_matches_flamingo_pytorch():
     peer = flamingo.PerceiverResampler(depth=2, num_latents=3, num_media_embeds=1, **SIZES)
     torch.nn.init.zeros_(peer.media_pos_emb)
     tokens = RNG.normal(size=(2, 5, DIM)).astype("float32")
@@ -58,9 +58,9 @@ def test_perceiver_resampler():
     np.testing.assert_allclose(to_numpy(layer({"image": tokens})), expected, atol=2e-5)
 
 
-def test_gated_cross_attention():
+def test_gated_cross_attention_matches_flamingo_pytorch():
     peer = flamingo.GatedCrossAttentionBlock(**SIZES)
-    text, image = RNG.normal(size=(2, 4, DIM)).astype("float32"), normalized(2, 5, DIM)
+    text, image = RNG.normal(size=(2, 4, DIM)).astype("float32"), make_normalized(2, 5, DIM)
     layer = GatedCrossAttention(("text", "image"), DIM, num_layers=1, num_heads=HEADS)
     layer.build({"text": text.shape, "image": image.shape})
     copy_dense(layer.context_projections[0], np.eye(DIM, dtype="float32"))
@@ -73,6 +73,6 @@ def test_gated_cross_attention():
         weight.assign(value)
         torch.nn.init.constant_(gate, value)
     expected = array(peer(torch.tensor(text), torch.tensor(image)[:, None]))
-    found = to_numpy(layer({"text": text, "image": image}))
-    np.testing.assert_allclose(found, expected, atol=2e-5)
-    assert np.abs(found - text).max() > 0.1
+    output = to_numpy(layer({"text": text, "image": image}))
+    np.testing.assert_allclose(output, expected, atol=2e-5)
+    assert np.abs(output - text).max() > 0.1
