@@ -4,7 +4,6 @@ import pytest
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion import CrossModalAttention
-from keras_mmfusion.layers.cross_modal_attention import heads_first
 
 RNG = np.random.default_rng(0)
 TEXT = RNG.normal(size=(3, 4, 6)).astype("float32")
@@ -13,12 +12,12 @@ KEYS = RNG.normal(size=(3, 5, 7)).astype("float32")
 TEXT_MASK = np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 1, 1, 1]], "bool")
 IMAGE_MASK = np.array([[1, 1, 1, 1, 1], [1, 0, 1, 0, 0], [0, 0, 1, 1, 1]], "bool")
 ATTENTION_MASK = np.random.default_rng(1).random((3, 4, 5)) < 0.7
-# Softmax does not change when all logits move together, so no gradient reaches the key's bias.
+# Softmax is invariant to a bias that all keys share.
 WITHOUT_GRADIENT = ("key/bias",)
 
 
 def reference(layer, query, value, key=None, mask=None):
-    """The formula in NumPy float64, with the layer's weights; scores too."""
+    """Output and scores of the formula in NumPy float64, with the layer's weights."""
     key = value if key is None else key
     dense = {}
     for part in ("query", "key", "value", "output"):
@@ -43,12 +42,12 @@ def reference(layer, query, value, key=None, mask=None):
     return np.where(mask.any(axis=-1)[:, 0, :, None], output, 0), scores
 
 
-def random_biases(layer):
+def randomize(layer):
     for weight in layer.trainable_weights:
         weight.assign(np.random.default_rng(2).normal(scale=0.5, size=weight.shape))
 
 
-def test_one_head_with_identity_projections_is_the_formula():
+def test_one_head_with_identity_projections_matches_the_formula():
     layer = CrossModalAttention(num_heads=1, head_dim=6, use_bias=False)
     value = RNG.normal(size=(3, 5, 6)).astype("float32")
     layer.build(TEXT.shape, value.shape)
@@ -60,7 +59,7 @@ def test_one_head_with_identity_projections_is_the_formula():
 
 @pytest.mark.parametrize("separate_keys", [False, True])
 @pytest.mark.parametrize("masked", ["nothing", "values", "keys", "queries", "pairs", "all"])
-def test_heads_and_masks_equal_the_reference(masked, separate_keys):
+def test_attention_matches_numpy_reference(masked, separate_keys):
     layer = CrossModalAttention(num_heads=3, head_dim=4, output_dim=8)
     key = KEYS if separate_keys else None
     masks, mask = {}, np.ones((3, 1, 4, 5), "bool")
@@ -77,7 +76,7 @@ def test_heads_and_masks_equal_the_reference(masked, separate_keys):
         masks["query_mask"] = TEXT_MASK
         mask = mask & TEXT_MASK[:, None, :, None]
     layer.build(TEXT.shape, IMAGE.shape, None if key is None else key.shape)
-    random_biases(layer)
+    randomize(layer)
     expected, expected_scores = reference(layer, TEXT, IMAGE, key, mask)
     np.testing.assert_allclose(to_numpy(layer(TEXT, IMAGE, key, **masks)), expected, atol=2e-5)
     output, scores = layer(TEXT, IMAGE, key, **masks, return_attention_scores=True)
@@ -85,17 +84,17 @@ def test_heads_and_masks_equal_the_reference(masked, separate_keys):
     np.testing.assert_allclose(to_numpy(scores), expected_scores, atol=1e-5)
 
 
-def test_the_causal_mask_hides_what_comes_later():
+def test_causal_mask_hides_later_keys():
     layer = CrossModalAttention(num_heads=2, head_dim=3)
     found = to_numpy(layer(TEXT, TEXT, use_causal_mask=True))
     expected, _ = reference(layer, TEXT, TEXT, mask=np.tril(np.ones((4, 4), "bool")))
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_a_query_without_keys_gets_zeros_under_any_bias():
+def test_query_without_keys_gets_zeros():
     layer = CrossModalAttention(num_heads=2, head_dim=4)
     layer.build(TEXT.shape, IMAGE.shape)
-    random_biases(layer)
+    randomize(layer)
     mask = np.ones((3, 5), "bool")
     mask[1] = False
     found = to_numpy(layer(TEXT, IMAGE, value_mask=mask))
@@ -103,31 +102,28 @@ def test_a_query_without_keys_gets_zeros_under_any_bias():
     assert (found[[0, 2]] != 0).all()
 
 
-def test_projected_keys_and_values_can_be_kept():
-    layer = CrossModalAttention(num_heads=2, head_dim=4)
-    expected = to_numpy(layer(TEXT, IMAGE, value_mask=IMAGE_MASK))
-    keys, values = layer.project_key_value(IMAGE, value_mask=IMAGE_MASK)
-    steps = [
-        layer.attend(TEXT[:, i : i + 1], keys, values, attention_mask=IMAGE_MASK[:, None])
-        for i in range(TEXT.shape[1])
-    ]
-    found = np.concatenate([to_numpy(step) for step in steps], axis=1)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_a_step_over_heads_laid_out_first_is_the_same():
+@pytest.mark.parametrize("separate_keys", [False, True])
+def test_attend_cached_matches_the_call(separate_keys):
     layer = CrossModalAttention(num_heads=2, head_dim=3)
-    layer(TEXT, IMAGE)
-    random_biases(layer)
-    keys, values = layer.project_key_value(IMAGE)
-    some = IMAGE_MASK[:, None] | (np.arange(IMAGE.shape[1]) == 0)  # Each query has a key.
-    for mask in (None, some):
-        found = layer.attend_step(TEXT, heads_first(keys), heads_first(values), mask)
-        expected = layer.attend(TEXT, keys, values, attention_mask=mask)
-        np.testing.assert_allclose(to_numpy(found), to_numpy(expected), atol=1e-6)
+    key = KEYS if separate_keys else None
+    layer(TEXT, IMAGE, key)
+    randomize(layer)
+    masked_value = np.where(IMAGE_MASK[..., None], IMAGE, np.nan)
+    for value, mask in ((IMAGE, None), (masked_value, IMAGE_MASK)):
+        expected = to_numpy(layer(TEXT, value, key, value_mask=mask))
+        cache = layer.project_key_value(value, key, value_mask=mask)
+        assert [tuple(x.shape) for x in cache] == [(3, 2, 5, 3)] * 2
+        attention_mask = None if mask is None else mask[:, None]
+        output = to_numpy(layer.attend_cached(TEXT, cache, attention_mask))
+        np.testing.assert_allclose(output, expected, atol=2e-6)
+        steps = [
+            to_numpy(layer.attend_cached(TEXT[:, i : i + 1], cache, attention_mask))
+            for i in range(TEXT.shape[1])
+        ]
+        np.testing.assert_allclose(np.concatenate(steps, axis=1), expected, atol=2e-6)
 
 
-def test_implicit_masks_are_taken():
+def test_implicit_masks_are_used():
     ids = np.array([[3, 1, 2, 0], [4, 0, 0, 0]])
     embedding = keras.layers.Embedding(5, 6, mask_zero=True)
     layer = CrossModalAttention(num_heads=2, head_dim=4)
@@ -139,14 +135,14 @@ def test_implicit_masks_are_taken():
     assert not np.allclose(to_numpy(found), to_numpy(layer(TEXT[:2], plain)), atol=1e-3)
 
 
-def test_gradients_stay_finite_with_empty_rows_and_nan_padding():
+def test_gradients_are_finite_with_masked_rows_and_nan_padding():
     value = np.where(IMAGE_MASK[..., None], IMAGE, np.nan)
     value[0], mask = np.nan, IMAGE_MASK.copy()
     mask[0] = False
     query = keras.Input(TEXT.shape[1:])
     values, masks = keras.Input(IMAGE.shape[1:]), keras.Input((5,), dtype="bool")
     layer = CrossModalAttention(num_heads=2, head_dim=4)
-    # The same tensor as value and as key: the value's mask must guard both.
+    # The same tensor as value and key: the value mask applies to both.
     model = keras.Model([query, values, masks], layer(query, values, values, value_mask=masks))
     model.compile("sgd", "mse")
     model.fit([TEXT, value, mask], TEXT, verbose=0)
@@ -165,7 +161,7 @@ def test_large_logits_stay_finite_in_float16(return_attention_scores):
     np.testing.assert_array_equal(found, query)
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_only_in_training():
     layer = CrossModalAttention(num_heads=2, head_dim=4, dropout=0.5)
     first, second = (to_numpy(layer(TEXT, IMAGE, training=True)) for _ in range(2))
     assert np.abs(first - second).max() > 1e-4
@@ -174,7 +170,7 @@ def test_dropout_acts_in_training_only():
 
 
 @pytest.mark.parametrize("return_attention_scores", [False, True])
-def test_every_check_of_a_layer(return_attention_scores, tmp_path):
+def test_attention_passes_the_layer_checks(return_attention_scores, tmp_path):
     run_layer_checks(
         lambda dtype: CrossModalAttention(
             num_heads=2, head_dim=4, output_dim=8, dropout=0.1, dtype=dtype
@@ -201,12 +197,12 @@ def test_every_check_of_a_layer(return_attention_scores, tmp_path):
         ({"dropout": 1.0}, r"`dropout` must be in \[0, 1\). Received: 1.0"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=message):
         CrossModalAttention(**arguments)
 
 
-def test_bad_shapes():
+def test_invalid_shapes_raise():
     with pytest.raises(ValueError, match="`value` must be tokens of shape"):
         CrossModalAttention()(TEXT, IMAGE[:, :, None])
     with pytest.raises(ValueError, match="`key` and `value` must have the same number of tokens"):

@@ -80,5 +80,5 @@ class ImageCaptioningModel(Captioner):
         attention = self.cross_modal_attention
         if not hasattr(attention, "project_key_value"):
             return lambda x: attention(x, image_tokens, image_tokens)
-        keys, values = attention.project_key_value(image_tokens)
-        return lambda x: attention.attend(x, keys, values)
+        cache = attention.project_key_value(image_tokens)
+        return lambda x: attention.attend_cached(x, cache)

@@ -6,7 +6,6 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
-from keras_mmfusion.layers.cross_modal_attention import heads_first
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock
 
@@ -169,10 +168,7 @@ class TextDecoder(keras.layers.Layer):
         """Computes the cross-attention keys and values of every block, for `step`."""
         if not self.cross_attention:
             return [None] * self.num_layers
-        return [
-            tuple(heads_first(x) for x in block.project_context(encoder_tokens))
-            for block in self.blocks
-        ]
+        return [block.project_context(encoder_tokens) for block in self.blocks]
 
     def step(self, x, cache, slot_mask, write_mask, context):
         """Computes the logits of each hypothesis's next token with cached keys and values.

@@ -3,7 +3,7 @@ from keras import ops
 
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
-from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention, heads_first
+from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
 
@@ -86,11 +86,11 @@ class TextDecoderBlock(keras.layers.Layer):
         attention.build(query_shape, value_shape)
         return self._norm(f"{name}_norm", query_shape), attention
 
-    def project_context(self, encoder_tokens, encoder_mask=None):
+    def project_context(self, encoder_tokens):
         """Computes keys and values of the encoder's tokens; `None` without cross-attention."""
         if not self.cross_attention:
             return None
-        return self.cross_attention_layer.project_key_value(encoder_tokens, value_mask=encoder_mask)
+        return self.cross_attention_layer.project_key_value(encoder_tokens)
 
     def call(
         self,
@@ -106,26 +106,20 @@ class TextDecoderBlock(keras.layers.Layer):
         if padding_mask is not None:
             padding_mask = ops.cast(padding_mask, "bool")
             x = ops.where(ops.expand_dims(padding_mask, -1), x, 0.0)
-            padding_mask = ops.reshape(padding_mask, (-1, 1, tokens))
+            padding_mask = ops.reshape(padding_mask, (-1, tokens))
         normed = ops.reshape(self.self_norm(x), (-1, tokens, dim))
-        keys, values = self.self_attention.project_key_value(normed)
-        attended = self.self_attention.attend(
-            normed,
-            keys,
-            values,
-            attention_mask=padding_mask,
-            use_causal_mask=True,
-            training=training,
+        attended = self.self_attention(
+            normed, normed, value_mask=padding_mask, use_causal_mask=True, training=training
         )
         attended = ops.reshape(attended, (-1, captions, tokens, dim))
         x = x + self.dropout_layer(attended, training=training)
         scores = None
         if self.cross_attention:
             query = ops.reshape(self.cross_norm(x), (-1, captions * tokens, dim))
-            attended = self.cross_attention_layer.attend(
+            attended = self.cross_attention_layer(
                 query,
-                *self.project_context(encoder_tokens, encoder_mask),
-                attention_mask=_key_mask(encoder_mask),
+                encoder_tokens,
+                value_mask=encoder_mask,
                 return_attention_scores=return_attention_scores,
                 training=training,
             )
@@ -144,8 +138,8 @@ class TextDecoderBlock(keras.layers.Layer):
             cache: two tensors `(batch, heads, length, hypotheses, head_dim)`, the keys and values
                 computed so far. Entry `(time, slot)` belongs to all hypotheses that descend from
                 it.
-            context: keys and values of the encoder's tokens with the heads first; `None` without
-                cross-attention.
+            context: keys and values of the encoder's tokens, from `project_context`; `None`
+                without cross-attention.
             slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: the cache entries
                 that each hypothesis descends from, including the new one.
             write_mask: bool tensor `(1, 1, length, 1, 1)`, True at the position to write.
@@ -154,16 +148,16 @@ class TextDecoderBlock(keras.layers.Layer):
             A tuple: `x` after the block, and the updated cache.
         """
         normed = self.self_norm(x)
-        new_rows = [heads_first(row) for row in self.self_attention.project_key_value(normed)]
+        new_rows = self.self_attention.project_key_value(normed)
         cache = tuple(
             ops.where(write_mask, ops.expand_dims(new, 2), old)
             for new, old in zip(new_rows, cache, strict=True)
         )
         heads, length, hypotheses, head_dim = cache[0].shape[1:]
-        rows = (ops.reshape(c, (-1, heads, length * hypotheses, head_dim)) for c in cache)
-        x = x + self.self_attention.attend_step(normed, *rows, attention_mask=slot_mask)
+        rows = [ops.reshape(c, (-1, heads, length * hypotheses, head_dim)) for c in cache]
+        x = x + self.self_attention.attend_cached(normed, rows, attention_mask=slot_mask)
         if self.cross_attention:
-            x = x + self.cross_attention_layer.attend_step(self.cross_norm(x), *context)
+            x = x + self.cross_attention_layer.attend_cached(self.cross_norm(x), context)
         return x + apply_to_rows(self._mlp, x), cache
 
     def _mlp(self, x, training=None):
@@ -190,7 +184,3 @@ class TextDecoderBlock(keras.layers.Layer):
             "dropout": self.dropout,
             "cross_attention": self.cross_attention,
         }
-
-
-def _key_mask(mask):
-    return None if mask is None else ops.expand_dims(ops.cast(mask, "bool"), 1)
