@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
@@ -81,14 +81,12 @@ class TokenEncoder(keras.layers.Layer):
         self.mlp_dim = check_integer(self, "mlp_dim", 4 * dim if mlp_dim is None else mlp_dim)
         self.vocabulary_size = vocabulary_size
         self.causal = bool(causal)
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         if dim % num_heads:
             raise ValueError(
                 f"TokenEncoder: `num_heads` must divide `dim`. Received: num_heads={num_heads}, "
                 f"dim={dim}"
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"TokenEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
         policy = self.dtype_policy
         if vocabulary_size is None:
             self.standardization = Standardization(dtype=policy, name="standardization")

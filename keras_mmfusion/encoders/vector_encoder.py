@@ -1,6 +1,6 @@
 import keras
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.masks import zero_masked
@@ -48,11 +48,9 @@ class VectorEncoder(keras.layers.Layer):
 
     def __init__(self, dim, hidden_dims=(), dropout=0.0, **kwargs):
         super().__init__(autocast=False, **kwargs)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"VectorEncoder: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.dim = check_integer(self, "dim", dim)
         self.hidden_dims = tuple(check_integer(self, "hidden_dims", size) for size in hidden_dims)
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         policy = self.dtype_policy
         self.standardization = Standardization(dtype=policy, name="standardization")
         self.dropout_layer = Dropout(dropout, dtype=policy, name="dropout")

@@ -1,5 +1,6 @@
 import numpy as np
 
+from keras_mmfusion._checks import check_fraction
 from keras_mmfusion.graphs.edge_arrays import as_array, connect_where
 
 
@@ -30,8 +31,7 @@ def connect_boxes(sources, targets=None, min_overlap=0.0):
         Spatial edges between regions by their overlap: Yao et al., "Exploring Visual Relationship
         for Image Captioning", 2018, section 3.2.
     """
-    if not 0 <= min_overlap < 1:
-        raise ValueError(f"`min_overlap` must be in [0, 1). Received: {min_overlap!r}")
+    check_fraction(None, "min_overlap", min_overlap)
     same = targets is None
     sources = _boxes("sources", sources)
     targets = sources if same else _boxes("targets", targets)

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.dense import Dense
@@ -88,14 +88,10 @@ class CrossModalAttention(keras.layers.Layer):
         super().__init__(**kwargs)
         for name, size in {"num_heads": num_heads, "head_dim": head_dim}.items():
             check_integer(self, name, size)
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"CrossModalAttention: `dropout` must be in [0, 1). Received: {dropout!r}"
-            )
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.output_dim = output_dim
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.supports_masking = True

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.cross_modal_exchange import CrossModalExchange
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
 from keras_mmfusion.layers.fusion.rule_names import rule_named
@@ -118,9 +118,7 @@ class FusionBlock(MultimodalLayer):
         )
         self.num_stages = check_integer(self, "num_stages", num_stages)
         self.num_heads = check_integer(self, "num_heads", num_heads)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"FusionBlock: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.placeholders = bool(placeholders)
         self._check_strategy()
         self.rule = self._make_rule()

@@ -3,6 +3,7 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_positive
 from keras_mmfusion.layers.cast_input import cast_input
 
 
@@ -46,12 +47,9 @@ class LogitScale(keras.layers.Layer):
 
     def __init__(self, temperature=0.07, bias=None, largest_scale=100.0, **kwargs):
         super().__init__(**kwargs)
-        for name, value in {"temperature": temperature, "largest_scale": largest_scale}.items():
-            if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-                raise ValueError(f"LogitScale: `{name}` must be above 0. Received: {value!r}")
-        self.temperature = temperature
+        self.temperature = check_positive(self, "temperature", temperature)
         self.initial_bias = bias
-        self.largest_scale = largest_scale
+        self.largest_scale = check_positive(self, "largest_scale", largest_scale)
         self.supports_masking = True
 
     def build(self, similarities_shape=None):

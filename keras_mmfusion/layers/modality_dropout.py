@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_fraction
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ModalityDropout(keras.layers.Layer):
@@ -46,9 +48,7 @@ class ModalityDropout(keras.layers.Layer):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-            raise ValueError(f"ModalityDropout: `rate` must be in [0, 1). Received: {rate!r}")
-        self.rate = rate
+        self.rate = check_fraction(self, "rate", rate)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.cast_input import cast_input, cast_mask
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -70,14 +70,10 @@ class SharedSpaceProjector(keras.layers.Layer):
                 "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "
                 f"num_heads={num_heads}, output_dim={output_dim}"
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"SharedSpaceProjector: `dropout` must be in [0, 1). Received: {dropout!r}"
-            )
         self.output_dim = output_dim
         self.num_heads = num_heads
         self.hidden_dim = hidden_dim
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         policy = self.dtype_policy
         self.token_norm = keras.layers.LayerNormalization(dtype=policy, name="token_norm")
         self.output_norm = keras.layers.LayerNormalization(dtype=policy, name="output_norm")

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
@@ -60,13 +60,9 @@ class TransformerBlock(keras.layers.Layer):
 
     def __init__(self, num_heads, mlp_dim=None, dropout=0.0, gated=False, **kwargs):
         super().__init__(**kwargs)
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"TransformerBlock: `dropout` must be in [0, 1). Received: {dropout!r}"
-            )
         self.num_heads = check_integer(self, "num_heads", num_heads)
         self.mlp_dim = None if mlp_dim is None else check_integer(self, "mlp_dim", mlp_dim)
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.gated = bool(gated)
         self.supports_masking = True
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_non_negative, check_positive
 from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center
 
 
@@ -46,8 +47,8 @@ class BarlowTwinsLoss(PairLoss):
         **kwargs,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.off_diagonal = self.check_number("off_diagonal", off_diagonal, positive=False)
-        self.epsilon = self.check_number("epsilon", epsilon)
+        self.off_diagonal = check_non_negative(self, "off_diagonal", off_diagonal)
+        self.epsilon = check_positive(self, "epsilon", epsilon)
 
     def pair_loss(self, a, b):
         rows = ops.cast(ops.shape(a)[0], "float32")

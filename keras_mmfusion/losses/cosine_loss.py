@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_fraction
 from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, identity_like
 
 
@@ -36,9 +37,7 @@ class CosineLoss(PairLoss):
 
     def __init__(self, margin=0.1, reduction="sum_over_batch_size", name="cosine", **kwargs):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.margin = self.check_number("margin", margin, positive=False)
-        if margin >= 1:
-            raise ValueError(f"CosineLoss: `margin` must be in [0, 1). Received: {margin!r}")
+        self.margin = check_fraction(self, "margin", margin)
 
     def pair_loss(self, a, b):
         similarities = cosine_similarities(a, b)

@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer, check_positive
 from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center, covariance
 
 
@@ -55,13 +56,9 @@ class DeepCCALoss(PairLoss):
         **kwargs,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.regularization = self.check_number("regularization", regularization)
-        whole = isinstance(components, int) and not isinstance(components, bool)
-        if components is not None and not (whole and components > 0):
-            raise ValueError(
-                "DeepCCALoss: `components` must be a positive integer or None. Received: "
-                f"{components!r}"
-            )
+        self.regularization = check_positive(self, "regularization", regularization)
+        if components is not None:
+            check_integer(self, "components", components)
         self.components = components
 
     def pair_loss(self, a, b):

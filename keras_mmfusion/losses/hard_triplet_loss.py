@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_positive
 from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities, identity_like
 
 
@@ -36,7 +37,7 @@ class HardTripletLoss(PairLoss):
 
     def __init__(self, margin=0.2, reduction="sum_over_batch_size", name="hard_triplet", **kwargs):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.margin = self.check_number("margin", margin)
+        self.margin = check_positive(self, "margin", margin)
 
     def pair_loss(self, a, b):
         hinges = compute_hinges(cosine_similarities(a, b), self.margin)

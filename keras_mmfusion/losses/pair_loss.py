@@ -56,16 +56,6 @@ class PairLoss(keras.losses.Loss):
             )
         return self.pair_loss(y_true, y_pred)
 
-    def check_number(self, name, value, positive=True):
-        """Returns `value` if it is a positive, or else a non-negative, number."""
-        number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not number or (positive and value <= 0) or value < 0:
-            bound = "above 0" if positive else "of at least 0"
-            raise ValueError(
-                f"{type(self).__name__}: `{name}` must be a number {bound}. Received: {value!r}"
-            )
-        return value
-
 
 def cosine_similarities(a, b):
     """Cosine of every row of `a` with every row of `b`; 0 for rows of zeros.

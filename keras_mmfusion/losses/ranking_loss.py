@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_positive
 from keras_mmfusion.losses.hard_triplet_loss import compute_hinges
 from keras_mmfusion.losses.pair_loss import PairLoss, cosine_similarities
 
@@ -37,7 +38,7 @@ class RankingLoss(PairLoss):
 
     def __init__(self, margin=0.2, reduction="sum_over_batch_size", name="ranking", **kwargs):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.margin = self.check_number("margin", margin)
+        self.margin = check_positive(self, "margin", margin)
 
     def pair_loss(self, a, b):
         hinges = compute_hinges(cosine_similarities(a, b), self.margin)

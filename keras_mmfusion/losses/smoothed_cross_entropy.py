@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_fraction
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SmoothedCrossEntropy(keras.losses.Loss):
@@ -46,9 +48,7 @@ class SmoothedCrossEntropy(keras.losses.Loss):
         **kwargs,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        if not 0 <= label_smoothing < 1:
-            raise ValueError(f"`label_smoothing` must be in [0, 1). Received: {label_smoothing!r}")
-        self.label_smoothing = label_smoothing
+        self.label_smoothing = check_fraction(self, "label_smoothing", label_smoothing)
 
     def call(self, y_true, y_pred):
         log_probs = ops.log_softmax(ops.cast(y_pred, "float32"), axis=-1)

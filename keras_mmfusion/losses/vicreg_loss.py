@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_non_negative, check_positive
 from keras_mmfusion.losses.pair_loss import PairLoss, broadcast_to_pairs, center, covariance
 
 
@@ -54,10 +55,10 @@ class VICRegLoss(PairLoss):
         **kwargs,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
-        self.invariance = self.check_number("invariance", invariance, positive=False)
-        self.variance = self.check_number("variance", variance, positive=False)
-        self.covariance = self.check_number("covariance", covariance, positive=False)
-        self.epsilon = self.check_number("epsilon", epsilon)
+        self.invariance = check_non_negative(self, "invariance", invariance)
+        self.variance = check_non_negative(self, "variance", variance)
+        self.covariance = check_non_negative(self, "covariance", covariance)
+        self.epsilon = check_positive(self, "epsilon", epsilon)
 
     def pair_loss(self, a, b):
         distance = ops.mean(ops.square(a - b), axis=1)

@@ -5,6 +5,7 @@ import math
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.metrics.comparable_values import check_not_nan
 
 
@@ -29,12 +30,8 @@ class RankingMetric(keras.metrics.Metric):
     """
 
     def __init__(self, k, name, **kwargs):
-        if isinstance(k, bool) or not isinstance(k, int) or k < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `k` must be a positive integer. Received: {k!r}"
-            )
         super().__init__(name=name, **kwargs)
-        self.k = k
+        self.k = check_integer(self, "k", k)
         self.total = self.add_weight(shape=(), initializer="zeros", name="total")
         self.count = self.add_weight(shape=(), initializer="zeros", name="count")
 

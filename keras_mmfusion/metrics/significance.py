@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.metrics.comparable_values import check_finite
 
 
@@ -146,8 +147,7 @@ def _check(samples, confidence, resamples):
         raise ValueError("`scores` must have at least one sample.")
     if not 0 < confidence < 1:
         raise ValueError(f"`confidence` must be between 0 and 1, not {confidence}.")
-    if isinstance(resamples, bool) or not isinstance(resamples, int) or resamples < 1:
-        raise ValueError(f"`resamples` must be a positive integer. Received: {resamples!r}")
+    check_integer(None, "resamples", resamples)
 
 
 def _resample(samples, statistic, resamples, seed):

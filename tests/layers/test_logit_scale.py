@@ -31,5 +31,5 @@ def test_scale_is_bounded():
 @pytest.mark.parametrize("argument", ["temperature", "largest_scale"])
 @pytest.mark.parametrize("value", [0, -1, "high"])
 def test_invalid_arguments_raise(argument, value):
-    with pytest.raises(ValueError, match=f"LogitScale: `{argument}` must be above 0"):
+    with pytest.raises(ValueError, match=f"LogitScale: `{argument}` must be a positive number"):
         LogitScale(**{argument: value})

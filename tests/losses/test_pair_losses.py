@@ -248,16 +248,16 @@ def test_deep_cca_is_invariant_to_linear_maps():
 @pytest.mark.parametrize(
     ("make_loss", "message"),
     [
-        (lambda: HardTripletLoss(margin=0), "HardTripletLoss: `margin` must be a number above 0"),
-        (lambda: RankingLoss(margin="big"), "RankingLoss: `margin` must be a number above 0"),
+        (lambda: HardTripletLoss(margin=0), "HardTripletLoss: `margin` must be a positive number"),
+        (lambda: RankingLoss(margin="big"), "RankingLoss: `margin` must be a positive number"),
         (lambda: CosineLoss(margin=1), r"CosineLoss: `margin` must be in \[0, 1\)"),
-        (lambda: CosineLoss(margin=-0.1), "`margin` must be a number of at least 0"),
-        (lambda: InfoNCELoss(temperature=0), "LogitScale: `temperature` must be above 0"),
-        (lambda: VICRegLoss(epsilon=0), "VICRegLoss: `epsilon` must be a number above 0"),
+        (lambda: CosineLoss(margin=-0.1), r"CosineLoss: `margin` must be in \[0, 1\)"),
+        (lambda: InfoNCELoss(temperature=0), "LogitScale: `temperature` must be a positive number"),
+        (lambda: VICRegLoss(epsilon=0), "VICRegLoss: `epsilon` must be a positive number"),
         (lambda: VICRegLoss(variance=-1), "`variance` must be a number of at least 0"),
         (lambda: BarlowTwinsLoss(off_diagonal=-1), "`off_diagonal` must be a number of at least 0"),
-        (lambda: DeepCCALoss(components=0), "`components` must be a positive integer or None"),
-        (lambda: DeepCCALoss(regularization=0), "`regularization` must be a number above 0"),
+        (lambda: DeepCCALoss(components=0), "DeepCCALoss: `components` must be a positive integer"),
+        (lambda: DeepCCALoss(regularization=0), "`regularization` must be a positive number"),
     ],
 )
 def test_invalid_arguments_raise(make_loss, message):

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
@@ -55,9 +55,7 @@ class MFBFusion(BilinearFusion):
         super().__init__(modalities, output_dim, **kwargs)
         self.factor_count = check_integer(self, "factors", factors)
         self.order = check_integer(self, "order", order)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"MFBFusion: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build_rule(self, dims):

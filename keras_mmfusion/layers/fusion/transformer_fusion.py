@@ -1,6 +1,6 @@
 import keras
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
@@ -26,11 +26,7 @@ class TransformerFusion(TokenFusionRule):
                 f"{type(self).__name__}: `num_heads` must divide `output_dim`. Received: "
                 f"num_heads={num_heads}, output_dim={output_dim}"
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                f"{type(self).__name__}: `dropout` must be in [0, 1). Received: {dropout!r}"
-            )
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
 
     def block(self, name, dim=None, context_dim=None, mlp=True, gated=False):
         """A built block for tokens of `dim`, by default `output_dim`, with its MLP of 4 times it.

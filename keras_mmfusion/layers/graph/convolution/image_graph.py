@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -71,9 +71,7 @@ class ImageGraph(keras.layers.Layer):
                 f"ImageGraph: `grid` must be two positive ints (height, width). Received: {grid!r}"
             )
         self.grid = None if grid is None else tuple(grid)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"ImageGraph: `dropout` must be in [0, 1). Received: {dropout!r}")
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         policy = self.dtype_policy
         self.projection = Dense(dim, dtype=policy, name="projection")
         self.dropout_layer = Dropout(dropout, dtype=policy)

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.core.edge_list import EdgeList
@@ -63,12 +63,10 @@ class SparseDense(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"SparseDense: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.units = check_integer(self, "units", units)
         self.input_dim = check_integer(self, "input_dim", input_dim)
         self.activation = keras.activations.get(activation)
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)

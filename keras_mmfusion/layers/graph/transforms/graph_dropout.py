@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_fraction
 from keras_mmfusion.layers.graph.transforms.graph_transform import GraphTransform
 
 
@@ -14,9 +15,7 @@ class GraphDropout(GraphTransform):
 
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__(**kwargs)
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate < 1:
-            raise ValueError(f"{type(self).__name__}: `rate` must be in [0, 1). Received: {rate!r}")
-        self.rate = rate
+        self.rate = check_fraction(self, "rate", rate)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
