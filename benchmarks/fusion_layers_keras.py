@@ -20,15 +20,14 @@ from fusion_layer_sizes import (
 from peer_process import seconds, serve
 
 from keras_mmfusion.layers import CrossModalAttention
-from keras_mmfusion.layers.fusion import TensorFusion
-from keras_mmfusion.layers.fusion.rule_names import rule_named
+from keras_mmfusion.layers.fusion import TensorFusion, get_rule
 
 BACKEND = keras.config.backend()
 
 
 @functools.cache
 def rule(name):
-    rule_class, settings = rule_named(name)
+    rule_class, settings = get_rule(name)
     shapes = rule_shapes(name)
     if name in TOKEN_RULES and name != "deep_set":
         settings = {**settings, "num_layers": LAYERS, "num_heads": HEADS}

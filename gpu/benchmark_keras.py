@@ -12,7 +12,7 @@ from training_step import TrainingStep
 
 from keras_mmfusion import CrossModalAttention, TextDecoder, TransformerCaptioner
 from keras_mmfusion.layers.alignment import solve_optimal_transport, solve_soft_dtw
-from keras_mmfusion.layers.fusion.rule_names import rule_named
+from keras_mmfusion.layers.fusion import get_rule
 from keras_mmfusion.layers.graph import GCNLayer, normalize_graph
 from keras_mmfusion.losses import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.decoding.caption_generator import SearchFunction
@@ -81,7 +81,7 @@ def time_decoding(policy, batch):
 def time_rule(policy, name):
     import fusion_layer_sizes as cpu
 
-    rule_class, settings = rule_named(name)
+    rule_class, settings = get_rule(name)
     shapes = {m: (sizes().rule_factor * s[0], *s[1:]) for m, s in cpu.rule_shapes(name).items()}
     if name in cpu.TOKEN_RULES:
         settings = {**settings, "num_layers": cpu.LAYERS, "num_heads": cpu.HEADS}

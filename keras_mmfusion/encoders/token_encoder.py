@@ -6,7 +6,7 @@ from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.masks import zero_masked
+from keras_mmfusion.layers.masks import broadcast_mask, zero_masked
 from keras_mmfusion.layers.sinusoidal_positions import add_positions
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
@@ -163,10 +163,7 @@ class TokenEncoder(keras.layers.Layer):
         padding_mask = None if self.vocabulary_size is None else ops.not_equal(inputs, 0)
         if mask is None:
             return padding_mask
-        mask = ops.cast(mask, "bool")
-        if len(mask.shape) == 1:
-            ones = ops.ones(ops.shape(inputs)[:2], "bool")
-            mask = ops.logical_and(ops.expand_dims(mask, 1), ones)
+        mask = broadcast_mask(mask, inputs)
         return mask if padding_mask is None else ops.logical_and(mask, padding_mask)
 
     def compute_output_shape(self, inputs_shape):

@@ -1,14 +1,14 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_choice, check_fraction, check_integer
 from keras_mmfusion.layers.cross_modal_exchange import CrossModalExchange
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
-from keras_mmfusion.layers.fusion.rule_names import rule_named
+from keras_mmfusion.layers.fusion.rule_names import get_rule
 from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.masks import masked_mean, whole_mask
+from keras_mmfusion.layers.masks import average_tokens, ensure_mask
 from keras_mmfusion.layers.modality_projection import ModalityProjection
 from keras_mmfusion.layers.multimodal_layer import MultimodalLayer
 
@@ -17,51 +17,51 @@ STRATEGIES = ("early", "late", "hybrid")
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class FusionBlock(MultimodalLayer):
-    """Fuses modalities: early, late or hybrid, by any combination rule.
+    """Fuses modalities early, late or in a hybrid way, with any combination rule.
 
     Each modality's tokens are projected to `h_m = LayerNorm(x_m W_m + b_m)`. Then
 
     ```
-    early    y = rule(h_1, ..., h_n)                       fused at the features
-    late     y = rule(d_1, ..., d_n)                       fused at the decision
-             d_m = GELU(mean(h_m) U_m + u_m) V_m + v_m     the decision by m alone
+    early    y = rule(h_1, ..., h_n)                       fusion of features
+    late     y = rule(d_1, ..., d_n)                       fusion of decisions
+             d_m = GELU(mean(h_m) U_m + u_m) V_m + v_m     the decision of modality m
     hybrid   h_1, ..., h_n = Exchange(h_1, ..., h_n)       `num_stages` times, then as early,
              or as late with `num_outputs`
     ```
 
-    `Exchange` is `CrossModalExchange`. A rule of pooled vectors gets the mean of each modality's
-    tokens, a rule of tokens gets the tokens. Late fusion's default rule sums the decisions with
-    learned weights over the modalities that are present.
+    `Exchange` is `CrossModalExchange`. A rule for vectors combines the means of the modalities'
+    tokens, a rule for tokens the tokens. The default rule is a weighted sum, with learned weights,
+    over the modalities that are not missing.
 
     Args:
         modalities: sequence of strings. The names of the modalities, in the block's order.
         strategy: `"early"`, `"late"` or `"hybrid"`.
-        combine: the rule: a name of `keras_mmfusion.layers.fusion.rule_names`, such as
+        combine: the rule: a name from `keras_mmfusion.layers.fusion.list_rules()`, such as
             `"concat"`, `"gated"` or `"mult"`; or a `FusionRule` of the same modalities.
         dim: int. The size of the projected tokens, and of the output of a rule given by name.
-        output: `"pooled"` for a vector, the mean of the tokens of a rule that gives tokens; or
-            `"tokens"`, one token for a rule that gives a vector.
+        output: `"pooled"` for a vector, which is the mean of the tokens of a rule for tokens; or
+            `"tokens"`, which is one token for a rule for vectors.
         num_outputs: int. The size of a decision, such as the number of classes; for late and
             hybrid fusion.
-        num_stages: int. The stages of hybrid fusion.
-        num_heads: int. Attention heads; must divide `dim`.
-        dropout: float. Dropout of the projected tokens, and in Transformer blocks.
-        placeholders: bool. Whether a learned token stands in for a missing modality.
+        num_stages: int. The number of `Exchange` layers of hybrid fusion.
+        num_heads: int. Number of attention heads; must divide `dim`.
+        dropout: float in [0, 1). Dropout rate of the projected tokens, and in Transformer blocks.
+        placeholders: bool. Whether a learned token replaces a missing modality.
 
     Call arguments:
-        inputs: dict, modality -> float tensor `(batch, tokens, dim)`, or `(batch, dim)`, one
-            token; dims may differ. `None`, or no entry, for a modality that the whole batch is
-            without; in the first call, or in the functional model, every modality needs its entry.
+        inputs: dict, modality -> float tensor `(batch, tokens, dim)`, or `(batch, dim)` for one
+            token; dims may differ. `None`, or no entry, for a modality that is missing from the
+            whole batch. The first call, or a functional model, needs all modalities.
         mask: dict, modality -> bool tensor `(batch, tokens)`, `True` for a real token, or
-            `(batch,)`. All `False` where a sample is without the modality. No entry, or `None`,
-            where nothing is missing. Whatever stands in a masked place, NaN included, never
-            reaches the output.
-        return_mask: bool. Also return which of the output's tokens are real, with
+            `(batch,)`. All `False` where a sample lacks the modality. `None`, or no entry, if
+            nothing is masked. Masked tokens, NaN included, do not affect the output.
+        return_mask: bool. Whether to also return the mask of the output tokens, with
             `output="tokens"`.
-        return_shares: bool. Also return each modality's share in the output: the rule's own
-            weights, where it has them, otherwise how far the output moves without the modality
-            (`FusionRule.shares`), as always for hybrid fusion, whose features are mixed before
-            they are weighed. A placeholder has a share like what it stands for.
+        return_shares: bool. Whether to also return each modality's share in the output: the
+            rule's weights if it has any, otherwise the change of the output without the modality
+            (`FusionRule.shares`). Hybrid fusion, whose rule combines mixed features, always uses
+            the latter. A placeholder has the share of its modality.
+        training: bool. Whether dropout is active.
 
     Output shape:
         `(batch, dim)`, `(batch, num_outputs)` for decisions, or tokens
@@ -71,7 +71,7 @@ class FusionBlock(MultimodalLayer):
 
     Raises:
         ValueError: if an argument does not fit the strategy, if a modality or a rule is unknown,
-            if a mask has another shape, or if all modalities are `None`.
+            if a mask has the wrong shape, or if all modalities are missing.
 
     Example:
 
@@ -107,15 +107,13 @@ class FusionBlock(MultimodalLayer):
         **kwargs,
     ):
         super().__init__(modalities, **kwargs)
-        self._check_choice("strategy", strategy, STRATEGIES)
-        self._check_choice("output", output, ("pooled", "tokens"))
-        self.strategy = strategy
+        self.strategy = check_choice(self, "strategy", strategy, STRATEGIES)
         self.combine = combine
         self.dim = check_integer(self, "dim", dim)
-        self.output_kind = output
-        self.num_outputs = (
-            None if num_outputs is None else check_integer(self, "num_outputs", num_outputs)
-        )
+        self.output_kind = check_choice(self, "output", output, ("pooled", "tokens"))
+        if num_outputs is not None:
+            check_integer(self, "num_outputs", num_outputs)
+        self.num_outputs = num_outputs
         self.num_stages = check_integer(self, "num_stages", num_stages)
         self.num_heads = check_integer(self, "num_heads", num_heads)
         self.dropout = check_fraction(self, "dropout", dropout)
@@ -123,26 +121,19 @@ class FusionBlock(MultimodalLayer):
         self._check_strategy()
         self.rule = self._make_rule()
 
-    def _check_choice(self, argument, value, choices):
-        if value not in choices:
-            raise ValueError(
-                f"FusionBlock: `{argument}` must be one of {', '.join(map(repr, choices))}. "
-                f"Received: {value!r}"
-            )
-
     def _check_strategy(self):
         if self.strategy == "late" and self.num_outputs is None:
             raise ValueError(
-                "FusionBlock: late fusion combines decisions; give their size as `num_outputs`, "
+                "FusionBlock: late fusion combines decisions. Set `num_outputs` to their size, "
                 "such as the number of classes."
             )
         if self.strategy == "early" and self.num_outputs is not None:
             raise ValueError(
-                "FusionBlock: early fusion makes no decision. Leave `num_outputs` out and put a "
-                "`Dense` layer behind the block."
+                "FusionBlock: early fusion does not compute decisions. Remove `num_outputs` and "
+                "add a `Dense` head after the block."
             )
         if self.num_outputs is not None and self.output_kind == "tokens":
-            raise ValueError("FusionBlock: decisions are vectors; leave `output='tokens'` out.")
+            raise ValueError("FusionBlock: decisions are vectors. Remove `output='tokens'`.")
         if self.dim % self.num_heads:
             raise ValueError(
                 "FusionBlock: `num_heads` must divide `dim`. Received: "
@@ -152,42 +143,42 @@ class FusionBlock(MultimodalLayer):
     def _make_rule(self):
         rule = self.combine
         if isinstance(rule, str):
-            return self._rule_named(rule)
+            return self._make_named_rule(rule)
         if not isinstance(rule, FusionRule):
             raise ValueError(
                 "FusionBlock: `combine` must be the name of a rule or a `FusionRule`. Received: "
                 f"{rule!r}"
             )
-        self._check_kind(type(rule))
+        self._check_rule_class(type(rule))
         if set(rule.modalities) != set(self.modalities):
             raise ValueError(
-                f"FusionBlock: the rule of `combine` is for {rule.modalities}, the block for "
+                f"FusionBlock: `combine` has the modalities {rule.modalities}, the block has "
                 f"{self.modalities}. Both must have the same modalities."
             )
         return rule
 
-    def _check_kind(self, rule_class):
+    def _check_rule_class(self, rule_class):
         if self.num_outputs is not None and issubclass(rule_class, TokenFusionRule):
             raise ValueError(
                 f"FusionBlock: `combine` is {rule_class.__name__}, which fuses tokens, but "
-                "decisions are vectors. Choose a rule for vectors, such as 'weighted_sum', or "
-                "leave `num_outputs` out with early or hybrid fusion."
+                "decisions are vectors. Use a rule for vectors, such as 'weighted_sum', or early "
+                "or hybrid fusion without `num_outputs`."
             )
 
-    def _rule_named(self, name):
-        rule_class, settings = rule_named(name)
-        self._check_kind(rule_class)
+    def _make_named_rule(self, name):
+        rule_class, settings = get_rule(name)
+        self._check_rule_class(rule_class)
         settings = {**settings, "dtype": self.dtype_policy, "name": "rule"}
         if issubclass(rule_class, TransformerFusion):
             settings |= {"num_heads": self.num_heads, "dropout": self.dropout}
-        size = self.dim
+        output_dim = self.dim
         if self.num_outputs is not None:
-            # Sums are of the decisions as they are.
-            size = None if issubclass(rule_class, SumFusion) else self.num_outputs
-        return rule_class(self.modalities, output_dim=size, **settings)
+            # Sums do not project the decisions.
+            output_dim = None if issubclass(rule_class, SumFusion) else self.num_outputs
+        return rule_class(self.modalities, output_dim=output_dim, **settings)
 
     def build(self, inputs_shape):
-        dims = self.read_dims(inputs_shape)
+        dims = self.infer_dims(inputs_shape)
         self.projection = ModalityProjection(
             self.modalities,
             self.dim,
@@ -196,8 +187,8 @@ class FusionBlock(MultimodalLayer):
             dtype=self.dtype_policy,
             name="projection",
         )
-        self.projection.build([(None, None, dim) for dim in dims.values()])
-        tokens_shape = (None, None, self.dim)
+        self.projection.build({name: (None, None, dim) for name, dim in dims.items()})
+        projected_dims = dict.fromkeys(dims, self.dim)
         self.stages = []
         for i in range(self.num_stages if self.strategy == "hybrid" else 0):
             stage = CrossModalExchange(
@@ -207,16 +198,17 @@ class FusionBlock(MultimodalLayer):
                 dtype=self.dtype_policy,
                 name=f"stage_{i}",
             )
-            stage.build([tokens_shape] * len(dims))
+            stage.build(dict.fromkeys(dims, (None, None, self.dim)))
             self.stages.append(stage)
         if self.num_outputs is not None:
-            projected = dict.fromkeys(dims, self.dim)
-            self.hidden_heads = self.dense_each("hidden", projected, self.dim, activation="gelu")
-            self.heads = self.dense_each("head", projected, self.num_outputs)
-        if not self.rule.built:  # One out of a configuration is.
-            self.rule.build(self._rule_shapes(inputs_shape))
+            self.hidden_heads = self.make_dense(
+                "hidden", projected_dims, self.dim, activation="gelu"
+            )
+            self.heads = self.make_dense("head", projected_dims, self.num_outputs)
+        if not self.rule.built:  # A deserialized rule may already be built.
+            self.rule.build(self._compute_rule_shapes(inputs_shape))
 
-    def _rule_shapes(self, inputs_shape):
+    def _compute_rule_shapes(self, inputs_shape):
         shapes = {}
         for name in self.modalities:
             batch_size, *tokens = inputs_shape[name][:-1]
@@ -230,80 +222,76 @@ class FusionBlock(MultimodalLayer):
 
     def call(self, inputs, mask=None, return_mask=False, return_shares=False, training=None):
         if return_mask and self.output_kind == "pooled":
-            raise ValueError("FusionBlock: `return_mask` needs output='tokens'; vectors have none.")
-        values, present = self.projection(*self.read(inputs, mask), training=training)
-        tokens, tokens_mask = self._fuse(values, present)
-        results = [tokens if self.output_kind == "tokens" else masked_mean(tokens, tokens_mask)]
+            raise ValueError(
+                "FusionBlock: `return_mask` needs output='tokens', since vectors have no mask."
+            )
+        tokens, mask = self.projection(*self.prepare_inputs(inputs, mask), training=training)
+        fused, fused_mask = self._fuse(tokens, mask, training)
+        results = [fused if self.output_kind == "tokens" else average_tokens(fused, fused_mask)]
         if return_mask:
-            results.append(whole_mask(tokens, tokens_mask))
+            results.append(ensure_mask(fused, fused_mask))
         if return_shares:
-            results.append(self._shares(values, present))
+            results.append(self._compute_shares(tokens, mask))
         return tuple(results) if len(results) > 1 else results[0]
 
     def decide(self, inputs, mask=None):
-        """The decision of each modality, before they are combined.
+        """Computes the decision of each modality, before they are combined.
 
         Args:
             inputs, mask: as for the call.
 
         Returns:
-            Dict, modality -> float tensor `(batch, num_outputs)`, of no use for a sample that is
-            without the modality.
+            Dict, modality -> float tensor `(batch, num_outputs)`, undefined for a sample that
+            lacks the modality.
         """
         if self.num_outputs is None:
-            raise ValueError("FusionBlock: there are decisions only with `num_outputs`.")
-        values, present = self.projection(*self.read(inputs, mask))
-        decisions = self._decisions(self._exchange(values, present), present)
-        return dict(zip(self.modalities, decisions, strict=True))
+            raise ValueError("FusionBlock: `decide` needs `num_outputs`.")
+        tokens, mask = self.projection(*self.prepare_inputs(inputs, mask))
+        return self._compute_decisions(self._exchange(tokens, mask), mask)
 
-    def _exchange(self, values, present):
+    def _exchange(self, tokens, mask, training=None):
         for stage in self.stages:
-            values = stage(values, present)
-        return values
+            tokens = stage(tokens, mask, training=training)
+        return tokens
 
-    def _fuse(self, values, present):
-        """The fused tokens and their mask or `None`; of a rule for vectors, one token."""
-        inputs, mask = self._rule_inputs(self._exchange(values, present), present)
+    def _fuse(self, tokens, mask, training=None):
+        """Returns the fused tokens, one for a rule for vectors, and their mask or `None`."""
+        inputs, mask = self._make_rule_inputs(self._exchange(tokens, mask, training), mask)
         if isinstance(self.rule, TokenFusionRule):
             return self.rule(inputs, mask=mask, return_mask=True)
         return ops.expand_dims(self.rule(inputs, mask=mask), 1), None
 
-    def _rule_inputs(self, values, present):
-        """What the rule is called with: decisions, means or tokens, and their masks."""
-        if not isinstance(self.rule, TokenFusionRule):
-            values = (
-                [masked_mean(x, here) for x, here in zip(values, present, strict=True)]
-                if self.num_outputs is None
-                else self._decisions(values, present)
-            )
-            present = [None if here is None else ops.any(here, axis=1) for here in present]
-        return (
-            dict(zip(self.modalities, values, strict=True)),
-            dict(zip(self.modalities, present, strict=True)),
-        )
+    def _make_rule_inputs(self, tokens, mask):
+        """Converts tokens and masks to the inputs of the rule: decisions, means or tokens."""
+        if isinstance(self.rule, TokenFusionRule):
+            return tokens, mask
+        if self.num_outputs is not None:
+            vectors = self._compute_decisions(tokens, mask)
+        else:
+            vectors = {name: average_tokens(tokens[name], mask[name]) for name in self.modalities}
+        return vectors, {
+            name: None if mask[name] is None else ops.any(mask[name], axis=1)
+            for name in self.modalities
+        }
 
-    def _decisions(self, values, present):
-        return [
-            head(hidden(masked_mean(x, here)))
-            for head, hidden, x, here in zip(
-                self.heads, self.hidden_heads, values, present, strict=True
-            )
-        ]
+    def _compute_decisions(self, tokens, mask):
+        decisions = {}
+        for name in self.modalities:
+            vector = average_tokens(tokens[name], mask[name])
+            decisions[name] = self.heads[name](self.hidden_heads[name](vector))
+        return decisions
 
-    def _shares(self, values, present):
+    def _compute_shares(self, tokens, mask):
         if self.strategy != "hybrid":
-            shares = self.rule.shares(*self._rule_inputs(values, present))
-            # A rule that was given may have the modalities in another order.
+            shares = self.rule.shares(*self._make_rule_inputs(tokens, mask))
+            # A rule may have the modalities in another order than the block.
             order = [self.rule.modalities.index(name) for name in self.modalities]
             return ops.take(shares, order, axis=1)
-        present = [whole_mask(*each) for each in zip(values, present, strict=True)]
-        return leave_one_out(
-            lambda mask: masked_mean(*self._fuse(values, list(mask.values()))),
-            dict(zip(self.modalities, present, strict=True)),
-        )
+        mask = {name: ensure_mask(tokens[name], mask[name]) for name in self.modalities}
+        return leave_one_out(lambda mask: average_tokens(*self._fuse(tokens, mask)), mask)
 
     def compute_output_shape(self, inputs_shape):
-        shape = tuple(self.rule.compute_output_shape(self._rule_shapes(inputs_shape)))
+        shape = tuple(self.rule.compute_output_shape(self._compute_rule_shapes(inputs_shape)))
         if self.output_kind == "tokens":
             return shape if len(shape) == 3 else (shape[0], 1, shape[1])
         return shape[0], shape[-1]

@@ -1,40 +1,53 @@
-"""Masks: `True` marks a real token. `None` stands for a mask without `False`.
+"""Masks: `True` marks a real token, and `None` stands for a mask of ones.
 
-The `None` is kept as long as possible, since a mask of ones costs as many passes over the data as
-any other mask.
+`None` is kept as long as possible, since a mask of ones costs as many passes over the data as any
+other mask.
 """
 
 from keras import ops
 
 
 def zero_masked(x, mask):
-    """Zeros where the mask is `False`. `where`, not a product: NaN times 0 is NaN.
+    """Replaces masked values by zeros.
 
     Args:
         x: tensor.
-        mask: bool tensor of the first dims of `x`, or `None` where all is there.
+        mask: bool tensor of the shape of the first dims of `x`, or `None`.
 
     Returns:
         Tensor of the shape and dtype of `x`.
+    """
+    return x if mask is None else fill_masked(x, mask, ops.zeros_like(x))
+
+
+def fill_masked(x, mask, value):
+    """Replaces masked values by `value`, a number or a tensor that broadcasts to `x`.
+
+    Args:
+        x, mask: as for `zero_masked`.
+
+    Returns:
+        Tensor of the shape of `x`.
     """
     if mask is None:
         return x
     mask = ops.cast(mask, "bool")
     while len(mask.shape) < len(x.shape):
         mask = ops.expand_dims(mask, -1)
-    return ops.where(mask, x, ops.zeros_like(x))
+    # `where`, not a product: NaN times 0 is NaN.
+    return ops.where(mask, x, value)
 
 
-def masked_mean(tokens, mask):
-    """Mean of the tokens that are there; zeros where none is.
+def average_tokens(tokens, mask):
+    """Averages the unmasked tokens of each sample; zeros if all are masked.
 
     Args:
-        tokens: float tensor `(batch, tokens, dim)`, finite also where the mask is `False`.
-        mask: bool tensor `(batch, tokens)`, or `None` where all are there.
+        tokens: float tensor `(batch, tokens, dim)`, finite also where it is masked.
+        mask: bool tensor `(batch, tokens)`, or `None`.
 
     Returns:
-        Tensor `(batch, dim)` of the dtype of `tokens`; summed in float32, which a sum of many
-        float16 tokens needs.
+        Tensor `(batch, dim)` of the dtype of `tokens`. The sum is computed in float32, since a
+        sum of many float16 tokens may overflow.
     """
     if mask is None:
         return ops.cast(ops.mean(ops.cast(tokens, "float32"), axis=1), tokens.dtype)
@@ -43,42 +56,52 @@ def masked_mean(tokens, mask):
     return ops.cast(total / ops.maximum(ops.sum(weights, axis=1), 1.0), tokens.dtype)
 
 
-def whole_mask(x, here=None):
-    """The mask, ones in place of `None`.
+def broadcast_mask(mask, tokens):
+    """Casts a mask to bool and broadcasts a mask of samples to all of their tokens.
 
     Args:
-        x: tensor.
-        here: bool tensor of the shape of `x` without its last dim, or `None`.
-    """
-    return ops.ones(ops.shape(x)[:-1], "bool") if here is None else here
-
-
-def joined_mask(values, present):
-    """The mask of several modalities' tokens, one modality behind the other.
-
-    Args:
-        values: list of tensors `(batch, tokens, dim)`.
-        present: list of bool tensors `(batch, tokens)`, or `None`.
+        mask: tensor `(batch,)` or `(batch, tokens)`.
+        tokens: tensor `(batch, tokens, ...)`.
 
     Returns:
-        Bool tensor `(batch, all tokens)`, or `None` where nothing is missing.
+        Bool tensor `(batch, tokens)`.
     """
-    if all(here is None for here in present):
-        return None
-    masks = [whole_mask(x, here) for x, here in zip(values, present, strict=True)]
-    return ops.concatenate(masks, axis=1)
+    mask = ops.cast(mask, "bool")
+    if len(mask.shape) == 1:
+        mask = ops.logical_and(ops.expand_dims(mask, 1), ops.ones(ops.shape(tokens)[:2], "bool"))
+    return mask
 
 
-def zeros_if_missing(x, here):
-    """`x`, zeros for the samples without it.
+def ensure_mask(x, mask):
+    """Replaces `None` by a mask of ones, of the shape of `x` without its last dim."""
+    return ops.ones(ops.shape(x)[:-1], "bool") if mask is None else mask
+
+
+def ensure_masks(inputs, mask):
+    """Applies `ensure_mask` to each modality.
 
     Args:
-        x: tensor `(batch, dim)`, finite.
-        here: tensor `(batch, 1)`: 1, or 0 where it is missing; or `None`.
+        inputs: dict, modality -> tensor.
+        mask: dict, modality -> bool tensor or `None`.
+
+    Returns:
+        Dict, modality -> bool tensor.
     """
-    return x if here is None else here * x
+    return {name: ensure_mask(x, mask[name]) for name, x in inputs.items()}
 
 
-def ones_if_missing(x, here):
-    """`x`, ones for the samples without it; arguments as for `zeros_if_missing`."""
-    return x if here is None else ops.where(here > 0, x, ops.ones_like(here))
+def concatenate_masks(tensors, masks):
+    """Concatenates the masks of tensors that are concatenated along the token axis.
+
+    Args:
+        tensors: iterable of tensors `(batch, tokens, dim)`.
+        masks: iterable of bool tensors `(batch, tokens)` or `None`.
+
+    Returns:
+        Bool tensor `(batch, all tokens)`, or `None` if all masks are `None`.
+    """
+    masks = list(masks)
+    if all(mask is None for mask in masks):
+        return None
+    masks = [ensure_mask(x, mask) for x, mask in zip(tensors, masks, strict=True)]
+    return ops.concatenate(masks, axis=1)

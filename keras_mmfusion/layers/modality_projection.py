@@ -9,42 +9,41 @@ from keras_mmfusion.layers.dropout import Dropout
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ModalityProjection(keras.layers.Layer):
-    """Brings every modality to tokens of one size and scale.
+    """Projects every modality to tokens of one size and scale.
 
     ```
     h_m = LayerNorm(x_m W_m + b_m)
     ```
 
-    With `placeholders=True` a learned token `p_m` is the one token of a sample that has no token
-    of modality `m`.
+    With `placeholders=True`, a learned token `p_m` replaces modality `m` in samples that lack it.
 
     Args:
-        modalities: sequence of strings. The names of the modalities, in the order of the call.
+        modalities: sequence of strings. The names of the modalities, in the layer's order.
         dim: int. The size of the tokens.
-        dropout: float. Share of the projected values dropped in training.
-        placeholders: bool. Whether a learned token stands in for a missing modality.
+        dropout: float in [0, 1). Dropout rate of the projected tokens.
+        placeholders: bool. Whether a learned token replaces a missing modality.
 
     Call arguments:
-        values: list of float tensors `(batch, tokens, dim)`, or `(batch, dim)`, one token; finite
-            also where they are masked.
-        present: list of bool tensors of these shapes without the last dim, `True` for a real
-            token, or `None` where all are.
+        inputs: dict, modality -> float tensor `(batch, tokens, dim)`, or `(batch, dim)` for one
+            token; finite also where it is masked.
+        mask: dict, modality -> bool tensor of the tensor's shape without its last dim, `True` for
+            a real token, or `None` if no token is masked.
         training: bool. Whether dropout is active.
 
     Output shape:
-        Tuple of two lists: tokens `(batch, tokens, dim)`, and bool `(batch, tokens)`, `True` for
-        a real token, placeholders included; `None` where it was.
+        Tuple of two dicts, modality -> tokens `(batch, tokens, dim)`, and modality -> their mask,
+        bool `(batch, tokens)`, `True` also for placeholders, or `None` if no token is masked.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_mmfusion.layers.modality_projection import ModalityProjection
-    >>> values = [np.ones((1, 4, 8)), np.ones((1, 2))]
-    >>> present = [np.ones((1, 4), bool), np.array([False])]
+    >>> inputs = {"image": np.ones((1, 4, 8)), "text": np.ones((1, 2))}
+    >>> mask = {"image": np.ones((1, 4), bool), "text": np.array([False])}
     >>> projection = ModalityProjection(("image", "text"), 6, placeholders=True)
-    >>> tokens, present = projection(values, present)
-    >>> [tuple(x.shape) for x in tokens], bool(present[1][0, 0])
-    ([(1, 4, 6), (1, 1, 6)], True)
+    >>> tokens, mask = projection(inputs, mask)
+    >>> tuple(tokens["text"].shape), bool(mask["text"][0, 0])
+    ((1, 1, 6), True)
     """
 
     def __init__(self, modalities, dim, dropout=0.0, placeholders=False, **kwargs):
@@ -53,50 +52,53 @@ class ModalityProjection(keras.layers.Layer):
         self.dim = dim
         self.dropout = dropout
         self.placeholders = bool(placeholders)
-        self.supports_masking = True  # The masks are arguments and results.
+        self.supports_masking = True
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
-    def build(self, values_shape):
-        self.projections, self.norms, self.placeholder_tokens = [], [], []
-        for name, shape in zip(self.modalities, values_shape, strict=True):
+    def build(self, inputs_shape):
+        self.projections, self.norms, self.placeholder_tokens = {}, {}, {}
+        for name in self.modalities:
             projection = Dense(self.dim, dtype=self.dtype_policy, name=f"{name}_projection")
-            projection.build((None, shape[-1]))
+            projection.build((None, inputs_shape[name][-1]))
             norm = keras.layers.LayerNormalization(
                 epsilon=1e-5, dtype=self.dtype_policy, name=f"{name}_norm"
             )
             norm.build((None, None, self.dim))
-            self.projections.append(projection)
-            self.norms.append(norm)
+            self.projections[name] = projection
+            self.norms[name] = norm
             if self.placeholders:
-                initializer = keras.initializers.RandomNormal(stddev=0.02)
-                self.placeholder_tokens.append(
-                    self.add_weight((1, 1, self.dim), initializer, name=f"{name}_placeholder")
+                self.placeholder_tokens[name] = self.add_weight(
+                    (1, 1, self.dim),
+                    keras.initializers.RandomNormal(stddev=0.02),
+                    name=f"{name}_placeholder",
                 )
 
-    def call(self, values, present, training=None):
-        tokens, masks = [], []
-        for m, (value, mask) in enumerate(zip(values, present, strict=True)):
-            value, mask = cast_input(self, value), cast_mask(mask)
-            if len(value.shape) == 2:
-                value = ops.expand_dims(value, 1)
-                mask = None if mask is None else ops.expand_dims(mask, 1)
-            token = self.norms[m](apply_to_rows(self.projections[m], value))
-            token = self.dropout_layer(token, training=training)
-            if self.placeholders and mask is not None:
-                token, mask = _or_placeholder(token, mask, self.placeholder_tokens[m])
-            tokens.append(token)
-            masks.append(mask)
+    def call(self, inputs, mask=None, training=None):
+        tokens, masks = {}, {}
+        for name in self.modalities:
+            x, x_mask = cast_input(self, inputs[name]), cast_mask((mask or {}).get(name))
+            if len(x.shape) == 2:
+                x = ops.expand_dims(x, 1)
+                x_mask = None if x_mask is None else ops.expand_dims(x_mask, 1)
+            x = self.norms[name](apply_to_rows(self.projections[name], x))
+            x = self.dropout_layer(x, training=training)
+            if self.placeholders and x_mask is not None:
+                x, x_mask = _insert_placeholder(x, x_mask, self.placeholder_tokens[name])
+            tokens[name], masks[name] = x, x_mask
         return tokens, masks
 
-    def compute_mask(self, values, mask=None):
+    def compute_mask(self, inputs, mask=None):
         return None
 
-    def compute_output_spec(self, values, present, training=None):
-        shapes = [(x.shape[0], 1 if len(x.shape) == 2 else x.shape[1]) for x in values]
-        return (
-            [keras.KerasTensor((*shape, self.dim), dtype=self.compute_dtype) for shape in shapes],
-            [keras.KerasTensor(shape, dtype="bool") for shape in shapes],
-        )
+    def compute_output_spec(self, inputs, mask=None, training=None):
+        tokens, masks = {}, {}
+        for name in self.modalities:
+            shape = inputs[name].shape
+            shape = shape[0], 1 if len(shape) == 2 else shape[1]
+            tokens[name] = keras.KerasTensor((*shape, self.dim), dtype=self.compute_dtype)
+            has_mask = (mask or {}).get(name) is not None
+            masks[name] = keras.KerasTensor(shape, dtype="bool") if has_mask else None
+        return tokens, masks
 
     def get_config(self):
         return {
@@ -108,13 +110,13 @@ class ModalityProjection(keras.layers.Layer):
         }
 
 
-def _or_placeholder(tokens, present, placeholder):
-    """The placeholder as the first token of the samples that have none."""
-    missing = ops.logical_not(ops.any(present, axis=1, keepdims=True))
+def _insert_placeholder(tokens, mask, placeholder):
+    """Replaces the first token of samples whose tokens are all masked."""
+    missing = ops.logical_not(ops.any(mask, axis=1, keepdims=True))
     first = ops.expand_dims(ops.equal(ops.arange(ops.shape(tokens)[1]), 0), 0)
-    place = ops.logical_and(missing, first)
+    inserted = ops.logical_and(missing, first)
     placeholder = ops.cast(placeholder, tokens.dtype)
     return (
-        ops.where(ops.expand_dims(place, -1), placeholder, tokens),
-        ops.logical_or(present, place),
+        ops.where(ops.expand_dims(inserted, -1), placeholder, tokens),
+        ops.logical_or(mask, inserted),
     )

@@ -4,19 +4,19 @@ from keras import ops
 from keras_mmfusion._keras_internals import get_keras_mask
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.masks import whole_mask, zero_masked
+from keras_mmfusion.layers.masks import broadcast_mask, ensure_mask, zero_masked
 
 LAYOUTS = {2: "vectors of shape (batch, dim)", 3: "tokens of shape (batch, tokens, dim)"}
 
 
 class MultimodalLayer(keras.layers.Layer):
-    """What layers of several modalities share: a dict of tensors, in a fixed order, some missing.
+    """Base class of layers whose input is a dict of modalities, some of which may be missing.
 
     Args:
         modalities: sequence of strings. The names of the modalities, in the layer's order.
     """
 
-    # How many dims a modality's tensor may have.
+    # The possible ranks of a modality's tensor.
     input_ranks = (2,)
 
     def __init__(self, modalities, **kwargs):
@@ -28,87 +28,100 @@ class MultimodalLayer(keras.layers.Layer):
                 f"as ('image', 'text'). Received: {modalities!r}"
             )
         self.modalities = names
-        self.supports_masking = True  # The mask says what is missing; the output has none.
+        self.supports_masking = True
 
     def compute_mask(self, inputs, mask=None):
         return None
 
-    def read_dims(self, inputs_shape):
-        """Keeps, and returns, the size of each modality's vectors, for `build`."""
+    def infer_dims(self, inputs_shape):
+        """Sets and returns `self.dims`, a dict, modality -> size of its vectors."""
         self._check_names("inputs", inputs_shape)
         dims = {}
         for name in self.modalities:
             shape = inputs_shape.get(name)
             if shape is None or len(shape) not in self.input_ranks or shape[-1] is None:
                 raise ValueError(
-                    f"{type(self).__name__}: modality {name!r} needs {self._layout()} in "
-                    f"`inputs` when the layer is built. Received shape: {shape}. "
-                    "What may be missing later must be there in the first call. "
+                    f"{type(self).__name__}: modality {name!r} needs {self._describe_layout()} in "
+                    f"`inputs` when the layer is built. Received shape: {shape}. The first call "
+                    "needs all modalities; later ones may omit some. "
                     + ("" if 3 in self.input_ranks else "Pool tokens first.")
                 )
             dims[name] = shape[-1]
         self.dims = dims
         return dims
 
-    def gather(self, inputs, mask=None):
-        """As `read`, with ones in place of `None`."""
-        values, present = self.read(inputs, mask)
-        return values, [whole_mask(*each) for each in zip(values, present, strict=True)]
-
-    def read(self, inputs, mask=None):
-        """The modalities in their order, zeros where they are missing.
+    def prepare_inputs(self, inputs, mask=None):
+        """Checks and casts the inputs, and replaces masked values by zeros.
 
         Args:
-            inputs: dict, modality -> float tensor; `None`, or no entry, for a modality that the
-                whole batch is without.
-            mask: dict, modality -> bool tensor, of the tensor's shape without its last dim, or
-                `(batch,)`; without an entry, the one that Keras keeps with the tensor.
+            inputs: dict, modality -> float tensor; `None`, or no entry, for a modality that is
+                missing from the whole batch.
+            mask: dict, modality -> bool tensor of the tensor's shape without its last dim, or
+                `(batch,)`. A tensor without an entry has its implicit Keras mask, if any.
 
         Returns:
-            Two lists: the tensors, and for each a bool tensor that is `True` for what is there,
-            `None` where nothing is missing. Of a modality that the batch is without, there is one
-            vector of zeros a sample.
+            A tuple `(inputs, mask)` of dicts with an entry for every modality, in the layer's
+            order. A mask is `None` if nothing is masked. A modality that is missing from the
+            batch is one masked vector of zeros for each sample.
         """
         self._check_names("inputs", inputs)
         mask = mask or {}
         self._check_names("mask", mask)
-        given = [inputs[name] for name in self.modalities if inputs.get(name) is not None]
-        if not given:
+        available = [inputs[name] for name in self.modalities if inputs.get(name) is not None]
+        if not available:
             raise ValueError(
                 f"{type(self).__name__}: `inputs` must have at least one modality of "
                 f"{', '.join(map(repr, self.modalities))}; all of them are missing."
             )
-        batch_size = ops.shape(given[0])[0]
-        values, present = [], []
+        batch_size = ops.shape(available[0])[0]
+        values, masks = {}, {}
         for name in self.modalities:
             value = inputs.get(name)
             if value is not None:
                 self._check_value(name, value)
-            if value is None or value.shape[1] == 0:  # Without a token it is missing, too.
-                shape = (batch_size,) if self.input_ranks[-1] == 2 else (batch_size, 1)
-                values.append(ops.zeros((*shape, self.dims[name]), self.compute_dtype))
-                present.append(ops.zeros(shape, "bool"))
-                continue
-            here = mask.get(name)
-            if here is None:  # With a mask of another modality given, Keras does not look here.
-                here = get_keras_mask(value)
-            value = cast_input(self, value)
-            if here is not None:
-                here = self._spread(name, ops.cast(here, "bool"), value)
-                value = zero_masked(value, here)
-            elif value.shape[1] is None:  # It may turn out to be without a token.
-                here = whole_mask(value)
-            values.append(value)
-            present.append(here)
-        return values, present
+            if value is None or value.shape[1] == 0:
+                values[name], masks[name] = self._make_missing(name, batch_size)
+            else:
+                values[name], masks[name] = self._mask_value(name, value, mask.get(name))
+        return values, masks
 
-    def _check_names(self, argument, given):
-        if not isinstance(given, dict):
+    def _make_missing(self, name, batch_size):
+        shape = (batch_size,) if self.input_ranks[-1] == 2 else (batch_size, 1)
+        return ops.zeros((*shape, self.dims[name]), self.compute_dtype), ops.zeros(shape, "bool")
+
+    def _mask_value(self, name, value, mask):
+        if mask is None:
+            # Keras passes implicit masks only if no mask is given at all.
+            mask = get_keras_mask(value)
+        value = cast_input(self, value)
+        if mask is not None:
+            mask = self._resolve_mask(name, ops.cast(mask, "bool"), value)
+            return zero_masked(value, mask), mask
+        # A number of tokens that is not known statically may be 0.
+        return value, ensure_mask(value, None) if value.shape[1] is None else None
+
+    def _resolve_mask(self, name, mask, value):
+        """Checks the shape of a mask, and broadcasts `(batch,)` to all tokens."""
+        shape, expected = tuple(mask.shape), tuple(value.shape[:-1])
+        if len(shape) == 1 and len(expected) == 2:
+            return broadcast_mask(mask, value)
+        if len(shape) != len(expected) or any(
+            None not in sizes and sizes[0] != sizes[1]
+            for sizes in zip(shape, expected, strict=True)
+        ):
+            raise ValueError(
+                f"{type(self).__name__}: the `mask` of {name!r} must have the shape {expected} of "
+                f"its tensor without the last dim, or (batch,). Received shape: {shape}"
+            )
+        return mask
+
+    def _check_names(self, argument, value):
+        if not isinstance(value, dict):
             raise ValueError(
                 f"{type(self).__name__}: `{argument}` must be a dict, modality -> tensor. "
-                f"Received: {given!r}"
+                f"Received: {value!r}"
             )
-        unknown = sorted(set(given) - set(self.modalities))
+        unknown = sorted(set(value) - set(self.modalities))
         if unknown:
             raise ValueError(
                 f"{type(self).__name__}: `{argument}` has {unknown[0]!r}, which is not one of the "
@@ -118,38 +131,32 @@ class MultimodalLayer(keras.layers.Layer):
     def _check_value(self, name, value):
         if len(value.shape) not in self.input_ranks or value.shape[-1] != self.dims[name]:
             raise ValueError(
-                f"{type(self).__name__}: modality {name!r} of `inputs` must be {self._layout()}, "
-                f"with dim {self.dims[name]} as when the layer was built. Received shape: "
-                f"{tuple(value.shape)}"
+                f"{type(self).__name__}: modality {name!r} of `inputs` must be "
+                f"{self._describe_layout()}, with dim {self.dims[name]} as when the layer was "
+                f"built. Received shape: {tuple(value.shape)}"
             )
 
-    def _spread(self, name, here, value):
-        """The mask of a modality, from `(batch,)` to every token if it has tokens."""
-        shape, expected = tuple(here.shape), tuple(value.shape[:-1])
-        if len(shape) == 1 and len(expected) == 2:
-            return ops.logical_and(
-                ops.expand_dims(here, 1), ops.ones(ops.shape(value)[:-1], "bool")
-            )
-        if len(shape) != len(expected) or any(
-            None not in (one, other) and one != other
-            for one, other in zip(shape, expected, strict=True)
-        ):
-            raise ValueError(
-                f"{type(self).__name__}: the `mask` of {name!r} must have the shape {expected} of "
-                f"its tensor without the last dim, or (batch,). Received shape: {shape}"
-            )
-        return here
-
-    def _layout(self):
+    def _describe_layout(self):
         return " or ".join(LAYOUTS[rank] for rank in self.input_ranks)
 
-    def dense_each(self, suffix, dims, units, **settings):
-        """A built `Dense` layer for each modality of `dims`, in their order."""
-        layers = []
+    def make_dense(self, suffix, dims, units, **settings):
+        """Makes a built `Dense` layer named `<modality>_<suffix>` for each modality of `dims`.
+
+        Args:
+            suffix: string.
+            dims: dict, modality -> size of the layer's input.
+            units: int.
+            **settings: other arguments of `keras.layers.Dense`.
+
+        Returns:
+            Dict, modality -> layer.
+        """
+        layers = {}
         for name, dim in dims.items():
-            dense = Dense(units, dtype=self.dtype_policy, name=f"{name}_{suffix}", **settings)
-            dense.build((None, dim))
-            layers.append(dense)
+            layers[name] = Dense(
+                units, dtype=self.dtype_policy, name=f"{name}_{suffix}", **settings
+            )
+            layers[name].build((None, dim))
         return layers
 
     def get_config(self):

@@ -3,10 +3,10 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_fraction, check_integer
-from keras_mmfusion.layers.cast_input import cast_input, cast_mask
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.masks import zero_masked
+from keras_mmfusion.layers.masks import broadcast_mask, fill_masked, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -127,17 +127,15 @@ class SharedSpaceProjector(keras.layers.Layer):
                 "SharedSpaceProjector: the layer was built for vectors (batch, dim) and cannot "
                 f"pool tokens. Received shape: {tuple(inputs.shape)}. Build it with tokens."
             )
-        if self.attends and mask is not None and len(mask.shape) == 1:
-            ones = ops.ones(ops.shape(inputs)[:2], "bool")
-            mask = ops.logical_and(ops.expand_dims(cast_mask(mask), 1), ones)
+        if self.attends and mask is not None:
+            mask = broadcast_mask(mask, inputs)
         return inputs, mask
 
     def _pool(self, tokens, mask):
         """Pools the tokens by each head: `(batch, heads, dim)`."""
         scores = ops.cast(self.score_dense(tokens), "float32")
         if mask is not None:
-            token_mask = ops.expand_dims(cast_mask(mask), -1)
-            scores = ops.where(token_mask, scores, float(np.finfo("float32").min))
+            scores = fill_masked(scores, mask, float(np.finfo("float32").min))
         single = scores.shape[1] == 1  # ops.softmax warns on an axis of size 1.
         weights = ops.ones_like(scores) if single else ops.softmax(scores, axis=1)
         weights = ops.cast(zero_masked(weights, mask), self.compute_dtype)

@@ -10,7 +10,7 @@ from layers.fusion.token_references import (
     gelu,
     layer_norm,
     positions,
-    randomized,
+    randomize,
 )
 
 from keras_mmfusion.encoders import Standardization, TableEncoder, TokenEncoder, VectorEncoder
@@ -95,7 +95,7 @@ def test_vector_encoder_matches_numpy_reference():
     layer = VectorEncoder(4, hidden_dims=(6,))
     layer.adapt(VECTORS)
     layer(VECTORS)
-    randomized(layer)
+    randomize(layer)
     expected = dense(layer.output_dense, gelu(dense(layer.hidden[0], standardize(VECTORS))))
     np.testing.assert_allclose(to_numpy(layer(VECTORS)), expected, atol=1e-5)
     # Tokens are encoded independently; a mask of samples applies to all of their tokens.
@@ -109,7 +109,7 @@ def make_token_encoder(**settings):
     if layer.vocabulary_size is None:
         layer.adapt(TOKENS)
     layer(TOKENS if layer.vocabulary_size is None else IDS)
-    return randomized(layer)
+    return randomize(layer)
 
 
 @pytest.mark.parametrize("kind", ["vectors", "ids"])
@@ -149,7 +149,7 @@ def test_table_encoder_matches_numpy_reference():
     layer = TableEncoder(4, COLUMNS)
     layer.adapt(TABLE)
     layer(TABLE)
-    output = to_numpy(randomized(layer, 1.0)(TABLE))
+    output = to_numpy(randomize(layer, 1.0)(TABLE))
     values, bias, missing = (to_numpy(w) for w in (layer.values, layer.bias, layer.missing))
     starts = [0, 1, 4, 6]
     scaled = standardize(TABLE)
@@ -188,7 +188,7 @@ def test_invalid_arguments_raise(make_or_call, message):
 
 
 def test_unknown_category_differs_from_a_missing_value():
-    layer = randomized(TableEncoder(4, (3,)), 1.0)
+    layer = randomize(TableEncoder(4, (3,)), 1.0)
     known = to_numpy(layer(np.arange(3.0)[:, None]))
     missing, *unknown = to_numpy(layer(np.array([[np.nan], [3], [-1], [0.5], [np.inf]])))
     for token in unknown:

@@ -29,7 +29,7 @@ RNG = np.random.default_rng(0)
 A, B = (RNG.normal(size=(2, n, 4)).astype("float32") for n in (3, 5))
 A_MASK, B_MASK = RNG.random((2, 3)) < 0.5, RNG.random((2, 5)) < 0.5
 CONTEXT = {"x": A, "context": B, "context_mask": B_MASK}
-LISTS = {"values": [A, B], "present": [A_MASK, B_MASK]}
+MODALITIES = {"inputs": {"a": A, "b": B}, "mask": {"a": A_MASK, "b": B_MASK}}
 INDEX = np.array([[0, 0, 1, 2], [1, 3, 0, 2]], "int32")
 
 # name -> layer and call arguments
@@ -37,9 +37,9 @@ LAYERS = {
     "block": (TransformerBlock(2, 8), CONTEXT),
     "gated block": (TransformerBlock(2, gated=True), {"x": A, "mask": A_MASK}),
     "transformer": (CrossModalTransformer(1, 2), CONTEXT),
-    "exchange": (CrossModalExchange(("a", "b"), 2), LISTS),
-    "projection": (ModalityProjection(("a", "b"), 4), LISTS),
-    "placeholders": (ModalityProjection(("a", "b"), 4, placeholders=True), LISTS),
+    "exchange": (CrossModalExchange(("a", "b"), 2), MODALITIES),
+    "projection": (ModalityProjection(("a", "b"), 4), MODALITIES),
+    "placeholders": (ModalityProjection(("a", "b"), 4, placeholders=True), MODALITIES),
     "modality dropout": (
         ModalityDropout(0.5),
         {"inputs": {"a": A, "b": B}, "mask": {"a": A_MASK}},

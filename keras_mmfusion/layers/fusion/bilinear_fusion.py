@@ -2,13 +2,13 @@ from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
-from keras_mmfusion.layers.masks import ones_if_missing
+from keras_mmfusion.layers.masks import fill_masked
 
 
 class BilinearFusion(FusionRule):
-    """What the bilinear rules share: two modalities, whose projections multiply.
+    """Base class of bilinear rules, which multiply the projections of two modalities.
 
-    The factor of a missing modality is a one, so that the other's stays as it is.
+    The factor of a missing modality is ones, so that the other factor does not change.
 
     Args:
         modalities: two strings, see `FusionRule`.
@@ -19,28 +19,25 @@ class BilinearFusion(FusionRule):
         super().__init__(modalities, output_dim, **kwargs)
         if len(self.modalities) != 2:
             raise ValueError(
-                f"{type(self).__name__}: `modalities` must be two. Received: {modalities!r}. Fuse "
-                "more by `LowRankFusion`, or two at a time."
+                f"{type(self).__name__}: `modalities` must be two. Received: {modalities!r}. For "
+                "more modalities, use `LowRankFusion`, or fuse two at a time."
             )
 
-    def factors(self, projections, values, present):
-        """The two projections, ones where a modality is missing."""
-        return [
-            ones_if_missing(project(value), here)
-            for project, value, here in zip(projections, values, present, strict=True)
-        ]
+    def compute_factors(self, projections, inputs, mask):
+        """Projects both modalities, and replaces missing ones by ones."""
+        return [fill_masked(projections[name](x), mask[name], 1.0) for name, x in inputs.items()]
 
-    def output_layer(self, dim):
+    def make_output(self, dim):
         dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
         dense.build((None, dim))
         return dense
 
 
-def power_normalized(x):
-    """`x` with `sign(x) √|x|` for each entry, then of length 1; in float32, in `x`'s dtype.
+def normalize_power(x):
+    """Normalizes `sign(x) √|x|` to unit length, in float32; the output has the dtype of `x`.
 
-    The root's slope is bounded near zero, where it has none, by a constant under the root. The
-    squares of the roots, whose sum is the length's, are `|x|`.
+    A constant under the root bounds its gradient near zero. The squared length of the roots is
+    the sum of `|x|`.
     """
     x32 = ops.cast(x, "float32")
     sizes = ops.abs(x32)

@@ -4,14 +4,14 @@ from keras import ops
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
-    power_normalized,
+    normalize_power,
 )
-from keras_mmfusion.layers.masks import ones_if_missing
+from keras_mmfusion.layers.masks import fill_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BlockFusion(BilinearFusion):
-    """BLOCK: bilinear fusion whose core is block-diagonal, with slices of low rank.
+    """BLOCK: bilinear fusion with a block-diagonal core whose slices have low rank.
 
     ```
     h_m = x_m W_m + b_m, cut into C chunks h_m^c
@@ -25,7 +25,7 @@ class BlockFusion(BilinearFusion):
         modalities: two strings, see `FusionRule`.
         output_dim: int. The size of the output.
         hidden_dim: int. The size of `h_m`.
-        chunks: int. The number `C` of blocks; divides `hidden_dim`.
+        chunks: int. The number `C` of blocks; must divide `hidden_dim`.
         rank: int. The number of products `r` in a block.
 
     Call arguments: see `FusionRule`.
@@ -59,32 +59,29 @@ class BlockFusion(BilinearFusion):
             )
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.hidden_dim)
+        self.projections = self.make_dense("projection", dims, self.hidden_dim)
         size = self.hidden_dim // self.chunks
-        self.cores = [
-            (
+        self.cores = {
+            name: (
                 self.add_weight(
                     (self.chunks, size, self.rank * size), "glorot_uniform", name=f"{name}_core"
                 ),
                 self.add_weight((self.chunks, self.rank * size), "zeros", name=f"{name}_core_bias"),
             )
             for name in dims
-        ]
-        self.output_dense = self.output_layer(self.hidden_dim)
+        }
+        self.output_dense = self.make_output(self.hidden_dim)
 
-    def combine(self, values, present):
+    def combine(self, inputs, mask):
         size = self.hidden_dim // self.chunks
         factors = []
-        for project, core, value, here in zip(
-            self.projections, self.cores, values, present, strict=True
-        ):
-            kernel, bias = (ops.cast(weight, self.compute_dtype) for weight in core)
-            hidden = ops.reshape(project(value), (-1, self.chunks, size))
+        for name, x in inputs.items():
+            kernel, bias = (ops.cast(weight, self.compute_dtype) for weight in self.cores[name])
+            hidden = ops.reshape(self.projections[name](x), (-1, self.chunks, size))
             factor = ops.einsum("bcs,cst->bct", hidden, kernel) + bias
-            here = None if here is None else ops.expand_dims(here, 1)
-            factors.append(ones_if_missing(factor, here))
+            factors.append(fill_masked(factor, mask[name], 1.0))
         product = ops.reshape(ops.multiply(*factors), (-1, self.chunks, self.rank, size))
-        pooled = power_normalized(ops.sum(product, axis=2))
+        pooled = normalize_power(ops.sum(product, axis=2))
         return self.output_dense(ops.reshape(pooled, (-1, self.hidden_dim)))
 
     def get_config(self):

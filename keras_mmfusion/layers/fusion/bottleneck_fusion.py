@@ -2,24 +2,23 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.masks import joined_mask
+from keras_mmfusion.layers.masks import concatenate_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BottleneckFusion(TransformerFusion):
-    """Attention bottlenecks (MBT): modalities exchange only through a few shared tokens.
+    """Attention bottlenecks (MBT): modalities exchange information through a few shared tokens.
 
     With `z_m = x_m W_m + b_m` and learned tokens `f`, in each layer, for each modality `m`:
 
     ```
     [z_m; f_m] = Transformer_m([z_m; f])
-    f = mean of f_m over the modalities that are present
+    f = mean of f_m over the modalities that are not missing
     ```
 
-    The output is the layer normalization of `[z_1; ...; z_n; f]`. A layer's cost grows with the
-    square of each modality's own length, not of their sum.
+    The output is the layer normalization of `[z_1; ...; z_n; f]`. The cost is quadratic in the
+    length of each modality, not in the sum of the lengths.
 
     Args:
         modalities, output_dim, num_layers, num_heads, dropout: see `TransformerFusion`.
@@ -28,8 +27,8 @@ class BottleneckFusion(TransformerFusion):
     Call arguments: see `TokenFusionRule`.
 
     Output shape:
-        `(batch, sum of the tokens + num_bottlenecks, output_dim)`. The shared tokens, which come
-        last, are real for every sample.
+        `(batch, sum of the tokens + num_bottlenecks, output_dim)`. The shared tokens come last
+        and are never masked.
 
     Example:
 
@@ -48,36 +47,36 @@ class BottleneckFusion(TransformerFusion):
         self.num_bottlenecks = check_integer(self, "num_bottlenecks", num_bottlenecks)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim)
-        self.bottlenecks = self.learned_tokens(self.num_bottlenecks, "bottlenecks")
+        self.projections = self.make_dense("projection", dims, self.output_dim)
+        self.bottlenecks = self.make_tokens(self.num_bottlenecks, "bottlenecks")
         self.blocks = [
-            [self.block(f"{name}_block_{i}") for name in dims] for i in range(self.num_layers)
+            {name: self.make_block(f"{name}_block_{i}") for name in dims}
+            for i in range(self.num_layers)
         ]
-        self.output_norm = self.norm()
+        self.output_norm = self.make_norm()
 
-    def combine(self, values, present):
-        batch_size = ops.shape(values[0])[0]
-        tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
-        shared = ops.repeat(ops.cast(self.bottlenecks, self.compute_dtype), batch_size, axis=0)
-        masks = [
-            joined_mask([x, shared], [mask, None]) for x, mask in zip(values, present, strict=True)
-        ]
-        here = [
-            1.0 if mask is None else ops.cast(ops.any(mask, axis=1), "float32")[:, None, None]
-            for mask in present
-        ]
-        count = sum(here)
+    def combine(self, inputs, mask):
+        tokens = self.project(inputs)
+        shared = self.repeat_tokens(self.bottlenecks, inputs)
+        masks = {
+            name: concatenate_masks([x, shared], [mask[name], None]) for name, x in inputs.items()
+        }
+        weights = {
+            name: 1.0 if m is None else ops.cast(ops.any(m, axis=1), "float32")[:, None, None]
+            for name, m in mask.items()
+        }
+        count = sum(weights.values())
         for blocks in self.blocks:
             total = 0.0
-            for m, block in enumerate(blocks):
-                both = block(ops.concatenate([tokens[m], shared], axis=1), mask=masks[m])
-                tokens[m] = both[:, : -self.num_bottlenecks]
-                update = both[:, -self.num_bottlenecks :]
-                total = total + here[m] * ops.cast(update, "float32")
+            for name, block in blocks.items():
+                x = block(ops.concatenate([tokens[name], shared], axis=1), mask=masks[name])
+                tokens[name] = x[:, : -self.num_bottlenecks]
+                update = x[:, -self.num_bottlenecks :]
+                total = total + weights[name] * ops.cast(update, "float32")
             mean = ops.cast(total / ops.maximum(count, 1.0), self.compute_dtype)
             shared = ops.where(count > 0, mean, shared)
-        fused = self.output_norm(ops.concatenate([*tokens, shared], axis=1))
-        return fused, joined_mask([*values, shared], [*present, None])
+        fused = self.output_norm(ops.concatenate([*tokens.values(), shared], axis=1))
+        return fused, concatenate_masks([*inputs.values(), shared], [*mask.values(), None])
 
     def count_tokens(self, counts):
         return None if None in counts else sum(counts) + self.num_bottlenecks

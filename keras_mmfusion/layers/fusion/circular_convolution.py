@@ -3,7 +3,7 @@ from keras import ops
 
 
 def circular_convolution(x, y):
-    """`z_j = Σ_i x_i y_{(j - i) mod dim}`, by the Fourier transform, in `dim log dim` steps.
+    """Circular convolution `z_j = Σ_i x_i y_{(j - i) mod dim}`, by Fourier transforms.
 
     Args:
         x, y: float32 tensors `(batch, dim)`.
@@ -20,7 +20,7 @@ def circular_convolution(x, y):
     """
     dim = x.shape[-1]
     if keras.config.backend() == "torch":
-        # Keras's transforms split complex numbers, which PyTorch's multiply and differentiate.
+        # Keras's transforms return real and imaginary parts; PyTorch multiplies complex tensors.
         import torch
 
         x, y = ops.convert_to_tensor(x), ops.convert_to_tensor(y)

@@ -7,13 +7,13 @@ from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ConcatFusion(FusionRule):
-    """Concatenation.
+    """Concatenates the modalities.
 
     ```
     y = [x_1; ...; x_n] W + b
     ```
 
-    A missing modality counts as zeros. Without `output_dim`, `y = [x_1; ...; x_n]`.
+    A missing modality is replaced by zeros. Without `output_dim`, `y = [x_1; ...; x_n]`.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
@@ -42,13 +42,12 @@ class ConcatFusion(FusionRule):
         super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
-        self.total = sum(dims.values())
         if self.output_dim is not None:
             self.output_dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
-            self.output_dense.build((None, self.total))
+            self.output_dense.build((None, sum(dims.values())))
 
-    def combine(self, values, present):
-        joined = ops.concatenate(values, axis=-1)
+    def combine(self, inputs, mask):
+        joined = ops.concatenate(list(inputs.values()), axis=-1)
         return joined if self.output_dim is None else self.output_dense(joined)
 
     def compute_output_shape(self, inputs_shape):

@@ -2,14 +2,14 @@ import keras
 from keras import ops
 
 
-def count_sketch(x, places, signs, size):
-    """Random sums of the entries of vectors: `ψ(x)_j = Σ_{i: places_i = j} signs_i x_i`.
+def count_sketch(x, indices, signs, size):
+    """Random signed sums of the entries of vectors: `ψ(x)_j = Σ_{i: indices_i = j} signs_i x_i`.
 
-    Each entry is added at its place, without a matrix `(dim, size)`, nearly all zeros.
+    Entries are added by index, without a sparse matrix `(dim, size)`.
 
     Args:
         x: float32 tensor `(batch, dim)`.
-        places: int array `(dim,)`, below `size`.
+        indices: int array `(dim,)`, below `size`.
         signs: float32 array `(dim,)`, 1 or -1.
         size: int. The size of the sketch.
 
@@ -29,7 +29,7 @@ def count_sketch(x, places, signs, size):
     """
     signed = ops.multiply(x, signs)
     if keras.config.backend() == "torch":
-        # Keras's segments are rows there, and it repeats their places for every entry of a row.
+        # Keras's `segment_sum` would repeat the indices for every entry of a row.
         sums = ops.zeros((ops.shape(x)[0], size))
-        return sums.index_add(1, ops.convert_to_tensor(places, "int64"), signed)
-    return ops.transpose(ops.segment_sum(ops.transpose(signed), places, num_segments=size))
+        return sums.index_add(1, ops.convert_to_tensor(indices, "int64"), signed)
+    return ops.transpose(ops.segment_sum(ops.transpose(signed), indices, num_segments=size))

@@ -4,33 +4,37 @@ from keras import ops
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
-from keras_mmfusion.layers.masks import joined_mask, whole_mask
+from keras_mmfusion.layers.masks import concatenate_masks, ensure_masks
+
+# The name of the one set of all modalities.
+UNION = "union"
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class DeepSetFusion(TokenFusionRule):
-    """Deep sets: a network of the sum of networks of the tokens.
+    """Deep sets: an MLP of the sum of MLPs of the tokens.
 
     ```
     φ_m(x) = GELU(GELU(x W_m + b_m) V_m + v_m)
-    y = ρ(Σ_m Σ_t φ_m(x_mt))               the union of all tokens, one token
-    y_m = ρ_m(Σ_t φ_m(x_mt))               with per_modality=True, a token of each modality
+    y = ρ(Σ_m Σ_t φ_m(x_mt))               one set of all tokens, one output token
+    y_m = ρ_m(Σ_t φ_m(x_mt))               with per_modality=True, one token per modality
     ρ(s) = GELU(s P + p) Q + q
     ```
 
-    It does not depend on the order of the tokens, or with the union of the modalities. Sums are
-    computed in float32; a missing token adds nothing.
+    The output is invariant to the order of the tokens, and, for one set, to that of the
+    modalities. Sums are computed in float32; masked tokens add nothing.
 
     Args:
         modalities: sequence of strings, see `TokenFusionRule`.
         output_dim: int. The size of the tokens, and of all hidden layers.
-        per_modality: bool. Whether each modality is a set of its own.
-        average: bool. Whether to average over the set instead: then its size has no effect.
+        per_modality: bool. Whether each modality is a separate set.
+        average: bool. Whether to average over a set instead of summing, so that its size has no
+            effect.
 
     Call arguments: see `TokenFusionRule`.
 
     Output shape:
-        `(batch, 1, output_dim)`, always real, or with `per_modality`
+        `(batch, 1, output_dim)`, never masked, or with `per_modality`
         `(batch, modalities, output_dim)`.
 
     Example:
@@ -53,39 +57,47 @@ class DeepSetFusion(TokenFusionRule):
 
     def build_rule(self, dims):
         size = self.output_dim
-        sets = dict.fromkeys(dims if self.per_modality else ["union"], size)
+        sets = dict.fromkeys(dims if self.per_modality else [UNION], size)
         hidden = dict.fromkeys(dims, size)
-        self.element_hidden = self.dense_each("element_hidden", dims, size, activation="gelu")
-        self.element_output = self.dense_each("element_output", hidden, size, activation="gelu")
-        self.set_hidden = self.dense_each("set_hidden", sets, size, activation="gelu")
-        self.set_output = self.dense_each("set_output", sets, size)
+        self.element_hidden = self.make_dense("element_hidden", dims, size, activation="gelu")
+        self.element_output = self.make_dense("element_output", hidden, size, activation="gelu")
+        self.set_hidden = self.make_dense("set_hidden", sets, size, activation="gelu")
+        self.set_output = self.make_dense("set_output", sets, size)
 
-    def combine(self, values, present):
-        parts = zip(self.element_hidden, self.element_output, values, present, strict=True)
-        sums = [
-            _masked_sum(apply_to_rows(output, apply_to_rows(hidden, value)), here)
-            for hidden, output, value, here in parts
-        ]
-        if self.per_modality:
-            some = [
-                None if here is None else ops.any(here, axis=1, keepdims=True) for here in present
-            ]
-            mask = joined_mask([x[:, :1] for x in values], some)
-        else:
-            sums, mask = [sum(sums)], None
+    def combine(self, inputs, mask):
+        sums = {
+            name: _masked_sum(self._embed_elements(name, x), mask[name])
+            for name, x in inputs.items()
+        }
+        if not self.per_modality:
+            sums = {UNION: sum(sums.values())}
         if self.average:
-            parts = zip(sums, self._counts(values, present), strict=True)
-            sums = [total / ops.maximum(count, 1.0) for total, count in parts]
+            counts = self._count_elements(inputs, mask)
+            sums = {name: total / ops.maximum(counts[name], 1.0) for name, total in sums.items()}
         sets = [
-            output(hidden(ops.cast(total, self.compute_dtype)))
-            for hidden, output, total in zip(self.set_hidden, self.set_output, sums, strict=True)
+            self.set_output[name](self.set_hidden[name](ops.cast(total, self.compute_dtype)))
+            for name, total in sums.items()
         ]
-        return ops.stack(sets, axis=1), mask
+        return ops.stack(sets, axis=1), self._mask_sets(inputs, mask)
 
-    def _counts(self, values, present):
-        masks = [whole_mask(*each) for each in zip(values, present, strict=True)]
-        counts = [ops.sum(ops.cast(here, "float32"), axis=1, keepdims=True) for here in masks]
-        return counts if self.per_modality else [sum(counts)]
+    def _embed_elements(self, name, x):
+        """`φ_m` of the tokens of modality `m`."""
+        hidden = apply_to_rows(self.element_hidden[name], x)
+        return apply_to_rows(self.element_output[name], hidden)
+
+    def _count_elements(self, inputs, mask):
+        counts = {
+            name: ops.sum(ops.cast(m, "float32"), axis=1, keepdims=True)
+            for name, m in ensure_masks(inputs, mask).items()
+        }
+        return counts if self.per_modality else {UNION: sum(counts.values())}
+
+    def _mask_sets(self, inputs, mask):
+        """The mask of the output tokens: `False` for the set of a missing modality."""
+        if not self.per_modality:
+            return None
+        masks = [None if m is None else ops.any(m, axis=1, keepdims=True) for m in mask.values()]
+        return concatenate_masks([x[:, :1] for x in inputs.values()], masks)
 
     def count_tokens(self, counts):
         return len(counts) if self.per_modality else 1
@@ -99,7 +111,7 @@ class DeepSetFusion(TokenFusionRule):
 
 
 def _masked_sum(elements, mask):
-    """Float32 sum of the elements that are there, as a product, which is one pass over them."""
+    """Float32 sum of the unmasked elements. A matrix product takes one pass over them."""
     if mask is None:
         return ops.sum(ops.cast(elements, "float32"), axis=1)
     mask = ops.expand_dims(ops.cast(mask, "float32"), 1)

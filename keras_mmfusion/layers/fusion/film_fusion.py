@@ -1,22 +1,22 @@
 import keras
 
 from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
-from keras_mmfusion.layers.masks import zeros_if_missing
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class FiLMFusion(BilinearFusion):
-    """Feature-wise linear modulation (FiLM): one modality scales and shifts the other's features.
+    """Feature-wise linear modulation (FiLM): one modality modulates the features of another.
 
     ```
     y = (1 + x_2 W_γ + b_γ) ∘ (x_1 W + b) + x_2 W_β + b_β
     ```
 
-    Without the second modality the first one's features stay as they are; without the first,
-    they count as zeros.
+    If the second modality is missing, the features of the first do not change; if the first is
+    missing, its features are zeros.
 
     Args:
-        modalities: two strings: the features, and the condition.
+        modalities: two strings: the features and the condition.
         output_dim: int. The size of the output.
 
     Call arguments: see `FusionRule`.
@@ -39,15 +39,16 @@ class FiLMFusion(BilinearFusion):
 
     def build_rule(self, dims):
         features, condition = self.modalities
-        [self.projection] = self.dense_each(
-            "projection", {features: dims[features]}, self.output_dim
+        features_dim, condition_dim = (
+            {features: dims[features]},
+            {condition: dims[condition]},
         )
-        [self.scale] = self.dense_each("scale", {condition: dims[condition]}, self.output_dim)
-        [self.shift] = self.dense_each("shift", {condition: dims[condition]}, self.output_dim)
+        self.projection = self.make_dense("projection", features_dim, self.output_dim)[features]
+        self.scale = self.make_dense("scale", condition_dim, self.output_dim)[condition]
+        self.shift = self.make_dense("shift", condition_dim, self.output_dim)[condition]
 
-    def combine(self, values, present):
-        features, condition = values
-        has_features, has_condition = present
-        hidden = zeros_if_missing(self.projection(features), has_features)
-        scale, shift = self.scale(condition), self.shift(condition)
-        return hidden + zeros_if_missing(scale * hidden + shift, has_condition)
+    def combine(self, inputs, mask):
+        features, condition = self.modalities
+        hidden = zero_masked(self.projection(inputs[features]), mask[features])
+        scale, shift = self.scale(inputs[condition]), self.shift(inputs[condition])
+        return hidden + zero_masked(scale * hidden + shift, mask[condition])

@@ -1,13 +1,13 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalized_shares
-from keras_mmfusion.layers.masks import zeros_if_missing
+from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, normalize_shares
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GatedFusion(FusionRule):
-    """Gated multimodal unit (GMU): gates by the content of all modalities.
+    """Gated multimodal unit (GMU), whose gates depend on all modalities.
 
     ```
     h_m = tanh(x_m W_m + b_m)
@@ -15,8 +15,8 @@ class GatedFusion(FusionRule):
     y = Σ_m z_m ∘ h_m
     ```
 
-    Of two modalities, the gate of the second is `1 - z_1`. A missing modality counts as zeros in
-    the gates and adds nothing to the sum.
+    For two modalities, the gate of the second is `1 - z_1`. A missing modality is zeros in the
+    gates and adds nothing to the sum.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
@@ -44,31 +44,32 @@ class GatedFusion(FusionRule):
         super().__init__(modalities, output_dim, **kwargs)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim, activation="tanh")
-        total = sum(dims.values())
+        self.projections = self.make_dense("projection", dims, self.output_dim, activation="tanh")
         gated = self.modalities[:1] if len(dims) == 2 else self.modalities
-        self.gates = self.dense_each(
-            "gate", {name: total for name in gated}, self.output_dim, activation="sigmoid"
+        self.gates = self.make_dense(
+            "gate",
+            dict.fromkeys(gated, sum(dims.values())),
+            self.output_dim,
+            activation="sigmoid",
         )
 
-    def combine(self, values, present):
-        gates = self._open_gates(values, present)
-        return sum(
-            gate * project(value)
-            for project, value, gate in zip(self.projections, values, gates, strict=True)
-        )
+    def combine(self, inputs, mask):
+        gates = self._compute_gates(inputs, mask)
+        return sum(gates[name] * self.projections[name](x) for name, x in inputs.items())
 
     def shares(self, inputs, mask=None):
-        """Each modality's gates, their mean over the units, over the sum of that for all.
+        """The normalized mean of each modality's gates, float32 `(batch, modalities)`.
 
-        Float32 `(batch, modalities)`, see `FusionRule.shares`.
+        See `FusionRule.shares`.
         """
-        gates = ops.cast(ops.stack(self._open_gates(*self._unpack(inputs, mask)), 1), "float32")
-        return normalized_shares(ops.mean(gates, axis=-1))
+        gates = self._compute_gates(*self.prepare_inputs(inputs, mask))
+        gates = ops.cast(ops.stack(list(gates.values()), axis=1), "float32")
+        return normalize_shares(ops.mean(gates, axis=-1))
 
-    def _open_gates(self, values, present):
-        joined = ops.concatenate(values, axis=-1)
-        gates = [gate(joined) for gate in self.gates]
-        if len(values) == 2:
-            gates.append(1 - gates[0])
-        return [zeros_if_missing(*each) for each in zip(gates, present, strict=True)]
+    def _compute_gates(self, inputs, mask):
+        joined = ops.concatenate(list(inputs.values()), axis=-1)
+        gates = {name: gate(joined) for name, gate in self.gates.items()}
+        if len(inputs) == 2:
+            first, second = self.modalities
+            gates[second] = 1 - gates[first]
+        return {name: zero_masked(gates[name], mask[name]) for name in inputs}

@@ -7,14 +7,14 @@ from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class LowRankFusion(FusionRule):
-    """Low-rank fusion (LMF): `TensorFusion` with a weight tensor of low rank.
+    """Low-rank multimodal fusion (LMF): `TensorFusion` with a weight tensor of low rank.
 
     ```
     y = Σ_r w_r (∘_m [x_m; 1] W_m⁽ʳ⁾) + b
     ```
 
-    where `∘` multiplies entry by entry over the modalities. The product tensor is never built.
-    Of a missing modality only the 1 is left.
+    where `∘` is the elementwise product over the modalities. The product tensor is not computed.
+    A missing modality contributes only its 1.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
@@ -44,9 +44,9 @@ class LowRankFusion(FusionRule):
         self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
-        # One matrix of all ranks: a single product makes the factors of a modality. What stands
-        # at the 1 begins as ones, so that without a modality the others are left as they are.
-        self.factors = self.dense_each(
+        # One product computes the factors of a modality for all ranks. The weights of the 1 are
+        # initialized to ones, so that a missing modality initially leaves the others unchanged.
+        self.factors = self.make_dense(
             "factor", dims, self.rank * self.output_dim, bias_initializer="ones"
         )
         self.rank_weights = self.add_weight(
@@ -54,10 +54,10 @@ class LowRankFusion(FusionRule):
         )
         self.bias = self.add_weight((self.output_dim,), initializer="zeros", name="bias")
 
-    def combine(self, values, present):
+    def combine(self, inputs, mask):
         product = 1.0
-        for factor, value in zip(self.factors, values, strict=True):
-            product = product * factor(value)
+        for name, x in inputs.items():
+            product = product * self.factors[name](x)
         product = ops.reshape(product, (-1, self.rank, self.output_dim))
         weights = ops.cast(self.rank_weights, product.dtype)
         return ops.sum(weights * product, axis=1) + ops.cast(self.bias, product.dtype)

@@ -2,31 +2,32 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, power_normalized
+from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion, normalize_power
 from keras_mmfusion.layers.fusion.circular_convolution import circular_convolution
 from keras_mmfusion.layers.fusion.count_sketch import count_sketch
+from keras_mmfusion.layers.masks import fill_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class MCBFusion(BilinearFusion):
-    """Multimodal compact bilinear pooling (MCB): the outer product, in a random sketch.
+    """Multimodal compact bilinear pooling (MCB): a random sketch of the outer product.
 
-    With the count sketch `ψ(x)_j = Σ_{i: h(i) = j} s(i) x_i`, for random places `h` and signs `s`,
-    and `∗` the circular convolution:
+    With the count sketch `ψ(x)_j = Σ_{i: h(i) = j} s(i) x_i`, for random indices `h` and signs
+    `s`, and `∗` the circular convolution:
 
     ```
     z = ψ_1(x_1) ∗ ψ_2(x_2) = FFT⁻¹(FFT(ψ_1(x_1)) ∘ FFT(ψ_2(x_2)))
     y = normalize(sign(z) √|z|)
     ```
 
-    Inner products of `z` estimate those of the outer products `x_1 ⊗ x_2`. Nothing is learned;
-    `h` and `s` are drawn from `seed`. The sketch of a missing modality is the one of the
+    Inner products of `z` estimate those of the outer products `x_1 ⊗ x_2`. The rule has no
+    weights; `seed` determines `h` and `s`. The sketch of a missing modality is the identity of the
     convolution. Computed in float32.
 
     Args:
         modalities: two strings, see `FusionRule`.
         output_dim: int. The size of the sketch.
-        seed: int. Of the places and signs.
+        seed: int. Seed of the random indices and signs.
 
     Call arguments: see `FusionRule`.
 
@@ -53,21 +54,21 @@ class MCBFusion(BilinearFusion):
 
     def build_rule(self, dims):
         rng = np.random.default_rng(self.seed)
-        self.sketches = []
-        for dim in dims.values():
-            places = rng.integers(self.output_dim, size=dim)
-            self.sketches.append((places, rng.choice([-1.0, 1.0], size=dim).astype("float32")))
+        self.sketches = {}
+        for name, dim in dims.items():
+            indices = rng.integers(self.output_dim, size=dim)
+            signs = rng.choice([-1.0, 1.0], size=dim).astype("float32")
+            self.sketches[name] = indices, signs
 
-    def combine(self, values, present):
-        sketched = []
-        for (places, signs), value, here in zip(self.sketches, values, present, strict=True):
-            sketch = count_sketch(ops.cast(value, "float32"), places, signs, self.output_dim)
-            if here is not None:
-                one = ops.eye(1, self.output_dim)  # of the circular convolution
-                sketch = ops.where(here > 0, sketch, one)
-            sketched.append(sketch)
-        convolved = circular_convolution(*sketched)
-        return ops.cast(power_normalized(convolved), self.compute_dtype)
+    def combine(self, inputs, mask):
+        identity = ops.eye(1, self.output_dim)  # of the circular convolution
+        sketches = []
+        for name, x in inputs.items():
+            indices, signs = self.sketches[name]
+            sketch = count_sketch(ops.cast(x, "float32"), indices, signs, self.output_dim)
+            sketches.append(fill_masked(sketch, mask[name], identity))
+        convolved = circular_convolution(*sketches)
+        return ops.cast(normalize_power(convolved), self.compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), "seed": self.seed}

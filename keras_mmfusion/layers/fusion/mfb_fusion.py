@@ -5,7 +5,7 @@ from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
-    power_normalized,
+    normalize_power,
 )
 
 
@@ -17,7 +17,7 @@ class MFBFusion(BilinearFusion):
 
     ```
     p_i = p_{i-1} ∘ dropout((x_1 U_i + u_i) ∘ (x_2 V_i + v_i))
-    z_i = normalize(sign(s_i) √|s_i|),   s_i = sums of `factors` neighbours of p_i
+    z_i = normalize(sign(s_i) √|s_i|),   s_i = sums of `factors` neighboring entries of p_i
     y = [z_1; ...; z_order]
     ```
 
@@ -26,9 +26,9 @@ class MFBFusion(BilinearFusion):
     Args:
         modalities: two strings, see `FusionRule`.
         output_dim: int. The size of each `z_i`.
-        factors: int. How many products are summed to an entry.
+        factors: int. The number of products that are summed to one entry.
         order: int. The number of blocks of the cascade.
-        dropout: float. Share of the products dropped in training.
+        dropout: float in [0, 1). Dropout rate of the products.
 
     Call arguments:
         inputs, mask: see `FusionRule`.
@@ -60,17 +60,17 @@ class MFBFusion(BilinearFusion):
 
     def build_rule(self, dims):
         units = self.output_dim * self.factor_count
-        self.blocks = [self.dense_each(f"projection_{i}", dims, units) for i in range(self.order)]
+        self.blocks = [self.make_dense(f"projection_{i}", dims, units) for i in range(self.order)]
 
     def call(self, inputs, mask=None, training=None):
-        values, present = self._unpack(inputs, mask)
+        inputs, mask = self.prepare_inputs(inputs, mask)
         product, pooled = None, []
         for projections in self.blocks:
-            expanded = ops.multiply(*self.factors(projections, values, present))
+            expanded = ops.multiply(*self.compute_factors(projections, inputs, mask))
             expanded = self.dropout_layer(expanded, training=training)
             product = expanded if product is None else product * expanded
-            neighbours = ops.reshape(product, (-1, self.output_dim, self.factor_count))
-            pooled.append(power_normalized(ops.sum(neighbours, axis=-1)))
+            neighbors = ops.reshape(product, (-1, self.output_dim, self.factor_count))
+            pooled.append(normalize_power(ops.sum(neighbors, axis=-1)))
         return ops.concatenate(pooled, axis=-1)
 
     def compute_output_shape(self, inputs_shape):

@@ -18,7 +18,7 @@ class MLBFusion(BilinearFusion):
     Args:
         modalities: two strings, see `FusionRule`.
         output_dim: int. The size of the output.
-        rank: int. The size of the joint space, where the two are multiplied.
+        rank: int. The size of the joint space in which the two are multiplied.
 
     Call arguments: see `FusionRule`.
 
@@ -42,11 +42,12 @@ class MLBFusion(BilinearFusion):
         self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.rank, activation="tanh")
-        self.output_dense = self.output_layer(self.rank)
+        self.projections = self.make_dense("projection", dims, self.rank, activation="tanh")
+        self.output_dense = self.make_output(self.rank)
 
-    def combine(self, values, present):
-        return self.output_dense(ops.multiply(*self.factors(self.projections, values, present)))
+    def combine(self, inputs, mask):
+        factors = self.compute_factors(self.projections, inputs, mask)
+        return self.output_dense(ops.multiply(*factors))
 
     def get_config(self):
         return {**super().get_config(), "rank": self.rank}

@@ -7,7 +7,7 @@ from keras_mmfusion.layers.fusion.bilinear_fusion import BilinearFusion
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class MutanFusion(BilinearFusion):
-    """MUTAN: bilinear fusion by a Tucker decomposition, whose core has slices of low rank.
+    """MUTAN: bilinear fusion by a Tucker decomposition whose core has slices of low rank.
 
     ```
     h_m = tanh(x_m W_m + b_m)
@@ -48,14 +48,14 @@ class MutanFusion(BilinearFusion):
         self.rank = check_integer(self, "rank", rank)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.hidden_dim, activation="tanh")
-        hidden = {name: self.hidden_dim for name in dims}
-        self.core = self.dense_each("core", hidden, self.rank * self.core_dim)
-        self.output_dense = self.output_layer(self.core_dim)
+        self.projections = self.make_dense("projection", dims, self.hidden_dim, activation="tanh")
+        hidden = dict.fromkeys(dims, self.hidden_dim)
+        self.core = self.make_dense("core", hidden, self.rank * self.core_dim)
+        self.output_dense = self.make_output(self.core_dim)
 
-    def combine(self, values, present):
-        hidden = [project(x) for project, x in zip(self.projections, values, strict=True)]
-        product = ops.multiply(*self.factors(self.core, hidden, present))
+    def combine(self, inputs, mask):
+        hidden = {name: self.projections[name](x) for name, x in inputs.items()}
+        product = ops.multiply(*self.compute_factors(self.core, hidden, mask))
         product = ops.reshape(product, (-1, self.rank, self.core_dim))
         return self.output_dense(ops.sum(product, axis=1))
 

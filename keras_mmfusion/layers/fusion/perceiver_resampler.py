@@ -2,14 +2,13 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.masks import joined_mask
+from keras_mmfusion.layers.masks import concatenate_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class PerceiverResampler(TransformerFusion):
-    """Perceiver resampler: any number of tokens of any modalities to a few learned ones.
+    """Perceiver resampler: a few learned tokens attend to the tokens of all modalities.
 
     With `z = [x_1 W_1 + b_1; ...; x_n W_n + b_n]`, the tokens of all modalities, and learned
     tokens `l`, in each layer:
@@ -19,9 +18,9 @@ class PerceiverResampler(TransformerFusion):
     l = l + MLP(LayerNorm(l))
     ```
 
-    The output is the layer normalization of `l`. It depends on the modalities as sets of tokens,
-    not on their order, and costs time and memory linear in their number. A sample without any
-    modality gives what the learned tokens make of themselves.
+    The output is the layer normalization of `l`. It is invariant to the order of the tokens of a
+    modality. Time and memory are linear in the number of tokens. For a sample without any
+    modality, the learned tokens attend only to themselves.
 
     Args:
         modalities, output_dim, num_layers, num_heads, dropout: see `TransformerFusion`.
@@ -30,7 +29,7 @@ class PerceiverResampler(TransformerFusion):
     Call arguments: see `TokenFusionRule`.
 
     Output shape:
-        `(batch, num_latents, output_dim)`. All tokens are real.
+        `(batch, num_latents, output_dim)`. No token is masked.
 
     Example:
 
@@ -42,7 +41,7 @@ class PerceiverResampler(TransformerFusion):
 
     Reference:
         Alayrac et al., "Flamingo: a Visual Language Model for Few-Shot Learning", 2022, section
-        2.1 and figure 5; here of several modalities, and without time embeddings.
+        2.1 and figure 5; here with several modalities, and without time embeddings.
     """
 
     def __init__(self, modalities, output_dim, num_latents=64, **kwargs):
@@ -50,21 +49,21 @@ class PerceiverResampler(TransformerFusion):
         self.num_latents = check_integer(self, "num_latents", num_latents)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim)
-        self.latents = self.learned_tokens(self.num_latents, "latents")
+        self.projections = self.make_dense("projection", dims, self.output_dim)
+        self.latents = self.make_tokens(self.num_latents, "latents")
         self.blocks = [
-            self.block(f"block_{i}", context_dim=self.output_dim) for i in range(self.num_layers)
+            self.make_block(f"block_{i}", context_dim=self.output_dim)
+            for i in range(self.num_layers)
         ]
-        self.output_norm = self.norm()
+        self.output_norm = self.make_norm()
 
-    def combine(self, values, present):
-        batch_size = ops.shape(values[0])[0]
-        tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
-        latents = ops.repeat(ops.cast(self.latents, self.compute_dtype), batch_size, axis=0)
-        mask = joined_mask([*values, latents], [*present, None])
+    def combine(self, inputs, mask):
+        tokens = self.project(inputs)
+        latents = self.repeat_tokens(self.latents, inputs)
+        context_mask = concatenate_masks([*inputs.values(), latents], [*mask.values(), None])
         for block in self.blocks:
-            context = ops.concatenate([*tokens, latents], axis=1)
-            latents = block(latents, context, context_mask=mask)
+            context = ops.concatenate([*tokens.values(), latents], axis=1)
+            latents = block(latents, context, context_mask=context_mask)
         return self.output_norm(latents), None
 
     def count_tokens(self, counts):

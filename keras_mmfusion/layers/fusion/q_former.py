@@ -2,14 +2,13 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion
-from keras_mmfusion.layers.masks import joined_mask
+from keras_mmfusion.layers.masks import concatenate_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class QFormer(TransformerFusion):
-    """Q-Former: learned queries that ask the modalities' tokens, and each other.
+    """Q-Former: learned queries attend to each other and to the tokens of all modalities.
 
     With `z = [x_1 W_1 + b_1; ...; x_n W_n + b_n]`, the tokens of all modalities, and learned
     queries `q`, in each layer:
@@ -20,18 +19,18 @@ class QFormer(TransformerFusion):
     q = q + MLP(LayerNorm(q))
     ```
 
-    The output is the layer normalization of `q`. It depends on the modalities as sets of tokens,
-    not on their order. A sample without any modality gives what the queries make of themselves.
+    The output is the layer normalization of `q`. It is invariant to the order of the tokens of a
+    modality. For a sample without any modality, the queries attend only to each other.
 
     Args:
         modalities, output_dim, num_layers, num_heads, dropout: see `TransformerFusion`.
         num_queries: int. The number of learned queries.
-        cross_every: int. Every how many layers the queries attend to the modalities.
+        cross_every: int. The queries attend to the modalities in every `cross_every`-th layer.
 
     Call arguments: see `TokenFusionRule`.
 
     Output shape:
-        `(batch, num_queries, output_dim)`. All tokens are real.
+        `(batch, num_queries, output_dim)`. No token is masked.
 
     Example:
 
@@ -43,8 +42,8 @@ class QFormer(TransformerFusion):
 
     Reference:
         Li et al., "BLIP-2: Bootstrapping Language-Image Pre-training with Frozen Image Encoders
-        and Large Language Models", 2023, section 3.1 and figure 2; here of several modalities,
-        and pre-norm, where BLIP-2 starts from BERT, which is post-norm.
+        and Large Language Models", 2023, section 3.1 and figure 2; here with several modalities,
+        and pre-norm, whereas BLIP-2's BERT is post-norm.
     """
 
     def __init__(self, modalities, output_dim, num_queries=32, cross_every=2, **kwargs):
@@ -53,26 +52,25 @@ class QFormer(TransformerFusion):
         self.cross_every = check_integer(self, "cross_every", cross_every)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim)
-        self.queries = self.learned_tokens(self.num_queries, "queries")
+        self.projections = self.make_dense("projection", dims, self.output_dim)
+        self.queries = self.make_tokens(self.num_queries, "queries")
         self.blocks = []
         for i in range(self.num_layers):
-            crosses = i % self.cross_every == 0
-            pair = [self.block(f"self_block_{i}", mlp=not crosses)]
-            if crosses:
-                pair.append(self.block(f"cross_block_{i}", context_dim=self.output_dim))
-            self.blocks.append(pair)
-        self.output_norm = self.norm()
+            has_cross = i % self.cross_every == 0
+            blocks = [self.make_block(f"self_block_{i}", mlp=not has_cross)]
+            if has_cross:
+                blocks.append(self.make_block(f"cross_block_{i}", context_dim=self.output_dim))
+            self.blocks.append(blocks)
+        self.output_norm = self.make_norm()
 
-    def combine(self, values, present):
-        batch_size = ops.shape(values[0])[0]
-        tokens = [apply_to_rows(p, x) for p, x in zip(self.projections, values, strict=True)]
-        context, mask = ops.concatenate(tokens, axis=1), joined_mask(values, present)
-        queries = ops.repeat(ops.cast(self.queries, self.compute_dtype), batch_size, axis=0)
-        for own, *cross in self.blocks:
-            queries = own(queries)
-            for block in cross:
-                queries = block(queries, context, context_mask=mask)
+    def combine(self, inputs, mask):
+        context = ops.concatenate(list(self.project(inputs).values()), axis=1)
+        context_mask = concatenate_masks(inputs.values(), mask.values())
+        queries = self.repeat_tokens(self.queries, inputs)
+        for self_block, *cross_blocks in self.blocks:
+            queries = self_block(queries)
+            for block in cross_blocks:
+                queries = block(queries, context, context_mask=context_mask)
         return self.output_norm(queries), None
 
     def count_tokens(self, counts):

@@ -1,47 +1,69 @@
-"""The combination rules by name, as `FusionBlock` takes them."""
+"""The combination rules by the names that `FusionBlock` accepts."""
 
-from keras_mmfusion.layers import fusion
+import importlib
+from typing import Any, NamedTuple
 
-# Name -> class in `keras_mmfusion.layers.fusion`, and what is set beside the usual.
-RULE_NAMES = {
-    "block": ("BlockFusion", {}),
-    "bottleneck": ("BottleneckFusion", {}),
-    "concat": ("ConcatFusion", {}),
-    "deep_set": ("DeepSetFusion", {}),
-    "film": ("FiLMFusion", {}),
-    "gated": ("GatedFusion", {}),
-    "gated_cross_attention": ("GatedCrossAttention", {}),
-    "low_rank": ("LowRankFusion", {}),
-    "mcb": ("MCBFusion", {}),
-    "mfb": ("MFBFusion", {}),
-    "mfh": ("MFBFusion", {"order": 2}),
-    "mlb": ("MLBFusion", {}),
-    "mult": ("MulTFusion", {}),
-    "mutan": ("MutanFusion", {}),
-    "perceiver_resampler": ("PerceiverResampler", {}),
-    "product_of_experts": ("ProductOfExperts", {}),
-    "q_former": ("QFormer", {}),
-    "sum": ("SumFusion", {}),
-    "tensor": ("TensorFusion", {}),
-    "union": ("UnionFusion", {}),
-    "weighted_sum": ("WeightedSumFusion", {}),
+
+class NamedRule(NamedTuple):
+    """A class, the module of this package that defines it, and arguments of its constructor."""
+
+    class_name: str
+    module: str
+    settings: dict[str, Any] = {}
+
+
+# A new rule needs one line here, which also exports its class.
+RULES = {
+    "block": NamedRule("BlockFusion", "block_fusion"),
+    "bottleneck": NamedRule("BottleneckFusion", "bottleneck_fusion"),
+    "concat": NamedRule("ConcatFusion", "concat_fusion"),
+    "deep_set": NamedRule("DeepSetFusion", "deep_set_fusion"),
+    "film": NamedRule("FiLMFusion", "film_fusion"),
+    "gated": NamedRule("GatedFusion", "gated_fusion"),
+    "gated_cross_attention": NamedRule("GatedCrossAttention", "gated_cross_attention"),
+    "low_rank": NamedRule("LowRankFusion", "low_rank_fusion"),
+    "mcb": NamedRule("MCBFusion", "mcb_fusion"),
+    "mfb": NamedRule("MFBFusion", "mfb_fusion"),
+    "mfh": NamedRule("MFBFusion", "mfb_fusion", {"order": 2}),
+    "mlb": NamedRule("MLBFusion", "mlb_fusion"),
+    "mult": NamedRule("MulTFusion", "mult_fusion"),
+    "mutan": NamedRule("MutanFusion", "mutan_fusion"),
+    "perceiver_resampler": NamedRule("PerceiverResampler", "perceiver_resampler"),
+    "product_of_experts": NamedRule("ProductOfExperts", "product_of_experts"),
+    "q_former": NamedRule("QFormer", "q_former"),
+    "sum": NamedRule("SumFusion", "sum_fusion"),
+    "tensor": NamedRule("TensorFusion", "tensor_fusion"),
+    "union": NamedRule("UnionFusion", "union_fusion"),
+    "weighted_sum": NamedRule("WeightedSumFusion", "weighted_sum_fusion"),
 }
 
 
-def rule_named(name):
-    """The class of the rule of that name, and the settings that the name stands for.
+def list_rules():
+    """Lists the names of the rules, as accepted by the `combine` argument of `FusionBlock`.
 
     Example:
 
-    >>> from keras_mmfusion.layers.fusion.rule_names import rule_named
-    >>> rule, settings = rule_named("mfh")
-    >>> rule.__name__, settings
+    >>> from keras_mmfusion.layers.fusion import list_rules
+    >>> list_rules()[:3]
+    ['block', 'bottleneck', 'concat']
+    """
+    return list(RULES)
+
+
+def get_rule(name):
+    """Returns the class of a rule, and the constructor arguments that its name implies.
+
+    Example:
+
+    >>> from keras_mmfusion.layers.fusion import get_rule
+    >>> rule_class, settings = get_rule("mfh")
+    >>> rule_class.__name__, settings
     ('MFBFusion', {'order': 2})
     """
-    if name not in RULE_NAMES:
+    if name not in RULES:
         raise ValueError(
-            f"There is no combination rule {name!r}. Choose one of {', '.join(RULE_NAMES)}, or "
-            "give a `FusionRule`."
+            f"Unknown combination rule {name!r}. Use one of {', '.join(RULES)}, or a `FusionRule`."
         )
-    class_name, settings = RULE_NAMES[name]
-    return getattr(fusion, class_name), settings
+    rule = RULES[name]
+    module = importlib.import_module(f"{__package__}.{rule.module}")
+    return getattr(module, rule.class_name), rule.settings

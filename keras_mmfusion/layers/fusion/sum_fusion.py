@@ -1,18 +1,18 @@
 import keras
 
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
-from keras_mmfusion.layers.masks import zeros_if_missing
+from keras_mmfusion.layers.masks import zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SumFusion(FusionRule):
-    """Sum of projections.
+    """Sums projections of the modalities.
 
     ```
     y = Σ_m (x_m W_m + b_m)
     ```
 
-    A missing modality adds nothing. Without `output_dim`, `y = Σ_m x_m`, of equal dims.
+    A missing modality adds nothing. Without `output_dim`, `y = Σ_m x_m`, which needs equal dims.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
@@ -38,22 +38,22 @@ class SumFusion(FusionRule):
     def build_rule(self, dims):
         self.projections = None
         if self.output_dim is not None:
-            self.projections = self.dense_each("projection", dims, self.output_dim)
+            self.projections = self.make_dense("projection", dims, self.output_dim)
         elif len(set(dims.values())) > 1:
             raise ValueError(
                 f"{type(self).__name__}: without `output_dim` the dims of the modalities must be "
-                f"equal. Received: {dims}. Give an `output_dim` to project them to."
+                f"equal. Received: {dims}. Pass `output_dim` to project them."
             )
 
-    def project(self, values):
-        """Each modality in the space of the sum."""
+    def project(self, inputs):
+        """Projects each modality to the space of the sum."""
         if self.projections is None:
-            return values
-        return [project(value) for project, value in zip(self.projections, values, strict=True)]
+            return inputs
+        return {name: self.projections[name](x) for name, x in inputs.items()}
 
-    def combine(self, values, present):
-        parts = zip(self.project(values), present, strict=True)
-        first, *others = [zeros_if_missing(*each) for each in parts]
+    def combine(self, inputs, mask):
+        projected = self.project(inputs)
+        first, *others = [zero_masked(x, mask[name]) for name, x in projected.items()]
         return sum(others, start=first)
 
     def compute_output_shape(self, inputs_shape):

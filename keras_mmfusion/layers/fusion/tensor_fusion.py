@@ -9,19 +9,20 @@ from keras_mmfusion.layers.fusion.fusion_rule import FusionRule
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TensorFusion(FusionRule):
-    """Tensor fusion (TFN): the products of every combination of features.
+    """Tensor fusion network (TFN): the products of all combinations of features.
 
     ```
     z = [x_1; 1] ⊗ ... ⊗ [x_n; 1]
     y = flatten(z) W + b
     ```
 
-    `z` has `(d_1 + 1) ... (d_n + 1)` entries: project large modalities down first, or use
-    `LowRankFusion`. Of a missing modality only the 1 is left: the products of the others remain.
+    `z` has `(d_1 + 1) ... (d_n + 1)` entries: project large modalities to fewer dims, or use
+    `LowRankFusion`. A missing modality contributes only its 1, so that the products of the others
+    remain.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
-        output_dim: int or `None`. The size of the output; with `None` it is `flatten(z)`.
+        output_dim: int or `None`. The size of the output; `None` returns `flatten(z)`.
 
     Call arguments: see `FusionRule`.
 
@@ -51,11 +52,10 @@ class TensorFusion(FusionRule):
             self.output_dense = Dense(self.output_dim, dtype=self.dtype_policy, name="output")
             self.output_dense.build((None, math.prod(dim + 1 for dim in dims.values())))
 
-    def combine(self, values, present):
-        one = ops.ones_like(values[0][:, :1])
-        product = one
-        for value in values:
-            factor = ops.concatenate([value, one], axis=-1)
+    def combine(self, inputs, mask):
+        one = product = ops.ones_like(inputs[self.modalities[0]][:, :1])
+        for x in inputs.values():
+            factor = ops.concatenate([x, one], axis=-1)
             size = product.shape[-1] * factor.shape[-1]
             product = ops.expand_dims(product, -1) * ops.expand_dims(factor, 1)
             product = ops.reshape(product, (-1, size))

@@ -1,19 +1,21 @@
 import keras
+from keras import ops
 
 from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
 class TransformerFusion(TokenFusionRule):
-    """What the combination rules of Transformer blocks share: their settings, and projections.
+    """Base class of rules made of Transformer blocks.
 
     Args:
         modalities: sequence of strings, see `TokenFusionRule`.
         output_dim: int. The size of the tokens, in the blocks and in the output.
         num_layers: int. The number of blocks.
-        num_heads: int. Attention heads; must divide `output_dim`.
-        dropout: float. Dropout of each branch of a block.
+        num_heads: int. Number of attention heads; must divide `output_dim`.
+        dropout: float in [0, 1). Dropout rate of each branch of a block.
     """
 
     def __init__(self, modalities, output_dim, num_layers=2, num_heads=4, dropout=0.0, **kwargs):
@@ -28,12 +30,19 @@ class TransformerFusion(TokenFusionRule):
             )
         self.dropout = check_fraction(self, "dropout", dropout)
 
-    def block(self, name, dim=None, context_dim=None, mlp=True, gated=False):
-        """A built block for tokens of `dim`, by default `output_dim`, with its MLP of 4 times it.
+    def make_block(self, name, context_dim=None, mlp=True, gated=False):
+        """Makes a built block for tokens of `output_dim`.
 
-        With `context_dim` a block of cross-attention, otherwise of self-attention.
+        Args:
+            name: string.
+            context_dim: int for a block with cross-attention, `None` for self-attention.
+            mlp: bool. Whether the block has an MLP, of `4 * output_dim` hidden units.
+            gated: bool. Whether the branches have gates.
+
+        Returns:
+            `TransformerBlock`.
         """
-        dim = dim or self.output_dim
+        dim = self.output_dim
         block = TransformerBlock(
             self.num_heads,
             4 * dim if mlp else None,
@@ -46,17 +55,26 @@ class TransformerFusion(TokenFusionRule):
         block.build((None, None, dim), context_shape)
         return block
 
-    def norm(self, name="norm", dim=None):
-        """A built layer normalization, for the output of pre-norm blocks."""
-        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
-        norm.build((None, None, dim or self.output_dim))
+    def make_norm(self):
+        """Makes a built layer normalization for the output of pre-norm blocks."""
+        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name="norm")
+        norm.build((None, None, self.output_dim))
         return norm
 
-    def learned_tokens(self, count, name):
-        """A weight: learned tokens, `(1, count, output_dim)`."""
+    def make_tokens(self, count, name):
+        """Adds a weight of learned tokens, `(1, count, output_dim)`."""
         return self.add_weight(
             (1, count, self.output_dim), keras.initializers.RandomNormal(stddev=0.02), name=name
         )
+
+    def repeat_tokens(self, tokens, inputs):
+        """Repeats learned tokens for each sample of the batch."""
+        batch_size = ops.shape(inputs[self.modalities[0]])[0]
+        return ops.repeat(ops.cast(tokens, self.compute_dtype), batch_size, axis=0)
+
+    def project(self, inputs):
+        """Applies `self.projections` to the tokens of each modality."""
+        return {name: apply_to_rows(self.projections[name], x) for name, x in inputs.items()}
 
     def get_config(self):
         return {

@@ -4,19 +4,19 @@ from keras import ops
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
-from keras_mmfusion.layers.masks import joined_mask
+from keras_mmfusion.layers.masks import concatenate_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class UnionFusion(TokenFusionRule):
-    """The union of all tokens, each modality's projected to one size, one after another.
+    """Projects the tokens of all modalities to one size and concatenates them.
 
     ```
-    y = [x_1 W_1 + b_1; ...; x_n W_n + b_n]        the tokens end to end
+    y = [x_1 W_1 + b_1; ...; x_n W_n + b_n]        concatenated along the tokens
     ```
 
-    Every token stays what it was: for fusion that happens elsewhere, as in `GraphFusion`, or in
-    layers that come behind.
+    Tokens do not interact. This suits layers that fuse elsewhere, such as `GraphFusion` or layers
+    that follow.
 
     Args:
         modalities: sequence of strings, see `TokenFusionRule`.
@@ -36,8 +36,8 @@ class UnionFusion(TokenFusionRule):
     (2, 14, 8)
 
     Reference:
-        As the input of a Transformer that fuses: Chen et al., "UNITER: UNiversal Image-TExt
-        Representation Learning", 2020, section 3.1.
+        As the input of a Transformer: Chen et al., "UNITER: UNiversal Image-TExt Representation
+        Learning", 2020, section 3.1.
     """
 
     def __init__(self, modalities, output_dim, **kwargs):
@@ -45,8 +45,8 @@ class UnionFusion(TokenFusionRule):
         check_integer(self, "output_dim", output_dim)
 
     def build_rule(self, dims):
-        self.projections = self.dense_each("projection", dims, self.output_dim)
+        self.projections = self.make_dense("projection", dims, self.output_dim)
 
-    def combine(self, values, present):
-        tokens = [apply_to_rows(*each) for each in zip(self.projections, values, strict=True)]
-        return ops.concatenate(tokens, axis=1), joined_mask(values, present)
+    def combine(self, inputs, mask):
+        tokens = [apply_to_rows(self.projections[name], x) for name, x in inputs.items()]
+        return ops.concatenate(tokens, axis=1), concatenate_masks(inputs.values(), mask.values())

@@ -2,30 +2,30 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.fusion.sum_fusion import SumFusion
-from keras_mmfusion.layers.masks import whole_mask
+from keras_mmfusion.layers.masks import ensure_masks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class WeightedSumFusion(SumFusion):
-    """Weighted sum of projections, with learned weights that sum to one.
+    """Sums projections of the modalities with learned weights that sum to one.
 
     ```
     h_m = x_m W_m + b_m
     e_m = a_m, or wᵀ tanh(h_m) with per_sample=True
-    y = Σ_m α_m h_m,   α = softmax(e) over the modalities that are present
+    y = Σ_m α_m h_m,   α = softmax(e) over the modalities that are not missing
     ```
 
     A sample without any modality gives zeros. Softmax runs in float32. Without `output_dim`,
-    `h_m = x_m`, of equal dims.
+    `h_m = x_m`, which needs equal dims.
 
     Args:
         modalities: sequence of strings, see `FusionRule`.
         output_dim: int or `None`. The size of the output.
-        per_sample: bool. Whether each sample has weights of its own, by its content.
+        per_sample: bool. Whether the weights depend on the sample.
 
     Call arguments:
         inputs, mask: see `FusionRule`.
-        return_weights: bool. Also return `α`.
+        return_weights: bool. Whether to also return `α`.
 
     Output shape:
         `(batch, output_dim)`; with `return_weights` a tuple of that and float32
@@ -61,13 +61,12 @@ class WeightedSumFusion(SumFusion):
             self.score = self.add_weight((len(dims),), initializer="zeros", name="score")
 
     def call(self, inputs, mask=None, return_weights=False):
-        values, present = self.read(inputs, mask)
-        hidden = ops.stack(self.project(values), axis=1)
-        here = None
-        if any(each is not None for each in present):
-            masks = [whole_mask(*each) for each in zip(values, present, strict=True)]
-            here = ops.stack(masks, axis=-1)
-        weights = self._weights(hidden, here)
+        inputs, mask = self.prepare_inputs(inputs, mask)
+        hidden = ops.stack(list(self.project(inputs).values()), axis=1)
+        stacked_mask = None
+        if any(m is not None for m in mask.values()):
+            stacked_mask = ops.stack(list(ensure_masks(inputs, mask).values()), axis=-1)
+        weights = self._compute_weights(hidden, stacked_mask)
         fused = ops.sum(ops.expand_dims(ops.cast(weights, hidden.dtype), -1) * hidden, axis=1)
         if not return_weights:
             return fused
@@ -77,15 +76,15 @@ class WeightedSumFusion(SumFusion):
         """The weights `α`, float32 `(batch, modalities)`, see `FusionRule.shares`."""
         return self.call(inputs, mask, return_weights=True)[1]
 
-    def _weights(self, hidden, here):
-        """`α`, of shape `(modalities,)` where it is the same for all samples."""
+    def _compute_weights(self, hidden, mask):
+        """`α` of shape `(batch, modalities)`, or `(modalities,)` if all samples have the same."""
         scores = ops.cast(self.score, "float32")
         if self.per_sample:
             scores = ops.squeeze(ops.matmul(ops.tanh(ops.cast(hidden, "float32")), scores), -1)
-        if here is None:
+        if mask is None:
             return ops.softmax(scores, axis=-1)
-        scores = ops.where(here, scores, -1e9)
-        return ops.where(here, ops.softmax(scores, axis=-1), 0.0)
+        scores = ops.where(mask, scores, -1e9)
+        return ops.where(mask, ops.softmax(scores, axis=-1), 0.0)
 
     def compute_output_spec(self, inputs, mask=None, return_weights=False):
         batch_size, dim = inputs[self.modalities[0]].shape

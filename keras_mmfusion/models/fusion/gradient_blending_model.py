@@ -2,7 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
-from keras_mmfusion.models.fusion.modality_alone import average_tokens
+from keras_mmfusion.models.fusion.modality_alone import pool_modality
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -81,7 +81,7 @@ class GradientBlendingModel(FusionModel):
         fused = self.fusion(values, mask=mask, training=training)
         fused = self.head(fused, training=training)
         outputs = {
-            name: self.modality_heads[name](average_tokens(value, mask[name]), training=training)
+            name: self.modality_heads[name](pool_modality(value, mask[name]), training=training)
             for name, value in values.items()
         }
         if not training:

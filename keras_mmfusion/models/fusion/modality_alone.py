@@ -1,7 +1,6 @@
 import keras
-from keras import ops
 
-from keras_mmfusion.layers.masks import masked_mean
+from keras_mmfusion.layers.masks import average_tokens, broadcast_mask
 from keras_mmfusion.models.fusion.fusion_model import encode_modality
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
@@ -28,10 +27,10 @@ class ModalityAlone(StepsByRank, keras.Model):
     def call(self, inputs, training=False):
         mask = inputs.get(f"{self.modality}_mask")
         encoded = encode_modality(self.encoder, inputs[self.modality], mask, training)
-        return self.head(average_tokens(*encoded), training=training)
+        return self.head(pool_modality(*encoded), training=training)
 
 
-def average_tokens(value, mask):
+def pool_modality(value, mask):
     """Averages the tokens that are not masked; returns a vector unchanged.
 
     Args:
@@ -43,9 +42,4 @@ def average_tokens(value, mask):
     """
     if len(value.shape) == 2:
         return value
-    all_tokens = ops.ones(ops.shape(value)[:2], "bool")
-    if mask is None:
-        mask = all_tokens
-    elif len(mask.shape) == 1:
-        mask = ops.logical_and(ops.expand_dims(mask, 1), all_tokens)
-    return masked_mean(value, mask)
+    return average_tokens(value, None if mask is None else broadcast_mask(mask, value))

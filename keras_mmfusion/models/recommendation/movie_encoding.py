@@ -5,7 +5,7 @@ from keras import ops
 
 from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures
-from keras_mmfusion.layers.masks import masked_mean
+from keras_mmfusion.layers.masks import average_tokens
 from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
@@ -76,7 +76,7 @@ def _encode_texts(texts, model, batch_size, progress):
 
     def vectors(token_ids, padding_mask):
         tokens = encoder({"token_ids": token_ids, "padding_mask": padding_mask})
-        return masked_mean(tokens, ops.cast(padding_mask, "bool"))
+        return average_tokens(tokens, ops.cast(padding_mask, "bool"))
 
     function = compile_function(encoder, vectors)
     rows = np.array([row for row, text in enumerate(texts) if text], "int64")

@@ -1,4 +1,4 @@
-"""The combination rules' formulas in NumPy float64, and inputs with something missing for them."""
+"""NumPy float64 references of the combination rules for vectors, and inputs for them."""
 
 import numpy as np
 from layer_checks import to_numpy
@@ -23,12 +23,15 @@ NAMES = ("image", "text", "audio")
 DIMS = {"image": 5, "text": 3, "audio": 4}
 RNG = np.random.default_rng(0)
 INPUTS = {name: RNG.normal(size=(4, dim)).astype("float32") for name, dim in DIMS.items()}
-# Each modality is missing somewhere; the last sample has none at all.
+# Each modality is missing from some samples; the last sample has none.
 MASK = {
     "image": np.array([1, 1, 0, 0], "bool"),
     "text": np.array([1, 0, 1, 0], "bool"),
     "audio": np.array([1, 1, 1, 0], "bool"),
 }
+
+
+# Each reference has the arguments of `FusionRule.combine`, with masks as floats (batch, 1).
 
 
 def sigmoid(x):
@@ -40,165 +43,163 @@ def dense(layer, x):
     return x @ kernel + bias
 
 
-def with_ones(x):
+def append_ones(x):
     return np.concatenate([x, np.ones((len(x), 1))], axis=1)
 
 
-def concat(layer, values, present):
-    joined = np.concatenate(values, axis=1)
+def concatenate(inputs):
+    return np.concatenate(list(inputs.values()), axis=1)
+
+
+def concat(layer, inputs, mask):
+    joined = concatenate(inputs)
     return joined if layer.output_dim is None else dense(layer.output_dense, joined)
 
 
-def total(layer, values, present):
-    parts = zip(layer.projections, values, present, strict=True)
-    return sum(here[:, None] * dense(project, x) for project, x, here in parts)
+def total(layer, inputs, mask):
+    return sum(mask[name] * dense(layer.projections[name], x) for name, x in inputs.items())
 
 
-def weighted_sum(layer, values, present):
-    fused = np.zeros((len(values[0]), layer.output_dim))
+def weighted_sum(layer, inputs, mask):
+    fused = np.zeros((len(mask[layer.modalities[0]]), layer.output_dim))
     score = np.float64(to_numpy(layer.score))
     for row in range(len(fused)):
-        hidden = [dense(p, x[row]) for p, x in zip(layer.projections, values, strict=True)]
+        hidden = [dense(layer.projections[name], x[row]) for name, x in inputs.items()]
         scores = [np.tanh(h) @ score[:, 0] for h in hidden] if layer.per_sample else score
-        weights = np.exp(scores) * [here[row] for here in present]
+        weights = np.exp(scores) * [mask[name][row, 0] for name in inputs]
         if weights.sum():
             fused[row] = (weights / weights.sum()) @ hidden
     return fused
 
 
-def gated(layer, values, present):
-    joined = np.concatenate(values, axis=1)
-    gates = [sigmoid(dense(gate, joined)) for gate in layer.gates]
-    gates += [1 - gates[0]] * (len(values) == 2)
-    parts = zip(layer.projections, values, gates, present, strict=True)
+def gated(layer, inputs, mask):
+    joined = concatenate(inputs)
+    gates = {name: sigmoid(dense(gate, joined)) for name, gate in layer.gates.items()}
+    if len(inputs) == 2:
+        first, second = inputs
+        gates[second] = 1 - gates[first]
     return sum(
-        here[:, None] * gate * np.tanh(dense(project, x)) for project, x, gate, here in parts
+        mask[name] * gates[name] * np.tanh(dense(layer.projections[name], x))
+        for name, x in inputs.items()
     )
 
 
-def tensor(layer, values, present):
+def tensor(layer, inputs, mask):
     rows = []
-    for row in range(len(values[0])):
+    for row in range(len(next(iter(inputs.values())))):
         product = np.ones(())
-        for x in values:
+        for x in inputs.values():
             product = np.multiply.outer(product, np.append(x[row], 1.0))
         rows.append(product.reshape(-1))
     z = np.stack(rows)
     return z if layer.output_dim is None else dense(layer.output_dense, z)
 
 
-def low_rank(layer, values, present):
-    """The weight tensor in full, `Σ_r w_r ⊗_m W_m⁽ʳ⁾`, times the product tensor."""
-    factors = [
-        np.float64(np.concatenate([kernel, bias[None]])).reshape(len(kernel) + 1, layer.rank, -1)
-        for kernel, bias in (factor.get_weights() for factor in layer.factors)
-    ]
+def low_rank(layer, inputs, mask):
+    """Multiplies the product tensor by the weight tensor `Σ_r w_r ⊗_m W_m⁽ʳ⁾`."""
+    factors = []
+    for name in inputs:
+        kernel, bias = layer.factors[name].get_weights()
+        stacked = np.float64(np.concatenate([kernel, bias[None]]))
+        factors.append(stacked.reshape(len(kernel) + 1, layer.rank, -1))
     letters = "abcdef"[: len(factors)]
     parts = ",".join(f"{letter}ro" for letter in letters)
     weights = np.einsum(
         f"{parts},r->{letters}o", *factors, np.float64(to_numpy(layer.rank_weights))[:, 0]
     )
     rows = ",".join(f"n{letter}" for letter in letters)
-    product = np.einsum(f"{rows}->n{letters}", *map(with_ones, values))
+    product = np.einsum(f"{rows}->n{letters}", *map(append_ones, inputs.values()))
     return np.einsum(f"n{letters},{letters}o->no", product, weights) + to_numpy(layer.bias)
 
 
-def product_of_experts(layer, values, present):
-    precision, weighted = 1.0, 0.0
-    for mean, log_variance, x, here in zip(
-        layer.means, layer.log_variances, values, present, strict=True
-    ):
-        own = here[:, None] * np.exp(-np.clip(dense(log_variance, x), -10, 10))
-        precision, weighted = precision + own, weighted + own * dense(mean, x)
-    return weighted / precision
+def product_of_experts(layer, inputs, mask):
+    total, weighted = 1.0, 0.0
+    for name, x in inputs.items():
+        log_variance = np.clip(dense(layer.log_variances[name], x), -10, 10)
+        precision = mask[name] * np.exp(-log_variance)
+        total, weighted = total + precision, weighted + precision * dense(layer.means[name], x)
+    return weighted / total
 
 
-def or_ones(factor, here):
-    return np.where(here.reshape(-1, *[1] * (factor.ndim - 1)) > 0, factor, 1.0)
+def fill_ones(factor, mask):
+    return np.where(mask > 0, factor, 1.0)
 
 
-def normalized(x):
+def normalize_power(x):
     rooted = np.sign(x) * np.sqrt(np.abs(x))
     return rooted / np.linalg.norm(rooted, axis=-1, keepdims=True)
 
 
-def mlb(layer, values, present):
-    parts = zip(layer.projections, values, present, strict=True)
-    one, other = (or_ones(np.tanh(dense(p, x)), here) for p, x, here in parts)
-    return dense(layer.output_dense, one * other)
+def mlb(layer, inputs, mask):
+    first, second = (
+        fill_ones(np.tanh(dense(layer.projections[name], x)), mask[name])
+        for name, x in inputs.items()
+    )
+    return dense(layer.output_dense, first * second)
 
 
-def mfb(layer, values, present):
+def mfb(layer, inputs, mask):
     product, pooled = 1.0, []
     for projections in layer.blocks:
-        for project, x, here in zip(projections, values, present, strict=True):
-            product = product * or_ones(dense(project, x), here)
+        for name, x in inputs.items():
+            product = product * fill_ones(dense(projections[name], x), mask[name])
         sums = product.reshape(len(product), layer.output_dim, layer.factor_count).sum(axis=2)
-        pooled.append(normalized(sums))
+        pooled.append(normalize_power(sums))
     return np.concatenate(pooled, axis=1)
 
 
-def mutan(layer, values, present):
-    hidden = [np.tanh(dense(p, x)) for p, x in zip(layer.projections, values, strict=True)]
-    slices = slice_weights(layer.core, layer.rank)
-    total = 0.0
-    for (m, m_bias), (n, n_bias) in zip(*slices, strict=True):
-        one = or_ones(hidden[0] @ m + m_bias, present[0])
-        total = total + one * or_ones(hidden[1] @ n + n_bias, present[1])
-    return dense(layer.output_dense, total)
+def mutan(layer, inputs, mask):
+    slices = {}
+    for name, x in inputs.items():
+        hidden = np.tanh(dense(layer.projections[name], x))
+        kernel, bias = map(np.float64, layer.core[name].get_weights())
+        parts = zip(np.split(kernel, layer.rank, axis=1), np.split(bias, layer.rank), strict=True)
+        slices[name] = [fill_ones(hidden @ k + b, mask[name]) for k, b in parts]
+    pooled = sum(first * second for first, second in zip(*slices.values(), strict=True))
+    return dense(layer.output_dense, pooled)
 
 
-def slice_weights(denses, rank):
-    """For each of two layers its kernels and biases by rank."""
-    return [
-        list(zip(np.split(kernel, rank, axis=1), np.split(bias, rank), strict=True))
-        for kernel, bias in (map(np.float64, each.get_weights()) for each in denses)
-    ]
-
-
-def block(layer, values, present):
-    hidden = [dense(p, x) for p, x in zip(layer.projections, values, strict=True)]
-    chunked = [np.split(h, layer.chunks, axis=1) for h in hidden]
-    cores = [[np.float64(to_numpy(weight)) for weight in core] for core in layer.cores]
+def block(layer, inputs, mask):
     pooled = []
     for c in range(layer.chunks):
-        one, other = (
-            or_ones(chunked[m][c] @ cores[m][0][c] + cores[m][1][c], present[m]) for m in range(2)
-        )
-        pooled.append(normalized(sum(np.split(one * other, layer.rank, axis=1))))
+        product = 1.0
+        for name, x in inputs.items():
+            chunk = np.split(dense(layer.projections[name], x), layer.chunks, axis=1)[c]
+            kernel, bias = (np.float64(to_numpy(weight))[c] for weight in layer.cores[name])
+            product = product * fill_ones(chunk @ kernel + bias, mask[name])
+        pooled.append(normalize_power(sum(np.split(product, layer.rank, axis=1))))
     return dense(layer.output_dense, np.concatenate(pooled, axis=1))
 
 
 def sketch_matrices(layer):
-    """The sketch of each modality as a matrix `(dim, size)`, a row with one sign an entry."""
-    matrices = []
-    for places, signs in layer.sketches:
-        matrices.append(np.zeros((len(places), layer.output_dim)))
-        matrices[-1][np.arange(len(places)), places] = signs
+    """The sketch of each modality as a matrix `(dim, size)` with one sign in each row."""
+    matrices = {}
+    for name, (indices, signs) in layer.sketches.items():
+        matrices[name] = np.zeros((len(indices), layer.output_dim))
+        matrices[name][np.arange(len(indices)), indices] = signs
     return matrices
 
 
-def mcb(layer, values, present):
-    """The circular convolution by its sum, not by a Fourier transform."""
+def mcb(layer, inputs, mask):
+    """Computes the circular convolution as a sum, without a Fourier transform."""
     size = layer.output_dim
-    one = np.eye(1, size)
+    matrices = sketch_matrices(layer)
     first, second = (
-        np.where(here[:, None] > 0, x @ sketch, one)
-        for x, sketch, here in zip(values, sketch_matrices(layer), present, strict=True)
+        np.where(mask[name] > 0, x @ matrices[name], np.eye(1, size)) for name, x in inputs.items()
     )
     shifted = [np.roll(second, k, axis=1) * first[:, k : k + 1] for k in range(size)]
-    return normalized(sum(shifted))
+    return normalize_power(sum(shifted))
 
 
-def film(layer, values, present):
-    features, condition = values
-    has_features, has_condition = (here[:, None] for here in present)
-    hidden = has_features * dense(layer.projection, features)
-    scale = 1 + has_condition * dense(layer.scale, condition)
-    return scale * hidden + has_condition * dense(layer.shift, condition)
+def film(layer, inputs, mask):
+    features, condition = layer.modalities
+    hidden = mask[features] * dense(layer.projection, inputs[features])
+    scale = 1 + mask[condition] * dense(layer.scale, inputs[condition])
+    return scale * hidden + mask[condition] * dense(layer.shift, inputs[condition])
 
 
 PAIR = NAMES[:2]
+# name -> a function that makes the layer, and its reference
 RULES = {
     "concat": (lambda **kw: ConcatFusion(NAMES, output_dim=6, **kw), concat),
     "sum": (lambda **kw: SumFusion(NAMES, 6, **kw), total),
@@ -221,12 +222,12 @@ RULES = {
 }
 
 
-def only(names, *dicts):
-    return ({name: each[name] for name in names} for each in dicts)
+def select(names, *dicts):
+    return ({name: values[name] for name in names} for values in dicts)
 
 
 def make(rule, names=None):
-    """A built layer with weights that are not small, for as many modalities as the rule takes."""
+    """A built layer with large random weights, for the rule's modalities or `names`."""
     layer = RULES[rule][0]()
     layer.modalities = names or layer.modalities
     layer.build({name: (None, DIMS[name]) for name in layer.modalities})
@@ -236,10 +237,7 @@ def make(rule, names=None):
     return layer
 
 
-def masked(names):
-    """Zeros where a modality is missing, and what is present, in float64."""
-    present = [np.float64(MASK[name]) for name in names]
-    values = [
-        np.float64(INPUTS[name]) * here[:, None] for name, here in zip(names, present, strict=True)
-    ]
-    return values, present
+def make_reference_inputs(names):
+    """Inputs with zeros where a modality is missing, and masks `(batch, 1)`, in float64."""
+    mask = {name: np.float64(MASK[name])[:, None] for name in names}
+    return {name: np.float64(INPUTS[name]) * mask[name] for name in names}, mask

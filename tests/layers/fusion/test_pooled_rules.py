@@ -1,4 +1,4 @@
-"""The rules that combine one vector of each modality, against NumPy float64."""
+"""The combination rules for vectors, compared with NumPy float64 references."""
 
 import keras
 import numpy as np
@@ -12,8 +12,8 @@ from rule_references import (
     PAIR,
     RULES,
     make,
-    masked,
-    only,
+    make_reference_inputs,
+    select,
     sketch_matrices,
     tensor,
 )
@@ -21,7 +21,6 @@ from rule_references import (
 from keras_mmfusion.layers.fusion import (
     BlockFusion,
     ConcatFusion,
-    FusionRule,
     LowRankFusion,
     MCBFusion,
     MFBFusion,
@@ -32,45 +31,44 @@ from keras_mmfusion.layers.fusion import (
 )
 
 each_rule = pytest.mark.parametrize("rule", RULES)
-# Without weights there is nothing to fit.
-NOTHING_LEARNED = ("mcb",)
+WITHOUT_WEIGHTS = ("mcb",)
 
 
 @each_rule
 @pytest.mark.parametrize("order", [1, -1])
-def test_a_rule_equals_its_formula(rule, order):
+def test_rule_matches_numpy_reference(rule, order):
     layer = make(rule, RULES[rule][0]().modalities[::order])
-    found = to_numpy(layer(*only(layer.modalities, INPUTS, MASK)))
-    expected = RULES[rule][1](layer, *masked(layer.modalities))
-    if rule == "mcb":  # Its root makes 1e-4 of a Fourier transform's rounding where it is zero.
-        found, expected = found * np.abs(found), expected * np.abs(expected)
-    np.testing.assert_allclose(found, expected, atol=5e-5)
+    output = to_numpy(layer(*select(layer.modalities, INPUTS, MASK)))
+    expected = RULES[rule][1](layer, *make_reference_inputs(layer.modalities))
+    if rule == "mcb":  # Near zero, its root increases rounding errors of the Fourier transform.
+        output, expected = output * np.abs(output), expected * np.abs(expected)
+    np.testing.assert_allclose(output, expected, atol=5e-5)
 
 
-def test_two_gates_are_one():
+def test_gated_fusion_of_two_modalities_has_one_gate():
     layer = make("gated", PAIR)
     assert len(layer.gates) == 1
-    expected = RULES["gated"][1](layer, *masked(PAIR))
-    np.testing.assert_allclose(to_numpy(layer(*only(PAIR, INPUTS, MASK))), expected, atol=5e-5)
+    expected = RULES["gated"][1](layer, *make_reference_inputs(PAIR))
+    np.testing.assert_allclose(to_numpy(layer(*select(PAIR, INPUTS, MASK))), expected, atol=5e-5)
 
 
 @each_rule
-def test_every_check_of_a_rule(rule, tmp_path):
+def test_rules_pass_the_layer_checks(rule, tmp_path):
     names = RULES[rule][0]().modalities
-    inputs, mask = only(names, INPUTS, MASK)
+    inputs, mask = select(names, INPUTS, MASK)
     run_layer_checks(
         RULES[rule][0],
         {"inputs": inputs, "mask": mask},
         {("mask", name): ("inputs", name) for name in names},
         folder=tmp_path,
-        learns=rule not in NOTHING_LEARNED,
+        learns=rule not in WITHOUT_WEIGHTS,
     )
 
 
 @each_rule
-def test_no_mask_is_a_mask_of_ones(rule):
+def test_no_mask_equals_a_mask_of_ones(rule):
     layer = make(rule)
-    inputs, _ = only(layer.modalities, INPUTS, MASK)
+    inputs, _ = select(layer.modalities, INPUTS, MASK)
     ones = {name: np.ones(len(x), "bool") for name, x in inputs.items()}
     expected = to_numpy(layer(inputs, mask=ones))
     for mask in (None, {"text": ones["text"]}):
@@ -78,38 +76,38 @@ def test_no_mask_is_a_mask_of_ones(rule):
 
 
 @each_rule
-def test_an_absent_modality_is_one_that_every_sample_is_without(rule):
+def test_modality_missing_from_the_batch_equals_a_mask_of_zeros(rule):
     layer = make(rule)
-    inputs, mask = only(layer.modalities, INPUTS, MASK)
+    inputs, mask = select(layer.modalities, INPUTS, MASK)
     expected = to_numpy(layer(inputs, {**mask, "text": np.zeros(4, "bool")}))
     del inputs["text"], mask["text"]
-    for absent in (inputs, {**inputs, "text": None}):
-        np.testing.assert_allclose(to_numpy(layer(absent, mask)), expected, atol=1e-6)
+    for incomplete in (inputs, {**inputs, "text": None}):
+        np.testing.assert_allclose(to_numpy(layer(incomplete, mask)), expected, atol=1e-6)
 
 
 @each_rule
-def test_an_input_of_a_functional_model_may_be_none(rule):
+def test_optional_input_of_a_functional_model(rule):
     layer = make(rule)
-    [given] = only(layer.modalities, INPUTS)
+    [batch] = select(layer.modalities, INPUTS)
+    batch["text"] = None
     inputs = {
         name: keras.Input((DIMS[name],), name=name, optional=True) for name in layer.modalities
     }
     model = keras.Model(inputs, layer(inputs))
-    expected = to_numpy(layer({**given, "text": None}))
-    np.testing.assert_allclose(to_numpy(model({**given, "text": None})), expected, atol=1e-6)
+    np.testing.assert_allclose(to_numpy(model(batch)), to_numpy(layer(batch)), atol=1e-6)
 
 
 @each_rule
-def test_samples_do_not_see_each_other(rule):
+def test_samples_are_independent(rule):
     layer = make(rule)
-    inputs, mask = only(layer.modalities, INPUTS, MASK)
+    inputs, mask = select(layer.modalities, INPUTS, MASK)
     order = [2, 0, 3, 1]
     expected = to_numpy(layer(inputs, mask))[order]
-    inputs, mask = ({k: v[order] for k, v in each.items()} for each in (inputs, mask))
+    inputs, mask = ({name: x[order] for name, x in values.items()} for values in (inputs, mask))
     np.testing.assert_allclose(to_numpy(layer(inputs, mask)), expected, atol=1e-6)
 
 
-def test_the_order_is_the_layers_not_the_dicts():
+def test_order_is_that_of_the_layer_not_of_the_dict():
     layer = ConcatFusion(NAMES)
     expected = np.concatenate([INPUTS[name] for name in NAMES], axis=1)
     reordered = {name: INPUTS[name] for name in NAMES[::-1]}
@@ -117,17 +115,17 @@ def test_the_order_is_the_layers_not_the_dicts():
 
 
 @pytest.mark.parametrize("per_sample", [False, True])
-def test_weights_sum_to_one_over_what_is_present(per_sample):
+def test_weights_sum_to_one_without_missing_modalities(per_sample):
     layer = make("weighted_sum_per_sample" if per_sample else "weighted_sum")
     _, weights = layer(INPUTS, MASK, return_weights=True)
     weights = to_numpy(weights)
-    present = np.stack([MASK[name] for name in NAMES], axis=1)
-    assert (weights[~present] == 0).all()
-    np.testing.assert_allclose(weights.sum(axis=1), present.any(axis=1), atol=1e-6)
+    mask = np.stack([MASK[name] for name in NAMES], axis=1)
+    assert (weights[~mask] == 0).all()
+    np.testing.assert_allclose(weights.sum(axis=1), mask.any(axis=1), atol=1e-6)
     assert np.ptp(weights[:1]) > 1e-3
 
 
-def test_every_check_of_returned_weights(tmp_path):
+def test_returned_weights_pass_the_layer_checks(tmp_path):
     run_layer_checks(
         RULES["weighted_sum_per_sample"][0],
         {"inputs": INPUTS, "mask": MASK, "return_weights": True},
@@ -136,11 +134,10 @@ def test_every_check_of_returned_weights(tmp_path):
     )
 
 
-def test_without_output_dim_the_products_themselves():
+def test_tensor_fusion_without_output_dim_returns_the_products():
     layer = TensorFusion(PAIR)
-    found = to_numpy(layer({name: INPUTS[name] for name in PAIR}))
-    expected = tensor(layer, [INPUTS[name] for name in PAIR], None)
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    [inputs] = select(PAIR, INPUTS)
+    np.testing.assert_allclose(to_numpy(layer(inputs)), tensor(layer, inputs, None), atol=1e-6)
     assert layer.compute_output_shape({"image": (2, 5), "text": (2, 3)}) == (2, 24)
 
 
@@ -158,7 +155,7 @@ def test_without_output_dim_the_products_themselves():
         (lambda: BlockFusion(PAIR, 4, hidden_dim=10, chunks=3), "`chunks` must divide"),
     ],
 )
-def test_bad_arguments(make_layer, message):
+def test_invalid_arguments_raise(make_layer, message):
     with pytest.raises(ValueError, match=message):
         make_layer()
 
@@ -172,42 +169,32 @@ def test_bad_arguments(make_layer, message):
         (INPUTS["text"], None, "`inputs` must be a dict, modality -> tensor"),
     ],
 )
-def test_bad_inputs(inputs, mask, message):
+def test_invalid_inputs_raise(inputs, mask, message):
     with pytest.raises(ValueError, match=message):
         make("sum").call(inputs, mask)
 
 
-def test_tokens_are_to_be_pooled_first():
+def test_tokens_raise():
     with pytest.raises(ValueError, match=r"'text' needs vectors of shape \(batch, dim\)"):
         SumFusion(NAMES, 4)({**INPUTS, "text": np.ones((4, 2, 3), "float32")})
 
 
-def test_every_modality_is_needed_to_build():
+def test_build_without_all_modalities_raises():
     with pytest.raises(ValueError, match="'audio' needs vectors"):
         SumFusion(NAMES, 4)({"image": INPUTS["image"], "text": INPUTS["text"]})
 
 
-def test_a_rule_of_ones_own():
-    class Largest(FusionRule):
-        def combine(self, values, present):
-            return keras.ops.max(keras.ops.stack(values), axis=0)
-
-    layer = Largest(("a", "b"))
-    found = layer({"a": np.array([[1.0, 4.0]]), "b": np.array([[3.0, 2.0]])})
-    np.testing.assert_array_equal(to_numpy(found), [[3, 4]])
-
-
-def test_less_is_known_without_an_expert():
+def test_missing_expert_increases_the_variance():
     layer = make("product_of_experts")
     variances = []
     for count in (3, 2, 1):
-        inputs, mask = only(NAMES[:count], INPUTS, MASK)
+        [inputs] = select(NAMES[:count], INPUTS)
         variances.append(to_numpy(layer(inputs, return_variance=True)[1]))
     assert (variances[0] < variances[1]).all() and (variances[1] < variances[2]).all()
     assert (variances[2] < 1).all()
 
 
-def test_every_check_of_a_variance(tmp_path):
+def test_returned_variance_passes_the_layer_checks(tmp_path):
     run_layer_checks(
         lambda **kw: ProductOfExperts(NAMES, 6, **kw),
         {"inputs": INPUTS, "mask": MASK, "return_variance": True},
@@ -216,24 +203,25 @@ def test_every_check_of_a_variance(tmp_path):
     )
 
 
-def test_sketches_keep_inner_products_of_outer_products():
+def test_sketches_estimate_inner_products_of_outer_products():
     rng = np.random.default_rng(2)
     x, y = ({name: rng.normal(size=(1, 8)) for name in PAIR} for _ in range(2))
     layers = [MCBFusion(PAIR, 64, seed=seed) for seed in range(200)]
 
     def sketch(layer, inputs):
         layer.build({name: (None, 8) for name in PAIR})
-        first, second = (inputs[n] @ s for n, s in zip(PAIR, sketch_matrices(layer), strict=True))
-        return np.fft.irfft(np.fft.rfft(first) * np.fft.rfft(second), 64)
+        matrices = sketch_matrices(layer)
+        first, second = (np.fft.rfft(inputs[name] @ matrices[name]) for name in PAIR)
+        return np.fft.irfft(first * second, 64)
 
     estimates = [(sketch(layer, x) * sketch(layer, y)).sum() for layer in layers]
     expected = np.prod([(x[name] * y[name]).sum() for name in PAIR])
     assert abs(np.mean(estimates) - expected) < 4 * np.std(estimates) / np.sqrt(len(layers))
 
 
-def test_dropout_acts_in_training_only():
+def test_dropout_is_active_only_in_training():
     layer = MFBFusion(PAIR, 6, dropout=0.5)
-    [inputs] = only(PAIR, INPUTS)
-    one, other = (to_numpy(layer(inputs, training=False)) for _ in range(2))
-    np.testing.assert_array_equal(one, other)
-    assert np.abs(to_numpy(layer(inputs, training=True)) - one).max() > 1e-3
+    [inputs] = select(PAIR, INPUTS)
+    first, second = (to_numpy(layer(inputs, training=False)) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+    assert np.abs(to_numpy(layer(inputs, training=True)) - first).max() > 1e-3

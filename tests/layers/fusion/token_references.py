@@ -1,4 +1,4 @@
-"""Attention and the layers made of it in NumPy float64, and tokens with something missing."""
+"""NumPy float64 references of attention and the rules for tokens, and inputs for them."""
 
 import math
 
@@ -22,7 +22,7 @@ RNG = np.random.default_rng(0)
 INPUTS = {
     name: RNG.normal(size=(4, TOKENS[name], dim)).astype("float32") for name, dim in DIMS.items()
 }
-# Padding, and each modality missing somewhere; the last sample has none at all.
+# Padding, and samples that lack a modality; the last sample has none.
 MASK = {
     "image": np.array([[1, 1, 1, 1], [1, 1, 0, 0], [0, 0, 0, 0], [0, 0, 0, 0]], "bool"),
     "text": np.array([[1, 1, 1], [0, 0, 0], [0, 1, 0], [0, 0, 0]], "bool"),
@@ -51,7 +51,7 @@ def layer_norm(layer, x):
 
 
 def attention(layer, query, value, mask):
-    """One query and one head at a time."""
+    """Attention of one query and one head at a time."""
     output = np.zeros((len(query), query.shape[1], layer.output_dense.units))
     for b in range(len(query)):
         if not mask[b].any():
@@ -69,7 +69,7 @@ def attention(layer, query, value, mask):
 
 
 def block(layer, x, mask=None, context=None, context_mask=None):
-    """`TransformerBlock`; without masks all tokens are there."""
+    """`TransformerBlock`; `None` is a mask of ones."""
     query = layer_norm(layer.attention_norm, x)
     if context is None:
         keys, keys_mask = query, mask
@@ -90,13 +90,13 @@ def gate(layer, name):
 
 def transformer(layer, x, mask=None, context=None, context_mask=None):
     """`CrossModalTransformer`."""
-    for each in layer.blocks:
-        x = block(each, x, mask, context, context_mask)
+    for transformer_block in layer.blocks:
+        x = block(transformer_block, x, mask, context, context_mask)
     return layer_norm(layer.output_norm, x)
 
 
 def positions(count, dim):
-    """Sines and cosines of positions, entry by entry."""
+    """Sinusoidal position embeddings, entry by entry."""
     table = np.zeros((count, dim))
     for position in range(count):
         for i in range(dim):
@@ -105,104 +105,116 @@ def positions(count, dim):
     return table
 
 
-def projected(layer, values):
-    return [dense(p, x) for p, x in zip(layer.projections, values, strict=True)]
+# Each reference has the arguments of `TokenFusionRule.combine`, with a mask for every modality.
 
 
-def learned(weight, batch_size):
+def project(layer, inputs):
+    return {name: dense(layer.projections[name], x) for name, x in inputs.items()}
+
+
+def concatenate(tensors, axis=1):
+    return np.concatenate(list(tensors), axis=axis)
+
+
+def repeat(weight, batch_size):
     return np.repeat(np.float64(to_numpy(weight)), batch_size, axis=0)
 
 
-def mult(layer, values, present):
-    tokens = [x + positions(x.shape[1], x.shape[2]) for x in projected(layer, values)]
+def mult(layer, inputs, mask):
+    tokens = {
+        name: x + positions(x.shape[1], x.shape[2]) for name, x in project(layer, inputs).items()
+    }
     fused = []
-    for m, (target, own, output) in enumerate(zip(tokens, layer.selfs, layer.outputs, strict=True)):
-        pairs = iter(layer.pairs[m])
-        read = [
-            transformer(next(pairs), target, None, tokens[k], present[k])
-            for k in range(len(tokens))
-            if k != m
+    for target, x in tokens.items():
+        attended = [
+            transformer(pair, x, None, tokens[source], mask[source])
+            for source, pair in layer.pairs[target].items()
         ]
-        fused.append(dense(output, transformer(own, np.concatenate(read, axis=2), present[m])))
-    return np.concatenate(fused, axis=1), np.concatenate(present, axis=1)
+        joined = transformer(layer.selfs[target], concatenate(attended, axis=2), mask[target])
+        fused.append(dense(layer.outputs[target], joined))
+    return concatenate(fused), concatenate(mask.values())
 
 
-def bottleneck(layer, values, present):
-    """One sample at a time, its missing modalities left out and its padding cut off."""
+def bottleneck(layer, inputs, mask):
+    """One sample at a time. Missing modalities do not update the shared tokens."""
     count = layer.num_bottlenecks
-    fused, mask = [], []
-    for row in range(len(values[0])):
-        tokens = [x[row : row + 1] for x in projected(layer, values)]
-        here = [m[row : row + 1] for m in present]
-        shared = learned(layer.bottlenecks, 1)
+    fused, fused_mask = [], []
+    for row in range(len(mask[layer.modalities[0]])):
+        tokens = {name: x[row : row + 1] for name, x in project(layer, inputs).items()}
+        row_mask = {name: m[row : row + 1] for name, m in mask.items()}
+        shared, shared_mask = repeat(layer.bottlenecks, 1), np.ones((1, count), "bool")
         for blocks in layer.blocks:
             updates = []
-            for m, each in enumerate(blocks):
-                both = np.concatenate([tokens[m], shared], axis=1)
-                both_here = np.concatenate([here[m], np.ones((1, count), "bool")], axis=1)
-                both = block(each, both, both_here)
-                tokens[m] = both[:, :-count]
-                if here[m].any():
-                    updates.append(both[:, -count:])
+            for name in tokens:
+                x = concatenate([tokens[name], shared])
+                x = block(blocks[name], x, concatenate([row_mask[name], shared_mask]))
+                tokens[name] = x[:, :-count]
+                if row_mask[name].any():
+                    updates.append(x[:, -count:])
             shared = np.mean(updates, axis=0) if updates else shared
-        fused.append(layer_norm(layer.output_norm, np.concatenate([*tokens, shared], axis=1)))
-        mask.append(np.concatenate([*here, np.ones((1, count), "bool")], axis=1))
-    return np.concatenate(fused), np.concatenate(mask)
+        fused.append(layer_norm(layer.output_norm, concatenate([*tokens.values(), shared])))
+        fused_mask.append(concatenate([*row_mask.values(), shared_mask]))
+    return np.concatenate(fused), np.concatenate(fused_mask)
 
 
-def perceiver_resampler(layer, values, present):
-    tokens, latents = projected(layer, values), learned(layer.latents, len(values[0]))
-    always = np.ones(latents.shape[:2], "bool")
-    for each in layer.blocks:
-        context = np.concatenate([*tokens, latents], axis=1)
-        mask = np.concatenate([*present, always], axis=1)
-        latents = block(each, latents, None, context, mask)
-    return layer_norm(layer.output_norm, latents), always
+def perceiver_resampler(layer, inputs, mask):
+    tokens = project(layer, inputs)
+    latents = repeat(layer.latents, len(mask[layer.modalities[0]]))
+    latents_mask = np.ones(latents.shape[:2], "bool")
+    context_mask = concatenate([*mask.values(), latents_mask])
+    for latent_block in layer.blocks:
+        context = concatenate([*tokens.values(), latents])
+        latents = block(latent_block, latents, None, context, context_mask)
+    return layer_norm(layer.output_norm, latents), latents_mask
 
 
-def q_former(layer, values, present):
-    context, mask = np.concatenate(projected(layer, values), 1), np.concatenate(present, 1)
-    queries = learned(layer.queries, len(values[0]))
-    for own, *cross in layer.blocks:
-        queries = block(own, queries)
-        if cross:
-            queries = block(cross[0], queries, None, context, mask)
+def q_former(layer, inputs, mask):
+    context, context_mask = concatenate(project(layer, inputs).values()), concatenate(mask.values())
+    queries = repeat(layer.queries, len(context))
+    for self_block, *cross_blocks in layer.blocks:
+        queries = block(self_block, queries)
+        for cross_block in cross_blocks:
+            queries = block(cross_block, queries, None, context, context_mask)
     return layer_norm(layer.output_norm, queries), np.ones(queries.shape[:2], "bool")
 
 
-def gated_cross_attention(layer, values, present):
-    x, *others = values
-    x = dense(layer.projection, x)
-    context = [dense(p, z) for p, z in zip(layer.context_projections, others, strict=True)]
-    for each in layer.blocks:
-        x = block(each, x, None, np.concatenate(context, 1), np.concatenate(present[1:], 1))
-    return x, present[0]
+def gated_cross_attention(layer, inputs, mask):
+    first, *others = layer.modalities
+    x = dense(layer.projection, inputs[first])
+    context = concatenate(dense(layer.context_projections[name], inputs[name]) for name in others)
+    context_mask = concatenate(mask[name] for name in others)
+    for cross_block in layer.blocks:
+        x = block(cross_block, x, None, context, context_mask)
+    return x, mask[first]
 
 
-def deep_set(layer, values, present):
-    sums, counts = [], []
-    parts = zip(layer.element_hidden, layer.element_output, values, present, strict=True)
-    for hidden, output, x, here in parts:
-        elements = gelu(dense(output, gelu(dense(hidden, x))))
-        sums.append(np.stack([e[m].sum(axis=0) for e, m in zip(elements, here, strict=True)]))
-        counts.append(here.sum(axis=1, keepdims=True))
+def deep_set(layer, inputs, mask):
+    sums, counts = {}, {}
+    for name, x in inputs.items():
+        hidden = gelu(dense(layer.element_hidden[name], x))
+        elements = gelu(dense(layer.element_output[name], hidden))
+        sums[name] = np.stack([e[m].sum(axis=0) for e, m in zip(elements, mask[name], strict=True)])
+        counts[name] = mask[name].sum(axis=1, keepdims=True)
     if not layer.per_modality:
-        sums, counts = [sum(sums)], [sum(counts)]
+        sums, counts = {"union": sum(sums.values())}, {"union": sum(counts.values())}
     if layer.average:
-        sums = [x / np.maximum(count, 1) for x, count in zip(sums, counts, strict=True)]
-    parts = zip(layer.set_hidden, layer.set_output, sums, strict=True)
-    fused = np.stack([dense(output, gelu(dense(hidden, x))) for hidden, output, x in parts], 1)
+        sums = {name: x / np.maximum(counts[name], 1) for name, x in sums.items()}
+    sets = [
+        dense(layer.set_output[name], gelu(dense(layer.set_hidden[name], x)))
+        for name, x in sums.items()
+    ]
+    fused = np.stack(sets, axis=1)
     if layer.per_modality:
-        return fused, np.concatenate(counts, axis=1) > 0
+        return fused, concatenate(counts.values()) > 0
     return fused, np.ones((len(fused), 1), "bool")
 
 
-def union(layer, values, present):
-    tokens = [dense(each, x) for each, x in zip(layer.projections, values, strict=True)]
-    return np.concatenate(tokens, axis=1), np.concatenate(present, axis=1)
+def union(layer, inputs, mask):
+    return concatenate(project(layer, inputs).values()), concatenate(mask.values())
 
 
 SMALL = {"output_dim": 8, "num_heads": 2}
+# name -> a function that makes the layer, and its reference
 RULES = {
     "mult": (lambda names=NAMES, **kw: MulTFusion(names, **{**SMALL, **kw}), mult),
     "bottleneck": (
@@ -236,25 +248,24 @@ RULES = {
 
 
 def pool(tokens, mask):
-    """The mean of the tokens that are there."""
+    """The mean of the unmasked tokens."""
     return np.stack(
         [x[m].mean(axis=0) if m.any() else 0 * x[0] for x, m in zip(tokens, mask, strict=True)]
     )
 
 
-def randomized(layer, scale=0.5):
-    """The layer with weights that are not small, gates and offsets included."""
+def randomize(layer, scale=0.5):
+    """Assigns large random weights, also to gates and offsets, and returns the layer."""
     rng = np.random.default_rng(1)
     for weight in layer.trainable_weights:
         weight.assign(rng.normal(scale=scale, size=weight.shape))
     return layer
 
 
-def masked(names):
-    """Zeros where a token is missing, in float64, and the masks."""
-    present = [MASK[name] for name in names]
-    values = [
-        np.where(here[..., None], np.float64(INPUTS[name]), 0.0)
-        for name, here in zip(names, present, strict=True)
-    ]
-    return values, present
+def make_reference_inputs(names):
+    """Inputs with zeros where a token is masked, in float64, and the masks."""
+    mask = {name: MASK[name] for name in names}
+    inputs = {
+        name: np.where(mask[name][..., None], np.float64(INPUTS[name]), 0.0) for name in names
+    }
+    return inputs, mask

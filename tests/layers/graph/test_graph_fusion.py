@@ -68,7 +68,8 @@ def entity_graph(seed=0):
 
 def projected(layer, values):
     """Each modality's nodes after projection and normalization."""
-    parts = zip(layer.projection.projections, layer.projection.norms, values, strict=True)
+    layers = layer.projection.projections.values(), layer.projection.norms.values()
+    parts = zip(*layers, values, strict=True)
     nodes = []
     for projection, norm, x in parts:
         x = dense(projection, np.float64(x))
@@ -89,7 +90,7 @@ def over_graph(layer, kind, graph):
 def weighted_sum(rule, vectors, here):
     """The rule, of one entity: vectors and whether they are there."""
     weights = np.exp(np.float64(to_numpy(rule.score))) * here
-    vectors = [dense(each, x) for each, x in zip(rule.projections, vectors, strict=True)]
+    vectors = [dense(each, x) for each, x in zip(rule.projections.values(), vectors, strict=True)]
     return weights / max(weights.sum(), 1e-9) @ np.stack(vectors)
 
 

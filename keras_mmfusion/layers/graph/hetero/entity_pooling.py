@@ -50,16 +50,16 @@ def pool_entities(name, graph, modalities, features, node_mask, count):
         count: int or scalar tensor, of entities.
 
     Returns:
-        Two lists in the order of `modalities`: tensors `(entities, 1, dim)`, zeros for an entity
-        without a node, and bool tensors `(entities, 1)`.
+        A tuple of two dicts, modality -> tensor `(entities, 1, dim)`, zeros for an entity without
+        a node, and modality -> its mask, bool `(entities, 1)`.
     """
-    values, present = [], []
+    pooled, mask = {}, {}
     some = next(iter(features.values()))
     for modality in modalities:
         x = features.get(modality)
         if x is None:
-            values.append(ops.zeros((count, 1, some.shape[-1]), some.dtype))
-            present.append(ops.zeros((count, 1), "bool"))
+            pooled[modality] = ops.zeros((count, 1, some.shape[-1]), some.dtype)
+            mask[modality] = ops.zeros((count, 1), "bool")
             continue
         index = (graph.get("entity_index") or {}).get(modality)
         fault = None
@@ -72,6 +72,6 @@ def pool_entities(name, graph, modalities, features, node_mask, count):
         )
         value = nodes.mean(x)
         value = value if fault is None else value + ops.cast(fault, value.dtype)
-        values.append(ops.expand_dims(value, 1))
-        present.append(ops.expand_dims(nodes.target_degree() > 0, 1))
-    return values, present
+        pooled[modality] = ops.expand_dims(value, 1)
+        mask[modality] = ops.expand_dims(nodes.target_degree() > 0, 1)
+    return pooled, mask

@@ -13,7 +13,7 @@ from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import (
     with_string_keys,
 )
 from keras_mmfusion.layers.graph.hetero.hgt_layer import HGTLayer
-from keras_mmfusion.layers.masks import masked_mean, whole_mask, zero_masked
+from keras_mmfusion.layers.masks import average_tokens, ensure_mask, ensure_masks, zero_masked
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -44,9 +44,9 @@ class GraphFusion(FusionBlock):
         neighbors: int or `None`. With modalities, each node gets edges from this many nodes of
             every modality, those with the highest cosine of `h`, which takes numbers of tokens
             that are known; `None` for all.
-        combine: the rule: a name of `keras_mmfusion.layers.fusion.rule_names`, or a `FusionRule`.
-            A rule of tokens gets the nodes themselves in place of their mean, except of a graph
-            with an `edge_index`.
+        combine: the rule: a name from `keras_mmfusion.layers.fusion.list_rules()`, or a
+            `FusionRule`. A rule of tokens gets the nodes themselves in place of their mean, except
+            of a graph with an `edge_index`.
         dim: int. The size of the nodes, and of the output of a rule given by name.
         output: `"pooled"` for a vector of each entity, or `"tokens"`, see `FusionBlock`; with the
             rule `"union"` these are all nodes.
@@ -165,21 +165,19 @@ class GraphFusion(FusionBlock):
         if _is_graph(inputs):
             graph, inputs, mask = inputs, inputs["node_features"], inputs.get("node_mask")
             self._check_keys(graph)
-        values, present = self.projection(*self.gather(inputs, mask), training=training)
+        inputs, mask = self.prepare_inputs(inputs, mask)
+        nodes, mask = self.projection(inputs, ensure_masks(inputs, mask), training=training)
 
-        def fuse(present):
-            tokens, tokens_mask = self._fuse(*self._relate(graph, values, present))
+        def fuse(mask):
+            tokens, tokens_mask = self._fuse(*self._relate(graph, nodes, mask))
             return zero_masked(tokens, graph.get("entity_mask")), tokens_mask
 
-        tokens, tokens_mask = fuse(present)
-        results = [tokens if self.output_kind == "tokens" else masked_mean(tokens, tokens_mask)]
+        tokens, tokens_mask = fuse(mask)
+        results = [tokens if self.output_kind == "tokens" else average_tokens(tokens, tokens_mask)]
         if return_mask:
-            results.append(whole_mask(tokens, tokens_mask))
+            results.append(ensure_mask(tokens, tokens_mask))
         if return_shares:
-            present = dict(zip(self.modalities, present, strict=True))
-            results.append(
-                leave_one_out(lambda mask: masked_mean(*fuse(list(mask.values()))), present)
-            )
+            results.append(leave_one_out(lambda mask: average_tokens(*fuse(mask)), mask))
         return tuple(results) if len(results) > 1 else results[0]
 
     def _check_keys(self, graph):
@@ -190,21 +188,20 @@ class GraphFusion(FusionBlock):
                 f"{', '.join((*OF_NODES, *OF_EDGES))}."
             )
 
-    def _relate(self, graph, values, present):
+    def _relate(self, graph, nodes, mask):
         """What the graph layers make of the nodes, entity by entity, and which are there.
 
         Args:
             graph: the graph that was given, or an empty dict.
-            values: list of tensors `(batch, nodes, dim)`, or `(nodes, 1, dim)` of a graph with an
-                `edge_index`.
-            present: list of bool tensors of these shapes without the last dim.
+            nodes: dict, modality -> tensor `(batch, nodes, dim)`, or `(nodes, 1, dim)` of a graph
+                with an `edge_index`.
+            mask: dict, modality -> bool tensor of these shapes without the last dim.
         """
         of_list = graph.get("edge_index") is not None
         if of_list:
-            values = [ops.squeeze(x, 1) for x in values]
-            present = [ops.squeeze(here, 1) for here in present]
-        features = dict(zip(self.modalities, values, strict=True))
-        node_mask = dict(zip(self.modalities, present, strict=True))
+            nodes = {name: ops.squeeze(x, 1) for name, x in nodes.items()}
+            mask = {name: ops.squeeze(m, 1) for name, m in mask.items()}
+        features, node_mask = nodes, mask
         edges = {key: graph[key] for key in OF_EDGES if graph.get(key) is not None}
         if graph:  # Of a modality that is missing there are no nodes to have edges.
             features = {
@@ -220,8 +217,7 @@ class GraphFusion(FusionBlock):
             return pool_entities(
                 type(self).__name__, graph, self.modalities, features, node_mask, count
             )
-        given = zip(self.modalities, values, strict=True)
-        return [features.get(name, x) for name, x in given], present
+        return {**nodes, **features}, mask
 
     def _adjacency(self, features, node_mask):
         adjacency = {}
