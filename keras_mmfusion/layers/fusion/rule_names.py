@@ -41,6 +41,9 @@ RULES = {
 def list_rules():
     """Lists the names of the rules, as accepted by the `combine` argument of `FusionBlock`.
 
+    Returns:
+        List of strings.
+
     Example:
 
     >>> from keras_mmfusion.layers.fusion import list_rules
@@ -51,7 +54,16 @@ def list_rules():
 
 
 def get_rule(name):
-    """Returns the class of a rule, and the constructor arguments that its name implies.
+    """Looks up a rule by its name.
+
+    Args:
+        name: string, one of `list_rules()`.
+
+    Returns:
+        A tuple of the rule's class and a dict of the constructor arguments that the name implies.
+
+    Raises:
+        ValueError: if there is no rule of that name.
 
     Example:
 
