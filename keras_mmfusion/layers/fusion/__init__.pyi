@@ -24,3 +24,5 @@ from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule as To
 from keras_mmfusion.layers.fusion.transformer_fusion import TransformerFusion as TransformerFusion
 from keras_mmfusion.layers.fusion.union_fusion import UnionFusion as UnionFusion
 from keras_mmfusion.layers.fusion.weighted_sum_fusion import WeightedSumFusion as WeightedSumFusion
+from keras_mmfusion.layers.fusion.rule_names import get_rule as get_rule
+from keras_mmfusion.layers.fusion.rule_names import list_rules as list_rules
