@@ -1,1 +1,1 @@
-"""Text, CSV and JSON files of users, read strictly: what is ambiguous is an error."""
+"""Strict readers of text, CSV and JSON files, and atomic writing."""

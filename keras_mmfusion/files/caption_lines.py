@@ -1,4 +1,4 @@
-"""Captions, one on each line: Flickr8k's own file, and the CSV file that Kaggle has of it."""
+"""Reads files with a caption on each line: Flickr8k's own format and Kaggle's CSV file."""
 
 import os
 import re
@@ -14,15 +14,15 @@ def read_caption_lines(path):
 
     Args:
         path: string or path of a file in Flickr8k's format, `image.jpg#0`, a tab and the caption
-            on each line; or of a CSV file with the columns `image` and `caption`, as Kaggle's
-            `captions.txt` is.
+            on each line; or of a CSV file with the columns `image` and `caption`, such as Kaggle's
+            `captions.txt`.
 
     Yields:
-        Tuples of the line's number, from 1, the image's name, and the caption.
+        Tuples of the line number, starting at 1, the image name and the caption.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the file is of neither format; the message has the line.
+        OSError: if the file does not exist.
+        ValueError: if the file has another format; the message contains the line.
     """
     path = os.fspath(path)
     if is_caption_csv(path):
@@ -38,13 +38,13 @@ def read_caption_lines(path):
         name = re.sub(r"#\d+$", "", name.strip())
         if not tab or not name:
             raise ValueError(
-                f"{path!r}, line {number}: must be an image's name, a tab and a caption; or the "
-                f"file CSV with the columns image and caption. Received: {line[:80]!r}"
+                f"{path!r}, line {number}: must be an image name, a tab and a caption; or the file "
+                f"must be CSV with the columns image and caption. Received: {line[:80]!r}"
             )
         yield number, name, caption.strip()
 
 
 def is_caption_csv(path):
-    """Whether the first line of a text file is the header of a CSV file of captions."""
+    """Returns whether the first line of a text file is the header of a CSV file of captions."""
     first = next((line for _, line in read_lines(path) if line.strip()), "")
     return set(COLUMNS) <= {name.strip(' "').lower() for name in re.split(r"[,;\t|]", first)}

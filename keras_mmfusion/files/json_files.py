@@ -1,4 +1,4 @@
-"""JSON files: one document, or an object on each line."""
+"""Reads JSON and JSON lines files."""
 
 import json
 import os
@@ -10,18 +10,18 @@ from keras_mmfusion.files.text_files import check_kind, read_lines
 def read_json(path):
     """Reads a JSON file.
 
-    Bytes that are not UTF-8 are taken for Windows-1252, each by itself, since published annotation
-    files have some.
+    Bytes that are not valid UTF-8, which some published annotation files contain, are decoded as
+    Windows-1252.
 
     Args:
         path: string or path.
 
     Returns:
-        What the file holds.
+        The parsed content.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the file is not JSON, such as a download that broke off.
+        OSError: if the file does not exist.
+        ValueError: if the file is not valid JSON, for example an incomplete download.
     """
     path = os.fspath(path)
     with open(path, "rb") as file:
@@ -31,18 +31,18 @@ def read_json(path):
         text = content.decode(json.detect_encoding(content), "surrogateescape")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path!r} cannot be decoded: {error}. Save it as UTF-8.") from None
-    return parse_json(path, re.sub(r"[\udc80-\udcff]", _western, text))
+    return parse_json(path, re.sub(r"[\udc80-\udcff]", _decode_cp1252, text))
 
 
 def parse_json(path, text):
-    """What the text of a JSON file holds.
+    """Parses the text of a JSON file.
 
     Args:
-        path: string, for the error message.
+        path: string. The path of the file, for the error message.
         text: string.
 
     Raises:
-        ValueError: if the text is not JSON; the message says whether it breaks off.
+        ValueError: if the text is not valid JSON; the message says whether it is truncated.
     """
     if not text.strip():
         raise ValueError(f"{path!r} is empty; it must be JSON.")
@@ -50,14 +50,12 @@ def parse_json(path, text):
         return json.loads(text)
     except json.JSONDecodeError as error:
         if error.msg == "Extra data":
-            hint = " It may be JSON lines, an object on each line, which is not expected here."
+            hint = "It may be a JSON lines file, which is not supported here."
         elif not text[error.pos :].strip() or error.msg.startswith("Unterminated string"):
-            hint = " It breaks off; if it was downloaded, download it again."
+            hint = "It is truncated; if it was downloaded, download it again."
         else:
-            hint = f" It starts with {text.lstrip()[:40]!r}."
-        raise ValueError(
-            f"{path!r} is not JSON, or not all of it is there: {error}.{hint}"
-        ) from None
+            hint = f"It starts with {text.lstrip()[:40]!r}."
+        raise ValueError(f"{path!r} is not valid JSON: {error}. {hint}") from None
     except (RecursionError, ValueError) as error:
         raise ValueError(f"{path!r} cannot be read as JSON: {error}") from None
 
@@ -69,12 +67,12 @@ def read_json_lines(path):
         path: string or path.
 
     Yields:
-        Tuples of the line's number, from 1, and a dict. Blank lines are left out.
+        Tuples of the line number, starting at 1, and a dict. Blank lines are skipped.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if the file is not UTF-8 text, or a line is not a JSON object or has a key
-            twice; the message has the line.
+        OSError: if the file does not exist.
+        ValueError: if the file is not UTF-8 text, or a line is not a JSON object or has a repeated
+            key; the message contains the line.
     """
     path = os.fspath(path)
     for number, line in read_lines(path):
@@ -84,7 +82,7 @@ def read_json_lines(path):
 
 def _parse_line(path, number, line):
     try:
-        value = json.loads(line, object_pairs_hook=_without_doubled_keys)
+        value = json.loads(line, object_pairs_hook=_build_dict)
     except (RecursionError, ValueError) as error:
         raise ValueError(
             f"{path!r}, line {number}: must be a JSON object on one line: {error}. Received: "
@@ -98,14 +96,15 @@ def _parse_line(path, number, line):
     return value
 
 
-def _without_doubled_keys(pairs):
-    found = {}
+def _build_dict(pairs):
+    """Builds a dict, and raises an error for repeated keys."""
+    values = {}
     for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is there twice")
-        found[key] = value
-    return found
+        if key in values:
+            raise ValueError(f"the key {key!r} is repeated")
+        values[key] = value
+    return values
 
 
-def _western(match):
+def _decode_cp1252(match):
     return bytes([ord(match[0]) - 0xDC00]).decode("cp1252", "replace")

@@ -1,7 +1,6 @@
-"""What a JSON file appears to be, for the error message when another kind was expected."""
+"""Identifies well-known JSON files, for the error message if another one was expected."""
 
-# Of each kind, the keys of an object of the file, and of an object in its list, if there is one.
-# The more special come first.
+# The keys of an object that identify each kind of file; more specific kinds come first.
 _LISTS = (
     ({"image_id", "caption"}, "a COCO results file (a list of captions with image ids)"),
     ({"image_id", "captions"}, "a list of captions with image ids"),
@@ -31,13 +30,13 @@ _OBJECTS = (
 
 
 def describe_json(content):
-    """Describes what a JSON file holds.
+    """Describes the content of a JSON file.
 
     Args:
-        content: what was parsed.
+        content: the parsed content.
 
     Returns:
-        A string that ends a sentence "The file appears to be ...".
+        A string that completes the sentence "The file appears to be ...".
 
     Example:
 
@@ -48,19 +47,19 @@ def describe_json(content):
     """
     if isinstance(content, dict):
         for key, keys, kind in _OBJECTS:
-            if keys <= _keys(content.get(key)):
+            if keys <= _get_keys(content.get(key)):
                 return kind
         keys = list(map(repr, content))
         return f"an object with the keys {', '.join(keys[:8])}" if keys else "an empty object"
     if not isinstance(content, list):
         return f"a single {type(content).__name__}"
     for keys, kind in _LISTS:
-        if keys <= _keys(content):
+        if keys <= _get_keys(content):
             return kind
     return f"a list that starts with {str(content[0])[:60]}" if content else "an empty list"
 
 
-def _keys(records):
-    """The keys of the first record, if there is one."""
+def _get_keys(records):
+    """Returns the keys of the first record, if there is one."""
     first = records[0] if isinstance(records, list) and records else None
     return set(first) if isinstance(first, dict) else set()

@@ -1,11 +1,11 @@
-"""A JSON file of a data set, whose records are checked before they are used."""
+"""JSON files of data sets with checks of their records."""
 
 import os
 
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.files.json_kinds import describe_json
 
-# What a field of a record may be: types, and their name. What may be null may be absent, too.
+# The types of a field, and their description. Fields that may be null may also be absent.
 ID = ((int, str), "an integer or a string")
 TEXT = (str, "a string")
 TEXT_OR_NULL = ((str, type(None)), "a string or null")
@@ -16,18 +16,18 @@ OBJECT = (dict, "an object")
 
 
 class JsonFile:
-    """A JSON file, read.
+    """The content of a JSON file.
 
     Args:
         path: string or path.
-        expected: string. What the file must be, for error messages.
+        expected: string. The description of the expected file in error messages.
 
     Attributes:
-        content: what the file holds.
+        content: the parsed content.
 
     Raises:
-        OSError: if there is no such file.
-        ValueError: if it is not JSON.
+        OSError: if the file does not exist.
+        ValueError: if the file is not valid JSON.
     """
 
     def __init__(self, path, expected):
@@ -36,25 +36,25 @@ class JsonFile:
         self.content = read_json(path)
 
     def refuse(self, problem):
-        """Raises an error that says what the file must be, and what it appears to be."""
+        """Raises an error that describes the expected and the actual file."""
         raise ValueError(
             f"{self.path!r} must be {self.expected}, but {problem}. The file appears to be "
             f"{describe_json(self.content)}."
         )
 
     def records(self, key=None, **fields):
-        """The list of objects under a key, or the file's own.
+        """Returns the list of objects of a key, or of the whole file, after checking its fields.
 
         Args:
-            key: string, or `None` for a file that is a list.
-            **fields: those that every object must have, such as `caption=TEXT`.
+            key: string, or `None` if the file is a list.
+            **fields: the required fields of each object, such as `caption=TEXT`.
 
         Returns:
             List of dicts.
 
         Raises:
-            ValueError: if there is no such list, that of a key is empty, or an object lacks a
-                field.
+            ValueError: if there is no such list, the list of a key is empty, or a field is missing
+                or has another type.
         """
         if key is None:
             return self.check(self.content, "it", **fields)
@@ -64,45 +64,45 @@ class JsonFile:
             self.refuse(f"{key!r} is empty")
         return self.check(self.content[key], repr(key), **fields)
 
-    def check(self, records, place, **fields):
+    def check(self, records, name, **fields):
         """Checks a list of objects of the file; see `records`.
 
         Args:
             records: the list.
-            place: string. Where it is, for error messages.
-            **fields: those that every object must have.
+            name: string. The name of the list in error messages.
+            **fields: the required fields of each object.
 
         Returns:
             The list.
         """
         if not isinstance(records, list):
-            self.refuse(f"{place} is not a list")
+            self.refuse(f"{name} is not a list")
         for index, record in enumerate(records):
             if not isinstance(record, dict):
-                self.refuse(f"entry {index} of {place} is not an object: {record!r:.80}")
-            for name, (types, words) in fields.items():
-                value = record.get(name)
+                self.refuse(f"entry {index} of {name} is not an object: {record!r:.80}")
+            for field, (types, description) in fields.items():
+                value = record.get(field)
                 if not isinstance(value, types) or isinstance(value, bool):
                     problem = (
-                        f"has no {name!r}"
-                        if name not in record
-                        else f"must have {words} as its {name!r}, not {value!r:.80}"
+                        f"has no {field!r}"
+                        if field not in record
+                        else f"must have {description} as its {field!r}, not {value!r:.80}"
                     )
-                    self.refuse(f"entry {index} of {place} {problem}: {record!r:.200}")
+                    self.refuse(f"entry {index} of {name} {problem}: {record!r:.200}")
         return records
 
     def without_repeats(self, records, key):
-        """Records whose id was not there before.
+        """Removes repeated records.
 
         Args:
             records: list of dicts.
-            key: string. The entry that is a record's id.
+            key: string. The key of the id of a record.
 
         Returns:
-            List of dicts, the first of each id.
+            List of dicts, the first record of each id.
 
         Raises:
-            ValueError: if records of one id differ.
+            ValueError: if records with the same id differ.
         """
         first = {}
         for record in records:

@@ -14,7 +14,7 @@ def write(tmp_path, content):
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
-def test_encodings(tmp_path, encoding):
+def test_encodings_are_detected(tmp_path, encoding):
     path = write(tmp_path, '{"a": "Hündchen"}'.encode(encoding))
     assert read_json(path) == {"a": "Hündchen"}
 
@@ -23,24 +23,24 @@ def test_encodings(tmp_path, encoding):
     ("content", "message"),
     [
         (b" \n", "t.json' is empty; it must be JSON"),
-        (b'{"a": [1, 2', "not all of it is there: .* It breaks off"),
-        (b'{"a": "caf', "It breaks off"),
-        (b'{"a": 1}\n{"a": 2}\n', "It may be JSON lines"),
-        (b"image,caption\n", "is not JSON.* It starts with 'image,caption"),
+        (b'{"a": [1, 2', "is not valid JSON: .* It is truncated"),
+        (b'{"a": "caf', "It is truncated"),
+        (b'{"a": 1}\n{"a": 2}\n', "It may be a JSON lines file"),
+        (b"image,caption\n", "is not valid JSON.* It starts with 'image,caption"),
         (b"[" * 100_000, "cannot be read as JSON"),
         (b"<html>", "appears to be a web page"),
         (b'\xff\xfe"\0a', "cannot be decoded"),
     ],
 )
-def test_what_is_no_json_is_named(tmp_path, content, message):
+def test_invalid_json_is_rejected(tmp_path, content, message):
     with pytest.raises(ValueError, match=message):
         read_json(write(tmp_path, content))
 
 
-def test_json_lines(tmp_path):
+def test_reads_json_lines(tmp_path):
     path = write(tmp_path, '\ufeff{"a": 1}\r\n\r\n{"a": 2}'.encode())
     assert list(read_json_lines(path)) == [(1, {"a": 1}), (3, {"a": 2})]
-    for line, message in (("[1]", "not list"), ('{"a": 1, "a": 2}', "'a' is there twice")):
+    for line, message in (("[1]", "not list"), ('{"a": 1, "a": 2}', "'a' is repeated")):
         with pytest.raises(
             ValueError, match=f"line 2: must be a JSON object on one line.*{message}"
         ):
@@ -66,7 +66,7 @@ def test_json_lines(tmp_path):
         (None, "a single NoneType"),
     ],
 )
-def test_kinds(content, kind):
+def test_well_known_files_are_described(content, kind):
     assert describe_json(content).startswith(kind)
 
 
@@ -90,7 +90,7 @@ def test_records_are_checked(tmp_path):
         records([{"a": "x"}], key=None, a=LIST, b=TEXT)
 
 
-def test_repeated_records(tmp_path):
+def test_repeated_records_are_removed(tmp_path):
     file = JsonFile(write(tmp_path, []), "a list")
     assert file.without_repeats([{"id": 1}, {"id": 1}], "id") == [{"id": 1}]
     with pytest.raises(ValueError, match="t.json': two records with 'id' 1 differ"):
