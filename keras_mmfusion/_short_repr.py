@@ -1,12 +1,13 @@
-"""What a data set shows of itself: how much it has, not what."""
+"""Short representations of objects with many values."""
 
 
-def short_repr(thing, **facts):
-    """The text of `__repr__` for what would be too long in full.
+def short_repr(obj, **fields):
+    """Formats the `__repr__` of an object from a few fields, such as its sizes.
 
     Example:
 
     >>> short_repr([], rows=3, columns=["text", "price"])
     "list(rows=3, columns=['text', 'price'])"
     """
-    return f"{type(thing).__name__}({', '.join(f'{name}={x!r}' for name, x in facts.items())})"
+    fields = ", ".join(f"{name}={value!r}" for name, value in fields.items())
+    return f"{type(obj).__name__}({fields})"

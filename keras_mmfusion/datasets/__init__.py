@@ -1,8 +1,8 @@
-"""Files on disk to batches of raw images and captions."""
+"""Readers of published and own data sets, and the `tf.data` pipelines that batch them."""
 
 from keras_mmfusion._lazy import lazy_exports
 
-# No module may have the name of an export: importing it would put the module in its place.
+# A module must not have the name of an export: importing the module would replace the export.
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {

@@ -7,7 +7,7 @@ from keras_mmfusion.datasets import CaptionPairs
 
 @pytest.fixture
 def pairs(tmp_path):
-    """Ten photos of different sizes, with one to three captions that name the photo."""
+    """Ten images of different sizes, with one to three captions that contain their index."""
     images = []
     for index in range(10):
         path = tmp_path / f"{index}.jpg"

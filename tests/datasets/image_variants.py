@@ -1,4 +1,4 @@
-"""Small image files of every variant of a format, made by Pillow or byte by byte."""
+"""Creates small image files of every variant of a format, with Pillow or byte by byte."""
 
 import io
 import itertools
@@ -14,14 +14,14 @@ ORIENTATION = 0x0112
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf tiff:Orientation="%d"/></x:xmpmeta>'
 
 
-def encoded(image, format="PNG", **options):
+def encode(image, format="PNG", **options):
     buffer = io.BytesIO()
     image.save(buffer, format, **options)
     return buffer.getvalue()
 
 
 def exif(orientation, endian="<", kind=3):
-    """A TIFF header with a camera's name and an orientation, of type SHORT (3), LONG or BYTE."""
+    """Returns a TIFF header with a camera name and an orientation, a BYTE, SHORT (3) or LONG."""
     value = struct.pack(endian + {1: "B3x", 3: "H2x", 4: "I"}[kind], orientation)
     entries = struct.pack(endian + "HHI", 0x010F, 2, 4) + b"abc\0"
     entries += struct.pack(endian + "HHI", ORIENTATION, kind, 1) + value
@@ -29,7 +29,7 @@ def exif(orientation, endian="<", kind=3):
     return order + struct.pack(endian + "HIH", 42, 8, 2) + entries + bytes(4)
 
 
-def picture(mode="RGB"):
+def draw_image(mode="RGB"):
     image = Image.fromarray(photo(*SIZE))
     if "A" in mode:
         image.putalpha(Image.fromarray(photo(*SIZE, phase=1.0)[..., 1]))
@@ -44,13 +44,13 @@ def png_chunk(kind, body):
 
 
 def png(color, depth, before=(), after=(), interlaced=False, values=None):
-    """A PNG file of random pixels.
+    """Returns a PNG file of random pixels.
 
     Args:
-        color: int: 0 gray, 2 RGB, 3 palette, 4 gray and alpha, 6 RGBA.
-        depth: int. Bits of a channel.
-        before, after: lists of `(kind, body)`: chunks before and after the pixels.
-        interlaced: bool. By Adam7.
+        color: int. 0: gray, 2: RGB, 3: palette, 4: gray with alpha, 6: RGBA.
+        depth: int. Bits per channel.
+        before, after: lists of `(kind, body)`. Chunks before and after the pixels.
+        interlaced: bool. Whether to use Adam7.
         values: int array `(height, width, channels)`, or `None`.
     """
     height, width = SIZE
@@ -58,7 +58,7 @@ def png(color, depth, before=(), after=(), interlaced=False, values=None):
     if values is None:
         rng = np.random.default_rng(depth + color)
         values = rng.integers(2**depth, size=(height, width, channels))
-        values[:2] = values[0, 0]  # Two rows of the color that may be the transparent one.
+        values[:2] = values[0, 0]  # Two rows of the color that can be the transparent one.
     passes = [(0, 0, 1, 1)]
     if interlaced:
         passes = [(0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4)]
@@ -76,8 +76,8 @@ def png(color, depth, before=(), after=(), interlaced=False, values=None):
 def png_files():
     rng = np.random.default_rng(0)
     depths = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
-    for color, of_color in depths.items():
-        for depth, interlaced in itertools.product(of_color, (False, True)):
+    for color, color_depths in depths.items():
+        for depth, interlaced in itertools.product(color_depths, (False, True)):
             name = f"png color={color} depth={depth} interlaced={interlaced}"
             palette = [(b"PLTE", rng.bytes(3 * 2**depth))] if color == 3 else []
             yield name, png(color, depth, palette, interlaced=interlaced)
@@ -107,8 +107,8 @@ def png_files():
     name = b"XML:com.adobe.xmp\0"
     yield "png XMP", png(2, 8, [(b"iTXt", name + b"\0\0\0\0" + XMP % 6)])
     yield "png packed XMP", png(2, 8, [(b"iTXt", name + b"\1\0\0\0" + zlib.compress(XMP % 6))])
-    frames = [picture(), picture().transpose(Image.Transpose.ROTATE_180)]
-    yield "png animated", encoded(frames[0], save_all=True, append_images=frames[1:])
+    frames = [draw_image(), draw_image().transpose(Image.Transpose.ROTATE_180)]
+    yield "png animated", encode(frames[0], save_all=True, append_images=frames[1:])
 
 
 def _small(count):
@@ -119,17 +119,17 @@ def _small(count):
 
 
 def bmp(bits, compression=0, header=40, masks=b"", colors=None, top_down=False, data=None, gap=0):
-    """A BMP file of random pixels.
+    """Returns a BMP file of random pixels.
 
     Args:
-        bits: int. Bits of a pixel.
-        compression: int: 0 none, 1 and 2 runs of 8 and 4 bits, 3 masks.
-        header: int. Size of the header: 12 is OS/2's.
-        masks: bytes. Red, green, blue and opacity, behind 40 bytes of header.
-        colors: int or `None`. Colors of the palette, written into the header.
+        bits: int. Bits per pixel.
+        compression: int. 0: none, 1 and 2: runs of 8 and 4 bits, 3: masks.
+        header: int. The size of the header; 12 is the OS/2 header.
+        masks: bytes. Masks of red, green, blue and alpha, after 40 bytes of header.
+        colors: int or `None`. The number of colors in the palette, written into the header.
         top_down: bool.
-        data: bytes, or `None` for random ones.
-        gap: int. Bytes between header and pixels.
+        data: bytes, or `None` for random pixels.
+        gap: int. The number of bytes between header and pixels.
     """
     height, width = SIZE
     rng = np.random.default_rng(bits + compression)
@@ -160,9 +160,9 @@ def bmp_files():
     yield "bmp 10 colors", bmp(8, colors=10, data=_indices(10))
     yield "bmp colors beyond the palette", bmp(8, colors=10)
     for mode in "1LP":
-        image = picture("L" if mode == "P" else mode).convert(mode)
-        yield f"bmp {mode}", encoded(image, "BMP")
-    yield "bmp 32 bits by Pillow", encoded(picture("RGBA"), "BMP")
+        image = draw_image("L" if mode == "P" else mode).convert(mode)
+        yield f"bmp {mode}", encode(image, "BMP")
+    yield "bmp 32 bits by Pillow", encode(draw_image("RGBA"), "BMP")
     for name, bits, masks in (
         ("555", 16, (0x7C00, 0x3E0, 0x1F, 0)),
         ("565", 16, (0xF800, 0x7E0, 0x1F, 0)),
@@ -194,16 +194,16 @@ def _indices(count):
 # GIF
 
 
-def gif(clear=None, local=False, blocks=b"", place=(0, 0), size=None, colors=16, frames=1):
-    """A GIF file of random pixels, the dictionary reset before it grows.
+def gif(clear=None, local=False, blocks=b"", position=(0, 0), size=None, colors=16, frames=1):
+    """Returns a GIF file of random pixels, whose dictionary is reset before it grows.
 
     Args:
         clear: int or `None`. The transparent color.
         local: bool. Whether the palette belongs to the frame.
         blocks: bytes. Extensions before the first frame.
-        place, size: row and column, height and width of the frame.
-        colors: int. Size of the palette, a power of 2.
-        frames: int.
+        position, size: tuples of ints. Row and column, height and width of the frame.
+        colors: int. The size of the palette, a power of 2.
+        frames: int. The number of frames.
     """
     rng = np.random.default_rng(colors)
     palette = rng.bytes(3 * colors)
@@ -215,17 +215,18 @@ def gif(clear=None, local=False, blocks=b"", place=(0, 0), size=None, colors=16,
     for _ in range(frames):
         if clear is not None:
             data += b"\x21\xf9\x04" + struct.pack("<BHBB", 1, 5, clear, 0)
-        data += b"\x2c" + struct.pack("<HHHHB", place[1], place[0], width, height, local * flags)
+        data += b"\x2c" + struct.pack("<HHHH", position[1], position[0], width, height)
+        data += bytes([local * flags])
         data += palette * local + bytes([bits])
         codes = []
         for number, value in enumerate(rng.integers(colors, size=height * width)):
-            # A clear code every few codes, so that all codes are of `bits + 1` bits.
+            # Frequent clear codes keep all codes at `bits + 1` bits.
             codes += ([colors] if number % (colors - 2) == 0 else []) + [int(value)]
-        number, place_of_bit = 0, 0
+        number, num_bits = 0, 0
         for code in [*codes, colors + 1]:
-            number |= code << place_of_bit
-            place_of_bit += bits + 1
-        packed = number.to_bytes((place_of_bit + 7) // 8, "little")
+            number |= code << num_bits
+            num_bits += bits + 1
+        packed = number.to_bytes((num_bits + 7) // 8, "little")
         for start in range(0, len(packed), 255):
             part = packed[start : start + 255]
             data += bytes([len(part)]) + part
@@ -242,17 +243,17 @@ def gif_files():
     yield "gif frames", gif(3, blocks=loop, frames=3)
     yield "gif cut", gif()[:-40]
     yield "gif cut in the second frame", gif(3, frames=3)[:-150]
-    yield "gif frame smaller than the canvas", gif(size=(5, 6), place=(2, 3))
-    yield "gif clear frame smaller than the canvas", gif(3, size=(5, 6), place=(2, 3))
+    yield "gif frame smaller than the canvas", gif(size=(5, 6), position=(2, 3))
+    yield "gif clear frame smaller than the canvas", gif(3, size=(5, 6), position=(2, 3))
     yield "gif frame larger than the canvas", gif(size=(20, 20))
     xmp = b"\x21\xff\x0bXMP DataXMP" + XMP % 6 + b"\1" + bytes(range(255, -1, -1)) + b"\0"
     yield "gif XMP", gif(blocks=xmp)
     for mode in ("1", "L", "P", "RGB", "RGBA"):
-        yield f"gif {mode}", encoded(picture(mode), "GIF")
-    moving = [picture("RGBA"), picture("RGBA").transpose(Image.Transpose.ROTATE_180)]
+        yield f"gif {mode}", encode(draw_image(mode), "GIF")
+    moving = [draw_image("RGBA"), draw_image("RGBA").transpose(Image.Transpose.ROTATE_180)]
     for disposal in (0, 1, 2, 3):
         options = {"save_all": True, "append_images": moving[1:], "disposal": disposal}
-        yield f"gif disposal {disposal}", encoded(moving[0], "GIF", **options)
+        yield f"gif disposal {disposal}", encode(moving[0], "GIF", **options)
 
 
 # WebP
@@ -269,17 +270,17 @@ def riff(*chunks):
 def webp_files():
     for lossless, mode in itertools.product((True, False), ("L", "RGB", "RGBA", "LA")):
         name = f"webp lossless={lossless} {mode}"
-        yield name, encoded(picture(mode), "WEBP", lossless=lossless, exact=True)
+        yield name, encode(draw_image(mode), "WEBP", lossless=lossless, exact=True)
         for orientation, endian in ((1, "<"), (6, "<"), (8, ">")):
             data = exif(orientation, endian)
             for start in (b"", b"Exif\0\0"):
                 options = {"lossless": lossless, "exact": True, "exif": start + data}
-                yield f"{name} {orientation} {start}", encoded(picture(mode), "WEBP", **options)
-    yield "webp XMP", encoded(picture(), "WEBP", lossless=True, xmp=XMP % 6)
-    frames = [picture(), picture().transpose(Image.Transpose.ROTATE_180)]
-    yield "webp animated", encoded(frames[0], "WEBP", save_all=True, append_images=frames[1:])
-    yield "webp cut", encoded(picture(), "WEBP")[:-20]
-    yield "webp cut lossless", encoded(picture(), "WEBP", lossless=True)[:-30]
+                yield f"{name} {orientation} {start}", encode(draw_image(mode), "WEBP", **options)
+    yield "webp XMP", encode(draw_image(), "WEBP", lossless=True, xmp=XMP % 6)
+    frames = [draw_image(), draw_image().transpose(Image.Transpose.ROTATE_180)]
+    yield "webp animated", encode(frames[0], "WEBP", save_all=True, append_images=frames[1:])
+    yield "webp cut", encode(draw_image(), "WEBP")[:-20]
+    yield "webp cut lossless", encode(draw_image(), "WEBP", lossless=True)[:-30]
 
 
 # JPEG
@@ -290,15 +291,15 @@ def jpeg_segment(marker, body):
 
 
 def jpeg_files():
-    plain = encoded(picture(), "JPEG", quality=95)
+    plain = encode(draw_image(), "JPEG", quality=95)
     for mode, progressive in itertools.product(("L", "RGB", "CMYK"), (False, True)):
         options = {"quality": 95, "progressive": progressive}
-        yield f"jpeg {mode} progressive={progressive}", encoded(picture(mode), "JPEG", **options)
+        yield f"jpeg {mode} progressive={progressive}", encode(draw_image(mode), "JPEG", **options)
     for sampling in (0, 1, 2):
-        yield f"jpeg sampling {sampling}", encoded(picture(), "JPEG", subsampling=sampling)
-    yield "jpeg RGB inside", encoded(picture(), "JPEG", keep_rgb=True)
-    yield "jpeg restarts", encoded(picture(), "JPEG", restart_marker_blocks=1)
-    cmyk = encoded(picture("CMYK"), "JPEG", quality=95)
+        yield f"jpeg sampling {sampling}", encode(draw_image(), "JPEG", subsampling=sampling)
+    yield "jpeg RGB inside", encode(draw_image(), "JPEG", keep_rgb=True)
+    yield "jpeg restarts", encode(draw_image(), "JPEG", restart_marker_blocks=1)
+    cmyk = encode(draw_image("CMYK"), "JPEG", quality=95)
     adobe = cmyk.index(b"\xff\xee")
     yield "jpeg CMYK without Adobe", cmyk[:adobe] + cmyk[adobe + 16 :]
     yield "jpeg YCCK", cmyk.replace(b"Adobe\0\x64\0\0\0\0\0", b"Adobe\0\x64\0\0\0\0\2")
@@ -323,17 +324,17 @@ def jpeg_files():
 
 
 def other_files():
-    yield "tiff", encoded(picture(), "TIFF")
-    yield "ppm", encoded(picture(), "PPM")
-    yield "ico", encoded(picture("RGBA").resize((16, 16)), "ICO")
-    yield "tga", encoded(picture(), "TGA")
-    yield "jpeg 2000", encoded(picture(), "JPEG2000")
-    yield "avif", encoded(picture(), "AVIF")
+    yield "tiff", encode(draw_image(), "TIFF")
+    yield "ppm", encode(draw_image(), "PPM")
+    yield "ico", encode(draw_image("RGBA").resize((16, 16)), "ICO")
+    yield "tga", encode(draw_image(), "TGA")
+    yield "jpeg 2000", encode(draw_image(), "JPEG2000")
+    yield "avif", encode(draw_image(), "AVIF")
     yield "text", b"no image"
     yield "empty", b""
 
 
 def image_files():
-    """Dict, name -> file."""
+    """Returns a dict, name -> content of the file."""
     makers = (png_files, bmp_files, gif_files, webp_files, jpeg_files, other_files)
     return dict(itertools.chain.from_iterable(make() for make in makers))

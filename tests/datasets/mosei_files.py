@@ -1,4 +1,4 @@
-"""Small files in the layouts of CMU-MOSEI: the SDK's computational sequences, MMSA's pickles."""
+"""Writes small files in the formats of CMU-MOSEI: computational sequences, and MMSA's splits."""
 
 import json
 
@@ -10,7 +10,7 @@ WORD_TIMES = np.array([(0.5 * i, 0.5 * (i + 1)) for i in range(8)])
 
 
 def write_sequence(path, root, entries):
-    """Writes entry -> (intervals, features) as the SDK does; metadata are strings of JSON."""
+    """Writes a dict, entry -> (intervals, features), in the format of the SDK."""
     with h5py.File(path, "w") as file:
         for entry, (intervals, features) in entries.items():
             group = file.create_group(f"{root}/data/{entry}")
@@ -23,10 +23,10 @@ def write_sequence(path, root, entries):
 
 
 def small_videos():
-    """Two videos. `b` has no audio, and its second segment is of silence.
+    """Returns two videos. `b` has no audio, and its second segment is silent.
 
-    In the audio of `a` a dimension of the logarithm of 0, a frame of NaN, and nothing for the last
-    word. Frames are in no order.
+    The audio of `a` has a dimension with logarithms of 0, a frame of NaN, and no frame for the
+    last word. Its frames are in random order.
     """
     rng = np.random.default_rng(0)
     spoken = np.array([word != b"sp" for word in WORDS])
@@ -71,7 +71,7 @@ def write_mosei(folder):
 
 
 def mmsa_split(segments=4, aligned=True, seed=0):
-    """A split as MMSA has it; a segment without audio, padding behind, -inf in the audio."""
+    """Returns a split of MMSA with padding, a segment without audio, and -inf in the audio."""
     rng = np.random.default_rng(seed)
     sizes = {"text": np.array([3, 6, 2, 5])[:segments]}
     sizes |= {name: sizes["text"] if aligned else 2 * sizes["text"] for name in ("audio", "vision")}

@@ -1,10 +1,10 @@
-"""Photos for the tests, drawn by formula."""
+"""Images for the tests, computed from a formula."""
 
 import numpy as np
 
 
 def photo(height, width, phase=0.0):
-    """A smooth colour pattern, which JPEG keeps well."""
+    """Returns a smooth color pattern, with small JPEG compression errors."""
     rows, columns = np.mgrid[:height, :width]
     red = 127 + 120 * np.sin(columns / 9 + phase)
     green = 127 + 120 * np.cos(rows / 7 + phase)

@@ -24,26 +24,26 @@ SWAPPED = [
     "leftover",
     "",
 ]
-# No crop, no colour change, no flip.
+# No crop, no color change, no flip.
 NEUTRAL = np.array([1, 1, 0, 0, 0.5, 0.5, 0.5, 0])
 
 
-def test_swap_left_right():
+def test_swap_left_right_swaps_whole_words():
     assert [swap_left_right(caption) for caption in CAPTIONS] == SWAPPED
 
 
-def test_swap_left_right_tensor():
+def test_swap_left_right_tensor_matches_strings():
     pytest.importorskip("tensorflow")
     assert [text.decode() for text in swap_left_right_tensor(CAPTIONS).numpy()] == SWAPPED
 
 
-def test_neutral_draws_change_nothing():
+def test_neutral_draws_keep_the_image():
     image, captions = augment_array(photo(40, 50), CAPTIONS, NEUTRAL)
     np.testing.assert_array_equal(image, photo(40, 50))
     assert captions == CAPTIONS
 
 
-def test_flip_swaps_words():
+def test_flip_swaps_left_and_right_in_captions():
     draws = NEUTRAL.copy()
     draws[7] = 0.9
     image, captions = augment_array(photo(40, 50), CAPTIONS, draws)
@@ -51,14 +51,14 @@ def test_flip_swaps_words():
     assert captions == SWAPPED
 
 
-def test_crop_keeps_most_of_the_image():
+def test_crop_keeps_70_percent_of_the_area():
     draws = NEUTRAL.copy()
     draws[:4] = 0, 0, 1, 0
     size = 100
     rows, columns = np.mgrid[:size, :size]
     image, _ = augment_array(np.stack([rows, columns, rows], -1).astype("uint8"), [], draws)
     assert image.shape == (size, size, 3)
-    # The lower left part, of 70% of the area.
+    # The lower left corner, 70% of the area.
     assert image[0, 0, 0] == pytest.approx(size * (1 - 0.7**0.5), abs=2)
     assert image[-1, 0, 0] == size - 1
     assert image[0, 0, 1] == 0
@@ -66,22 +66,22 @@ def test_crop_keeps_most_of_the_image():
 
 
 @pytest.mark.parametrize(("draw", "factor"), [(0.0, 0.8), (1.0, 1.2)])
-def test_colours(draw, factor):
+def test_color_changes_match_reference(draw, factor):
     image = photo(40, 50) // 2 + 50
-    grey = image @ [0.299, 0.587, 0.114]
+    gray = image @ [0.299, 0.587, 0.114]
     expected = {
         4: image * factor,
-        5: grey.mean() + factor * (image - grey.mean()),
-        6: grey[..., None] + factor * (image - grey[..., None]),
+        5: gray.mean() + factor * (image - gray.mean()),
+        6: gray[..., None] + factor * (image - gray[..., None]),
     }
-    for place, values in expected.items():
+    for index, values in expected.items():
         draws = NEUTRAL.copy()
-        draws[place] = draw
+        draws[index] = draw
         result, _ = augment_array(image, [], draws)
         np.testing.assert_allclose(result, np.clip(values, 0, 255), atol=0.6)
 
 
-def test_tensor_path_equals_array_path():
+def test_augment_tensor_matches_augment_array():
     tensorflow = pytest.importorskip("tensorflow")
     for draws in np.random.default_rng(0).random((10, DRAWS), "float32"):
         image, captions = augment_array(photo(64, 48), CAPTIONS, draws)

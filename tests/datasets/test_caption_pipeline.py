@@ -17,7 +17,7 @@ def all_images(dataset):
     return np.concatenate([batch["images"].numpy() for batch in dataset])
 
 
-def test_batches(pairs):
+def test_batch_sizes_and_shapes(pairs):
     dataset = caption_dataset(pairs, batch_size=4, image_size=(32, 24), captions_per_image=2)
     assert dataset.element_spec["images"].shape == (None, 32, 24, 3)
     assert dataset.element_spec["images"].dtype == "uint8"
@@ -26,7 +26,7 @@ def test_batches(pairs):
 
 
 @pytest.mark.parametrize("size", [(32, 24), (90, 80)])
-def test_jpeg_is_decoded_as_pillow_does(pairs, size):
+def test_decoded_jpeg_files_match_pillow(pairs, size):
     images = all_images(caption_dataset(pairs, image_size=size, shuffle=False))
     for image, path in zip(images, pairs.images, strict=True):
         expected = resize_image(read_image(path), size).astype(int)
@@ -34,7 +34,7 @@ def test_jpeg_is_decoded_as_pillow_does(pairs, size):
         assert np.abs(image - expected).mean() < 0.5
 
 
-def test_formats_that_tensorflow_does_not_read_alike(tmp_path):
+def test_formats_that_tensorflow_decodes_differently_match_read_image(tmp_path):
     image = Image.fromarray(photo(40, 60))
     exif = Image.Exif()
     exif[0x0112] = 3
@@ -42,7 +42,7 @@ def test_formats_that_tensorflow_does_not_read_alike(tmp_path):
     image.convert("CMYK").save(tmp_path / "cmyk.jpg", quality=95)
     image.save(tmp_path / "photo.webp", lossless=True)
     image.convert("RGBA").save(tmp_path / "alpha.png")
-    image.convert("L").save(tmp_path / "grey.jpg", quality=95)
+    image.convert("L").save(tmp_path / "gray.jpg", quality=95)
     paths = [str(path) for path in sorted(tmp_path.iterdir())]
     pairs = CaptionPairs(paths, [["a"]] * len(paths))
     images = all_images(caption_dataset(pairs, image_size=(40, 60), shuffle=False))
@@ -51,7 +51,7 @@ def test_formats_that_tensorflow_does_not_read_alike(tmp_path):
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_each_epoch_is_shuffled_anew_and_repeatable(pairs, cache):
+def test_epochs_are_shuffled_differently_and_reproducibly(pairs, cache):
     options = {"image_size": (8, 8), "batch_size": 3, "seed": 5, "cache": cache}
     dataset = caption_dataset(pairs, **options)
     epochs = [first_captions(dataset) for _ in range(3)]
@@ -64,7 +64,7 @@ def test_each_epoch_is_shuffled_anew_and_repeatable(pairs, cache):
     assert first_captions(other) != epochs[0]
 
 
-def test_order_without_shuffling(pairs):
+def test_order_is_kept_without_shuffling(pairs):
     dataset = caption_dataset(pairs, image_size=(8, 8), shuffle=False)
     assert first_captions(dataset) == [captions[0] for captions in pairs.captions]
 
@@ -78,7 +78,7 @@ def test_cache_reads_files_once(pairs):
     np.testing.assert_array_equal(all_images(dataset), before)
 
 
-def test_augmentation_differs_by_epoch_and_repeats(pairs):
+def test_augmentation_differs_by_epoch_and_is_reproducible(pairs):
     options = {"image_size": (24, 24), "shuffle": False, "augment": True}
     dataset = caption_dataset(pairs, **options)
     epochs = [all_images(dataset) for _ in range(2)]
@@ -89,7 +89,7 @@ def test_augmentation_differs_by_epoch_and_repeats(pairs):
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"not an image", None])
-def test_bad_file_is_named(pairs, content):
+def test_error_names_the_invalid_file(pairs, content):
     with open(pairs.images[3], "rb") as file:
         content = file.read()[:-50] if content is None else content
     with open(pairs.images[3], "wb") as file:

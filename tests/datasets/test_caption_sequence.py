@@ -11,7 +11,7 @@ def first_captions(batches):
     return [texts[0] for batch in batches for texts in batch["captions"]]
 
 
-def test_batches(pairs):
+def test_batch_sizes_and_shapes(pairs):
     sequence = CaptionSequence(pairs, batch_size=4, image_size=(32, 24), captions_per_image=2)
     batches = list(sequence)
     assert len(sequence) == len(batches) == 3
@@ -23,7 +23,7 @@ def test_batches(pairs):
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_a_batch_depends_on_seed_epoch_and_index_alone(pairs, augment):
+def test_batch_depends_only_on_seed_epoch_and_index(pairs, augment):
     options = {"image_size": (16, 16), "batch_size": 3, "seed": 1, "augment": augment}
     sequence = CaptionSequence(pairs, **options)
     first = list(sequence)
@@ -41,14 +41,14 @@ def test_epoch_visits_each_image_once(pairs):
     assert sorted(captions) == sorted(captions[0] for captions in pairs.captions)
 
 
-def test_equals_the_tf_data_pipeline(pairs):
+def test_batches_match_the_tf_data_pipeline(pairs):
     pytest.importorskip("tensorflow")
     options = {"image_size": (32, 32), "shuffle": False, "captions_per_image": 2}
-    ours = CaptionSequence(pairs, **options)[0]
-    theirs = next(iter(caption_dataset(pairs, **options)))
-    difference = ours["images"].astype(int) - theirs["images"].numpy()
+    batch = CaptionSequence(pairs, **options)[0]
+    expected = next(iter(caption_dataset(pairs, **options)))
+    difference = batch["images"].astype(int) - expected["images"].numpy()
     assert np.abs(difference).max() <= 2
-    assert theirs["captions"].numpy().astype(str).tolist() == ours["captions"].tolist()
+    assert expected["captions"].numpy().astype(str).tolist() == batch["captions"].tolist()
 
 
 def test_cache_reads_files_once(pairs):
@@ -60,7 +60,7 @@ def test_cache_reads_files_once(pairs):
     np.testing.assert_array_equal(sequence[0]["images"], before)
 
 
-def test_bad_file_is_named(pairs):
+def test_error_names_the_invalid_file(pairs):
     with open(pairs.images[3], "wb") as file:
         file.write(b"not an image")
     with pytest.raises(ValueError, match="3.jpg"):
@@ -76,7 +76,7 @@ def preprocessor(pairs):
     )
 
 
-def test_preprocessor(pairs, preprocessor):
+def test_batches_are_preprocessed(pairs, preprocessor):
     sequence = CaptionSequence(pairs, batch_size=4, image_size=(8, 8), preprocessor=preprocessor)
     x, y, sample_weight = next(iter(sequence))
     arrays = [x["images"], x["captions"], y, sample_weight]
@@ -87,7 +87,7 @@ def test_preprocessor(pairs, preprocessor):
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])
-def test_fit_numbers_its_epochs(pairs, preprocessor, workers):
+def test_callback_sets_the_epoch_during_fit(pairs, preprocessor, workers):
     seen = []
 
     class Recorded(CaptionSequence):
@@ -114,7 +114,7 @@ def test_fit_numbers_its_epochs(pairs, preprocessor, workers):
     history = model.fit(
         sequence, shuffle=False, initial_epoch=5, epochs=8, callbacks=callbacks, verbose=0
     )
-    # Threads may take up the batches of one epoch in any order, but never mix epochs.
+    # Threads may load the batches of an epoch in any order, but never mix epochs.
     assert [epoch for epoch, _ in seen] == [5] * 3 + [6] * 3 + [7] * 3
     assert sorted(seen) == [(epoch, index) for epoch in (5, 6, 7) for index in range(3)]
     assert np.isfinite(history.history["loss"]).all()

@@ -1,4 +1,4 @@
-"""The reader of CMU-MOSEI: segments, words, what is heard and seen in them."""
+"""Readers of CMU-MOSEI and CMU-MOSI computational sequences, and of standard folds."""
 
 import json
 
@@ -21,7 +21,7 @@ def folder(tmp_path):
 
 
 def average_over_word(word, intervals, features):
-    """One word at a time, one frame and dimension at a time."""
+    """Reference for one word, with loops over dimensions and frames."""
     token = []
     for column in features.T:
         pairs = [
@@ -34,9 +34,9 @@ def average_over_word(word, intervals, features):
     return token
 
 
-def test_segments_and_their_labels(folder):
+def test_segments_have_their_labels_and_texts(folder):
     data = read_cmu_mosei(folder)
-    # The second segment of b is of silence.
+    # The second segment of `b` is silent.
     assert data.segment_ids.tolist() == ["a_[x[0]", "a_[x[1]", "b[0]"]
     assert data.video_ids.tolist() == ["a_[x", "a_[x", "b"]
     np.testing.assert_allclose(data.labels, [-1.5, 8 / 3, 0], rtol=1e-6)
@@ -46,12 +46,12 @@ def test_segments_and_their_labels(folder):
     assert data.emotions.tolist() == [[0, 0, 1, 0, 0, 0], [2, 0, 0, 0, 0, 0], [0] * 6]
     assert data.present_emotions.sum(axis=1).tolist() == [1, 1, 0]
     assert data.take(data.labels > 0).emotions.tolist() == [[2, 0, 0, 0, 0, 0]]
-    # Words at a segment's edge belong to it; pauses are no words.
+    # Words that overlap the segment's boundaries belong to it; pauses are not words.
     assert data.texts.tolist() == ["so naïve größer", "bad really good", "so naïve größer"]
     assert data.complete.tolist() == [True, True, False]
 
 
-def test_audio_and_video_are_averages_over_words(folder):
+def test_audio_and_video_are_averaged_over_words(folder):
     data, videos = read_cmu_mosei(folder), small_videos()
     word_times, vectors = videos["text"]["a_[x"]
     for segment, words in ((0, slice(0, 3)), (1, slice(3, 6))):
@@ -60,31 +60,31 @@ def test_audio_and_video_are_averages_over_words(folder):
             frames = videos[name]["a_[x"]
             expected = [average_over_word(word, *frames) for word in word_times[words]]
             np.testing.assert_allclose(data.tokens[name][segment], expected, rtol=1e-4, atol=1e-6)
-    # The sound ends at 3.45 s, before the last word begins.
+    # The audio ends at 3.45 s, before the last word begins.
     assert data.masks["audio"][1].tolist() == [True, True, False]
     assert data.masks["video"][1].tolist() == [True, True, True]
-    # Video b has no audio at all, and an entry without rows for its faces.
+    # Video `b` has no audio entry, and a video entry without rows.
     assert data.tokens["audio"][2].shape == (0, 3)
     assert data.tokens["video"][2].shape == (0, 2)
 
 
-def test_frames_as_they_are(folder):
+def test_frames_are_kept_without_alignment(folder):
     data, videos = read_cmu_mosei(folder, align=False), small_videos()
     intervals, features = videos["audio"]["a_[x"]
     order = np.argsort(intervals[:, 0])
     intervals, features = intervals[order], features[order]
     inside = np.minimum(intervals[:, 1], 1.7) - np.maximum(intervals[:, 0], 0.3) > 1e-5
     assert 2 < inside.sum() < len(inside)
-    found, mask = data.tokens["audio"][0], data.masks["audio"][0]
+    tokens, mask = data.tokens["audio"][0], data.masks["audio"][0]
     expected = np.where(np.isfinite(features[inside]), features[inside], 0)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_allclose(tokens, expected, rtol=1e-6)
     assert mask.sum() == inside.sum() - 1  # One frame is NaN.
     assert [len(x) for x in data.tokens["audio"]][2] == 0
     assert data.tokens["audio"][2].shape == (0, 3)
 
 
-def test_files_that_are_by_word_already(folder):
-    """As the SDK's `align` writes them: an entry of each word, `video[3]`."""
+def test_files_with_an_entry_per_word_give_the_same_segments(folder):
+    """Files in the format of the SDK's `align`: an entry for each word, `video[3]`."""
     whole = read_cmu_mosei(folder)
     for name, entries in small_videos().items():
         if name in ("text", "video", "labels"):
@@ -98,11 +98,11 @@ def test_files_that_are_by_word_already(folder):
     assert data.segment_ids.tolist() == whole.segment_ids.tolist()
     np.testing.assert_array_equal(data.labels, whole.labels)
     for name in whole.modalities:
-        for found, expected in zip(data.tokens[name], whole.tokens[name], strict=True):
-            np.testing.assert_array_equal(found, expected)
+        for tokens, expected in zip(data.tokens[name], whole.tokens[name], strict=True):
+            np.testing.assert_array_equal(tokens, expected)
 
 
-def test_some_videos(folder):
+def test_video_ids_select_videos(folder):
     (folder / "CMU_MOSEI_TimestampedWords.csd").unlink()
     data = read_cmu_mosei(folder, video_ids=["b", "elsewhere"])
     assert data.segment_ids.tolist() == ["b[0]"]
@@ -118,12 +118,12 @@ def test_some_videos(folder):
             read("ab")
 
 
-def test_the_repr_is_short(folder):
+def test_repr_shows_the_sizes(folder):
     expected = "SentimentSequences(segments=3, videos=2, modalities=['text', 'audio', 'video'])"
     assert repr(read_cmu_mosei(folder)) == expected
 
 
-def test_cmu_mosi_has_other_names(tmp_path):
+def test_cmu_mosi_sequences_are_read(tmp_path):
     names = {"video": "Visual_Facet_42", "labels": "Opinion_Labels"}
     for name, entries in small_videos().items():
         if name == "labels":
@@ -138,7 +138,7 @@ def test_cmu_mosi_has_other_names(tmp_path):
 
 
 @pytest.mark.parametrize("read", [read_cmu_mosei, read_cmu_mosi_sequences])
-def test_a_folder_without_the_files(tmp_path, read):
+def test_missing_files_are_listed(tmp_path, read):
     with pytest.raises(ValueError, match=r"Missing: .*COVAREP\.csd.*CMU-MultimodalSDK") as error:
         read(tmp_path / "nothing")
     assert "nothing" in str(error.value)
@@ -169,7 +169,7 @@ def test_a_folder_without_the_files(tmp_path, read):
         ("text", "b", np.array([[b"a"]] * 3), "Video 'b' of .*WordVectors.* must have numbers"),
     ],
 )
-def test_unfit_entries_are_named(folder, name, entry, rows, message):
+def test_error_names_the_invalid_entry(folder, name, entry, rows, message):
     entries = small_videos()[name]
     write_sequence(
         folder / f"{FILES[name]}.csd", name, {**entries, entry: (entries[entry][0], rows)}
@@ -178,27 +178,27 @@ def test_unfit_entries_are_named(folder, name, entry, rows, message):
         read_cmu_mosei(folder)
 
 
-def test_no_segment_with_a_token(folder):
+def test_labels_without_tokens_are_rejected(folder):
     labels = {"b": (np.array([[7.0, 8.0]]), np.zeros((1, 1)))}
     write_sequence(folder / "CMU_MOSEI_Labels.csd", "labels", labels)
     with pytest.raises(ValueError, match="No segment of .* has a token in any"):
         read_cmu_mosei(folder)
 
 
-def test_align_to_a_modality_that_is_not_there(folder):
+def test_align_to_must_be_a_modality(folder):
     files = {"text": folder / "CMU_MOSEI_TimestampedWordVectors.csd"}
     with pytest.raises(ValueError, match="`align_to` must be one of 'text', or `None`"):
         read_computational_sequences(files, folder / "CMU_MOSEI_Labels.csd", align_to="words")
 
 
-def test_words_that_touch_a_frame_s_edge_have_nothing_of_it():
+def test_frames_that_only_touch_a_word_are_ignored():
     words, frames = np.array([[1.0, 2.0]]), np.array([[0.0, 1.0 + 1e-9], [2.0, 3.0], [1.5, 1.5]])
     tokens, mask = align_to_words(words, frames, np.ones((3, 2)))
     assert (tokens == 0).all()
     assert mask.tolist() == [False]
 
 
-def test_standard_folds(tmp_path):
+def test_standard_folds_of_python_and_json_files(tmp_path):
     path = tmp_path / "cmu_mosei_std_folds.py"
     path.write_text(
         "import os\nopen(os.path.join(os.getcwd(), 'called'), 'w')\nother = 1 + 1\n"
@@ -216,18 +216,18 @@ def test_standard_folds(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("folds.py", "folds = ['a']", "must have lists of the names"),
-        ("folds.py", "standard_train_fold = [open('called', 'w')]", "no folds that can be read"),
-        ("folds.py", "standard_train_fold = [", "no folds that can be read"),
-        ("folds.py", "standard_train_fold = [1]", "must have lists of the names"),
-        ("folds.json", "[]", "must have lists of the names"),
-        ("folds.json", "{", "no folds that can be read"),
+        ("folds.py", "folds = ['a']", "must contain lists of video names"),
+        ("folds.py", "standard_train_fold = [open('called', 'w')]", "does not contain valid folds"),
+        ("folds.py", "standard_train_fold = [", "does not contain valid folds"),
+        ("folds.py", "standard_train_fold = [1]", "must contain lists of video names"),
+        ("folds.json", "[]", "must contain lists of video names"),
+        ("folds.json", "{", "does not contain valid folds"),
         ("folds.json", "caf\udce9", "folds.json' is not UTF-8: line 1 has the byte 0xe9"),
-        ("folds.py", "standard_train_fold = {[]: 1}", "no folds that can be read"),
+        ("folds.py", "standard_train_fold = {[]: 1}", "does not contain valid folds"),
         ("folds.json", '{"train": ["a", "b"], "test": ["b"]}', "videos in two folds: b"),
     ],
 )
-def test_files_without_folds(tmp_path, monkeypatch, name, content, message):
+def test_invalid_files_of_folds_are_rejected(tmp_path, monkeypatch, name, content, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / name).write_text(content, errors="surrogateescape")
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""The reader of CMU-MOSI's features."""
+"""Reader of the utterance features of CMU-MOSI."""
 
 import numpy as np
 import pytest
@@ -31,7 +31,7 @@ def read(arrays, tmp_path):
     return read_with
 
 
-def test_utterances_come_in_the_order_in_which_they_were_said(read, arrays):
+def test_utterances_are_in_chronological_order(read, arrays):
     data = read()
     assert len(data) == 6
     assert data.utterance_ids.tolist() == ["a_1", "a_2", "b_x_9", "b_x_10", "b_x_11", "c_7"]
@@ -42,7 +42,7 @@ def test_utterances_come_in_the_order_in_which_they_were_said(read, arrays):
         np.testing.assert_allclose(x, arrays[name][order], rtol=1e-6)
 
 
-def test_a_video_is_a_sequence_of_its_utterances(read):
+def test_utterances_are_grouped_and_padded_by_video(read):
     data = read()
     features, labels, mask = data.by_video()
     assert mask.tolist() == [[True, True, False], [True] * 3, [True, False, False]]
@@ -70,41 +70,45 @@ NAN = np.array([[0.0], [0.0], [np.nan], [0.0], [0.0], [0.0]])
     ("changes", "message"),
     [
         ({"audio": None}, "has no array 'audio'; it needs text, audio, video, label"),
-        ({"label": np.zeros(5, int)}, "differ in length"),
+        ({"label": np.zeros(5, int)}, "have different lengths"),
         ({"text": np.zeros(6)}, r"Array 'text' .* must be floats \(utterances, dim\), not float64"),
         ({"video": NAN}, "Array 'video' .* has NaN or infinity, first in row 2, column 0"),
-        ({"label": np.array([0, 1, 2, 0, 1, 0])}, "Array 'label' .* must be a 0, negative, or a 1"),
-        ({"video_id": np.arange(6)}, "Array 'video_id' .* must be a string of each"),
-        ({"utterance_id": np.array(["a_1", "a"] * 3)}, "Array 'utterance_id' .* but one is 'a'"),
+        ({"label": np.array([0, 1, 2, 0, 1, 0])}, "Array 'label' .* must be 0 .negative. or 1"),
+        ({"video_id": np.arange(6)}, "Array 'video_id' .* must have a string for each"),
+        ({"utterance_id": np.array(["a_1", "a"] * 3)}, "Array 'utterance_id' .* number, not 'a'"),
         ({"audio": np.array([{}] * 6)}, "Array 'audio' .* Pickled objects are never loaded"),
     ],
 )
-def test_unfit_arrays_are_named(read, changes, message):
+def test_error_names_the_invalid_array(read, changes, message):
     with pytest.raises(ValueError, match=message) as error:
         read(**changes)
     assert "train.npz" in str(error.value)
 
 
-def test_a_file_without_an_utterance(read, arrays):
-    with pytest.raises(ValueError, match="there is no utterance"):
+def test_empty_arrays_are_rejected(read, arrays):
+    with pytest.raises(ValueError, match="there must be an utterance"):
         read(**{name: array[:0] for name, array in arrays.items()})
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(b"text,label\n", "no .npz file"), (b"", "no .npz file"), (b"PK\x03\x04...", "no .npz file")],
+    [
+        (b"text,label\n", "not a valid .npz file"),
+        (b"", "not a valid .npz file"),
+        (b"PK\x03\x04...", "not a valid .npz file"),
+    ],
 )
-def test_files_of_another_kind(tmp_path, content, message):
+def test_other_files_are_rejected(tmp_path, content, message):
     path = tmp_path / "train.npz"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_cmu_mosi(path)
     with open(path, "wb") as file:
         np.save(file, np.zeros(3))
-    with pytest.raises(ValueError, match="one array alone"):
+    with pytest.raises(ValueError, match="contains a single array"):
         read_cmu_mosi(path)
 
 
-def test_the_repr_is_short(read):
+def test_repr_shows_the_sizes(read):
     dims = {"text": 4, "audio": 3, "video": 2}
     assert repr(read()) == f"SentimentUtterances(utterances=6, videos=3, dims={dims})"

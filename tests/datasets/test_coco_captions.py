@@ -26,14 +26,14 @@ def write(tmp_path, pairs, folder):
 
 
 @pytest.mark.parametrize("folder", ["val2017", "images/val2017"])
-def test_layouts(tmp_path, pairs, folder):
+def test_reads_both_image_folder_layouts(tmp_path, pairs, folder):
     write(tmp_path, pairs, folder)
-    found = read_coco_captions(tmp_path, "val2017")
-    assert [os.path.basename(image) for image in found.images] == ["1.jpg", "0.jpg"]
-    assert found.captions == [["A cat."], ["A dog.", "One dog."]]
+    pairs = read_coco_captions(tmp_path, "val2017")
+    assert [os.path.basename(image) for image in pairs.images] == ["1.jpg", "0.jpg"]
+    assert pairs.captions == [["A cat."], ["A dog.", "One dog."]]
 
 
-def test_an_own_split_may_be_called_train(tmp_path, pairs):
+def test_custom_split_may_be_named_train(tmp_path, pairs):
     write(tmp_path, pairs, "train")
     annotations = tmp_path / "annotations"
     (annotations / "captions_val2017.json").rename(annotations / "captions_train.json")
@@ -41,13 +41,13 @@ def test_an_own_split_may_be_called_train(tmp_path, pairs):
         assert read(tmp_path, "train").captions == [["A cat."], ["A dog.", "One dog."]]
 
 
-def test_missing_files(tmp_path, pairs):
+def test_missing_annotations_are_named_with_their_source(tmp_path, pairs):
     write(tmp_path, pairs, "val2017")
     with pytest.raises(ValueError, match=r"annotations/captions_train2017.json.*cocodataset"):
         read_coco_captions(tmp_path, "train2017")
 
 
-def test_faults_of_the_file(tmp_path, pairs):
+def test_unlisted_images_latin1_and_truncated_files(tmp_path, pairs):
     write(tmp_path, pairs, "val2017")
     path = tmp_path / "annotations" / "captions_val2017.json"
     content = json.loads(path.read_text())
@@ -57,11 +57,11 @@ def test_faults_of_the_file(tmp_path, pairs):
         {"id": 5, "image_id": 99, "caption": "Nothing."},
     ]
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="latin1")
-    with pytest.warns(UserWarning, match="Left out 1 captions of images .*: 99"):
-        found = read_coco_captions(tmp_path, "val2017")
-    assert found.captions == [["A cat.", "A café at night"], ["A dog.", "One dog."]]
+    with pytest.warns(UserWarning, match="Skipped 1 captions of unlisted images.*: 99"):
+        result = read_coco_captions(tmp_path, "val2017")
+    assert result.captions == [["A cat.", "A café at night"], ["A dog.", "One dog."]]
     path.write_text(path.read_text(encoding="latin1")[:-20], encoding="latin1")
-    with pytest.raises(ValueError, match="not JSON, or not all of it"):
+    with pytest.raises(ValueError, match="is not valid JSON.* truncated"):
         read_coco_captions(tmp_path, "val2017")
 
 
@@ -87,7 +87,7 @@ def test_faults_of_the_file(tmp_path, pairs):
         ),
         (
             {"annotations": [{"image_id": "3", "caption": "a"}]},
-            "no annotation is of an image that it lists: an `image_id` is '3', an `id` .* 7",
+            "no `image_id` of an annotation, such as '3', matches an `id` in `images`, such as 7",
         ),
         (
             {"images": [{"id": 7, "file_name": "1.jpg"}, {"id": 7, "file_name": "0.jpg"}]},
@@ -95,7 +95,7 @@ def test_faults_of_the_file(tmp_path, pairs):
         ),
     ],
 )
-def test_files_of_another_kind(tmp_path, pairs, change, message):
+def test_invalid_annotations_are_rejected(tmp_path, pairs, change, message):
     write(tmp_path, pairs, "val2017")
     path = tmp_path / "annotations" / "captions_val2017.json"
     content = json.loads(path.read_text()) | change
@@ -105,7 +105,7 @@ def test_files_of_another_kind(tmp_path, pairs, change, message):
             read(tmp_path, "val2017")
 
 
-def test_a_results_file_and_utf_16(tmp_path, pairs):
+def test_results_files_are_rejected_and_utf_16_is_read(tmp_path, pairs):
     write(tmp_path, pairs, "val2017")
     path = tmp_path / "annotations" / "captions_val2017.json"
     text = path.read_text()
@@ -117,33 +117,33 @@ def test_a_results_file_and_utf_16(tmp_path, pairs):
 
 
 def write_karpathy(tmp_path, pairs):
-    """`dataset_coco.json` has sentences both as tokens and as they were written."""
-    places = {"test": 0, "train": 1, "restval": 2, "val": 3}
+    """Writes `dataset_coco.json`, which has sentences as tokens and as raw text."""
+    splits = {"test": 0, "train": 1, "restval": 2, "val": 3}
     images = []
-    for split, place in places.items():
+    for split, index in splits.items():
         folder = "train2014" if split == "train" else "val2014"
         (tmp_path / folder).mkdir(exist_ok=True)
-        name = f"COCO_{folder}_{place:012}.jpg"
-        shutil.copy(pairs.images[place], tmp_path / folder / name)
+        name = f"COCO_{folder}_{index:012}.jpg"
+        shutil.copy(pairs.images[index], tmp_path / folder / name)
         sentences = [
-            {"tokens": ["a", split], "raw": f"A {split}. ", "imgid": place, "sentid": 9},
-            {"tokens": ["one", split], "raw": f"One {split}", "imgid": place, "sentid": 8},
+            {"tokens": ["a", split], "raw": f"A {split}. ", "imgid": index, "sentid": 9},
+            {"tokens": ["one", split], "raw": f"One {split}", "imgid": index, "sentid": 8},
         ]
         images.append(
             {
                 "filepath": folder,
                 "sentids": [9, 8],
                 "filename": name,
-                "imgid": place,
+                "imgid": index,
                 "split": split,
                 "sentences": sentences,
-                "cocoid": place,
+                "cocoid": index,
             }
         )
     (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images, "dataset": "coco"}))
 
 
-def test_karpathys_splits(tmp_path, pairs):
+def test_reads_karpathys_splits(tmp_path, pairs):
     write_karpathy(tmp_path, pairs)
     test = read_coco_captions(tmp_path, "test")
     assert test.captions == [["A test.", "One test"]]
@@ -157,7 +157,7 @@ def test_karpathys_splits(tmp_path, pairs):
         read_caption_folder(tmp_path, "dev")
 
 
-def test_damaged_files_of_karpathys_splits(tmp_path, pairs):
+def test_damaged_karpathy_files_are_rejected(tmp_path, pairs):
     write_karpathy(tmp_path, pairs)
     path = tmp_path / "dataset_coco.json"
     content = json.loads(path.read_text())
@@ -176,7 +176,7 @@ def test_damaged_files_of_karpathys_splits(tmp_path, pairs):
         read_coco_captions(tmp_path, "test")
 
 
-def test_names_of_lists_and_splits_with_blanks(tmp_path, pairs):
+def test_whitespace_around_split_names_is_ignored(tmp_path, pairs):
     write_karpathy(tmp_path, pairs)
     content = json.loads((tmp_path / "dataset_coco.json").read_text())
     photo = content["images"][0]
@@ -193,16 +193,16 @@ def test_names_of_lists_and_splits_with_blanks(tmp_path, pairs):
     assert len(read_caption_folder(tmp_path, "train + restval")) == 2
 
 
-def test_missing_files_of_karpathys_splits(tmp_path, pairs):
+def test_missing_karpathy_files_are_named(tmp_path, pairs):
     with pytest.raises(ValueError, match=r"dataset_coco.json .*caption_datasets.zip"):
         read_coco_captions(tmp_path, "restval")
     write_karpathy(tmp_path, pairs)
     shutil.rmtree(tmp_path / "val2014")
-    with pytest.raises(ValueError, match="the photos in val2014/"):
+    with pytest.raises(ValueError, match="the images in val2014/"):
         read_coco_captions(tmp_path, "test")
 
 
-def test_dataset(tmp_path, pairs):
+def test_dataset_batches_images_and_captions(tmp_path, pairs):
     pytest.importorskip("tensorflow")
     write_karpathy(tmp_path, pairs)
     (batch,) = coco_captions(tmp_path, "val", image_size=(8, 8), captions_per_image=3)

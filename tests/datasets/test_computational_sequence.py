@@ -1,4 +1,4 @@
-"""The reader of the CMU-Multimodal SDK's files."""
+"""Reader of the computational sequences of CMU-MultimodalSDK."""
 
 import h5py
 import numpy as np
@@ -22,7 +22,7 @@ def read(tmp_path):
     return read_entries
 
 
-def test_videos_and_metadata(tmp_path):
+def test_reads_video_names_and_metadata(tmp_path):
     path = write_sequence(
         tmp_path / "some.csd", "COVAREP", {"v": (TIMES, ROWS), "a[b]": (TIMES, ROWS)}
     )
@@ -32,19 +32,19 @@ def test_videos_and_metadata(tmp_path):
     with ComputationalSequence(path) as sequence:
         assert sequence.root_name == "COVAREP"
         assert sequence.metadata == {"root name": "COVAREP", "creator": "no JSON"}
-        # Only a number in brackets is a segment.
+        # Only a number in brackets denotes a segment.
         assert sequence.videos == ["a[b]", "v"]
         assert "v" in sequence
         assert "v[0]" not in sequence
 
 
-def test_rows_come_by_time(read):
+def test_rows_are_sorted_by_time(read):
     intervals, features = read({"v": (TIMES[::-1], ROWS)})
     np.testing.assert_array_equal(intervals, TIMES)
     np.testing.assert_array_equal(features, ROWS[::-1])
 
 
-def test_segments_of_a_video_come_together(read):
+def test_segments_of_a_video_are_concatenated(read):
     empty = np.zeros((0, 2)), np.zeros(0)
     entries = {"v[10]": (TIMES[2:], ROWS[2:]), "v[2]": (TIMES[:2], ROWS[:2]), "v[3]": empty}
     intervals, features = read({**entries, "v2[0]": (TIMES, ROWS)})
@@ -52,18 +52,18 @@ def test_segments_of_a_video_come_together(read):
     np.testing.assert_array_equal(features, ROWS)
 
 
-def test_one_row_without_its_axis(read):
+def test_missing_first_axis_is_added(read):
     intervals, features = read({"v": (TIMES[0], ROWS[0])})
     assert intervals.shape == features.shape == (1, 2)
 
 
-def test_an_empty_entry(read):
+def test_empty_entries_have_no_rows(read):
     intervals, features = read({"v": (np.zeros(0), np.zeros(0))})
     assert intervals.shape == (0, 2)
     assert len(features) == 0
 
 
-def test_words(tmp_path):
+def test_words_are_read_without_pauses(tmp_path):
     path = write_sequence(
         tmp_path / "w.csd",
         "words",
@@ -85,14 +85,14 @@ def test_words(tmp_path):
         ({"v[0]": (TIMES, ROWS), "v[1]": (TIMES, ROWS[:, :1])}, r"different sizes: \[1, 2\]"),
     ],
 )
-def test_unfit_entries_are_named(read, entries, message):
+def test_error_names_the_invalid_entry(read, entries, message):
     with pytest.raises(ValueError, match=message) as error:
         read(entries)
     assert "some.csd" in str(error.value)
 
 
 @pytest.mark.parametrize("missing", ["features", "intervals"])
-def test_half_an_entry(tmp_path, missing):
+def test_entry_needs_features_and_intervals(tmp_path, missing):
     path = write_sequence(tmp_path / "some.csd", "FACET", {"v": (TIMES, ROWS)})
     with h5py.File(path, "a") as file:
         del file[f"FACET/data/v/{missing}"]
@@ -103,14 +103,14 @@ def test_half_an_entry(tmp_path, missing):
         sequence.read("v")
 
 
-def test_files_of_another_kind(tmp_path):
+def test_other_files_are_rejected(tmp_path):
     path = tmp_path / "some.csd"
     with pytest.raises(FileNotFoundError):
         ComputationalSequence(path)
     path.write_bytes(b"words")
-    with pytest.raises(ValueError, match=r"some\.csd' is no HDF5 file"):
+    with pytest.raises(ValueError, match=r"some\.csd' is not an HDF5 file"):
         ComputationalSequence(path)
     with h5py.File(path, "w") as file:
         file["weights"] = [1.0]
-    with pytest.raises(ValueError, match=r"some\.csd' is no computational sequence"):
+    with pytest.raises(ValueError, match=r"some\.csd' is not a computational sequence"):
         ComputationalSequence(path)

@@ -2,7 +2,7 @@ import struct
 
 import numpy as np
 import pytest
-from image_variants import encoded, exif, image_files
+from image_variants import encode, exif, image_files
 from photos import photo
 from PIL import Image
 
@@ -24,8 +24,8 @@ from keras_mmfusion.datasets.images.white_background import over_white
 tf = pytest.importorskip("tensorflow")
 
 SIZE = (24, 24)
-# The files of `image_files` that are not decoded, by how their names begin.
-REFUSED = {
+# The files of `image_files` that are not decoded, by the prefix of their names.
+REJECTED = {
     "bmp masks RGBA behind": UNSUPPORTED,
     "bmp masks odd": UNSUPPORTED,
     "bmp runs": UNSUPPORTED,
@@ -46,51 +46,52 @@ REFUSED = {
     "text": NOT_AN_IMAGE,
     "empty": EMPTY,
 }
-DECODED_ALL_THE_SAME = "gif cut in the second frame"
+EXCEPTION = "gif cut in the second frame"
 
 
-def padded(image):
+def pad(image):
     return tf.image.resize_with_crop_or_pad(tf.cast(image, "float32"), *SIZE)
 
 
 @pytest.fixture(scope="module")
 def decode():
-    """Files to arrays of `SIZE` and codes, in a graph: what has another size is cut or padded."""
+    """Decodes files in a graph to images that are cropped or padded to `SIZE`, and error codes."""
 
     @tf.function(input_signature=[tf.TensorSpec((None,), "string")])
     def function(contents):
-        return decode_image_tensors(contents, padded, SIZE, max_pixels=1000)
+        return decode_image_tensors(contents, pad, SIZE, max_pixels=1000)
 
     return lambda contents: [x.numpy() for x in function(tf.constant(contents, "string"))]
 
 
-PICTURE = Image.fromarray(photo(12, 16))
+IMAGE = Image.fromarray(photo(12, 16))
 
 
-def test_every_variant_is_read_as_read_image_does_or_refused(decode):
+def test_every_variant_matches_read_image_or_is_rejected(decode):
     files = image_files()
     images, codes = decode(list(files.values()))
     for (name, content), image, code in zip(files.items(), images, codes, strict=True):
-        refusals = [code for start, code in REFUSED.items() if name.startswith(start)]
-        if refusals and name != DECODED_ALL_THE_SAME:
-            assert code == refusals[0], name
+        errors = [code for prefix, code in REJECTED.items() if name.startswith(prefix)]
+        if errors and name != EXCEPTION:
+            assert code == errors[0], name
             assert not image.any(), name
             continue
         assert code == OK, name
-        expected = padded(read_image(content))
-        # The decoders of JPEG are two builds of one library, whose rounding may differ.
+        expected = pad(read_image(content))
+        # TensorFlow and Pillow use different builds of the JPEG library, which may round
+        # differently.
         atol = 3 if name.startswith("jpeg") else 0
         np.testing.assert_allclose(image, expected, atol=atol, err_msg=name)
 
 
-def test_every_opacity_is_laid_over_white_as_pillow_does():
-    colors, opacities = np.meshgrid(np.arange(256), np.arange(256))
-    image = np.stack([colors, colors, colors, opacities], axis=-1).astype("uint8")
+def test_blending_with_white_matches_pillow_for_all_alpha_values():
+    colors, alphas = np.meshgrid(np.arange(256), np.arange(256))
+    image = np.stack([colors, colors, colors, alphas], axis=-1).astype("uint8")
 
     np.testing.assert_array_equal(over_white(image), read_image(image))
 
 
-def test_damaged_exif_headers_end():
+def test_damaged_exif_data_gives_a_bounded_orientation():
     content = exif(6)
     rng = np.random.default_rng(0)
     orientation = tf.function(exif_orientation, input_signature=[tf.TensorSpec((), "string")])
@@ -100,42 +101,43 @@ def test_damaged_exif_headers_end():
         assert int(orientation(content[:length])) in (-1, 6, 0)
     for _ in range(100):
         damaged = bytearray(content)
-        for place in rng.integers(len(content), size=4):
-            damaged[place] = rng.integers(256)
+        for index in rng.integers(len(content), size=4):
+            damaged[index] = rng.integers(256)
         assert -1 <= int(orientation(bytes(damaged))) < 2**16
 
 
-def bombs():
-    """Headers alone, of pictures with 60,000 columns and rows."""
+def decompression_bombs():
+    """Returns files whose headers claim up to 60,000 columns and rows."""
     side = 60000
-    jpeg = bytearray(encoded(PICTURE, "JPEG"))
+    jpeg = bytearray(encode(IMAGE, "JPEG"))
     frame = jpeg.index(b"\xff\xc0")
     jpeg[frame + 5 : frame + 9] = struct.pack(">HH", side, side)
-    png = bytearray(encoded(PICTURE, "PNG"))
+    png = bytearray(encode(IMAGE, "PNG"))
     png[16:24] = struct.pack(">II", side, side)
-    gif = bytearray(encoded(PICTURE, "GIF"))
+    gif = bytearray(encode(IMAGE, "GIF"))
     frame = gif.index(b"\x2c\0\0\0\0")
     gif[6:10] = gif[frame + 5 : frame + 9] = struct.pack("<HH", side, side)
-    bmp = bytearray(encoded(PICTURE, "BMP"))
+    bmp = bytearray(encode(IMAGE, "BMP"))
     bmp[18:26] = struct.pack("<ii", side, -side)
-    lossy = bytearray(encoded(PICTURE, "WEBP"))
+    lossy = bytearray(encode(IMAGE, "WEBP"))
     lossy[26:30] = struct.pack("<HH", 16000, 16000)
-    lossless = bytearray(encoded(PICTURE, "WEBP", lossless=True))
+    lossless = bytearray(encode(IMAGE, "WEBP", lossless=True))
     lossless[21:25] = struct.pack("<I", 15999 + (15999 << 14))
-    extended = bytearray(encoded(PICTURE, "WEBP", exif=Image.Exif().tobytes() + b"    "))
+    extended = bytearray(encode(IMAGE, "WEBP", exif=Image.Exif().tobytes() + b"    "))
     extended[24:30] = b"\x00\x00\x10" * 2
     return [bytes(each) for each in (jpeg, png, gif, bmp, lossy, lossless, extended)]
 
 
-def test_bombs_are_seen_by_their_headers(decode):
-    _, codes = decode(bombs())
+def test_decompression_bombs_are_detected_by_their_headers(decode):
+    _, codes = decode(decompression_bombs())
     assert codes.tolist() == [TOO_LARGE] * 7
 
 
-def test_one_bad_file_does_not_touch_the_others(decode):
-    good = encoded(PICTURE)
-    jpeg = encoded(PICTURE, "JPEG")
-    files = [good, b"", b"no image", good[:60], jpeg[:20], b"\xff\xd8\xff", bombs()[1], good]
+def test_invalid_files_do_not_affect_the_others(decode):
+    good = encode(IMAGE)
+    jpeg = encode(IMAGE, "JPEG")
+    bomb = decompression_bombs()[1]
+    files = [good, b"", b"no image", good[:60], jpeg[:20], b"\xff\xd8\xff", bomb, good]
     images, codes = decode(files)
     assert codes.tolist() == [
         OK,
@@ -147,7 +149,7 @@ def test_one_bad_file_does_not_touch_the_others(decode):
         TOO_LARGE,
         OK,
     ]
-    np.testing.assert_array_equal(images[[0, -1]], [padded(read_image(good))] * 2)
+    np.testing.assert_array_equal(images[[0, -1]], [pad(read_image(good))] * 2)
     assert not images[1:-1].any()
 
 
@@ -155,24 +157,24 @@ def test_damaged_files_never_fail_the_batch(decode):
     rng = np.random.default_rng(1)
     files = []
     for format in ("PNG", "JPEG", "GIF", "BMP", "WEBP"):
-        content = encoded(PICTURE, format)
+        content = encode(IMAGE, format)
         for _ in range(40):
             damaged = bytearray(content)
-            for place in rng.integers(len(content), size=3):
-                damaged[place] = rng.integers(256)
+            for index in rng.integers(len(content), size=3):
+                damaged[index] = rng.integers(256)
             files.append(bytes(damaged[: rng.integers(1, len(content) + 1)]))
     images, codes = decode(files)
     assert set(codes.tolist()) <= {OK, NOT_AN_IMAGE, TOO_LARGE, DAMAGED, UNSUPPORTED}
     assert np.isfinite(images).all()
 
 
-def test_a_batch_of_none(decode):
+def test_empty_batch_is_decoded(decode):
     images, codes = decode([])
     assert images.shape == (0, *SIZE, 3)
     assert codes.shape == (0,)
 
 
-def test_the_input_pipeline_reads_what_read_image_reads(tmp_path):
+def test_load_image_tensor_matches_read_image(tmp_path):
     files = {
         name: content
         for name, content in image_files().items()
@@ -182,8 +184,8 @@ def test_the_input_pipeline_reads_what_read_image_reads(tmp_path):
     for number, content in enumerate(files.values()):
         paths.append(str(tmp_path / f"{number}.jpg"))
         (tmp_path / f"{number}.jpg").write_bytes(content)
-    found = tf.data.Dataset.from_tensor_slices(paths).map(lambda p: load_image_tensor(p, SIZE))
-    for (name, content), image in zip(files.items(), found.as_numpy_iterator(), strict=True):
+    images = tf.data.Dataset.from_tensor_slices(paths).map(lambda p: load_image_tensor(p, SIZE))
+    for (name, content), image in zip(files.items(), images.as_numpy_iterator(), strict=True):
         expected = resize_image_tensor(read_image(content), SIZE)
         np.testing.assert_allclose(
             image.astype(int), expected.numpy().astype(int), atol=3, err_msg=name

@@ -16,7 +16,7 @@ QUESTIONS = {
 }
 
 
-def test_splits(tmp_path):
+def test_reads_both_splits(tmp_path):
     write_easy_vqa(tmp_path, QUESTIONS)
     data = read_easy_vqa(str(tmp_path))
     assert data.answers == [["rectangle"], ["yes"], ["blue"]]
@@ -25,7 +25,7 @@ def test_splits(tmp_path):
     assert read_easy_vqa(tmp_path, "test").questions == ["is there a red shape?"]
 
 
-def test_the_installed_package(tmp_path, monkeypatch):
+def test_default_folder_is_the_installed_package(tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
     with pytest.raises(ValueError, match="pip install easy-vqa"):
         read_easy_vqa()
@@ -35,7 +35,7 @@ def test_the_installed_package(tmp_path, monkeypatch):
     assert len(read_easy_vqa()) == 3
 
 
-def test_missing_files(tmp_path):
+def test_missing_files_and_splits_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="train/questions.json.*pip install easy-vqa"):
         read_easy_vqa(tmp_path)
     with pytest.raises(ValueError, match="Received: 'val'"):
@@ -52,12 +52,12 @@ def test_missing_files(tmp_path):
         ('[["Why?", "yes"]]', r"entry 0 is \['Why\?', 'yes'\]. The file appears to be a list"),
         ('[["Why?", null, 0]]', "entry 0 is"),
         ('[{"question": "Why?"}]', "entry 0 is"),
-        ('{"questions": [{"question": "Why?"}]}', "no list .* appears to be VQA v2's questions"),
-        ("[]", "no list of questions. The file appears to be an empty list"),
-        ('[["Why?", "ye', "is not JSON, or not all of it .* breaks off"),
+        ('{"questions": [{"question": "Why?"}]}', "not a list .* appears to be VQA v2's questions"),
+        ("[]", "not a list of questions. The file appears to be an empty list"),
+        ('[["Why?", "ye', "is not valid JSON.* truncated"),
     ],
 )
-def test_damaged_files(tmp_path, content, message):
+def test_damaged_files_are_rejected(tmp_path, content, message):
     write_easy_vqa(tmp_path, QUESTIONS)
     (tmp_path / "train" / "questions.json").write_text(content)
     with pytest.raises(ValueError, match=f"questions.json' .*{message}"):

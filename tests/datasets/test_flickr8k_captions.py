@@ -15,45 +15,45 @@ def data_dir(request, tmp_path):
     texts.mkdir(exist_ok=True)
     images.mkdir()
     tokens = []
-    for name, colour in (("b_1.jpg", "red"), ("a_2.jpg", "blue"), ("c_3.jpg", "lime")):
-        Image.new("RGB", (12, 10), colour).save(images / name)
-        tokens += [f"{name}#{number}\tA {colour} photo {number} .\n" for number in range(5)]
+    for name, color in (("b_1.jpg", "red"), ("a_2.jpg", "blue"), ("c_3.jpg", "lime")):
+        Image.new("RGB", (12, 10), color).save(images / name)
+        tokens += [f"{name}#{number}\tA {color} photo {number} .\n" for number in range(5)]
     (texts / "Flickr8k.token.txt").write_text("".join(tokens))
     (texts / "Flickr_8k.trainImages.txt").write_text("b_1.jpg\na_2.jpg\n")
     (texts / "Flickr_8k.devImages.txt").write_text("c_3.jpg\n")
     return tmp_path
 
 
-def test_splits(data_dir):
+def test_reads_official_splits(data_dir):
     train = read_flickr8k(data_dir, "train")
     assert [os.path.basename(image) for image in train.images] == ["b_1.jpg", "a_2.jpg"]
     assert train.captions[1] == [f"A blue photo {number} ." for number in range(5)]
     assert len(read_flickr8k(str(data_dir), "dev")) == 1
 
 
-def test_own_list_file(data_dir, tmp_path):
+def test_split_may_be_a_list_file(data_dir, tmp_path):
     chosen = tmp_path / "mine.txt"
     chosen.write_text("c_3.jpg\nb_1.jpg\n")
     images = read_flickr8k(data_dir, str(chosen)).images
     assert [os.path.basename(image) for image in images] == ["c_3.jpg", "b_1.jpg"]
 
 
-def test_unknown_split(data_dir):
+def test_unknown_split_is_rejected(data_dir):
     with pytest.raises(ValueError, match="'validation'"):
         read_flickr8k(data_dir, "validation")
 
 
-def test_missing_folder_says_where_to_get_it(tmp_path):
+def test_missing_folder_error_names_the_source(tmp_path):
     with pytest.raises(ValueError, match=r"Flickr8k_Dataset.zip.*Flickr_8k.trainImages.txt"):
         read_flickr8k(tmp_path / "nowhere")
 
 
 def test_missing_list_file_is_named(data_dir):
-    with pytest.raises(ValueError, match="lacks Flickr_8k.testImages.txt"):
+    with pytest.raises(ValueError, match="must contain Flickr_8k.testImages.txt"):
         read_flickr8k(data_dir, "test")
 
 
-def test_listed_image_without_a_file(data_dir, tmp_path):
+def test_missing_image_is_named(data_dir, tmp_path):
     chosen = tmp_path / "mine.txt"
     chosen.write_text("c_3.jpg\nz_9.jpg\n")
     with pytest.raises(ValueError, match="z_9.jpg"):
@@ -62,7 +62,7 @@ def test_listed_image_without_a_file(data_dir, tmp_path):
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_byte_order_marks_line_ends_and_blanks(data_dir, encoding, end):
+def test_byte_order_marks_line_ends_and_blank_lines_are_ignored(data_dir, encoding, end):
     folder = data_dir / "Flickr8k_text" if (data_dir / "Flickr8k_text").is_dir() else data_dir
     for path in folder.glob("*.txt"):
         text = path.read_text() + "\n"
@@ -72,7 +72,7 @@ def test_byte_order_marks_line_ends_and_blanks(data_dir, encoding, end):
     assert train.captions[0] == [f"A red photo {number} ." for number in range(5)]
 
 
-def test_names_with_spaces(data_dir, tmp_path):
+def test_file_names_may_contain_spaces(data_dir, tmp_path):
     (photo,) = data_dir.rglob("b_1.jpg")
     photo.rename(photo.with_name("my photo.jpg"))
     for path in data_dir.rglob("*.txt"):
@@ -90,14 +90,14 @@ def test_names_with_spaces(data_dir, tmp_path):
         ("b_1.jpg#0\tA caf\xe9\n", r"token.txt' is not UTF-8: line 16 has the byte 0xe9.*Latin-1"),
     ],
 )
-def test_damaged_captions(data_dir, line, message):
+def test_damaged_captions_are_rejected(data_dir, line, message):
     (path,) = data_dir.rglob("Flickr8k.token.txt")
     path.write_bytes(path.read_bytes() + line.encode("latin-1"))
     with pytest.raises(ValueError, match=message):
         read_flickr8k(data_dir, "dev")
 
 
-def as_on_kaggle(data_dir):
+def convert_to_kaggle(data_dir):
     """Kaggle's copy: `captions.txt`, CSV with a header, and no list files."""
     (path,) = data_dir.rglob("Flickr8k.token.txt")
     rows = ["image,caption", "b_1.jpg,A dog, a cat", 'b_1.jpg,"A cat, ""a"" dog"', "c_3.jpg,Sea ."]
@@ -109,16 +109,16 @@ def as_on_kaggle(data_dir):
 
 
 @pytest.mark.parametrize("read", [read_flickr8k, read_caption_folder])
-def test_kaggles_captions(data_dir, read):
-    chosen = as_on_kaggle(data_dir)
+def test_reads_kaggles_captions(data_dir, read):
+    chosen = convert_to_kaggle(data_dir)
     assert read(data_dir, chosen).captions == [["Sea ."], ["A dog, a cat", 'A cat, "a" dog']]
     for path in data_dir.rglob("Flickr_8k.*.txt"):
         path.unlink()
-    with pytest.raises(ValueError, match="lacks .*trainImages.txt.* your own list as `split`"):
+    with pytest.raises(ValueError, match="must contain .*trainImages.txt.* list file as `split`"):
         read(data_dir, "train")
 
 
-def with_karpathys_splits(data_dir, name):
+def write_karpathy(data_dir, name):
     for path in data_dir.rglob("Flickr*.txt"):
         path.unlink()
     rows = [("a_2.jpg", "train"), ("b_1.jpg", "val"), ("c_3.jpg", "test")]
@@ -131,19 +131,19 @@ def with_karpathys_splits(data_dir, name):
 
 @pytest.mark.parametrize("read", [read_flickr8k, read_caption_folder])
 @pytest.mark.parametrize("name", ["dataset_flickr8k.json", "dataset_flickr30k.json"])
-def test_karpathys_splits(data_dir, read, name):
-    with_karpathys_splits(data_dir, name)
-    found = {split: read(data_dir, split) for split in ("train", "dev", "test")}
-    names = [os.path.basename(image) for each in found.values() for image in each.images]
+def test_reads_karpathys_splits(data_dir, read, name):
+    write_karpathy(data_dir, name)
+    splits = {split: read(data_dir, split) for split in ("train", "dev", "test")}
+    names = [os.path.basename(image) for pairs in splits.values() for image in pairs.images]
     assert names == ["a_2.jpg", "b_1.jpg", "c_3.jpg"]
-    assert found["dev"].captions == [["A val photo."]]
+    assert splits["dev"].captions == [["A val photo."]]
     chosen = data_dir / "mine.txt"
     chosen.write_text("c_3.jpg\nb_1.jpg\n")
     assert read(data_dir, chosen).captions == [["A test photo."], ["A val photo."]]
 
 
-def test_kaggles_captions_with_karpathys_splits(data_dir):
-    with_karpathys_splits(data_dir, "dataset_flickr8k.json")
+def test_karpathys_captions_override_kaggles(data_dir):
+    write_karpathy(data_dir, "dataset_flickr8k.json")
     (data_dir / "captions.txt").write_text("image,caption\na_2.jpg,A blue photo\n")
     assert read_caption_folder(data_dir, "train").captions == [["A train photo."]]
     (data_dir / "dataset_flickr8k.json").write_text('{"images": [{"filename": "a_2.jpg"}]}')
@@ -151,7 +151,7 @@ def test_kaggles_captions_with_karpathys_splits(data_dir):
         read_flickr8k(data_dir, "train")
 
 
-def test_dataset(data_dir):
+def test_dataset_batches_images_and_captions(data_dir):
     pytest.importorskip("tensorflow")
     batch = next(iter(flickr8k(data_dir, "train", batch_size=2, image_size=(8, 8), shuffle=False)))
     assert batch["images"].shape == (2, 8, 8, 3)
@@ -160,7 +160,7 @@ def test_dataset(data_dir):
 
 
 @pytest.mark.shared_data
-def test_the_real_data_set():
+def test_reads_the_original_data_set():
     folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
     if not folder:
         pytest.skip("KERAS_MMFUSION_TEST_DATA is not set")

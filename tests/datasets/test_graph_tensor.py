@@ -1,4 +1,4 @@
-"""The door to TF-GNN, with the real package where it is installed, in a process of its own."""
+"""Conversion of GraphTensors, with the real TF-GNN in a separate process if it is installed."""
 
 import importlib.util
 import os
@@ -27,13 +27,13 @@ SHOWS, NEAR = ("image", "shows", "text"), ("image", "near", "image")
 
 
 @pytest.mark.skipif(INSTALLED, reason="tensorflow-gnn is installed")
-def test_without_the_package_the_error_says_what_to_install():
+def test_error_names_the_missing_package():
     with pytest.raises(ImportError, match=r'pip install "keras-mmfusion\[gnn\]"'):
         read_graph_tensors("examples.tfrecord", "schema.pbtxt")
 
 
 @pytest.mark.skipif(LEGACY, reason="TF_USE_LEGACY_KERAS=1 is set")
-def test_without_legacy_keras_the_error_says_what_to_set(monkeypatch):
+def test_error_names_the_environment_variable_of_legacy_keras(monkeypatch):
     monkeypatch.setattr(
         "keras_mmfusion.datasets.graphs.graph_tensor._is_installed", lambda name: True
     )
@@ -42,7 +42,7 @@ def test_without_legacy_keras_the_error_says_what_to_set(monkeypatch):
 
 
 @pytest.mark.skipif(not INSTALLED or LEGACY, reason="needs tensorflow-gnn, not yet in use")
-def test_with_legacy_keras():
+def test_this_file_passes_with_legacy_keras():
     subprocess.run(
         [sys.executable, "-m", "pytest", "-x", "-p", "no:cacheprovider", __file__],
         env={**os.environ, "TF_USE_LEGACY_KERAS": "1"},
@@ -51,7 +51,7 @@ def test_with_legacy_keras():
     )
 
 
-def plain(nodes=4, seed=0):
+def homogeneous(nodes=4, seed=0):
     rng = np.random.default_rng(seed)
     return {
         "node_features": rng.normal(size=(nodes, 3)).astype("float32"),
@@ -60,7 +60,7 @@ def plain(nodes=4, seed=0):
     }
 
 
-def typed(seed=0):
+def heterogeneous(seed=0):
     rng = np.random.default_rng(seed)
     return {
         "node_features": {
@@ -75,26 +75,28 @@ def typed(seed=0):
     }
 
 
-def assert_same(found, expected):
+def assert_same(graph, expected):
     for name, value in expected.items():
         if isinstance(value, dict):
-            assert_same(found[name], value)
+            assert_same(graph[name], value)
         else:
-            np.testing.assert_array_equal(found[name], value)
+            np.testing.assert_array_equal(graph[name], value)
 
 
 @real
-@pytest.mark.parametrize("graph", [plain(), typed()], ids=["plain", "typed"])
-def test_there_and_back(graph):
-    found = graph_from_tensor(graph_to_tensor(graph))
-    assert set(found) == {*graph, "graph_index"}
-    assert_same(found, graph)
+@pytest.mark.parametrize(
+    "graph", [homogeneous(), heterogeneous()], ids=["homogeneous", "heterogeneous"]
+)
+def test_conversion_to_graph_tensor_and_back_keeps_the_graph(graph):
+    result = graph_from_tensor(graph_to_tensor(graph))
+    assert set(result) == {*graph, "graph_index"}
+    assert_same(result, graph)
 
 
 @real
-def test_a_batch_from_files_is_the_graphs_side_by_side(tmp_path):
+def test_batches_from_files_merge_the_graphs(tmp_path):
     sizes = [2, 5, 3, 4, 6]
-    graphs = [plain(size, seed) for seed, size in enumerate(sizes)]
+    graphs = [homogeneous(size, seed) for seed, size in enumerate(sizes)]
     files = write_graph_tensors(
         (graph_to_tensor(graph, {"y": 7 * i}) for i, graph in enumerate(graphs)), tmp_path
     )
@@ -103,17 +105,17 @@ def test_a_batch_from_files_is_the_graphs_side_by_side(tmp_path):
     layer, pooling = GCNLayer(4), GraphMeanPooling()
     graph, _ = batches[1]
     np.testing.assert_array_equal(graph["graph_index"], [0] * 3 + [1] * 4)
-    found = pooling({"node_features": layer(graph), "graph_index": graph["graph_index"]})
-    for row, one in zip(found, graphs[2:4], strict=True):
+    pooled = pooling({"node_features": layer(graph), "graph_index": graph["graph_index"]})
+    for row, one in zip(pooled, graphs[2:4], strict=True):
         alone = pooling({"node_features": layer(one)})
         np.testing.assert_allclose(row, alone[0], atol=1e-5)
 
 
 @real
-def test_batches_are_padded_to_a_budget_and_padding_changes_nothing(tmp_path):
+def test_padding_to_a_budget_does_not_change_the_outputs(tmp_path):
     import tensorflow_gnn as tfgnn
 
-    graphs = [plain(size, size) for size in (2, 5, 3)]
+    graphs = [homogeneous(size, size) for size in (2, 5, 3)]
     files = write_graph_tensors((graph_to_tensor(graph, {"y": 1}) for graph in graphs), tmp_path)
     budget = tfgnn.SizeConstraints(
         total_num_components=3, total_num_nodes={"nodes": 10}, total_num_edges={"edges": 20}
@@ -148,10 +150,10 @@ class Classifier(keras.Model):
 
 
 @real
-def test_a_model_of_keras_3_is_fitted_on_typed_graphs_from_files(tmp_path):
+def test_keras_3_model_learns_from_heterogeneous_graphs_in_files(tmp_path):
     assert keras.__version__.startswith("3")
     files = write_graph_tensors(
-        (graph_to_tensor(typed(i), {"y": i % 2}) for i in range(8)), tmp_path
+        (graph_to_tensor(heterogeneous(i), {"y": i % 2}) for i in range(8)), tmp_path
     )
     dataset = read_graph_tensors(*files, batch_size=4, label="y").repeat()
     model = Classifier()
@@ -163,24 +165,26 @@ def test_a_model_of_keras_3_is_fitted_on_typed_graphs_from_files(tmp_path):
 
 
 @real
-def test_wrong_input_is_named(tmp_path):
-    graph_tensor = graph_to_tensor(typed())
-    with pytest.raises(ValueError, match="'image' has no feature 'x'. It has: 'hidden_state'"):
+def test_invalid_arguments_are_rejected(tmp_path):
+    graph_tensor = graph_to_tensor(heterogeneous())
+    with pytest.raises(
+        ValueError, match="'image' has no feature 'x'. Its features: 'hidden_state'"
+    ):
         graph_from_tensor(graph_tensor, feature="x")
     with pytest.raises(ValueError, match="Received: node_mask"):
-        graph_to_tensor({**plain(), "node_mask": np.ones(4, "bool")})
-    same_name = {**typed(), "edge_weight": {}}
+        graph_to_tensor({**homogeneous(), "node_mask": np.ones(4, "bool")})
+    same_name = {**heterogeneous(), "edge_weight": {}}
     same_name["edge_index"] = {
         SHOWS: np.zeros((2, 1), "int32"),
         ("text", "shows", "image"): np.zeros((2, 1), "int32"),
     }
-    with pytest.raises(ValueError, match="relations need different names"):
+    with pytest.raises(ValueError, match="must have different names"):
         graph_to_tensor(same_name)
-    with pytest.raises(ValueError, match="there is no file"):
+    with pytest.raises(ValueError, match="There is no file"):
         read_graph_tensors(tmp_path / "a", tmp_path / "b")
     with pytest.raises(ValueError, match="at least one"):
         write_graph_tensors([], tmp_path)
     assert not list(tmp_path.iterdir())
-    write_graph_tensors([graph_to_tensor(plain(), {"y": 1})], tmp_path)
-    with pytest.raises(ValueError, match="Received: 'z'. It has: 'y'"):
+    write_graph_tensors([graph_to_tensor(homogeneous(), {"y": 1})], tmp_path)
+    with pytest.raises(ValueError, match="Received: 'z'. Its context features: 'y'"):
         read_graph_tensors(tmp_path / "examples.tfrecord", tmp_path / "schema.pbtxt", label="z")

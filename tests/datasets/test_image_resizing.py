@@ -1,4 +1,4 @@
-"""Images to one size by TensorFlow operations."""
+"""Resizing by TensorFlow operations."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def photo(height, width):
 
 
 def triangle_means(values, count):
-    """Along the first axis, from the formula, in float64."""
+    """Reference along the first axis, from the formula, in float64."""
     scale = values.shape[0] / count
     radius = max(scale, 1)
     centers = (np.arange(count) + 0.5) * scale
@@ -34,26 +34,26 @@ SIZES = [
 
 
 @pytest.mark.parametrize("size, new_size", SIZES)
-def test_shrinks_as_the_formula_says(size, new_size):
+def test_shrink_matches_the_formula(size, new_size):
     image = photo(*size)
     rows = triangle_means(image.astype("float64"), new_size[0])
     expected = triangle_means(rows.swapaxes(0, 1), new_size[1]).swapaxes(0, 1)
     result = image_resizing.shrink(tf.constant(image), new_size)
-    # Of 255; the places of 500 pixels in float32 are as exact as that.
+    # Relative to 255; the limit is the precision of positions up to 500 in float32.
     np.testing.assert_allclose(result, expected, atol=5e-3)
 
 
 @pytest.mark.parametrize("size", [(375, 500), (100, 120), (60, 300), (720, 810), (224, 224)])
-def test_pixels_are_those_of_pillow(size):
+def test_pixels_match_pillow(size):
     image = photo(*size)
     expected = Image.fromarray(image).resize((224, 224), Image.Resampling.BILINEAR)
     result = image_resizing.resize_image_tensor(tf.constant(image), (224, 224)).numpy()
     assert result.dtype == "uint8"
-    # Pillow rounds twice: after each direction.
+    # Pillow rounds after each direction.
     assert np.abs(result.astype(int) - np.asarray(expected)).max() <= 1
 
 
-def test_large_images_are_left_to_tensorflow(monkeypatch):
+def test_large_images_are_resized_by_tensorflow(monkeypatch):
     image = tf.constant(photo(64, 48))
     by_products = image_resizing.stretch(image, (16, 16))
     monkeypatch.setattr(image_resizing, "shrink", None)

@@ -1,4 +1,4 @@
-"""The reader of MMSA's files."""
+"""Reader of the pickles of MMSA."""
 
 import os
 import pickle
@@ -22,11 +22,11 @@ def write(tmp_path):
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
 @pytest.mark.parametrize("aligned", [True, False])
-def test_splits(write, aligned, protocol):
+def test_reads_all_splits(write, aligned, protocol):
     splits = {"train": mmsa_split(4, aligned), "valid": mmsa_split(2, aligned, seed=1)}
-    found = read_mmsa(write(protocol, **splits))
-    assert list(found) == ["train", "valid"]
-    data, split = found["train"], splits["train"]
+    result = read_mmsa(write(protocol, **splits))
+    assert list(result) == ["train", "valid"]
+    data, split = result["train"], splits["train"]
     assert data.segment_ids.tolist() == split["id"]
     assert data.video_ids.tolist() == ["video 0", "video 0", "video 1", "video 1"]
     assert data.texts.tolist() == ["so bad", "größer", "", "good"]
@@ -44,12 +44,12 @@ def test_splits(write, aligned, protocol):
             np.testing.assert_array_equal(rows, expected)
 
 
-def test_padding_by_the_file_s_own_word(write):
+def test_padding_is_removed_by_masks_and_lengths(write):
     split = mmsa_split(4, aligned=False)
-    split["text"][0, 1] = 0  # A vector of zeros in the middle and at the end is a token still.
+    split["text"][0, 1] = 0  # Zero vectors in the middle and at the end are tokens.
     split["audio"][3, 9] = 0
-    split["vision_lengths"][1] = 500  # Cut when the file was written.
-    split["vision"][0, 6:] = np.nan  # What stands in the padding does not matter.
+    split["vision_lengths"][1] = 500  # Truncated by MMSA.
+    split["vision"][0, 6:] = np.nan  # Values of the padding are ignored.
     split["audio_lengths"] = np.array(split["audio_lengths"])
     data = read_mmsa(write(train=split))["train"]
     assert data.masks["text"][0].tolist() == [True, True, True]
@@ -58,17 +58,17 @@ def test_padding_by_the_file_s_own_word(write):
     assert len(data.tokens["video"][0]) == 6
 
 
-def test_padding_without_lengths(write):
+def test_padding_is_removed_without_masks_and_lengths(write):
     split = mmsa_split(4)
     del split["text_bert"], split["raw_text"]
     split["vision"][1, :2] = 0
-    split["text"][3] = np.roll(split["text"][3], 1, axis=0)  # Padding in front, as MulT has it.
+    split["text"][3] = np.roll(split["text"][3], 1, axis=0)  # Padding at the start, as in MulT.
     split["id"] = np.array([name.encode() for name in split["id"]])
     data = read_mmsa(write(train=split))["train"]
     assert data.segment_ids[0] == "video 0$_$0"
     assert [len(x) for x in data.tokens["text"]] == [3, 6, 2, 6]
     assert data.masks["text"][3].tolist() == [False] + [True] * 5
-    # No face on the first two words; the words keep their places.
+    # No face on the first two words; the words keep their positions.
     assert data.masks["video"][1].tolist() == [False] * 2 + [True] * 4
     assert data.texts.tolist() == [""] * 4
 
@@ -81,28 +81,31 @@ def test_padding_without_lengths(write):
         ({"text": np.zeros((3, 6, 4))}, r"'text' of the split 'train' .* \(3, 6, 4\)"),
         ({"audio": np.full((4, 2, 2), "a")}, "'audio' of the split 'train' .* must be numbers"),
         ({"text_bert": np.zeros((4, 3, 9))}, r"'text_bert' of .* \(4, 3, 6\), not \(4, 3, 9\)"),
-        ({"audio_lengths": [1, 2, 3]}, "'audio_lengths' of .* must be a length of each of the 4"),
-        ({"audio_lengths": [1, 2, 3, -1]}, "'audio_lengths' of .* must be a length of each"),
+        (
+            {"audio_lengths": [1, 2, 3]},
+            "'audio_lengths' of .* must have a length for each of the 4",
+        ),
+        ({"audio_lengths": [1, 2, 3, -1]}, "'audio_lengths' of .* must have a length for each"),
         ({"regression_labels": np.ones(3)}, "'regression_labels' of .* of the 4 .* Received: 3"),
         (
             {"regression_labels": np.array([0, 1, np.nan, 4])},
-            r"'regression_labels' of .* the one of .*video 1\$_\$2.*: nan",
+            r"'regression_labels' of .* Received: nan for .*video 1\$_\$2",
         ),
-        ({"id": np.arange(4)}, "'id' of the split 'train' .* must be a string of each segment"),
-        ({"id": [["a"], ["a", "b"]]}, "'id' of the split 'train' .* is no array"),
+        ({"id": np.arange(4)}, "'id' of the split 'train' .* must have a string for each segment"),
+        ({"id": [["a"], ["a", "b"]]}, "'id' of the split 'train' .* is not an array"),
     ],
 )
-def test_unfit_entries_are_named(write, changes, message):
+def test_error_names_the_invalid_entry(write, changes, message):
     split = {k: v for k, v in {**mmsa_split(), **changes}.items() if v is not None}
     with pytest.raises(ValueError, match=message):
         read_mmsa(write(train=split))
 
 
 @pytest.mark.parametrize("content", [[], {}, {"train": 1}])
-def test_pickles_of_another_kind(tmp_path, content):
+def test_other_pickles_are_rejected(tmp_path, content):
     path = tmp_path / "some.pkl"
     path.write_bytes(pickle.dumps(content))
-    with pytest.raises(ValueError, match="must (have|be) a dict"):
+    with pytest.raises(ValueError, match="must (contain|be) a dict"):
         read_mmsa(path)
 
 
@@ -111,15 +114,15 @@ class Call:
         return os.system, ("touch called",)
 
 
-@pytest.mark.parametrize("place", ["split", "entry", "object"])
-def test_a_function_in_the_pickle_is_not_called(write, tmp_path, monkeypatch, place):
+@pytest.mark.parametrize("position", ["split", "entry", "object"])
+def test_functions_in_the_pickle_are_not_called(write, tmp_path, monkeypatch, position):
     monkeypatch.chdir(tmp_path)
     split = mmsa_split()
-    if place == "entry":
+    if position == "entry":
         split["audio"] = Call()
-    elif place == "object":
+    elif position == "object":
         split["raw_text"] = np.array([Call(), "a", "b", "c"], object)
-    path = write(train=split, test=Call() if place == "split" else mmsa_split())
-    with pytest.raises(ValueError, match="it names posix.system, which has no place in data"):
+    path = write(train=split, test=Call() if position == "split" else mmsa_split())
+    with pytest.raises(ValueError, match="it refers to posix.system, which is not allowed"):
         read_mmsa(path)
     assert not (tmp_path / "called").exists()

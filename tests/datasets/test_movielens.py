@@ -21,7 +21,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def test_the_layout_with_its_gaps(folder):
+def test_reads_ratings_and_movies_with_missing_fields(folder):
     interactions, movies = read_movielens(folder)
     assert interactions.users.tolist() == ["1", "1", "2"]
     assert interactions.items.tolist() == ["1", "9", "1"]
@@ -33,7 +33,7 @@ def test_the_layout_with_its_gaps(folder):
     assert movies.posters == [folder / "posters" / "1.jpg", None, None]
 
 
-def test_plain_movielens_has_neither_posters_nor_plots(folder):
+def test_posters_and_overviews_are_optional(folder):
     lines = MOVIES.replace(',posters/1.jpg,"Toys, alive."', ",,").splitlines()
     plain = "\n".join([lines[0].replace(",poster,overview", ""), *(x[:-2] for x in lines[1:])])
     (folder / "movies.csv").write_text(plain, encoding="utf-8")
@@ -41,9 +41,9 @@ def test_plain_movielens_has_neither_posters_nor_plots(folder):
     assert movies.posters == [None] * 3 and movies.overviews == [""] * 3
 
 
-def test_what_is_missing_is_named(folder):
+def test_missing_files_and_columns_are_named(folder):
     (folder / "posters" / "1.jpg").unlink()
-    with pytest.raises(ValueError, match="posters that are not there: .*1.jpg"):
+    with pytest.raises(ValueError, match="Posters in movies.csv do not exist: .*1.jpg"):
         read_movielens(folder)
     (folder / "movies.csv").write_text("movieId,title\n1,A\n")
     with pytest.raises(ValueError, match="has no column 'genres'"):
@@ -53,12 +53,12 @@ def test_what_is_missing_is_named(folder):
         read_movielens(folder)
 
 
-def test_an_unquoted_comma_cuts_no_title(folder):
+def test_unquoted_commas_are_rejected(folder):
     (folder / "movies.csv").write_text("movieId,title,genres\n1,Miserables, Les,Drama\n")
-    with pytest.raises(ValueError, match="line 2: expected 3 cells.* there are 4.*double quotes"):
+    with pytest.raises(ValueError, match="line 2: expected 3 cells.* found 4.*double quotes"):
         read_movielens(folder)
     (folder / "movies.csv").write_text('movieId,title,genres\n1,"Toy Story,Drama\n2,B,C\n')
-    with pytest.raises(ValueError, match="line 2: the quotation mark"):
+    with pytest.raises(ValueError, match="line 2: a quoted cell is not closed"):
         read_movielens(folder)
     (folder / "movies.csv").write_text("movieId,title,genres\n,A,B\n")
     with pytest.raises(ValueError, match="movieId of .* must not be missing.* line 2"):
@@ -69,26 +69,26 @@ def test_an_unquoted_comma_cuts_no_title(folder):
     ("rows", "message"),
     [
         ("", "movies.csv' has no rows"),
-        ("1,A,B\n2,C,D\n1,E,F\n", "`item_ids` has ids twice: 1"),
+        ("1,A,B\n2,C,D\n1,E,F\n", "`item_ids` has repeated ids: 1"),
     ],
 )
-def test_tables_of_no_use(folder, rows, message):
+def test_empty_and_repeated_movies_are_rejected(folder, rows, message):
     (folder / "movies.csv").write_text(f"movieId,title,genres\n{rows}")
     with pytest.raises(ValueError, match=message):
         read_movielens(folder)
 
 
-def test_movies_of_different_numbers():
-    with pytest.raises(ValueError, match="must have one length. .*'titles': 1"):
+def test_different_lengths_are_rejected():
+    with pytest.raises(ValueError, match="must have the same length. .*'titles': 1"):
         Movies(["1", "2"], ["A"], [1, 2], [["x"], ["y"]], ["", ""], [None, None])
 
 
-def test_the_repr_is_short(folder):
+def test_repr_shows_the_sizes(folder):
     assert repr(read_movielens(folder)[1]) == "Movies(movies=3, posters=1)"
 
 
 @pytest.mark.filterwarnings("ignore:.*no word in the vocabulary")
-def test_features_of_movies(folder):
+def test_movie_features_match_reference(folder):
     from models.retrieval.small_embedders import small_embedder
 
     from keras_mmfusion.encoders import ImageEncoder
@@ -97,8 +97,8 @@ def test_features_of_movies(folder):
     movies = read_movielens(folder)[1]
     encoder = ImageEncoder("lite0", image_size=32)
     items = encode_movies(movies, encoder, small_embedder())
-    present = {name: items.present(name).tolist() for name in items.features}
-    assert present == {
+    masks = {name: items.present(name).tolist() for name in items.features}
+    assert masks == {
         "poster": [True, False, False],
         "title": [True, True, True],
         "overview": [True, False, False],

@@ -14,7 +14,7 @@ from datasets.planetoid_files import (
 from keras_mmfusion.datasets import LabeledGraph, read_planetoid
 
 
-def test_a_citation_graph(tmp_path):
+def test_reads_features_labels_splits_and_edges(tmp_path):
     data = read_planetoid(write_planetoid(tmp_path), "tiny")
     features, labels, _ = small_graph()
     np.testing.assert_array_equal(data.node_features, features)
@@ -30,19 +30,19 @@ def test_a_citation_graph(tmp_path):
     )
 
 
-def test_missing_files(tmp_path):
+def test_missing_files_are_named(tmp_path):
     (write_planetoid(tmp_path) / "ind.tiny.tx").unlink()
-    with pytest.raises(ValueError, match=r"`data_dir` must have .*Missing: ind\.tiny\.tx\."):
+    with pytest.raises(ValueError, match=r"`data_dir` must contain .*Missing: ind\.tiny\.tx\."):
         read_planetoid(tmp_path, "tiny")
 
 
 @pytest.mark.parametrize(
     ("part", "content", "message"),
     [
-        ("x", pickled_matrix(np.ones((3, 5), "float32")), "do not fit each other"),
-        ("ty", pickled_array(np.ones((2, 3), "int32")), "do not fit each other"),
-        ("ally", pickled_array(np.ones(6, "int32")), "do not fit each other"),
-        ("ally", pickled_graph({}), "do not fit each other"),
+        ("x", pickled_matrix(np.ones((3, 5), "float32")), "are inconsistent"),
+        ("ty", pickled_array(np.ones((2, 3), "int32")), "are inconsistent"),
+        ("ally", pickled_array(np.ones(6, "int32")), "are inconsistent"),
+        ("ally", pickled_graph({}), "are inconsistent"),
         ("graph", pickled_graph({0: [1], 2: [0]}), "a dict with a key for each node"),
         ("graph", pickled_array(np.ones(10)), "a dict with a key for each node"),
         ("graph", pickled_graph({i: [10] for i in range(10)}), "lists of nodes from 0 to 9"),
@@ -54,14 +54,14 @@ def test_missing_files(tmp_path):
         ("test.index", b"six\n", "an index on each line"),
     ],
 )
-def test_files_that_do_not_fit(tmp_path, part, content, message):
+def test_inconsistent_files_are_rejected(tmp_path, part, content, message):
     (write_planetoid(tmp_path) / f"ind.tiny.{part}").write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_planetoid(tmp_path, "tiny")
 
 
 @pytest.mark.shared_data
-def test_cora():
+def test_reads_cora():
     folder = os.environ.get("KERAS_MMFUSION_TEST_DATA")
     if folder is None:
         pytest.skip("KERAS_MMFUSION_TEST_DATA is not set")
@@ -97,18 +97,18 @@ def labeled(**changes):
         ({"test_nodes": np.array([3])}, "`labels` must have a class for each node of a split"),
     ],
 )
-def test_labeled_graphs_that_do_not_fit(changes, message):
+def test_inconsistent_labeled_graphs_are_rejected(changes, message):
     assert labeled().num_classes == 2
     with pytest.raises(ValueError, match=message):
         labeled(**changes)
 
 
-def test_the_list_of_test_nodes_may_have_a_byte_order_mark(tmp_path):
+def test_list_of_test_nodes_may_have_a_byte_order_mark(tmp_path):
     path = write_planetoid(tmp_path) / "ind.tiny.test.index"
     path.write_bytes("\ufeff".encode() + path.read_bytes().replace(b"\n", b"\r\n"))
     np.testing.assert_array_equal(read_planetoid(tmp_path, "tiny").test_nodes, [6, 7, 9])
 
 
-def test_the_repr_is_short():
-    facts = "nodes=4, dim=2, edges=2, train_nodes=1, validation_nodes=1, test_nodes=1"
-    assert repr(labeled()) == f"LabeledGraph({facts})"
+def test_repr_shows_the_sizes():
+    fields = "nodes=4, dim=2, edges=2, train_nodes=1, validation_nodes=1, test_nodes=1"
+    assert repr(labeled()) == f"LabeledGraph({fields})"

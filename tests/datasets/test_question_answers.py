@@ -3,7 +3,7 @@ import pytest
 from keras_mmfusion.datasets import QuestionAnswers
 
 
-def test_checks(tmp_path):
+def test_answer_scores_and_invalid_arguments(tmp_path):
     path = tmp_path / "1.jpg"
     path.touch()
     images = [str(path)]
@@ -16,13 +16,13 @@ def test_checks(tmp_path):
         QuestionAnswers([], [], [], [])
     with pytest.raises(ValueError, match="equal length.*'answers': 0"):
         QuestionAnswers(images, ["a?"], [], [1])
-    with pytest.raises(ValueError, match="more than once 7"):
+    with pytest.raises(ValueError, match="repeated ids: 7"):
         QuestionAnswers(images * 2, ["a?", "b?"], [[], []], [7, 7])
     with pytest.raises(ValueError, match="not exist: 'none.jpg'"):
         QuestionAnswers(["none.jpg"] * 2, ["a?", "b?"], [[], []], [7, 8])
 
 
-def test_one_string_is_no_list(tmp_path):
+def test_strings_instead_of_lists_are_rejected(tmp_path):
     path = tmp_path / "1.jpg"
     path.touch()
     for changed, message in (

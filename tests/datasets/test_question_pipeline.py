@@ -19,7 +19,7 @@ tensorflow = pytest.importorskip("tensorflow")
 
 @pytest.fixture
 def data(tmp_path):
-    """Eleven questions on four photos; those on the first are not all together."""
+    """Eleven questions about four images; those about the first are not all consecutive."""
     images = [str(tmp_path / f"{index}.jpg") for index in range(4)]
     for index, path in enumerate(images):
         Image.fromarray(photo(30 + index, 40, phase=index)).save(path, quality=90)
@@ -38,7 +38,7 @@ def questions(dataset):
 
 @pytest.mark.parametrize("shuffle", [False, True])
 @pytest.mark.parametrize("cache", [False, True])
-def test_each_question_has_its_image_and_answers(data, shuffle, cache):
+def test_questions_keep_their_images_and_answers(data, shuffle, cache):
     dataset = question_dataset(
         data,
         image_size=(12, 16),
@@ -61,13 +61,13 @@ def test_each_question_has_its_image_and_answers(data, shuffle, cache):
             for image, text, answers in zip(*columns, strict=True):
                 row = data.questions.index(text.decode())
                 assert np.abs(image.astype(int) - images[data.images[row]]).max() <= 2
-                people = [answer.decode() for answer in answers if answer]
-                assert people == data.answers[row][:3]
+                texts = [answer.decode() for answer in answers if answer]
+                assert texts == data.answers[row][:3]
                 assert len(answers) == 3
 
 
 @pytest.mark.parametrize("cache", [False, True])
-def test_each_epoch_is_shuffled_anew_and_repeatable(data, cache):
+def test_epochs_are_shuffled_differently_and_reproducibly(data, cache):
     options = {"image_size": (8, 8), "batch_size": 3, "seed": 5, "cache": cache}
     dataset = question_dataset(data, **options)
     epochs = [questions(dataset) for _ in range(3)]
@@ -89,20 +89,20 @@ def test_cache_reads_files_once(data):
         list(question_dataset(data.take(2), image_size=(8, 8)))
 
 
-def test_scores_of_classes(data):
+def test_targets_are_the_accuracies_of_the_classes(data):
     dataset = question_dataset(data, ["blue", "green", "red"], image_size=(8, 8), shuffle=False)
     ((inputs, scores),) = list(dataset)
     assert sorted(inputs) == ["images", "questions"]
-    # Two people of two; two of three, then one of three; two and two of four.
+    # Two of two answers; two of three, and one of three; two and two of four.
     np.testing.assert_allclose(
         scores[:3], [[0, 0, 1 / 3], [2 / 9, 0, 4 / 9], [0.5, 0, 0.5]], rtol=1e-6
     )
     assert scores.dtype == "float32"
-    with pytest.raises(ValueError, match="no answer that was given"):
+    with pytest.raises(ValueError, match="must contain an answer to a question"):
         question_dataset(data, ["green"])
 
 
-def test_regions(data):
+def test_region_dataset_pads_and_masks_boxes(data):
     boxes = [np.full((2, 4), 0.5, "float32"), np.full((3, 4), 0.25, "float32")]
     phrases = [["a", "b"], ["c", "d", "e"]]
     regions = ImageRegions([data.images[0], data.images[3]], boxes, phrases)
@@ -118,7 +118,7 @@ def test_regions(data):
         ImageRegions(regions.images, boxes[::-1], phrases)
 
 
-def test_fit_on_easy_vqa(tmp_path):
+def test_model_learns_easy_vqa(tmp_path):
     rows = [
         [question, answer, image]
         for image in range(8)
@@ -141,9 +141,9 @@ def test_fit_on_easy_vqa(tmp_path):
     keras.utils.set_random_seed(0)
     images = keras.Input((16, 16, 3), dtype="uint8", name="images")
     questions = keras.Input((5,), dtype="int64", name="questions")
-    seen = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
-    read = keras.layers.Flatten()(keras.layers.Embedding(words.vocabulary_size(), 8)(questions))
-    hidden = keras.layers.Dense(16, "relu")(keras.layers.Concatenate()([seen, read]))
+    pixels = keras.layers.Flatten()(keras.layers.Rescaling(1 / 255)(images))
+    text = keras.layers.Flatten()(keras.layers.Embedding(words.vocabulary_size(), 8)(questions))
+    hidden = keras.layers.Dense(16, "relu")(keras.layers.Concatenate()([pixels, text]))
     model = keras.Model(
         {"images": images, "questions": questions}, keras.layers.Dense(len(answers))(hidden)
     )

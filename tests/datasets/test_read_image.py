@@ -7,14 +7,14 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from image_variants import encoded, png
+from image_variants import encode, png
 from photos import photo
 from PIL import Image
 
 from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 
 
-def test_png_from_path_bytes_pil_and_array(tmp_path):
+def test_reads_png_from_path_bytes_pil_and_array(tmp_path):
     pixels = photo(20, 30)
     image = Image.fromarray(pixels)
     path = tmp_path / "photo.png"
@@ -26,60 +26,60 @@ def test_png_from_path_bytes_pil_and_array(tmp_path):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "WEBP", "BMP", "TIFF"])
-def test_formats(format):
+def test_reads_common_formats(format):
     pixels = photo(20, 30)
-    result = read_image(encoded(Image.fromarray(pixels), format))
+    result = read_image(encode(Image.fromarray(pixels), format))
     assert result.shape == (20, 30, 3)
     assert np.abs(result.astype(int) - pixels).mean() < 6
 
 
-def test_grey_is_repeated():
-    grey = photo(5, 6)[..., 0]
-    result = read_image(encoded(Image.fromarray(grey)))
-    np.testing.assert_array_equal(result, np.stack([grey] * 3, axis=-1))
+def test_gray_is_repeated():
+    gray = photo(5, 6)[..., 0]
+    result = read_image(encode(Image.fromarray(gray)))
+    np.testing.assert_array_equal(result, np.stack([gray] * 3, axis=-1))
 
 
-def test_bilevel():
+def test_bilevel_is_converted_to_black_and_white():
     bits = Image.fromarray(np.array([[0, 255], [255, 0]], "uint8")).convert("1")
-    assert read_image(encoded(bits))[..., 0].tolist() == [[0, 255], [255, 0]]
+    assert read_image(encode(bits))[..., 0].tolist() == [[0, 255], [255, 0]]
 
 
-def test_palette():
+def test_palette_is_converted_to_rgb():
     palette = Image.fromarray(photo(20, 30)).quantize(16)
-    np.testing.assert_array_equal(read_image(encoded(palette)), np.asarray(palette.convert("RGB")))
+    np.testing.assert_array_equal(read_image(encode(palette)), np.asarray(palette.convert("RGB")))
 
 
-def test_transparent_palette_lies_over_white():
+def test_transparent_palette_is_blended_with_white():
     palette = Image.new("P", (2, 1))
     palette.putpalette([10, 20, 30, 40, 50, 60])
     palette.putpixel((1, 0), 1)
-    result = read_image(encoded(palette, transparency=0))
+    result = read_image(encode(palette, transparency=0))
     assert result.tolist() == [[[255, 255, 255], [40, 50, 60]]]
 
 
-def test_rgba_lies_over_white():
+def test_rgba_is_blended_with_white():
     rgba = np.array([[[100, 0, 0, 255], [100, 0, 0, 0], [0, 0, 0, 128]]], "uint8")
-    for source in (encoded(Image.fromarray(rgba)), rgba):
+    for source in (encode(Image.fromarray(rgba)), rgba):
         result = read_image(source)
         assert result[0, 0].tolist() == [100, 0, 0]
         assert result[0, 1].tolist() == [255, 255, 255]
         assert np.abs(result[0, 2].astype(int) - 127).max() <= 1
 
 
-def test_grey_with_alpha_lies_over_white():
+def test_gray_with_alpha_is_blended_with_white():
     image = Image.fromarray(np.array([[[50, 255], [50, 0]]], "uint8"), "LA")
-    assert read_image(encoded(image)).tolist() == [[[50] * 3, [255] * 3]]
+    assert read_image(encode(image)).tolist() == [[[50] * 3, [255] * 3]]
 
 
-def test_cmyk():
+def test_cmyk_is_converted_to_rgb():
     cmyk = Image.fromarray(photo(16, 16)).convert("CMYK")
-    result = read_image(encoded(cmyk, "JPEG", quality=95))
+    result = read_image(encode(cmyk, "JPEG", quality=95))
     assert np.abs(result.astype(int) - photo(16, 16)).mean() < 6
 
 
-def test_16_bit_keeps_its_range():
+def test_16_bit_png_is_scaled_to_8_bits():
     values = np.array([[0, 257, 32896, 65535]], "uint16")
-    assert read_image(encoded(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
+    assert read_image(encode(Image.fromarray(values)))[0, :, 0].tolist() == [0, 1, 128, 255]
 
 
 DARK = np.array([[0, 128, 200, 257, 255, 129]], "uint16")
@@ -98,7 +98,7 @@ def test_dark_16_bit_files_stay_dark(format):
     image = Image.fromarray(DARK)
     expected = read_image(DARK)
     np.testing.assert_array_equal(read_image(image), expected)
-    content = encoded(image, format)
+    content = encode(image, format)
     np.testing.assert_array_equal(read_image(content), expected)
     with Image.open(io.BytesIO(content)) as opened:
         np.testing.assert_array_equal(read_image(opened), expected)
@@ -107,50 +107,50 @@ def test_dark_16_bit_files_stay_dark(format):
 def test_dark_big_endian_16_bit_images_stay_dark():
     image = Image.frombytes("I;16B", (6, 1), DARK.astype(">u2").tobytes())
     np.testing.assert_array_equal(read_image(image), read_image(DARK))
-    np.testing.assert_array_equal(read_image(encoded(image, "TIFF")), read_image(DARK))
+    np.testing.assert_array_equal(read_image(encode(image, "TIFF")), read_image(DARK))
 
 
-def test_32_bit_images_are_of_16_bits_where_their_values_say_so():
+def test_32_bit_images_are_read_as_16_bits_if_their_values_allow():
     values = np.array([[0, 257, 32896, 65535]], "int32")
     assert read_image(Image.fromarray(values))[0, :, 0].tolist() == [0, 1, 128, 255]
     assert not read_image(Image.fromarray(values * 0)).any()
-    with pytest.raises(ValueError, match="mode 'I'.*no value above 255.*'L' or 'I;16'"):
+    with pytest.raises(ValueError, match="mode 'I' .*no value above 255.*'L' or 'I;16'"):
         read_image(Image.fromarray(values // 300))
     for beyond in (values * 2, values - 1):
-        with pytest.raises(ValueError, match="beyond the 0 to 65535"):
+        with pytest.raises(ValueError, match="outside the 16-bit range"):
             read_image(Image.fromarray(beyond))
 
 
-def test_16_bit_tiff_whose_white_is_zero():
+def test_16_bit_tiff_with_inverted_gray_levels():
     tags = [(256, 4), (257, 1), (258, 16), (259, 1), (262, 0), (273, 122), (277, 1), (278, 1)]
     tags.append((279, 8))
     header = b"II*\0" + struct.pack("<IH", 8, len(tags))
     entries = b"".join(struct.pack("<HHII", tag, 3, 1, value) for tag, value in tags)
     pixels = np.array([0, 257, 32896, 65535], "<u2").tobytes()
-    found = read_image(header + entries + bytes(4) + pixels)
-    assert found[0, :, 0].tolist() == [255, 254, 127, 0]
+    result = read_image(header + entries + bytes(4) + pixels)
+    assert result[0, :, 0].tolist() == [255, 254, 127, 0]
 
 
-def test_gray_with_premultiplied_alpha_lies_over_white():
+def test_gray_with_premultiplied_alpha_is_blended_with_white():
     image = Image.fromarray(np.array([[[50, 255], [50, 0]]], "uint8"), "LA").convert("La")
     assert read_image(image).tolist() == [[[50] * 3, [255] * 3]]
 
 
-def test_transparent_color_of_16_bits():
+def test_transparent_color_of_16_bit_png():
     values = np.full((11, 13, 1), 300)
     values[0] = 301
-    clear = read_image(png(0, 16, [(b"tRNS", struct.pack(">H", 301))], values=values))
-    assert (clear[0] == 255).all() and (clear[1:] == 1).all()
+    result = read_image(png(0, 16, [(b"tRNS", struct.pack(">H", 301))], values=values))
+    assert (result[0] == 255).all() and (result[1:] == 1).all()
 
 
-def test_bool_arrays_are_black_and_white():
+def test_bool_arrays_are_converted_to_black_and_white():
     array = np.array([[False, True]])
     assert read_image(array)[0, :, 0].tolist() == [0, 255]
     np.testing.assert_array_equal(read_image(Image.fromarray(array)), read_image(array))
 
 
-def test_floats_that_may_be_meant_either_way():
-    with pytest.raises(ValueError, match=r"floats from 0 to 1 or from 0 to 255.*1\.0[0-9]*, is"):
+def test_floats_with_an_ambiguous_range_are_rejected():
+    with pytest.raises(ValueError, match=r"from 0 to 1 or from 0 to 255.*1\.0[0-9]*, is ambig"):
         read_image(np.array([[0.2, 1.02]]))
     assert read_image(np.array([[0.0, 2.0]]))[0, :, 0].tolist() == [0, 2]
 
@@ -158,7 +158,7 @@ def test_floats_that_may_be_meant_either_way():
 def test_open_files_are_read_from_their_start(tmp_path):
     pixels = photo(20, 30)
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")  # It stands at its end now.
+    Image.fromarray(pixels).save(buffer, "PNG")  # The file position is now at the end.
     path = tmp_path / "photo.png"
     path.write_bytes(buffer.getvalue())
     with open(path, "rb") as file:
@@ -174,7 +174,7 @@ def test_open_files_are_read_from_their_start(tmp_path):
         read_image(file)
 
 
-def test_numpy_scalars_are_paths_and_files(tmp_path):
+def test_numpy_scalars_are_read_as_paths_and_bytes(tmp_path):
     pixels = photo(20, 30)
     path = tmp_path / "photo.png"
     Image.fromarray(pixels).save(path)
@@ -206,7 +206,7 @@ def test_numpy_scalars_are_paths_and_files(tmp_path):
         (b"shopping list", "is not an image of a format that Pillow reads"),
     ],
 )
-def test_files_that_are_no_images_are_named(tmp_path, head, message):
+def test_error_identifies_files_that_are_not_images(tmp_path, head, message):
     path = tmp_path / "photo.jpg"
     path.write_bytes(head)
     with pytest.raises(ValueError, match=f"photo.jpg' .*{message}"):
@@ -215,41 +215,41 @@ def test_files_that_are_no_images_are_named(tmp_path, head, message):
         read_image(head)
 
 
-def test_raw_photos_are_not_taken_for_their_thumbnails():
-    thumbnail = encoded(Image.new("RGB", (16, 12)), "TIFF", tiffinfo={254: 1})
-    with pytest.raises(ValueError, match="begins with a thumbnail.*darktable"):
+def test_raw_photos_with_thumbnails_are_rejected():
+    thumbnail = encode(Image.new("RGB", (16, 12)), "TIFF", tiffinfo={254: 1})
+    with pytest.raises(ValueError, match="starts with a thumbnail.*darktable"):
         read_image(thumbnail)
 
 
-def test_float_tiff():
+def test_reads_float_tiff():
     values = np.array([[0.0, 0.5, 1.0]], "float32")
-    assert read_image(encoded(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
+    assert read_image(encode(Image.fromarray(values), "TIFF"))[0, :, 0].tolist() == [0, 128, 255]
 
 
-def test_exif_rotation():
+def test_exif_rotation_is_applied():
     pixels = photo(16, 32)
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned a quarter to the right
-    result = read_image(encoded(Image.fromarray(pixels), "JPEG", exif=exif, quality=95))
+    exif[0x0112] = 6  # rotate by 90° clockwise
+    result = read_image(encode(Image.fromarray(pixels), "JPEG", exif=exif, quality=95))
     assert result.shape == (32, 16, 3)
     assert np.abs(result.astype(int) - np.rot90(pixels, -1)).mean() < 6
 
 
 @pytest.mark.parametrize("format", ["GIF", "WEBP"])
-def test_animation_gives_first_frame(format):
-    frames = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue", "lime")]
-    data = encoded(frames[0], format, save_all=True, append_images=frames[1:], lossless=True)
+def test_first_frame_of_animation_is_read(format):
+    frames = [Image.new("RGB", (8, 8), color) for color in ("red", "blue", "lime")]
+    data = encode(frames[0], format, save_all=True, append_images=frames[1:], lossless=True)
     assert np.abs(read_image(data).astype(int) - [255, 0, 0]).max() <= 2
 
 
-def test_missing_file(tmp_path):
+def test_missing_file_is_named(tmp_path):
     with pytest.raises(ValueError, match="no image file '.*absent.jpg'"):
         read_image(tmp_path / "absent.jpg")
     with pytest.raises(ValueError, match="no image file"):
         read_image(tmp_path)
 
 
-def test_empty(tmp_path):
+def test_empty_file_is_rejected(tmp_path):
     path = tmp_path / "empty.jpg"
     path.touch()
     with pytest.raises(ValueError, match="file '.*empty.jpg' is empty. "):
@@ -258,7 +258,7 @@ def test_empty(tmp_path):
         read_image(b"")
 
 
-def test_not_an_image(tmp_path):
+def test_text_file_is_rejected(tmp_path):
     path = tmp_path / "notes.jpg"
     path.write_text("shopping list")
     with pytest.raises(ValueError, match="file '.*notes.jpg' is not an image"):
@@ -267,9 +267,9 @@ def test_not_an_image(tmp_path):
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP"])
 @pytest.mark.parametrize("kept", [0.1, 0.5, 0.9])
-def test_truncated(tmp_path, format, kept):
+def test_truncated_file_is_rejected(tmp_path, format, kept):
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")
-    data = encoded(Image.fromarray(noise), format)
+    data = encode(Image.fromarray(noise), format)
     path = tmp_path / "cut"
     path.write_bytes(data[: int(len(data) * kept)])
     with pytest.raises(ValueError, match="file '.*cut' is "):
@@ -277,10 +277,10 @@ def test_truncated(tmp_path, format, kept):
 
 
 @pytest.mark.parametrize("format", ["JPEG", "PNG", "GIF", "TIFF", "PPM", "TGA", "WEBP"])
-def test_damaged_files_are_read_or_named(format):
+def test_damaged_files_are_read_or_raise_value_error(format):
     generator = random.Random(0)
-    data = encoded(Image.fromarray(photo(32, 32)), format)
-    refused = 0
+    data = encode(Image.fromarray(photo(32, 32)), format)
+    rejected = 0
     for _ in range(100):
         damaged = bytearray(data)
         for _ in range(8):
@@ -288,13 +288,13 @@ def test_damaged_files_are_read_or_named(format):
         try:
             assert read_image(damaged).shape[2] == 3
         except ValueError as error:
-            refused += 1
+            rejected += 1
             assert f"mage of {len(data)} bytes" in str(error)
-    assert refused > 10
+    assert rejected > 10
 
 
 @pytest.mark.parametrize("side", [9_500, 20_000, 2_000_000])
-def test_decompression_bomb(side):
+def test_decompression_bomb_is_rejected(side):
     def chunk(kind, body):
         checksum = struct.pack(">I", zlib.crc32(kind + body))
         return struct.pack(">I", len(body)) + kind + body + checksum
@@ -305,13 +305,13 @@ def test_decompression_bomb(side):
         read_image(bomb)
 
 
-def test_max_pixels_is_the_callers():
+def test_max_pixels_limits_arrays():
     with pytest.raises(ValueError, match="max_pixels=599"):
         read_image(photo(20, 30), max_pixels=599)
     assert read_image(photo(20, 30), max_pixels=600).shape == (20, 30, 3)
 
 
-def test_float_ranges():
+def test_float_ranges_are_detected():
     pixels = photo(20, 30)
     np.testing.assert_array_equal(read_image(pixels / 255), pixels)
     np.testing.assert_array_equal(read_image(pixels.astype("float32")), pixels)
@@ -320,7 +320,7 @@ def test_float_ranges():
     assert np.abs(half.astype(int) - pixels).max() <= 1
 
 
-def test_backend_tensor():
+def test_reads_backend_tensors():
     pixels = photo(20, 30)
     np.testing.assert_array_equal(read_image(keras.ops.convert_to_tensor(pixels)), pixels)
     variable = keras.Variable(pixels / 255, dtype="float32").value
@@ -328,13 +328,13 @@ def test_backend_tensor():
 
 
 @pytest.mark.parametrize("shape", [(20, 30), (20, 30, 1)])
-def test_grey_arrays(shape):
-    grey = photo(20, 30)[..., 0]
-    assert (read_image(grey.reshape(shape)) == grey[..., None]).all()
+def test_gray_arrays_are_repeated(shape):
+    gray = photo(20, 30)[..., 0]
+    assert (read_image(gray.reshape(shape)) == gray[..., None]).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_not_finite(value):
+def test_nan_and_infinity_are_rejected(value):
     array = np.zeros((4, 4, 3))
     array[1, 2, 0] = value
     with pytest.raises(ValueError, match=r"shape \(4, 4, 3\) and dtype float64 .*NaN"):
@@ -342,42 +342,42 @@ def test_not_finite(value):
 
 
 @pytest.mark.parametrize("shape", [(4,), (2, 4, 4, 3), (3, 8, 8), (4, 4, 2), ()])
-def test_wrong_shape(shape):
-    with pytest.raises(ValueError, match=r"shape \(.*must be of one image"):
+def test_invalid_shape_is_rejected(shape):
+    with pytest.raises(ValueError, match=r"shape \(.*must be a single image"):
         read_image(np.zeros(shape))
 
 
-def test_no_pixels():
+def test_empty_array_is_rejected():
     with pytest.raises(ValueError, match="no pixels"):
         read_image(np.zeros((0, 4, 3)))
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "object", "U1"])
-def test_wrong_dtype(dtype):
+def test_invalid_dtype_is_rejected(dtype):
     with pytest.raises(ValueError, match="must have integer, float or boolean values"):
         read_image(np.zeros((4, 4, 3), dtype))
 
 
 @pytest.mark.parametrize("values", [[0, 256], [-1, 1], [-0.5, 0.5], [0.0, 300.0]])
-def test_values_out_of_range(values):
-    with pytest.raises(ValueError, match="Its values go from"):
+def test_values_out_of_range_are_rejected(values):
+    with pytest.raises(ValueError, match="Its values range from"):
         read_image(np.array([values]))
 
 
 @pytest.mark.parametrize("source", [None, 3, [[0, 1]], {"image": 1}])
-def test_wrong_type(source):
+def test_invalid_type_is_rejected(source):
     with pytest.raises(TypeError, match="`source` must be a path"):
         read_image(source)
 
 
-def test_the_input_is_left_alone():
+def test_input_is_not_modified():
     pixels = photo(20, 30)
     pixels.setflags(write=False)
     read_image(pixels)
     read_image(pixels / 255)
 
 
-def test_resize_averages_when_shrinking():
+def test_resize_image_uses_antialiasing():
     checkers = np.indices((64, 64)).sum(axis=0)[..., None] % 2 * np.full(3, 255)
     small = resize_image(checkers.astype("uint8"), (8, 4))
     assert small.shape == (8, 4, 3)

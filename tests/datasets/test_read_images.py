@@ -3,7 +3,7 @@ import io
 import numpy as np
 import pandas as pd
 import pytest
-from image_variants import encoded
+from image_variants import encode
 from photos import photo
 from PIL import Image
 
@@ -15,14 +15,14 @@ FIRST, SECOND = photo(6, 8), photo(10, 4, phase=1.0)
 
 @pytest.fixture
 def paths(tmp_path):
-    found = []
+    paths = []
     for name, pixels in (("a.png", FIRST), ("b.png", SECOND)):
         Image.fromarray(pixels).save(tmp_path / name)
-        found.append(tmp_path / name)
-    return found
+        paths.append(tmp_path / name)
+    return paths
 
 
-def test_one_image_of_any_kind(paths):
+def test_reads_single_image_of_any_type(paths):
     path = paths[0]
     content = path.read_bytes()
     with open(path, "rb") as file:
@@ -44,7 +44,7 @@ def test_one_image_of_any_kind(paths):
             np.testing.assert_array_equal(list(images), [FIRST])
 
 
-def test_several_images_of_any_kinds(paths):
+def test_reads_several_images_of_any_type(paths):
     names = list(map(str, paths))
     files = [path.read_bytes() for path in paths]
     for several in (
@@ -66,37 +66,41 @@ def test_several_images_of_any_kinds(paths):
             np.testing.assert_array_equal(image, expected)
 
 
-def test_batches_of_arrays():
+def test_reads_batches_of_arrays():
     images, single = read_images(np.stack([FIRST, FIRST]))
     assert not single
     np.testing.assert_array_equal(list(images), [FIRST, FIRST])
 
 
-@pytest.mark.parametrize("bad", [None, float("nan"), b"", "nowhere.png", np.zeros((2, 2, 2))])
-def test_a_bad_image_is_named_by_its_number(bad):
-    images, _ = read_images([encoded(Image.fromarray(FIRST)), bad], "photos")
+@pytest.mark.parametrize("invalid", [None, float("nan"), b"", "nowhere.png", np.zeros((2, 2, 2))])
+def test_error_shows_the_index_of_the_invalid_image(invalid):
+    images, _ = read_images([encode(Image.fromarray(FIRST)), invalid], "photos")
     next(images)
     with pytest.raises((TypeError, ValueError), match=r"`photos\[1\]`: "):
         next(images)
 
 
-def test_tables_and_dicts_are_refused(paths):
-    for wrong in (pd.DataFrame({"image": paths}), {"image": paths}):
+def test_tables_and_dicts_are_rejected(paths):
+    for table in (pd.DataFrame({"image": paths}), {"image": paths}):
         with pytest.raises(TypeError, match="such as a column of a table"):
-            read_images(wrong)
+            read_images(table)
 
 
-@pytest.mark.parametrize("wrong", [None, float("nan"), pd.NA, 3])
-def test_what_is_no_text_is_named_by_its_row(wrong):
-    for texts in (["a dog", "", wrong], np.array(["a", "b", wrong], object), ("a", "b", wrong)):
+@pytest.mark.parametrize("invalid", [None, float("nan"), pd.NA, 3])
+def test_error_shows_the_index_of_the_invalid_text(invalid):
+    for texts in (
+        ["a dog", "", invalid],
+        np.array(["a", "b", invalid], object),
+        ("a", "b", invalid),
+    ):
         with pytest.raises(ValueError, match=r"`captions\[2\]` must be a string. Received: "):
             check_texts(texts, "captions")
     with pytest.raises(ValueError, match=r"`captions\[2\]`"):
-        check_texts(pd.Series(["a", "b", wrong], dtype=object), "captions")
+        check_texts(pd.Series(["a", "b", invalid], dtype=object), "captions")
     with pytest.raises(ValueError, match=r"`captions\[1\]\[0\]`"):
-        check_texts([["a", "b"], [wrong, "c"]], "captions")
+        check_texts([["a", "b"], [invalid, "c"]], "captions")
 
 
-def test_texts_of_all_kinds_pass():
+def test_texts_of_all_types_are_accepted():
     for texts in ("a", b"a", ["a", b"b"], np.array(["a"]), pd.Series(["a"]), [["a"], ["b", "c"]]):
         check_texts(texts, "captions")

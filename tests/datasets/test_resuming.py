@@ -1,4 +1,4 @@
-"""An epoch that was broken off goes on with the very batches that it would have had."""
+"""An interrupted epoch is resumed with the same batches."""
 
 import keras
 import numpy as np
@@ -49,7 +49,7 @@ def sequences(pairs, **options):
     return sequence_dataset(data, batch_size=2, num_buckets=2, **options)
 
 
-def of_tfds(pairs, **options):
+def tfds_captions(pairs, **options):
     rows = tensorflow.data.Dataset.range(10).map(
         lambda i: {
             "image": tensorflow.fill((8, 8, 3), tensorflow.cast(i, "uint8")),
@@ -65,7 +65,7 @@ PIPELINES = {
     "questions": questions,
     "table": table,
     "sequences": sequences,
-    "tfds": of_tfds,
+    "tfds": tfds_captions,
 }
 
 
@@ -76,27 +76,27 @@ def assert_equal(first, second):
 
 
 @pytest.mark.parametrize("name", PIPELINES)
-def test_the_rest_of_an_epoch_from_a_checkpoint_of_its_iterator(pairs, tmp_path, name):
+def test_epoch_is_resumed_from_a_checkpoint_of_the_iterator(pairs, tmp_path, name):
     def dataset(seed):
         return PIPELINES[name](pairs, seed=seed)
 
-    whole = list(dataset(seed=4).as_numpy_iterator())
-    assert len(whole) >= 4
-    begun = iter(dataset(seed=4))
-    next(begun), next(begun)
-    path = tensorflow.train.Checkpoint(iterator=begun).save(tmp_path / "iterator")
-    next(begun)  # What was seen after the checkpoint is seen again.
+    expected = list(dataset(seed=4).as_numpy_iterator())
+    assert len(expected) >= 4
+    interrupted = iter(dataset(seed=4))
+    next(interrupted), next(interrupted)
+    path = tensorflow.train.Checkpoint(iterator=interrupted).save(tmp_path / "iterator")
+    next(interrupted)  # Batches after the checkpoint are repeated.
     resumed = iter(dataset(seed=4))
     tensorflow.train.Checkpoint(iterator=resumed).restore(path)
     rest = [keras.tree.map_structure(lambda x: x.numpy(), batch) for batch in resumed]
-    assert_equal(rest, whole[2:])
+    assert_equal(rest, expected[2:])
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_the_rest_of_an_epoch_of_a_sequence(pairs, augment):
+def test_epoch_of_caption_sequence_is_resumed(pairs, augment):
     def sequence():
         return CaptionSequence(pairs, **SMALL, seed=4, epoch=3, augment=augment)
 
-    whole = list(sequence())
-    assert_equal(list(sequence().batches(start=2)), whole[2:])
-    assert len(whole) == 4
+    expected = list(sequence())
+    assert_equal(list(sequence().batches(start=2)), expected[2:])
+    assert len(expected) == 4

@@ -28,7 +28,7 @@ RELATIONSHIPS = [
 ]
 
 
-def test_graphs(tmp_path):
+def test_reads_objects_and_relationships(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
     (graph,) = read_scene_graphs(tmp_path)
     assert graph.image.endswith("1.jpg")
@@ -39,8 +39,8 @@ def test_graphs(tmp_path):
     assert graph.boxes.tolist() == [[0, 0, 0.5, 1], [0.5, 0.5, 1, 1], [0, 0, 0, 0]]
 
 
-def test_relationships_without_their_objects(tmp_path):
-    faulty = [
+def test_invalid_relationships_are_dropped(tmp_path):
+    invalid = [
         {
             "relationships": [
                 *RELATIONSHIPS[0]["relationships"],
@@ -51,17 +51,17 @@ def test_relationships_without_their_objects(tmp_path):
             "image_id": 1,
         }
     ]
-    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=faulty)
-    with pytest.warns(UserWarning, match="Left out 2 relationships .*, by id: 1, 2"):
+    write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=invalid)
+    with pytest.warns(UserWarning, match="Skipped 2 relationships .*, by id: 1, 2"):
         (graph,) = read_scene_graphs(tmp_path)
     assert graph.predicates == ["on", "next to"]
-    # No relationships of the image at all.
+    # The image has no relationships.
     write(tmp_path, relationships=[])
     (graph,) = read_scene_graphs(tmp_path)
     assert graph.edge_index.shape == (2, 0)
 
 
-def test_dicts_for_the_layers(tmp_path):
+def test_conversion_to_graph_dicts(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
     (scene,) = read_scene_graphs(tmp_path)
     graph = scene.as_graph(["road", "shade", "street"])
@@ -69,15 +69,15 @@ def test_dicts_for_the_layers(tmp_path):
     np.testing.assert_array_equal(graph["node_features"][:, :4], scene.boxes)
     assert graph["node_features"][:, 4:].tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
     assert graph["node_features"].dtype == "float32"
-    typed = scene.as_typed_graph(["shade"], ["on", "riding"])
-    assert typed["edge_index"]["object", "on", "object"].tolist() == [[0], [1]]
-    assert typed["edge_index"]["object", "riding", "object"].shape == (2, 0)
-    assert typed["node_features"]["object"].shape == (3, 5)
+    hetero = scene.as_typed_graph(["shade"], ["on", "riding"])
+    assert hetero["edge_index"]["object", "on", "object"].tolist() == [[0], [1]]
+    assert hetero["edge_index"]["object", "riding", "object"].shape == (2, 0)
+    assert hetero["node_features"]["object"].shape == (3, 5)
 
 
-def test_the_photos_need_not_be_there_but_the_files(tmp_path):
+def test_missing_file_is_named(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS)
-    with pytest.raises(ValueError, match="lacks relationships.json"):
+    with pytest.raises(ValueError, match="must contain relationships.json"):
         read_scene_graphs(tmp_path)
 
 
@@ -87,7 +87,7 @@ def test_the_photos_need_not_be_there_but_the_files(tmp_path):
         ("objects", {"object_id": None}, "must have an integer or a string as its 'object_id'"),
         ("objects", {"w": "wide"}, "must have a number as its 'w', not 'wide'"),
         ("objects", {"names": "shade"}, "must have a list or null as its 'names', not 'shade'"),
-        ("objects", {"names": [None]}, "an object has other 'names'"),
+        ("objects", {"names": [None]}, "an object has invalid 'names'"),
         (
             "objects",
             {"merged_object_ids": 3},
@@ -98,7 +98,7 @@ def test_the_photos_need_not_be_there_but_the_files(tmp_path):
         ("relationships", {"predicate": 3}, "must have a string or null as its 'predicate'"),
     ],
 )
-def test_damaged_files(tmp_path, name, changed, message):
+def test_damaged_files_are_rejected(tmp_path, name, changed, message):
     content = {"objects": OBJECTS, "relationships": RELATIONSHIPS}[name][0]
     damaged = [{**content, name: [{**content[name][0], **changed}]}]
     files = {"objects": OBJECTS, "relationships": RELATIONSHIPS} | {name: damaged}
@@ -107,7 +107,7 @@ def test_damaged_files(tmp_path, name, changed, message):
         read_scene_graphs(tmp_path)
 
 
-def test_one_string_is_no_list(tmp_path):
+def test_repr_and_strings_instead_of_lists(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
     (graph,) = read_scene_graphs(tmp_path)
     assert repr(graph) == f"SceneGraph(image={graph.image!r}, objects=3, relationships=2)"

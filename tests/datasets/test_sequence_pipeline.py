@@ -1,4 +1,4 @@
-"""Batches of sequences: padded, masked, of one length."""
+"""Padded and masked batches of sequences."""
 
 import itertools
 
@@ -19,12 +19,12 @@ from keras_mmfusion.models import FusionModel
 
 
 def sequences(sizes, seed=0):
-    """Text of these sizes, and audio of twice as many frames but every fourth without."""
+    """Text of the given sizes, and audio with twice as many frames, every fourth one missing."""
     rng = np.random.default_rng(seed)
     frames = [0 if i % 4 == 3 else 2 * size for i, size in enumerate(sizes)]
     text = [rng.normal(size=(size, 4)).astype("float32") for size in sizes]
     audio = [rng.normal(size=(size, 3)).astype("float32") for size in frames]
-    masks = [np.arange(size) != 1 for size in frames]  # A hole.
+    masks = [np.arange(size) != 1 for size in frames]  # One masked frame.
     return SentimentSequences(
         tokens={"text": text, "audio": audio},
         masks={"text": [np.ones(size, "bool") for size in sizes], "audio": masks},
@@ -40,15 +40,15 @@ def data():
     return sequences([3, 20, 1, 4, 7, 2, 19, 5, 6, 2])
 
 
-def order_of(dataset):
+def read_labels(dataset):
     return [labels.numpy().astype(int).tolist() for _, labels in dataset]
 
 
 @pytest.mark.parametrize("shuffle", [True, False])
 @pytest.mark.parametrize("num_buckets", [1, 3, 100])
-def test_every_segment_comes_once_with_its_tokens(data, shuffle, num_buckets):
+def test_each_epoch_contains_every_segment_once(data, shuffle, num_buckets):
     dataset = sequence_dataset(data, batch_size=3, num_buckets=num_buckets, shuffle=shuffle)
-    assert len(order_of(dataset)) == len(dataset)
+    assert len(read_labels(dataset)) == len(dataset)
     seen = []
     for batch, labels in dataset:
         assert sorted(batch) == ["audio", "audio_mask", "text", "text_mask"]
@@ -66,37 +66,37 @@ def test_every_segment_comes_once_with_its_tokens(data, shuffle, num_buckets):
     assert dataset.element_spec[0]["text"].shape.as_list() == [None, None, 4]
 
 
-def test_a_bucket_has_one_shape(data):
+def test_batches_of_a_bucket_have_the_same_shape(data):
     dataset = sequence_dataset(data, batch_size=2, num_buckets=3)
     shapes = {(x["text"].shape[1], x["audio"].shape[1]) for x, _ in dataset}
     assert len(shapes) <= 3
 
 
-def test_order_is_of_the_seed_and_new_each_epoch(data):
+def test_order_depends_on_the_seed_and_the_epoch(data):
     once, again, other = (
         sequence_dataset(data, batch_size=2, num_buckets=2, seed=seed) for seed in (1, 1, 2)
     )
-    first, second = order_of(once), order_of(once)
+    first, second = read_labels(once), read_labels(once)
     assert first != second
-    assert [order_of(again), order_of(again)] == [first, second]
-    assert order_of(other) != first
+    assert [read_labels(again), read_labels(again)] == [first, second]
+    assert read_labels(other) != first
     plain = sequence_dataset(data, batch_size=4, num_buckets=1, shuffle=False)
-    assert order_of(plain) == order_of(plain) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert read_labels(plain) == read_labels(plain) == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-def test_other_labels(data):
+def test_custom_labels_and_invalid_arguments(data):
     classes = np.eye(7)[data.seven_classes]
     for batch, labels in sequence_dataset(data, classes, batch_size=5):
         assert labels.shape == (len(batch["text"]), 7)
-    with pytest.raises(ValueError, match="`labels` must have one of each segment"):
+    with pytest.raises(ValueError, match="`labels` a label for each"):
         sequence_dataset(data, classes[:3])
-    with pytest.raises(ValueError, match="`data` at least one"):
+    with pytest.raises(ValueError, match="`data` must have at least one segment"):
         sequence_dataset(data.take(np.zeros(10, "bool")))
     with pytest.raises(ValueError, match="`num_buckets` must be a positive integer"):
         sequence_dataset(data, num_buckets=0)
 
 
-def test_buckets_save_padding():
+def test_buckets_reduce_padding():
     sizes = np.random.default_rng(0).geometric(0.1, 200)
     data = sequences(sizes)
     data = data.take(data.complete)
@@ -109,7 +109,7 @@ def test_buckets_save_padding():
 
 
 @pytest.mark.parametrize("num_buckets", [1, 2, 3, 4, 9])
-def test_bounds_waste_least(num_buckets):
+def test_bucket_bounds_minimize_padding(num_buckets):
     lengths = np.random.default_rng(num_buckets).choice([1, 2, 3, 9, 10, 11, 40], 30)
 
     def cost(bounds):
@@ -117,18 +117,18 @@ def test_bounds_waste_least(num_buckets):
 
     sizes = np.unique(lengths)
     count = min(num_buckets, len(sizes))
-    found = bucket_bounds(lengths, num_buckets)
-    assert len(found) == count
-    best = min(cost([*some, sizes[-1]]) for some in itertools.combinations(sizes[:-1], count - 1))
-    assert cost(found) == best
+    bounds = bucket_bounds(lengths, num_buckets)
+    assert len(bounds) == count
+    candidates = itertools.combinations(sizes[:-1], count - 1)
+    assert cost(bounds) == min(cost([*candidate, sizes[-1]]) for candidate in candidates)
 
 
-def test_tokens_and_masks_must_fit(data):
-    with pytest.raises(ValueError, match="Modality 'text' must have tokens of each"):
+def test_inconsistent_tokens_and_masks_are_rejected(data):
+    with pytest.raises(ValueError, match="Modality 'text' must have tokens for each"):
         SentimentSequences(**{**vars(data), "masks": {**data.masks, "text": data.masks["audio"]}})
 
 
-def test_a_fusion_model_learns_from_the_files(tmp_path):
+def test_fusion_model_trains_on_cmu_mosei(tmp_path):
     data = read_cmu_mosei(write_mosei(tmp_path))
     names = ("text", "audio", "video")
     model = FusionModel({}, FusionBlock(names, combine="gated", dim=4), keras.layers.Dense(1))
@@ -136,7 +136,7 @@ def test_a_fusion_model_learns_from_the_files(tmp_path):
     batches = sequence_dataset(data, batch_size=2, num_buckets=2)
     history = model.fit(batches, shuffle=False, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    # Padding changes nothing: frames in one batch, and those of a segment alone.
+    # Padding does not change the output: a segment in a batch, and alone.
     data = read_cmu_mosei(tmp_path, align=False)
     inputs, _ = next(iter(sequence_dataset(data, num_buckets=1, shuffle=False)))
     alone = data.take(np.arange(3) == 1)

@@ -1,4 +1,4 @@
-"""Builders for TensorFlow Datasets by its own test case, and its captions in our batches."""
+"""Builders for TensorFlow Datasets, and batches of its captioning data sets."""
 
 import shutil
 import subprocess
@@ -16,7 +16,7 @@ from keras_mmfusion.datasets import tfds_caption_dataset
 
 tensorflow = pytest.importorskip("tensorflow")
 tfds = pytest.importorskip("tensorflow_datasets")
-pytest.importorskip("dill")  # Of TFDS's testing module.
+pytest.importorskip("dill")  # Required by the testing module of TFDS.
 TestCase = tfds.testing.DatasetBuilderTestCase
 
 from keras_mmfusion.datasets.tfds_builders import (  # noqa: E402
@@ -48,7 +48,7 @@ def write_visual_genome(folder):
 
 
 def write_mosei(folder):
-    """As `mosei_files.write_mosei`, with as many features as the published files have."""
+    """Like `mosei_files.write_mosei`, with the dimensions of the published files."""
     for name, entries in small_videos().items():
         dim = {"text": 300, "audio": 74, "video": 35}.get(name)
         if dim is not None:
@@ -63,7 +63,7 @@ def write_mosei(folder):
 
 
 class Files:
-    """Writes the small files before TFDS's tests, and removes them."""
+    """Writes small files before the tests of TFDS, and removes them afterwards."""
 
     SKIP_TF1_GRAPH_MODE = True
 
@@ -100,8 +100,8 @@ class CmuMoseiTest(Files, TestCase):
 del TestCase
 
 
-def prepared(builder_class, write_files, tmp_path, **beam):
-    """The examples of all splits, by key."""
+def prepare(builder_class, write_files, tmp_path, **beam):
+    """Prepares a data set and returns its builder."""
     files = tmp_path / "files"
     if not files.exists():
         files.mkdir()
@@ -114,8 +114,8 @@ def prepared(builder_class, write_files, tmp_path, **beam):
     return builder
 
 
-def test_what_the_examples_hold(tmp_path):
-    builder = prepared(VisualGenomeQA, write_visual_genome, tmp_path)
+def test_examples_of_visual_genome(tmp_path):
+    builder = prepare(VisualGenomeQA, write_visual_genome, tmp_path)
     examples = {
         example["image/filename"].decode(): example
         for example in builder.as_dataset("train").as_numpy_iterator()
@@ -127,8 +127,8 @@ def test_what_the_examples_hold(tmp_path):
     assert np.abs(first["image"].astype(int) - photo(40, 80, phase=1)).mean() < 8
 
 
-def test_what_the_segments_hold(tmp_path):
-    builder = prepared(CmuMosei, write_mosei, tmp_path)
+def test_examples_of_cmu_mosei(tmp_path):
+    builder = prepare(CmuMosei, write_mosei, tmp_path)
     (silent,) = builder.as_dataset("valid").as_numpy_iterator()
     assert silent["segment_id"] == b"b[0]" and silent["transcript"].decode() == "so naïve größer"
     assert silent["text"].shape == (3, 300) and silent["text_mask"].all()
@@ -146,17 +146,17 @@ def test_what_the_segments_hold(tmp_path):
     [(VisualGenomeQA, write_visual_genome), (CmuMosei, write_mosei)],
     ids=lambda value: value.__name__,
 )
-def test_beam_prepares_the_same(tmp_path, builder_class, write_files):
+def test_beam_prepares_the_same_examples(tmp_path, builder_class, write_files):
     pytest.importorskip("apache_beam")
-    alone = prepared(builder_class, write_files, tmp_path)
-    on_beam = prepared(builder_class, write_files, tmp_path, beam_runner="DirectRunner")
+    alone = prepare(builder_class, write_files, tmp_path)
+    on_beam = prepare(builder_class, write_files, tmp_path, beam_runner="DirectRunner")
     assert list(on_beam.info.splits) == list(alone.info.splits)
     for split in alone.info.splits:
         assert plain_examples(on_beam, split) == plain_examples(alone, split)
 
 
 def plain_examples(builder, split):
-    """The examples of a split as Python's own values, in an order of their own."""
+    """Returns the examples of a split as sorted strings."""
     examples = list(builder.as_dataset(split).as_numpy_iterator())
     return sorted(
         repr(tensorflow.nest.map_structure(lambda x: np.asarray(x).tolist(), each))
@@ -164,8 +164,8 @@ def plain_examples(builder, split):
     )
 
 
-def test_flickr8k_in_our_batches(tmp_path):
-    builder = prepared(Flickr8k, write_flickr8k, tmp_path)
+def test_flickr8k_is_batched_with_captions(tmp_path):
+    builder = prepare(Flickr8k, write_flickr8k, tmp_path)
     dataset = tfds_caption_dataset(
         builder.as_dataset("train"), image_size=(8, 8), captions_per_image=6
     )
@@ -176,7 +176,7 @@ def test_flickr8k_in_our_batches(tmp_path):
     assert captions == [[b"Photo 0 ."] * 5 + [b""], [b"Photo 1 ."] * 5 + [b""]]
 
 
-def test_coco_captions_of_tfds_in_our_batches(tmp_path):
+def test_coco_captions_of_tfds_are_batched(tmp_path):
     with tfds.testing.mock_data(num_examples=3):
         examples = tfds.load("coco_captions", split="train", data_dir=tmp_path)
         texts = [example["captions"]["text"] for example in examples.as_numpy_iterator()]
@@ -191,7 +191,7 @@ def test_coco_captions_of_tfds_in_our_batches(tmp_path):
         tfds_caption_dataset(examples.map(lambda example: example["image"]))
 
 
-def test_each_epoch_is_shuffled_anew_and_repeatable():
+def test_epochs_are_shuffled_differently_and_reproducibly():
     rows = tensorflow.data.Dataset.range(12).map(
         lambda i: {
             "image": tensorflow.zeros((4, 4, 3), "uint8"),
@@ -208,7 +208,7 @@ def test_each_epoch_is_shuffled_anew_and_repeatable():
     assert epochs(3) == first != epochs(4)
 
 
-def test_the_error_without_tensorflow_datasets(tmp_path):
+def test_error_without_tensorflow_datasets_names_the_extra(tmp_path):
     code = (
         "import sys\nsys.modules['tensorflow_datasets'] = None\n"
         "import keras_mmfusion.datasets.tfds_builders as builders\n"

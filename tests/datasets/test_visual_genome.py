@@ -26,7 +26,7 @@ QUESTIONS = [
     },
 ]
 REGIONS = [
-    {"id": 1, "regions": [region(1382, 1, (20, 10, 40, 20), "the clock is green in colour")]},
+    {"id": 1, "regions": [region(1382, 1, (20, 10, 40, 20), "the clock is green in color")]},
     {
         "id": 2,
         "regions": [
@@ -38,7 +38,7 @@ REGIONS = [
 
 
 @pytest.mark.parametrize("folder", ["", "images"])
-def test_questions(tmp_path, folder):
+def test_reads_questions_in_both_layouts(tmp_path, folder):
     write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS)
     write_photos(tmp_path / folder)
     data = read_visual_genome_questions(tmp_path)
@@ -51,11 +51,11 @@ def test_questions(tmp_path, folder):
     assert data.frequent_answers(9) == ["green", "in sky", "nobody"]
 
 
-def test_splits(tmp_path):
+def test_splits_select_images(tmp_path):
     write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS)
     write_photos(tmp_path)
     assert read_visual_genome_questions(tmp_path, [1, 2]).question_ids == [986768]
-    with pytest.raises(ValueError, match="lacks densecap_splits.json.*jcjohnson/densecap"):
+    with pytest.raises(ValueError, match="must contain densecap_splits.json.*jcjohnson/densecap"):
         read_visual_genome_questions(tmp_path, "test")
     write(tmp_path, densecap_splits={"train": [1], "val": [2], "test": [2412112]})
     assert read_visual_genome_questions(tmp_path, "test").question_ids == [912402, 912403]
@@ -63,30 +63,30 @@ def test_splits(tmp_path):
         read_visual_genome_questions(tmp_path, "dev")
 
 
-def test_faults_of_questions(tmp_path):
-    faulty = [
+def test_invalid_questions_are_dropped(tmp_path):
+    invalid = [
         *QUESTIONS,
         QUESTIONS[0],
         {"id": 77, "qas": [qa(1, 77, "Which image is it?", "None.")]},
         {"id": 2, "qas": [qa(2, 2, " ", "Yes."), qa(3, 2, "Why?", ""), qa(4, 2, "How?", None)]},
     ]
-    write(tmp_path, image_data=[*IMAGES, IMAGES[0]], question_answers=faulty)
+    write(tmp_path, image_data=[*IMAGES, IMAGES[0]], question_answers=invalid)
     write_photos(tmp_path)
     with pytest.warns(UserWarning) as warnings:
         data = read_visual_genome_questions(tmp_path)
     assert data.question_ids == [986768, 912402, 912403]
     assert [str(each.message) for each in warnings] == [
-        "Left out 1 images that image_data.json lacks, by id: 77",
-        "Left out 1 empty questions, by id: 2",
-        "Left out 2 questions without an answer, by id: 3, 4",
+        "Skipped 1 images that are not in image_data.json, by id: 77",
+        "Skipped 1 empty questions, by id: 2",
+        "Skipped 2 questions without an answer, by id: 3, 4",
     ]
-    # The same id for questions on two images.
+    # The same id for questions about two images.
     write(tmp_path, question_answers=[*QUESTIONS, {**QUESTIONS[0], "id": 2}])
     with pytest.raises(ValueError, match="'qa_id' 986768 differ"):
         read_visual_genome_questions(tmp_path)
 
 
-def test_missing_photos(tmp_path):
+def test_missing_images_are_rejected_or_skipped(tmp_path):
     write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS, region_descriptions=REGIONS)
     write_photos(tmp_path, image_ids=[2, 2412112])
     with pytest.raises(ValueError, match=r"VG_100K_2.1\.jpg"):
@@ -100,12 +100,12 @@ def test_missing_photos(tmp_path):
         assert len(read_visual_genome_regions(tmp_path, skip_missing_images=True)) == 1
 
 
-def test_regions_are_clipped_to_their_image(tmp_path):
+def test_regions_are_clipped_to_the_image(tmp_path):
     write(tmp_path, image_data=IMAGES, region_descriptions=REGIONS)
     write_photos(tmp_path)
     regions = read_visual_genome_regions(tmp_path)
     assert regions.phrases == [
-        ["the clock is green in colour"],
+        ["the clock is green in color"],
         ["a wall, very long", "a corner"],
     ]
     np.testing.assert_array_equal(regions.boxes[0], [[0.25, 0.25, 0.75, 0.75]])
@@ -114,8 +114,8 @@ def test_regions_are_clipped_to_their_image(tmp_path):
     assert regions.as_caption_pairs().captions == regions.phrases
 
 
-def test_faults_of_regions(tmp_path):
-    faulty = [
+def test_invalid_regions_are_dropped(tmp_path):
+    invalid = [
         {
             "id": 1,
             "regions": [
@@ -129,24 +129,24 @@ def test_faults_of_regions(tmp_path):
         },
         {"id": 2, "regions": []},
     ]
-    write(tmp_path, image_data=IMAGES, region_descriptions=faulty)
+    write(tmp_path, image_data=IMAGES, region_descriptions=invalid)
     write_photos(tmp_path)
     with pytest.warns(UserWarning) as warnings:
         regions = read_visual_genome_regions(tmp_path)
-    assert regions.phrases == [["the clock is green in colour"]]
+    assert regions.phrases == [["the clock is green in color"]]
     assert [str(each.message) for each in warnings] == [
-        "Left out 4 regions without a phrase or outside of their image, by id: 5, 6, 7, ...",
-        "Left out 1 images without regions or without a file, by id: 2",
+        "Skipped 4 regions without a phrase or outside the image, by id: 5, 6, 7, ...",
+        "Skipped 1 images without regions or without a file, by id: 2",
     ]
 
 
-def test_missing_files_are_named_with_where_to_get_them(tmp_path):
-    with pytest.raises(ValueError, match="lacks image_data.json.*visualgenome.*images2.zip"):
+def test_missing_files_are_named_with_their_source(tmp_path):
+    with pytest.raises(ValueError, match="must contain image_data.json.*visualgenome.*images2.zip"):
         read_visual_genome_questions(tmp_path)
     write(tmp_path, image_data=IMAGES)
-    with pytest.raises(ValueError, match="lacks question_answers.json"):
+    with pytest.raises(ValueError, match="must contain question_answers.json"):
         read_visual_genome_questions(tmp_path)
-    with pytest.raises(ValueError, match="lacks region_descriptions.json"):
+    with pytest.raises(ValueError, match="must contain region_descriptions.json"):
         read_visual_genome_regions(tmp_path)
 
 
@@ -160,13 +160,16 @@ def test_missing_files_are_named_with_where_to_get_them(tmp_path):
         ({"question_answers": [{"qas": []}]}, "an entry has no 'image_id' or 'id'"),
         ({"question_answers": [{"id": 1, "qas": None}]}, "a list as its 'qas', not None"),
         ({"question_answers": [{"id": 1, "qas": [{"question": "a"}]}]}, "has no 'qa_id'"),
-        ({"question_answers": [{"id": "1", "qas": []}]}, "none of its images is in image_data"),
-        ({"densecap_splits": [1]}, "no object with a list of image ids for each split"),
-        ({"densecap_splits": {"test": [[1]]}}, "no object with a list of image ids"),
+        (
+            {"question_answers": [{"id": "1", "qas": []}]},
+            "its images, such as '1', are not in image_data",
+        ),
+        ({"densecap_splits": [1]}, "not an object with a list of image ids for each split"),
+        ({"densecap_splits": {"test": [[1]]}}, "not an object with a list of image ids"),
         ({"region_descriptions": [{"id": 1, "regions": [{"x": "1"}]}]}, "a number as its 'x'"),
     ],
 )
-def test_files_of_another_kind(tmp_path, changed, message):
+def test_invalid_files_are_rejected(tmp_path, changed, message):
     files = {
         "image_data": IMAGES,
         "question_answers": QUESTIONS,
@@ -185,14 +188,14 @@ def test_files_of_another_kind(tmp_path, changed, message):
         read(tmp_path, "test")
 
 
-def test_images_without_a_size(tmp_path):
+def test_images_without_a_size_are_rejected(tmp_path):
     write(tmp_path, image_data=[image_data(1, width=0)], region_descriptions=REGIONS[:1])
     write_photos(tmp_path)
-    with pytest.raises(ValueError, match="image_data.json must have the size of each image"):
+    with pytest.raises(ValueError, match="image_data.json must contain the size of each image"):
         read_visual_genome_regions(tmp_path)
 
 
-def test_the_repr_is_short(tmp_path):
+def test_repr_shows_the_sizes(tmp_path):
     write(tmp_path, image_data=IMAGES, question_answers=QUESTIONS, region_descriptions=REGIONS)
     write_photos(tmp_path)
     questions = read_visual_genome_questions(tmp_path)

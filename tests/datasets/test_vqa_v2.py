@@ -12,31 +12,31 @@ QUESTIONS = [
     question(262148000, 262148, "Where is he looking?"),
     question(458752001, 458752, "What position is this man playing?"),
 ]
-PEOPLE = {
+ANSWERS = {
     458752000: ["net"] * 8 + ["netting", "mesh"],
     458752001: ["pitcher"] * 9 + ["catcher"],
     262148000: ["down"] * 3 + ["at table"] * 2 + ["skateboard"] * 5,
 }
 IMAGES = {each["question_id"]: each["image_id"] for each in QUESTIONS}
-# In another order than the questions.
-ANNOTATIONS = [annotation(key, IMAGES[key], people) for key, people in PEOPLE.items()]
+# In a different order than the questions.
+ANNOTATIONS = [annotation(key, IMAGES[key], answers) for key, answers in ANSWERS.items()]
 
 
 @pytest.mark.parametrize("json_folder", ["", "Questions"])
 @pytest.mark.parametrize("image_folder", ["", "images"])
-def test_layouts(tmp_path, json_folder, image_folder):
+def test_reads_all_layouts(tmp_path, json_folder, image_folder):
     write_vqa_v2(tmp_path / json_folder, "val2014", QUESTIONS, ANNOTATIONS)
     write_coco_photos(tmp_path / image_folder, "val2014", set(IMAGES.values()))
     data = read_vqa_v2(tmp_path, "val")
     assert data.question_ids == [each["question_id"] for each in QUESTIONS]
     assert data.questions == [each["question"] for each in QUESTIONS]
-    assert data.answers_by_id == PEOPLE
+    assert data.answers_by_id == ANSWERS
     assert [os.path.basename(image) for image in data.images] == [
         f"COCO_val2014_000000{image}.jpg" for image in IMAGES.values()
     ]
 
 
-def test_scoring(tmp_path):
+def test_answers_are_scored_by_consensus(tmp_path):
     write_vqa_v2(tmp_path, "train2014", QUESTIONS, ANNOTATIONS)
     write_coco_photos(tmp_path, "train2014", set(IMAGES.values()))
     data = read_vqa_v2(tmp_path)
@@ -47,8 +47,8 @@ def test_scoring(tmp_path):
     assert data.answer_scores(["down", "net"]) == [{1: 1.0}, {0: pytest.approx(0.9)}, {}]
 
 
-def test_targets_are_what_the_metric_gives_for_each_class(tmp_path):
-    people = {
+def test_targets_match_the_metric_for_each_class(tmp_path):
+    answers = {
         458752000: ["The Who"] * 10,
         458752001: ["hot-dog"] * 4 + ["two"] * 2 + ["the who"] * 3 + ["dont"],
         262148000: ["two"] * 10,
@@ -57,20 +57,20 @@ def test_targets_are_what_the_metric_gives_for_each_class(tmp_path):
         tmp_path,
         "train2014",
         QUESTIONS,
-        [annotation(key, IMAGES[key], each) for key, each in people.items()],
+        [annotation(key, IMAGES[key], each) for key, each in answers.items()],
     )
     write_coco_photos(tmp_path, "train2014", set(IMAGES.values()))
     data = read_vqa_v2(tmp_path)
     assert data.frequent_answers(9) == ["The Who", "two", "hot dog", "who", "2", "don't"]
     classes = [*data.frequent_answers(9), "hot-dog", "dont", "unknown"]
     for index, answer in enumerate(classes):
-        _, each = vqa_accuracy(people, dict.fromkeys(people, answer))
+        _, each = vqa_accuracy(answers, dict.fromkeys(answers, answer))
         targets = [scores.get(index, 0.0) for scores in data.answer_scores(classes)]
         assert dict(zip(data.question_ids, targets, strict=True)) == pytest.approx(each)
 
 
 @pytest.mark.parametrize(("split", "part"), [("test-dev", "test-dev2015"), ("test", "test2015")])
-def test_splits_without_answers(tmp_path, split, part):
+def test_reads_splits_without_answers(tmp_path, split, part):
     write_vqa_v2(tmp_path, part, QUESTIONS)
     write_coco_photos(tmp_path, "test2015", set(IMAGES.values()))
     data = read_vqa_v2(tmp_path, split)
@@ -78,7 +78,7 @@ def test_splits_without_answers(tmp_path, split, part):
     assert "COCO_test2015_" in data.images[0]
 
 
-def test_faults_of_records(tmp_path):
+def test_invalid_records_are_dropped(tmp_path):
     more = [QUESTIONS[1], question(9, 262148, "  "), question(10, 262148, "Why?")]
     lone = annotation(11, 262148, ["yes"] * 10)
     empty = annotation(458752001, 458752, ["", "\n", "ja\ud800"])
@@ -89,20 +89,20 @@ def test_faults_of_records(tmp_path):
     assert data.question_ids == [458752000, 458752001]
     assert data.answers[1] == ["ja�"]
     assert [str(each.message) for each in warnings] == [
-        "Left out 1 empty questions, by id: 9",
-        "Left out 2 questions without an answer, by id: 262148000, 10",
+        "Skipped 1 empty questions, by id: 9",
+        "Skipped 2 questions without an answer, by id: 262148000, 10",
     ]
 
 
-def test_one_id_for_two_questions(tmp_path):
-    twice = [*QUESTIONS, question(458752000, 458752, "Another?")]
-    write_vqa_v2(tmp_path, "val2014", twice, ANNOTATIONS)
+def test_questions_with_the_same_id_are_rejected(tmp_path):
+    repeated = [*QUESTIONS, question(458752000, 458752, "Another?")]
+    write_vqa_v2(tmp_path, "val2014", repeated, ANNOTATIONS)
     write_coco_photos(tmp_path, "val2014", [])
     with pytest.raises(ValueError, match="'question_id' 458752000 differ"):
         read_vqa_v2(tmp_path, "val")
 
 
-def test_missing_photos(tmp_path):
+def test_missing_images_are_rejected_or_skipped(tmp_path):
     write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
     write_coco_photos(tmp_path, "val2014", [458752])
     with pytest.raises(ValueError, match="COCO_val2014_000000262148.jpg"):
@@ -112,28 +112,28 @@ def test_missing_photos(tmp_path):
     assert data.question_ids == [458752000, 458752001]
 
 
-def test_missing_files_are_named_with_where_to_get_them(tmp_path):
-    with pytest.raises(ValueError, match="lacks v2_OpenEnded_mscoco_val2014.*visualqa.org"):
+def test_missing_files_are_named_with_their_source(tmp_path):
+    with pytest.raises(ValueError, match="must contain v2_OpenEnded_mscoco_val2014.*visualqa.org"):
         read_vqa_v2(tmp_path, "val")
     write_vqa_v2(tmp_path, "val2014", QUESTIONS)
-    with pytest.raises(ValueError, match="lacks v2_mscoco_val2014_annotations.json"):
+    with pytest.raises(ValueError, match="must contain v2_mscoco_val2014_annotations.json"):
         read_vqa_v2(tmp_path, "val")
     write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
-    with pytest.raises(ValueError, match="lacks val2014.*train2014/"):
+    with pytest.raises(ValueError, match="must contain val2014.*train2014/"):
         read_vqa_v2(tmp_path, "val")
     with pytest.raises(ValueError, match="'test-dev', 'test'. Received: 'dev'"):
         read_vqa_v2(tmp_path, "dev")
 
 
-def test_damaged_files(tmp_path):
+def test_truncated_files_are_rejected_and_encodings_detected(tmp_path):
     write_vqa_v2(tmp_path, "test2015", QUESTIONS)
     write_coco_photos(tmp_path, "test2015", set(IMAGES.values()))
     path = tmp_path / "v2_OpenEnded_mscoco_test2015_questions.json"
     content = path.read_bytes()
     path.write_bytes(content[:-30])
-    with pytest.raises(ValueError, match="test2015_questions.json' is not JSON, or not all"):
+    with pytest.raises(ValueError, match="test2015_questions.json' is not valid JSON"):
         read_vqa_v2(tmp_path, "test")
-    # Both codes in one file, and a byte that Windows-1252 has not.
+    # UTF-8 and Windows-1252 in one file, and a byte that is invalid in both.
     path.write_bytes(content.replace(b"Where is he", "Où est l’ami".encode() + b" caf\xe9 \x81"))
     assert read_vqa_v2(tmp_path, "test").questions[1] == "Où est l’ami café � looking?"
 
@@ -157,11 +157,11 @@ def test_damaged_files(tmp_path):
         (
             "annotations",
             {"annotations": [annotation(7, 8, ["yes"])]},
-            "has no answer to a question of .*questions.json': the files are of different splits",
+            "contains no answer to a question in .*questions.json': the files belong to different",
         ),
     ],
 )
-def test_files_of_another_kind(tmp_path, name, content, message):
+def test_invalid_files_are_rejected(tmp_path, name, content, message):
     write_vqa_v2(tmp_path, "val2014", QUESTIONS, ANNOTATIONS)
     write_coco_photos(tmp_path, "val2014", set(IMAGES.values()))
     (path,) = tmp_path.glob(f"*_{name}.json")

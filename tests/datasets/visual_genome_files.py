@@ -1,16 +1,16 @@
-"""Small files in the layout of Visual Genome, versions 1.2 (questions, regions) and 1.4."""
+"""Writes small files in the format of Visual Genome, versions 1.2 (questions, regions) and 1.4."""
 
 import json
 
 from photos import photo
 from PIL import Image
 
-# Image id -> folder and name of the file in the URL. The name of the third is not its id.
+# Image id -> folder and file name in the URL. The file name of the third differs from its id.
 FILES = {1: "VG_100K_2/1.jpg", 2: "VG_100K/2.jpg", 2412112: "VG_100K/2370463.jpg"}
 
 
 def image_data(image_id, width=80, height=40):
-    """A record of `image_data.json`."""
+    """Returns a record of `image_data.json`."""
     return {
         "width": width,
         "url": f"https://cs.stanford.edu/people/rak248/{FILES[image_id]}",
@@ -22,7 +22,7 @@ def image_data(image_id, width=80, height=40):
 
 
 def qa(qa_id, image_id, question, answer):
-    """A question of `question_answers.json`."""
+    """Returns a question of `question_answers.json`."""
     return {
         "a_objects": [],
         "question": question,
@@ -34,7 +34,7 @@ def qa(qa_id, image_id, question, answer):
 
 
 def region(region_id, image_id, box, phrase):
-    """A region of `region_descriptions.json`; `box` is left, top, width, height."""
+    """Returns a region of `region_descriptions.json`; `box` is left, top, width, height."""
     x, y, width, height = box
     return {
         "region_id": region_id,
@@ -48,7 +48,7 @@ def region(region_id, image_id, box, phrase):
 
 
 def thing(object_id, names, box=(0, 0, 40, 40), merged=()):
-    """An object of `objects.json`, and an end of a relationship."""
+    """Returns an object of `objects.json`, which is also the end of a relationship."""
     x, y, w, h = box
     return {
         "synsets": [f"{name}.n.01" for name in names],
@@ -63,7 +63,7 @@ def thing(object_id, names, box=(0, 0, 40, 40), merged=()):
 
 
 def relationship(relationship_id, subject, predicate, target):
-    """A relationship of `relationships.json`, whose subject has one `name` in some releases."""
+    """Returns a relationship of `relationships.json`, whose subject has one `name`."""
     subject = {**subject, "name": (subject["names"] or [""])[0]}
     del subject["names"]
     return {
@@ -82,7 +82,7 @@ def write(folder, **files):
 
 
 def write_photos(folder, image_ids=tuple(FILES)):
-    """Photos in the two folders of the archives."""
+    """Writes images into the two folders of the archives."""
     for name in ("VG_100K", "VG_100K_2"):
         (folder / name).mkdir(parents=True)
     for image_id in image_ids:

@@ -1,4 +1,4 @@
-"""Small files in the layouts of VQA v2 and easy-VQA."""
+"""Writes small files in the formats of VQA v2 and easy-VQA."""
 
 import json
 
@@ -23,7 +23,7 @@ INFO = {
 
 
 def annotation(question_id, image_id, answers):
-    """A record of an annotations file."""
+    """Returns a record of an annotations file."""
     return {
         "question_type": "what is",
         "multiple_choice_answer": max(set(answers), key=answers.count),
@@ -38,12 +38,12 @@ def annotation(question_id, image_id, answers):
 
 
 def question(question_id, image_id, text):
-    """A record of a questions file."""
+    """Returns a record of a questions file."""
     return {"image_id": image_id, "question": text, "question_id": question_id}
 
 
 def write_vqa_v2(folder, part, questions, annotations=None):
-    """A questions file, and an annotations file."""
+    """Writes a questions file and optionally an annotations file."""
     folder.mkdir(exist_ok=True)
     content = {**INFO, "task_type": "Open-Ended", "data_subtype": part, "questions": questions}
     (folder / f"v2_OpenEnded_mscoco_{part}_questions.json").write_text(json.dumps(content))
@@ -53,7 +53,7 @@ def write_vqa_v2(folder, part, questions, annotations=None):
 
 
 def write_coco_photos(folder, part, image_ids):
-    """Photos by the names that MS COCO gave them in 2014 and 2015."""
+    """Writes images with the file names of MS COCO 2014 and 2015."""
     (folder / part).mkdir(parents=True)
     for image_id in image_ids:
         path = folder / part / f"COCO_{part}_{image_id:012d}.jpg"
@@ -61,7 +61,7 @@ def write_coco_photos(folder, part, image_ids):
 
 
 def write_easy_vqa(folder, questions):
-    """`questions` maps a split to a list of `[question, answer, image id]`."""
+    """Writes easy-VQA; `questions` is a dict, split -> list of `[question, answer, image id]`."""
     for split, rows in questions.items():
         (folder / split / "images").mkdir(parents=True)
         (folder / split / "questions.json").write_text(json.dumps(rows))

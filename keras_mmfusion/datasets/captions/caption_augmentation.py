@@ -1,8 +1,8 @@
-"""Random changes to an image that leave its captions true.
+"""Random image augmentation that keeps captions valid.
 
-One augmentation is drawn as `DRAWS` uniform numbers from 0 to 1, and applied alike to NumPy
-arrays and to TensorFlow tensors: a crop of at least 70% of the area, brightness, contrast and
-saturation changed by up to a fifth, and, half of the time, a horizontal flip with "left" and
+An augmentation is defined by `DRAWS` uniform random numbers in [0, 1] and is implemented for NumPy
+arrays and for TensorFlow tensors: a crop of at least 70% of the area; brightness, contrast and
+saturation changed by up to 20%; and, with probability 0.5, a horizontal flip with "left" and
 "right" swapped in the captions.
 """
 
@@ -16,12 +16,12 @@ from keras_mmfusion.datasets.images.read_image import resize_image
 DRAWS = 8
 
 _MIN_SIDE = 0.7**0.5
-_COLOUR_CHANGE = 0.2
+_COLOR_CHANGE = 0.2
 _LUMA = np.array([0.299, 0.587, 0.114], "float32")
 
 
 def swap_left_right(caption):
-    """Swaps the words "left" and "right", also in compounds such as "left-handed".
+    """Swaps the words "left" and "right", also in compounds like "left-handed".
 
     Args:
         caption: string.
@@ -63,7 +63,7 @@ def augment_array(image, captions, draws):
         draws: `DRAWS` floats from 0 to 1.
 
     Returns:
-        A tuple of the image, uint8 of the same shape, and the list of captions.
+        A tuple of the augmented image, uint8 of the same shape, and the list of captions.
     """
     height, width = image.shape[:2]
     crop_height = int(height * (_MIN_SIDE + (1 - _MIN_SIDE) * draws[0]))
@@ -73,7 +73,7 @@ def augment_array(image, captions, draws):
     crop = image[top : top + crop_height, left : left + crop_width]
     pixels = resize_image(np.ascontiguousarray(crop), (height, width)).astype("float32")
 
-    matrix, offset = _colour_change(pixels.mean((0, 1)), *draws[4:7])
+    matrix, offset = _compute_color_change(pixels.mean((0, 1)), *draws[4:7])
     pixels = pixels @ np.float32(matrix) + np.float32(offset)
     pixels = np.clip(np.round(pixels), 0, 255).astype("uint8")
     if draws[7] < 0.5:
@@ -93,7 +93,7 @@ def augment_tensor(image, captions, draws):
     crop = image[top : top + crop_height, left : left + crop_width]
     pixels = stretch(crop, (height, width))
 
-    matrix, offset = _colour_change(tf.reduce_mean(pixels, (0, 1)), *tf.unstack(draws[4:7]))
+    matrix, offset = _compute_color_change(tf.reduce_mean(pixels, (0, 1)), *tf.unstack(draws[4:7]))
     pixels = tf.tensordot(pixels, matrix, 1) + offset
     pixels = tf.cast(tf.clip_by_value(tf.round(pixels), 0, 255), "uint8")
     flip = draws[7] >= 0.5
@@ -103,18 +103,20 @@ def augment_tensor(image, captions, draws):
     )
 
 
-def _colour_change(mean, *draws):
-    """Brightness, then contrast about the mean grey, then saturation, as one affine map.
+def _compute_color_change(mean, *draws):
+    """Combines changes of brightness, contrast and saturation into one affine map.
+
+    Contrast is changed relative to the mean gray level.
 
     Args:
-        mean: mean colour of the image, `(3,)`.
-        *draws: one number from 0 to 1 for each of the three changes.
+        mean: mean color of the image, `(3,)`.
+        *draws: a number in [0, 1] for each of the three changes.
 
     Returns:
-        A tuple of a `(3, 3)` matrix, to multiply from the right, and an offset.
+        A tuple of a `(3, 3)` matrix, to be multiplied from the right, and an offset.
     """
-    brightness, contrast, saturation = (1 + _COLOUR_CHANGE * (2 * draw - 1) for draw in draws)
-    to_grey = np.outer(_LUMA, np.ones(3, "float32"))
-    mean_grey = brightness * sum(mean[channel] * _LUMA[channel] for channel in range(3))
-    matrix = saturation * np.eye(3, dtype="float32") + (1 - saturation) * to_grey
-    return contrast * brightness * matrix, (1 - contrast) * mean_grey
+    brightness, contrast, saturation = (1 + _COLOR_CHANGE * (2 * draw - 1) for draw in draws)
+    to_gray = np.outer(_LUMA, np.ones(3, "float32"))
+    mean_gray = brightness * sum(mean[channel] * _LUMA[channel] for channel in range(3))
+    matrix = saturation * np.eye(3, dtype="float32") + (1 - saturation) * to_gray
+    return contrast * brightness * matrix, (1 - contrast) * mean_gray

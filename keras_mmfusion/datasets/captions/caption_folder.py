@@ -1,4 +1,4 @@
-"""A captioning data set of either common layout, told apart by its files."""
+"""Reads captioning data sets in the layout of Flickr8k or MS COCO."""
 
 import os
 import pathlib
@@ -22,15 +22,17 @@ def read_caption_folder(data_dir, split):
     """Reads a split of a data set in the layout of Flickr8k or of MS COCO captions.
 
     Args:
-        data_dir: string or path. A folder as `read_flickr8k` or `read_coco_captions` takes it.
-        split: string. A split's name, such as `"dev"`, `"val2017"` or `"train+restval"`; or the
-            path of a file that lists file names of photos, one a line.
+        data_dir: string or path. The folder of the data set; see `read_flickr8k` and
+            `read_coco_captions`.
+        split: string. The name of a split, such as `"dev"`, `"val2017"` or `"train+restval"`; or
+            the path of a file with the file name of an image on each line.
 
     Returns:
-        `CaptionPairs`, in the order of the split's own list.
+        `CaptionPairs`, in the order of the split.
 
     Raises:
-        ValueError: if the folder has neither layout, files are missing, or the split is unknown.
+        ValueError: if the folder has neither layout, if files are missing, or if the split is
+            unknown.
     """
     folder, split = pathlib.Path(os.path.expanduser(data_dir)), split_name(split)
     official = [
@@ -55,12 +57,12 @@ def read_caption_folder(data_dir, split):
             f"`split` must be one of {', '.join(map(repr, splits))} or the path of a list file. "
             f"Received: split={split!r}"
         )
-    # Karpathy's splits have the same photos.
-    everything = [read_coco_captions(str(folder), name) for name in official or karpathy]
-    return _listed(pathlib.Path(split), everything)
+    # Karpathy's splits contain the same images as the official ones.
+    pairs = [read_coco_captions(str(folder), name) for name in official or karpathy]
+    return _select_listed(pathlib.Path(split), pairs)
 
 
-def _listed(list_file, pairs):
+def _select_listed(list_file, pairs):
     captions, paths = {}, {}
     for each in pairs:
         for path, texts in zip(each.images, each.captions, strict=True):
@@ -70,7 +72,7 @@ def _listed(list_file, pairs):
     unknown = [name for name in names if name not in paths]
     if unknown:
         raise ValueError(
-            f"`split` lists {len(unknown)} images that no annotation file has, such as "
+            f"`split` lists {len(unknown)} images that are not in the annotation files, such as "
             f"{unknown[0]!r}. Received: split={str(list_file)!r}"
         )
     return CaptionPairs([paths[name] for name in names], [captions[name] for name in names])

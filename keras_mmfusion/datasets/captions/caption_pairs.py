@@ -1,4 +1,4 @@
-"""Image files with their captions, before anything is decoded."""
+"""Image paths and their captions."""
 
 import dataclasses
 
@@ -11,15 +11,15 @@ from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_pat
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class CaptionPairs:
-    """A split of a captioning data set: image paths, and the captions of each image.
+    """A split of a captioning data set: image paths and the captions of each image.
 
     Args:
         images: list, array or pandas Series of strings or paths, of image files.
         captions: list of lists of strings. The captions of each image, at least one.
 
     Raises:
-        ValueError: if there are no images, a file is missing, an image has no caption, or one
-            string stands in place of a list.
+        ValueError: if there are no images, a file is missing, an image has no caption, or an
+            argument is a string instead of a list.
 
     Example:
 
@@ -57,36 +57,36 @@ class CaptionPairs:
         return short_repr(self, images=len(self), captions=sum(map(len, self.captions)))
 
     def take(self, count):
-        """The first `count` images, as `CaptionPairs`."""
+        """Returns the first `count` images, as `CaptionPairs`."""
         return CaptionPairs(self.images[:count], self.captions[:count])
 
     def split(self, fraction, seed=0):
-        """Divides the images at random into two parts; an image's captions stay together.
+        """Splits the images randomly into two parts; the captions of an image stay together.
 
         Args:
-            fraction: float in (0, 1). The share of the images in the second part, which has at
-                least one image, as the first has.
-            seed: int. The division depends on it and on the number of images alone.
+            fraction: float in (0, 1). The fraction of the images in the second part. Both parts
+                have at least one image.
+            seed: int. The split depends only on the seed and the number of images.
 
         Returns:
-            Two `CaptionPairs`, each in the order of this one.
+            A tuple of two `CaptionPairs`, both in the original order.
         """
         if not 0 < fraction < 1 or len(self) < 2:
             raise ValueError(
-                "`fraction` must be between 0 and 1, of at least two images. Received: "
-                f"fraction={fraction}, of {len(self)} images"
+                "`fraction` must be between 0 and 1, and there must be at least two images. "
+                f"Received: fraction={fraction}, {len(self)} images"
             )
         count = min(max(round(fraction * len(self)), 1), len(self) - 1)
-        drawn = np.zeros(len(self), "bool")
-        drawn[np.random.default_rng(seed).permutation(len(self))[:count]] = True
-        return self._chosen(~drawn), self._chosen(drawn)
+        is_second = np.zeros(len(self), "bool")
+        is_second[np.random.default_rng(seed).permutation(len(self))[:count]] = True
+        return self._select(~is_second), self._select(is_second)
 
-    def _chosen(self, rows):
-        rows = np.flatnonzero(rows).tolist()
+    def _select(self, mask):
+        rows = np.flatnonzero(mask).tolist()
         return CaptionPairs([self.images[i] for i in rows], [self.captions[i] for i in rows])
 
     def fixed_captions(self, captions_per_image):
-        """The first captions of each image, filled up with empty strings to a fixed number."""
+        """Returns a fixed number of captions per image, truncated or padded with empty strings."""
         if captions_per_image < 1:
             raise ValueError(
                 f"`captions_per_image` must be at least 1. Received: {captions_per_image}"

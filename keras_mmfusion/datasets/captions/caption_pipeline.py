@@ -1,4 +1,4 @@
-"""Images and captions as a tf.data pipeline."""
+"""`tf.data` pipeline of images and captions."""
 
 import os
 
@@ -18,20 +18,21 @@ def caption_dataset(
 ):
     """Decodes images in parallel and batches them with their captions.
 
-    All images are stretched to `image_size`. Images and captions stay raw: the model's
-    preprocessor scales and tokenizes them. Without TensorFlow use `CaptionSequence`.
+    All images are resized to `image_size` without preserving the aspect ratio. Pixels are not
+    scaled and captions not tokenized, which is done by the preprocessor of the model. Use
+    `CaptionSequence` without TensorFlow.
 
     Args:
         pairs: `CaptionPairs`.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
-        captions_per_image: int. Further captions of an image are left out; missing ones are
-            empty strings, which a `CaptioningPreprocessor` gives no weight.
-        shuffle: bool. Visit all images in a new random order each epoch.
-        seed: int. Seeds the order and the augmentation.
-        augment: bool. Crop, recolour and flip images at random, with "left" and "right" swapped
-            in the captions of flipped ones; see `caption_augmentation`.
-        cache: bool. Keep the resized images in memory after the first epoch.
+        captions_per_image: int. Additional captions are dropped; missing captions are empty
+            strings, to which a `CaptioningPreprocessor` assigns no weight.
+        shuffle: bool. Whether to visit the images in a new random order each epoch.
+        seed: int. The seed of the order and the augmentation.
+        augment: bool. Whether to randomly crop, recolor and flip images. "left" and "right" are
+            swapped in the captions of flipped images.
+        cache: bool. Whether to keep the resized images in memory after the first epoch.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -46,7 +47,7 @@ def caption_dataset(
             "captions": pairs.fixed_captions(captions_per_image),
         }
     )
-    # The images of a cached data set are decoded in one order, then shuffled.
+    # A cached data set is decoded in a fixed order and shuffled after the cache.
     if shuffle and not cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
     dataset = dataset.map(
@@ -60,7 +61,7 @@ def caption_dataset(
 
 
 def caption_batches(dataset, batch_size, seed, augment):
-    """Batches of pairs, each augmented at random if that is asked for; see `caption_dataset`."""
+    """Batches pairs of images and captions, optionally augmented; see `caption_dataset`."""
     import tensorflow as tf
 
     parallel = tf.data.AUTOTUNE

@@ -1,4 +1,4 @@
-"""Images and captions as a keras.utils.PyDataset: no TensorFlow."""
+"""`keras.utils.PyDataset` of images and captions, which does not need TensorFlow."""
 
 import collections
 import math
@@ -14,9 +14,9 @@ from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 class CaptionSequence(keras.utils.PyDataset):
     """Batches of images and captions, decoded in threads by Pillow.
 
-    What `caption_dataset` does, without TensorFlow, and resumable: a batch depends only on
-    `seed`, the number of the epoch and its own index. For a `fit` that can be repeated and
-    resumed, leave the shuffling to the sequence and let it know the epoch:
+    Does the same as `caption_dataset` without TensorFlow. A batch depends only on `seed`, the
+    epoch and its index, so that training can be resumed at any batch. For a reproducible `fit`,
+    disable the shuffling of `fit` and add the callback that sets the epoch:
 
         model.fit(
             sequence, shuffle=False, initial_epoch=3, epochs=9,
@@ -27,16 +27,16 @@ class CaptionSequence(keras.utils.PyDataset):
         pairs: `CaptionPairs`.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
-        captions_per_image: int. Further captions of an image are left out; missing ones are
-            empty strings, which a `CaptioningPreprocessor` gives no weight.
-        shuffle: bool. Visit all images in a new random order each epoch.
-        seed: int. Seeds the order and the augmentation.
-        augment: bool. Crop, recolour and flip images at random, with "left" and "right" swapped
-            in the captions of flipped ones; see `caption_augmentation`.
-        cache: bool. Keep the resized images in memory once they are decoded.
-        preprocessor: a `CaptioningPreprocessor` or `None`. With it, batches are what it returns.
-        epoch: int. The number of the first epoch; an attribute that may be set.
-        workers: int. The number of threads that prepare batches ahead.
+        captions_per_image: int. Additional captions are dropped; missing captions are empty
+            strings, to which a `CaptioningPreprocessor` assigns no weight.
+        shuffle: bool. Whether to visit the images in a new random order each epoch.
+        seed: int. The seed of the order and the augmentation.
+        augment: bool. Whether to randomly crop, recolor and flip images. "left" and "right" are
+            swapped in the captions of flipped images.
+        cache: bool. Whether to keep the resized images in memory.
+        preprocessor: `CaptioningPreprocessor` that is applied to each batch, or `None`.
+        epoch: int. The index of the first epoch; an attribute that can be changed.
+        workers: int. The number of threads that prepare batches.
         **kwargs: passed to `keras.utils.PyDataset`.
 
     Returns:
@@ -80,13 +80,13 @@ class CaptionSequence(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"`index` must be from 0 to {len(self) - 1}. Received: {index}")
         epoch = self.epoch
-        places = self._places(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
-        samples = [self._sample(place, epoch) for place in places]
+        rows = self._order_rows(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
+        samples = [self._load_sample(row, epoch) for row in rows]
         images, captions = zip(*samples, strict=True)
         batch = {"images": np.stack(images), "captions": np.array(captions)}
         if self.preprocessor is None:
             return batch
-        # Keras takes batches as host memory and moves them to the accelerator itself.
+        # Keras expects batches in host memory and copies them to the accelerator.
         with keras.device("cpu"):
             return keras.tree.map_structure(np.asarray, self.preprocessor(batch))
 
@@ -94,7 +94,7 @@ class CaptionSequence(keras.utils.PyDataset):
         return self.batches()
 
     def batches(self, start=0):
-        """Iterates over the epoch's batches from index `start`, preparing some ahead."""
+        """Iterates over the batches of the epoch from index `start`, with prefetching."""
         with ThreadPoolExecutor(max(1, self.workers)) as pool:
             ahead = collections.deque()
             for index in range(start, len(self)):
@@ -105,18 +105,18 @@ class CaptionSequence(keras.utils.PyDataset):
                 yield ahead.popleft().result()
 
     def on_epoch_end(self):
-        # Keras also calls this when it builds the model from a first batch, so that without the
-        # callback epochs differ but their numbers are not those of `fit`.
+        # Keras also calls this after building the model from a first batch. Without the callback,
+        # the epochs therefore differ, but are not numbered as in `fit`.
         self.epoch += 1
 
     def epoch_callback(self):
-        """A Keras callback that sets `epoch` to the number of each epoch of `fit`."""
+        """Returns a Keras callback that sets `epoch` to the current epoch of `fit`."""
         return keras.callbacks.LambdaCallback(
             on_epoch_begin=lambda epoch, logs: setattr(self, "epoch", epoch)
         )
 
-    def _places(self, epoch):
-        """The order of the images in an epoch."""
+    def _order_rows(self, epoch):
+        """Returns the order of the images in an epoch."""
         if not self.shuffle:
             return range(len(self.pairs))
         last_epoch, order = self._order
@@ -125,18 +125,18 @@ class CaptionSequence(keras.utils.PyDataset):
             self._order = epoch, order
         return order
 
-    def _sample(self, place, epoch):
-        image = self._load(int(place))
-        captions = self.captions[place]
+    def _load_sample(self, row, epoch):
+        image = self._load_image(int(row))
+        captions = self.captions[row]
         if not self.augment:
             return image, captions
-        draws = np.random.default_rng([self.seed, epoch, place]).random(DRAWS)
+        draws = np.random.default_rng([self.seed, epoch, row]).random(DRAWS)
         return augment_array(image, captions, draws)
 
-    def _load(self, place):
-        if self._images is not None and place in self._images:
-            return self._images[place]
-        image = resize_image(read_image(self.pairs.images[place]), self.image_size)
+    def _load_image(self, row):
+        if self._images is not None and row in self._images:
+            return self._images[row]
+        image = resize_image(read_image(self.pairs.images[row]), self.image_size)
         if self._images is not None:
-            self._images[place] = image
+            self._images[row] = image
         return image

@@ -1,4 +1,4 @@
-"""Captions in the layout of MS COCO."""
+"""Reads captions in the layout of MS COCO."""
 
 import os
 
@@ -14,7 +14,7 @@ KARPATHY_SPLITS = ("train", "restval", "val", "test")
 
 
 def coco_captions(data_dir, split="train2017", **options):
-    """MS COCO captions as a `tf.data.Dataset` of raw images and captions.
+    """Returns MS COCO captions as a `tf.data.Dataset` of images and captions.
 
     Args:
         data_dir: string. The folder of the data set; see `read_coco_captions`.
@@ -27,7 +27,7 @@ def coco_captions(data_dir, split="train2017", **options):
         `"captions"`, strings `(batch, captions_per_image)`.
 
     Raises:
-        ValueError: if files are missing; the error says which and where to get them.
+        ValueError: if files are missing; the message says where to download them.
     """
     return caption_dataset(read_coco_captions(data_dir, split), **options)
 
@@ -36,20 +36,21 @@ def read_coco_captions(data_dir, split="val2017"):
     """Reads a split of a data set in the layout of MS COCO captions.
 
     Args:
-        data_dir: string. A folder with `annotations/captions_{split}.json` and the photos in
-            `{split}/` or `images/{split}/`; for Karpathy's splits, with `dataset_coco.json`, there
-            or in `annotations/`, and the photos in `train2014/` and `val2014/`.
-        split: string. One that the data set has, such as `"train2017"`, `"val2017"` or
-            `"val2014"`; one of Karpathy's, `"train"`, `"restval"`, `"val"` or `"test"`; or several
-            of one kind, such as `"train+restval"`, on which captioners are trained.
+        data_dir: string. A folder with `annotations/captions_{split}.json` and the images in
+            `{split}/` or `images/{split}/`. For Karpathy's splits, a folder with
+            `dataset_coco.json`, directly or in `annotations/`, and the images in `train2014/` and
+            `val2014/`.
+        split: string. An official split, such as `"train2017"`, `"val2017"` or `"val2014"`; one of
+            Karpathy's splits, `"train"`, `"restval"`, `"val"` or `"test"`; or several splits of
+            one kind, such as `"train+restval"`.
 
     Returns:
-        `CaptionPairs`, in the order of the file's list of images. Captions of images that are not
-        in it are left out with a warning.
+        `CaptionPairs`, in the order of the images in the file. Captions of unlisted images are
+        dropped with a warning.
 
     Raises:
         ValueError: if files are missing, damaged or of another kind, an image has no caption, or
-            two of one id differ.
+            records with the same id differ.
 
     Reference:
         Chen et al., "Microsoft COCO Captions: Data Collection and Evaluation Server",
@@ -58,8 +59,8 @@ def read_coco_captions(data_dir, split="val2017"):
     """
     data_dir = os.path.expanduser(data_dir)
     names = [name.strip() for name in split_name(split).split("+")]
-    official = [_annotations_file(data_dir, name) for name in names]
-    # A data set of one's own may have a split of that name in its own file.
+    official = [_get_annotations_path(data_dir, name) for name in names]
+    # Custom data sets may have a split with one of Karpathy's names in an annotation file.
     if set(names) <= set(KARPATHY_SPLITS) and (
         karpathy_file(data_dir) or not all(map(os.path.isfile, official))
     ):
@@ -68,18 +69,18 @@ def read_coco_captions(data_dir, split="val2017"):
     return CaptionPairs(sum(images, []), sum(captions, []))
 
 
-def _annotations_file(data_dir, split):
+def _get_annotations_path(data_dir, split):
     return os.path.join(data_dir, "annotations", f"captions_{split}.json")
 
 
 def _read_official(data_dir, split):
-    annotations = _annotations_file(data_dir, split)
-    folder = _photos(data_dir, split)
+    annotations = _get_annotations_path(data_dir, split)
+    folder = _find_image_folder(data_dir, split)
     if not os.path.isfile(annotations) or folder is None:
         raise ValueError(
-            f"`data_dir` must hold annotations/captions_{split}.json and the photos in {split}/ "
-            f"or images/{split}/. Received: data_dir={data_dir!r}, split={split!r}. MS COCO is "
-            "had from https://cocodataset.org/#download."
+            f"`data_dir` must contain annotations/captions_{split}.json and the images in {split}/ "
+            f"or images/{split}/. Received: data_dir={data_dir!r}, split={split!r}. Download MS "
+            "COCO from https://cocodataset.org/#download."
         )
     file = JsonFile(annotations, "COCO caption annotations (`images` and `annotations`)")
     images = file.without_repeats(file.records("images", id=ID, file_name=TEXT), "id")
@@ -91,10 +92,10 @@ def _read_official(data_dir, split):
             unknown.append(annotation["image_id"])
     if unknown and not any(captions.values()):
         file.refuse(
-            f"no annotation is of an image that it lists: an `image_id` is {unknown[0]!r}, an "
-            f"`id` in `images` is {next(iter(captions), None)!r}"
+            f"no `image_id` of an annotation, such as {unknown[0]!r}, matches an `id` in `images`, "
+            f"such as {next(iter(captions), None)!r}"
         )
-    warn_left_out("captions of images that the file does not list, by image", unknown)
+    warn_left_out("captions of unlisted images, by image id", unknown)
     return [os.path.join(folder, image["file_name"]) for image in images], list(captions.values())
 
 
@@ -102,18 +103,20 @@ def _read_karpathy(data_dir, splits):
     path = karpathy_file(data_dir)
     if path is None:
         raise ValueError(
-            f"`data_dir` must hold {KARPATHY} for the splits {', '.join(KARPATHY_SPLITS)}. "
-            f"Received: data_dir={data_dir!r}. It is in caption_datasets.zip from "
-            "https://cs.stanford.edu/people/karpathy/deepimagesent/; the photos are train2014.zip "
-            "and val2014.zip from https://cocodataset.org/#download."
+            f"`data_dir` must contain {KARPATHY} for the splits {', '.join(KARPATHY_SPLITS)}. "
+            f"Received: data_dir={data_dir!r}. Download caption_datasets.zip from "
+            "https://cs.stanford.edu/people/karpathy/deepimagesent/, and the images, train2014.zip "
+            "and val2014.zip, from https://cocodataset.org/#download."
         )
     records = read_karpathy_split(path, splits, filepath=TEXT)
-    folders = {name: _photos(data_dir, name) for name in {each["filepath"] for each in records}}
-    without = [name for name, folder in folders.items() if folder is None]
-    if without:
+    names = {each["filepath"] for each in records}
+    folders = {name: _find_image_folder(data_dir, name) for name in names}
+    missing = [name for name, folder in folders.items() if folder is None]
+    if missing:
         raise ValueError(
-            f"`data_dir` must hold the photos in {without[0]}/ or images/{without[0]}/. Received: "
-            f"data_dir={data_dir!r}. They are had from https://cocodataset.org/#download."
+            f"`data_dir` must contain the images in {missing[0]}/ or images/{missing[0]}/. "
+            f"Received: data_dir={data_dir!r}. Download them from "
+            "https://cocodataset.org/#download."
         )
     return (
         [os.path.join(folders[each["filepath"]], each["filename"]) for each in records],
@@ -122,11 +125,11 @@ def _read_karpathy(data_dir, splits):
 
 
 def karpathy_file(data_dir):
-    """The path of Karpathy's split file in a folder, or `None`."""
+    """Returns the path of Karpathy's split file in a folder, or `None`."""
     paths = [os.path.join(data_dir, KARPATHY), os.path.join(data_dir, "annotations", KARPATHY)]
     return next(filter(os.path.isfile, paths), None)
 
 
-def _photos(data_dir, name):
+def _find_image_folder(data_dir, name):
     folders = [os.path.join(data_dir, name), os.path.join(data_dir, "images", name)]
     return next(filter(os.path.isdir, folders), None)

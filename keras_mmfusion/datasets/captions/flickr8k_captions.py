@@ -1,4 +1,4 @@
-"""Flickr8k: 8,000 photos with five captions each."""
+"""Reads Flickr8k and Flickr30k: images with five captions each."""
 
 import os
 
@@ -13,9 +13,9 @@ _SPLITS = ("train", "dev", "test")
 _CAPTIONS = "Flickr8k.token.txt"
 _KAGGLE_CAPTIONS = "captions.txt"
 _KARPATHY = ("dataset_flickr8k.json", "dataset_flickr30k.json")
-# Karpathy's name of a split that he calls otherwise.
+# Karpathy's names of splits, where they differ.
 _KARPATHY_SPLITS = {"dev": "val"}
-# Where the archives of the data set, and the copies that circulate, keep their files.
+# The folders of the official archives and of common copies.
 _TEXT_FOLDERS = ("", "Flickr8k_text")
 _IMAGE_FOLDERS = (
     "images",
@@ -28,7 +28,7 @@ _IMAGE_FOLDERS = (
 
 
 def flickr8k(data_dir, split="train", **options):
-    """Flickr8k as a `tf.data.Dataset` of raw images and captions.
+    """Returns Flickr8k as a `tf.data.Dataset` of images and captions.
 
     Args:
         data_dir: string. The folder of the data set; see `read_flickr8k`.
@@ -41,7 +41,7 @@ def flickr8k(data_dir, split="train", **options):
         `"captions"`, strings `(batch, captions_per_image)`.
 
     Raises:
-        ValueError: if files are missing; the error says which and where to get them.
+        ValueError: if files are missing; the message says where to download them.
 
     Reference:
         Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task: Data, Models
@@ -51,23 +51,23 @@ def flickr8k(data_dir, split="train", **options):
 
 
 def read_flickr8k(data_dir, split="train"):
-    """Reads a split of Flickr8k, in the data set's own files.
+    """Reads a split of Flickr8k from its official files.
 
     Args:
         data_dir: string. A folder with `Flickr8k.token.txt` or Kaggle's `captions.txt`, the list
             files `Flickr_8k.trainImages.txt`, `Flickr_8k.devImages.txt` and
-            `Flickr_8k.testImages.txt` (all of them there or in `Flickr8k_text/`), and the photos
-            in `images/` or `Flicker8k_Dataset/`. In place of the list files, Karpathy's
-            `dataset_flickr8k.json` will do, whose captions are then read. A folder of Flickr30k
-            with `dataset_flickr30k.json` and `flickr30k-images/` is read in the same way.
-        split: string. `"train"`, `"dev"`, `"test"`, or the path of a file that lists file names
-            of photos, one a line.
+            `Flickr_8k.testImages.txt` (directly or in `Flickr8k_text/`), and the images in
+            `images/` or `Flicker8k_Dataset/`. The list files and captions can be replaced by
+            Karpathy's `dataset_flickr8k.json`. A folder of Flickr30k with
+            `dataset_flickr30k.json` and `flickr30k-images/` is also supported.
+        split: string. `"train"`, `"dev"`, `"test"`, or the path of a file with the file name of an
+            image on each line.
 
     Returns:
         `CaptionPairs`, in the order of the list.
 
     Raises:
-        ValueError: if files are missing; the error says which and where to get them.
+        ValueError: if files are missing; the message says where to download them.
     """
     data_dir, split = os.path.expanduser(data_dir), split_name(split)
     if split not in _SPLITS and not os.path.isfile(split):
@@ -75,8 +75,8 @@ def read_flickr8k(data_dir, split="train"):
             f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
         )
     karpathy = flickr_karpathy_file(data_dir)
-    listed = any(map(os.path.isfile, _paths(data_dir, _TEXT_FOLDERS, _list_name(split))))
-    if split in _SPLITS and karpathy and not listed:
+    list_paths = _join_paths(data_dir, _TEXT_FOLDERS, _get_list_name(split))
+    if split in _SPLITS and karpathy and not any(map(os.path.isfile, list_paths)):
         names, captions = _read_karpathy(karpathy, split)
     else:
         names, captions = _read_listed(data_dir, split)
@@ -88,15 +88,15 @@ def read_flickr8k(data_dir, split="train"):
 
 
 def captions_file(data_dir):
-    """The path of Flickr8k's captions in a folder, its own or Kaggle's file, or `None`."""
+    """Returns the path of the captions of Flickr8k, official or Kaggle's, or `None`."""
     names = (_CAPTIONS, _KAGGLE_CAPTIONS)
-    paths = [path for name in names for path in _paths(data_dir, _TEXT_FOLDERS, name)]
+    paths = [path for name in names for path in _join_paths(data_dir, _TEXT_FOLDERS, name)]
     return next(filter(os.path.isfile, paths), None)
 
 
 def flickr_karpathy_file(data_dir):
-    """The path of Karpathy's split file of Flickr8k or Flickr30k in a folder, or `None`."""
-    paths = [path for name in _KARPATHY for path in _paths(data_dir, _TEXT_FOLDERS, name)]
+    """Returns the path of Karpathy's split file of Flickr8k or Flickr30k, or `None`."""
+    paths = [path for name in _KARPATHY for path in _join_paths(data_dir, _TEXT_FOLDERS, name)]
     return next(filter(os.path.isfile, paths), None)
 
 
@@ -108,7 +108,7 @@ def _read_karpathy(path, split):
 
 def _read_listed(data_dir, split):
     is_list = split not in _SPLITS
-    split_file = split if is_list else _find(data_dir, _TEXT_FOLDERS, _list_name(split))
+    split_file = split if is_list else _find(data_dir, _TEXT_FOLDERS, _get_list_name(split))
     path = captions_file(data_dir)
     captions = {}
     if path is None and is_list and (karpathy := flickr_karpathy_file(data_dir)):
@@ -121,27 +121,27 @@ def _read_listed(data_dir, split):
     return read_list(split_file), captions
 
 
-def _list_name(split):
+def _get_list_name(split):
     return f"Flickr_8k.{split}Images.txt"
 
 
-def _paths(data_dir, folders, name):
+def _join_paths(data_dir, folders, name):
     return [os.path.join(data_dir, folder, name) for folder in folders]
 
 
 def _find(data_dir, folders, name):
-    found = next(filter(os.path.exists, _paths(data_dir, folders, name)), None)
-    if found is not None:
-        return found
-    wanted = " or ".join(os.path.join(folder, name) for folder in folders)
+    path = next(filter(os.path.exists, _join_paths(data_dir, folders, name)), None)
+    if path is not None:
+        return path
+    expected = " or ".join(os.path.join(folder, name) for folder in folders)
     raise ValueError(
-        f"`data_dir` lacks {wanted}. Received: data_dir={data_dir!r}. Flickr8k is had from "
-        "https://hockenmaier.cs.illinois.edu/8k-pictures.html (on request, for research and "
-        "education) or as Flickr8k_Dataset.zip and Flickr8k_text.zip from the releases of "
-        f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it holds "
-        f"{_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
-        "Flickr_8k.testImages.txt and the photos in a folder images/. Kaggle's copy has no list "
-        f"files: put {_KARPATHY[0]} beside it, from caption_datasets.zip of "
-        "https://cs.stanford.edu/people/karpathy/deepimagesent/; or give the path of your own "
-        "list as `split`, with the name of an image on each line."
+        f"`data_dir` must contain {expected}. Received: data_dir={data_dir!r}. Download Flickr8k "
+        "from https://hockenmaier.cs.illinois.edu/8k-pictures.html (on request, for research and "
+        "education), or Flickr8k_Dataset.zip and Flickr8k_text.zip from the releases of "
+        f"https://github.com/jbrownlee/Datasets. Unpack both into {data_dir!r}, so that it "
+        f"contains {_CAPTIONS}, Flickr_8k.trainImages.txt, Flickr_8k.devImages.txt, "
+        "Flickr_8k.testImages.txt and the images in a folder images/. Kaggle's copy has no list "
+        f"files: add {_KARPATHY[0]} from caption_datasets.zip of "
+        "https://cs.stanford.edu/people/karpathy/deepimagesent/, or pass the path of a list file "
+        "as `split`, with the file name of an image on each line."
     )

@@ -1,4 +1,4 @@
-"""The user's own images and captions: a folder, and a table that names its files."""
+"""Reads custom images and captions: a folder of images and a table of captions."""
 
 import os
 
@@ -11,10 +11,10 @@ from keras_mmfusion.datasets.tables.table_rows import Table
 
 
 def image_caption_pairs(folder, table, **options):
-    """A folder of images and a table of captions as a `tf.data.Dataset`.
+    """Returns a folder of images and a table of captions as a `tf.data.Dataset`.
 
     Args:
-        folder: string. The folder that the table's file names are relative to.
+        folder: string. The folder of the images.
         table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
             `read_image_caption_pairs`.
         **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
@@ -31,37 +31,38 @@ def read_image_caption_pairs(folder, table):
     """Reads a table of images and captions.
 
     Args:
-        folder: string. The folder that the table's file names are relative to.
-        table: string. Path of a CSV file with the columns `image` and `caption`, such as Kaggle's
-            `captions.txt` of Flickr8k, or of a JSON lines file (`.jsonl`, `.ndjson`) with objects
-            `{"image": ..., "caption": ...}` or `{"image": ..., "captions": [...]}`. An image in
-            several rows has several captions. Where `caption` is the last column of a CSV file, a
-            caption may have commas without being quoted. Or a pandas `DataFrame` with these
-            columns, `caption` or `captions`.
+        folder: string. The folder of the images.
+        table: string. The path of a CSV file with the columns `image` and `caption`, such as
+            Kaggle's `captions.txt` of Flickr8k, or of a JSON lines file (`.jsonl`, `.ndjson`) with
+            objects `{"image": ..., "caption": ...}` or `{"image": ..., "captions": [...]}`; or a
+            pandas `DataFrame` with these columns. `image` is a path relative to `folder`. An image
+            in several rows has several captions. If `caption` is the last column of a CSV file,
+            captions may contain unquoted commas.
 
     Returns:
-        `CaptionPairs`, in the order in which the table first names the images.
+        `CaptionPairs`, in the order of the first occurrence of each image in the table.
 
     Raises:
-        ValueError: if the table is not as described, or names missing files.
+        ValueError: if the table is invalid, or contains paths of missing files.
     """
-    named = "captions" if hasattr(table, "columns") and "captions" in table.columns else "caption"
-    folder, table = os.path.expanduser(folder), Table(table, ("image", named), "caption")
+    is_plural = hasattr(table, "columns") and "captions" in table.columns
+    columns = ("image", "captions" if is_plural else "caption")
+    folder, table = os.path.expanduser(folder), Table(table, columns, "caption")
     captions = {}
     for line, row in table.rows():
-        image, found = row.get("image"), row.get("captions", row.get("caption"))
+        image, texts = row.get("image"), row.get("captions", row.get("caption"))
         image = os.fspath(image) if isinstance(image, os.PathLike) else image
-        found = [found] if isinstance(found, str) else found
-        are_texts = isinstance(found, (list, tuple, np.ndarray)) and all(
-            isinstance(text, str) for text in found
+        texts = [texts] if isinstance(texts, str) else texts
+        are_strings = isinstance(texts, (list, tuple, np.ndarray)) and all(
+            isinstance(text, str) for text in texts
         )
-        if not isinstance(image, str) or not image.strip() or not are_texts:
+        if not isinstance(image, str) or not image.strip() or not are_strings:
             raise ValueError(
-                f"{table.name}, {table.unit} {line}: `table` must name an 'image' and its "
-                f"'caption' in each row. Received: {row!r:.200}"
+                f"{table.name}, {table.unit} {line}: each row of `table` must have an 'image' and "
+                f"a 'caption'. Received: {row!r:.200}"
             )
         path = os.path.join(folder, image.strip())
-        captions.setdefault(path, []).extend(map(clean_text, found))
+        captions.setdefault(path, []).extend(map(clean_text, texts))
     if not captions:
-        raise ValueError(f"{table.name} has no rows; it must name an image and a caption in each.")
+        raise ValueError(f"{table.name} has no rows; it must have at least one image and caption.")
     return CaptionPairs(list(captions), list(captions.values()))

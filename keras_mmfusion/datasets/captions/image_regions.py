@@ -1,4 +1,4 @@
-"""Regions of image files with a phrase each, before anything is decoded."""
+"""Image paths with regions and their descriptions, and the `tf.data` pipeline of them."""
 
 import dataclasses
 
@@ -13,17 +13,17 @@ from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_pat
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ImageRegions:
-    """Images, boxes in them, and a phrase for each box: dense captions.
+    """Images with boxes and a phrase for each box: dense captions.
 
     Args:
         images: list, array or pandas Series of strings or paths, of image files.
-        boxes: list of float32 arrays `(regions, 4)`: left, top, right, bottom, as shares of the
-            image's width and height.
+        boxes: list of float32 arrays `(regions, 4)`. The left, top, right and bottom of each box,
+            relative to the width and height of the image.
         phrases: list of lists of strings, one for each box.
 
     Raises:
-        ValueError: if there are no images, numbers differ, a file is missing, or one string stands
-            in place of a list.
+        ValueError: if there are no images, lengths differ, a file is missing, or an argument is a
+            string instead of a list.
 
     Example:
 
@@ -56,7 +56,7 @@ class ImageRegions:
             for image, boxes, phrases in zip(self.images, self.boxes, self.phrases, strict=True)
             if boxes.shape != (len(phrases), 4)
         ]
-        complain(uneven, "`boxes` must have four numbers for each phrase, but have not for")
+        complain(uneven, "`boxes` must have the shape (phrases, 4), but have not for")
         complain(missing_files(self.images), "`images` names files that do not exist:")
 
     def __len__(self):
@@ -66,7 +66,7 @@ class ImageRegions:
         return short_repr(self, images=len(self), regions=sum(map(len, self.phrases)))
 
     def as_caption_pairs(self):
-        """The phrases as captions of the whole image: `CaptionPairs`."""
+        """Converts to `CaptionPairs`, with the phrases as captions of the whole image."""
         return CaptionPairs(self.images, self.phrases)
 
 
@@ -84,17 +84,17 @@ def region_dataset(
     Args:
         regions: `ImageRegions`.
         batch_size: int.
-        image_size: tuple of ints, `(height, width)`. Images are stretched to it.
-        regions_per_image: int. Further regions of an image are left out.
-        shuffle: bool. Visit all images in a new random order each epoch.
-        seed: int. Seeds the order.
-        cache: bool. Keep the resized images in memory after the first epoch.
+        image_size: tuple of ints, `(height, width)`.
+        regions_per_image: int. Additional regions are dropped; missing regions are masked.
+        shuffle: bool. Whether to visit the images in a new random order each epoch.
+        seed: int. The seed of the order.
+        cache: bool. Whether to keep the resized images in memory after the first epoch.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`; `"boxes"`,
-        float32 `(batch, regions_per_image, 4)`: left, top, right, bottom, as shares of the image;
+        float32 `(batch, regions_per_image, 4)`, relative left, top, right and bottom;
         `"boxes_mask"`, bool `(batch, regions_per_image)`, `False` for padding; and `"captions"`,
-        strings of that shape, empty for padding.
+        strings `(batch, regions_per_image)`, empty for padding.
     """
     import tensorflow as tf
 
@@ -113,16 +113,16 @@ def region_dataset(
 
 
 def clipped_boxes(boxes, width, height):
-    """Boxes in pixels as shares of the image, without what leaves it.
+    """Clips boxes to the image and converts them to relative corners.
 
     Args:
-        boxes: floats `(boxes, 4)`: left, top, width, height.
-        width: int, of the image.
-        height: int.
+        boxes: float array `(boxes, 4)`. The left, top, width and height in pixels.
+        width: int. The width of the image.
+        height: int. The height of the image.
 
     Returns:
-        Float32 array `(boxes, 4)`: left, top, right, bottom, in [0, 1]. A box outside of the image
-        has no area.
+        Float32 array `(boxes, 4)`. The left, top, right and bottom, in [0, 1]. Boxes outside the
+        image have no area.
 
     Example:
 

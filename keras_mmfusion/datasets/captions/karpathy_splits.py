@@ -1,23 +1,23 @@
-"""Karpathy's split files: the images of a data set, each with its split and its captions."""
+"""Reads Karpathy's split files: images with their split and captions."""
 
 from keras_mmfusion.datasets.io.json_annotations import clean_text
 from keras_mmfusion.files.json_records import LIST, TEXT, JsonFile
 
 
 def read_karpathy_split(path, splits, **fields):
-    """Reads the images of splits.
+    """Reads the images of one or several splits.
 
     Args:
         path: string. Path of `dataset_coco.json`, `dataset_flickr8k.json` or
             `dataset_flickr30k.json`.
-        splits: names of splits of the file.
-        **fields: what an image must have besides its `filename`; see `JsonFile.records`.
+        splits: collection of strings. The names of the splits.
+        **fields: required fields of an image besides its `filename`; see `JsonFile.records`.
 
     Returns:
-        List of dicts, in the file's order; see `karpathy_captions`.
+        List of dicts, in the order of the file; see `karpathy_captions`.
 
     Raises:
-        ValueError: if the file is damaged or of another kind, or no image is of the splits.
+        ValueError: if the file is damaged or of another kind, or contains no image of the splits.
 
     Reference:
         Karpathy and Fei-Fei, "Deep Visual-Semantic Alignments for Generating Image Descriptions",
@@ -27,13 +27,13 @@ def read_karpathy_split(path, splits, **fields):
     images = file.records("images", filename=TEXT, split=TEXT, sentences=LIST, **fields)
     records = [image for image in images if image["split"].strip() in splits]
     if not records:
-        found = ", ".join(sorted({repr(image["split"]) for image in images}))
-        file.refuse(f"no image is of the split {'+'.join(splits)!r}; the splits are {found}")
+        known = ", ".join(sorted({repr(image["split"]) for image in images}))
+        file.refuse(f"it has no image of the split {'+'.join(splits)!r}; its splits are {known}")
     for each in records:
         file.check(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
     return records
 
 
 def karpathy_captions(image):
-    """The captions of one of the images."""
+    """Returns the captions of an image record."""
     return [clean_text(sentence["raw"]) for sentence in image["sentences"]]

@@ -1,9 +1,9 @@
-"""Captions that TensorFlow Datasets loads, as batches of raw images and captions."""
+"""`tf.data` pipeline of captioning data sets that are loaded by TensorFlow Datasets."""
 
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_batches
 from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
 
-SHUFFLED = 2048
+SHUFFLE_BUFFER = 2048
 
 
 def tfds_caption_dataset(
@@ -16,21 +16,21 @@ def tfds_caption_dataset(
     augment=False,
     cache=False,
 ):
-    """Batches as `caption_dataset` makes them, of a captioning data set of TensorFlow Datasets.
+    """Batches a captioning data set of TensorFlow Datasets like `caption_dataset`.
 
     Args:
         examples: `tf.data.Dataset` of dicts with `"image"`, uint8 `(height, width, 3)`, and
-            `"captions"`, strings `(captions,)`, alone or as `"text"` of a dict: what `tfds.load`
-            returns for `"coco_captions"`, or for this package's `"flickr8k"`.
+            `"captions"`, strings `(captions,)` or a dict with them as `"text"`, as returned by
+            `tfds.load` for `"coco_captions"`, or for this package's `"flickr8k"`.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
-        captions_per_image: int. Further captions of an image are left out; missing ones are
-            empty strings, which a `CaptioningPreprocessor` gives no weight.
-        shuffle: bool. Shuffle 2,048 images at a time, anew each epoch; `tfds.load` shuffles
-            files by `shuffle_files=True`.
-        seed: int. Seeds the order and the augmentation.
-        augment: bool. Crop, recolour and flip images at random; see `caption_dataset`.
-        cache: bool. Keep the resized images in memory after the first epoch.
+        captions_per_image: int. Additional captions are dropped; missing captions are empty
+            strings, to which a `CaptioningPreprocessor` assigns no weight.
+        shuffle: bool. Whether to shuffle with a buffer of 2,048 images, differently each epoch.
+            Pass `shuffle_files=True` to `tfds.load` to shuffle files, too.
+        seed: int. The seed of the order and the augmentation.
+        augment: bool. Whether to randomly crop, recolor and flip images; see `caption_dataset`.
+        cache: bool. Whether to keep the resized images in memory after the first epoch.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -54,7 +54,7 @@ def tfds_caption_dataset(
     if not isinstance(spec, dict) or not {"image", "captions"} <= set(spec):
         raise ValueError(f"`examples` must have 'image' and 'captions'. Received: {spec}")
 
-    def pair(example):
+    def build_pair(example):
         texts = example["captions"]
         texts = (texts["text"] if isinstance(texts, dict) else texts)[:captions_per_image]
         texts = tf.concat([texts, tf.fill([captions_per_image - tf.size(texts)], "")], axis=0)
@@ -63,9 +63,9 @@ def tfds_caption_dataset(
             "captions": tf.ensure_shape(texts, (captions_per_image,)),
         }
 
-    dataset = examples.map(pair, tf.data.AUTOTUNE)
+    dataset = examples.map(build_pair, tf.data.AUTOTUNE)
     if cache:
         dataset = dataset.cache()
     if shuffle:
-        dataset = dataset.shuffle(SHUFFLED, seed=seed)
+        dataset = dataset.shuffle(SHUFFLE_BUFFER, seed=seed)
     return caption_batches(dataset, batch_size, seed, augment)

@@ -1,7 +1,7 @@
-"""TF-GNN's GraphTensor, its files and its schema, to and from the dicts that graph layers take.
+"""Converts graphs between TF-GNN's GraphTensor and the dicts of graph layers.
 
-TF-GNN stands on legacy Keras. It stays at this door: what comes out is tensors, for models of
-Keras 3 in the same process.
+TF-GNN depends on legacy Keras and is used only in this module. The converted graphs are dicts of
+tensors, which Keras 3 models in the same process accept.
 """
 
 import importlib.util
@@ -9,30 +9,30 @@ import pathlib
 
 SCHEMA = "schema.pbtxt"
 EXAMPLES = "examples.tfrecord"
-HIDDEN_STATE = "hidden_state"  # TF-GNN's own name for the features of nodes.
+HIDDEN_STATE = "hidden_state"  # TF-GNN's name for node features.
 WEIGHT = "weight"
 
 
 def import_tfgnn():
-    """The module `tensorflow_gnn`.
+    """Imports the module `tensorflow_gnn`.
 
     Raises:
-        ImportError: if it is not installed, or TensorFlow came without legacy Keras.
+        ImportError: if it is not installed, or TensorFlow was imported without legacy Keras.
     """
     missing = [name for name in ("tensorflow_gnn", "tf_keras") if not _is_installed(name)]
     if missing:
         raise ImportError(
-            f"GraphTensors need the package {missing[0]!r}, which is not installed. Run "
+            f"GraphTensors require the package {missing[0]!r}, which is not installed. Run "
             '`pip install "keras-mmfusion[gnn]"`.'
         )
     import tensorflow as tf
 
     if not tf.keras.Model.__module__.startswith("tf_keras"):
         raise ImportError(
-            "TF-GNN needs legacy Keras as `tf.keras`, and TensorFlow was imported with Keras 3 in "
-            "its place. Set TF_USE_LEGACY_KERAS=1 in the environment before Python starts, as in "
+            "TF-GNN requires legacy Keras as `tf.keras`, but TensorFlow was imported with Keras 3. "
+            "Set TF_USE_LEGACY_KERAS=1 in the environment before Python starts, as in "
             "`TF_USE_LEGACY_KERAS=1 python train.py`, or in `os.environ` before the first import "
-            "of TensorFlow, Keras or this package's layers. Models of Keras 3 work beside it."
+            "of TensorFlow, Keras or this package's layers. Keras 3 models still work."
         )
     import tensorflow_gnn
 
@@ -44,26 +44,27 @@ def _is_installed(name):
 
 
 def graph_from_tensor(graph_tensor, feature=HIDDEN_STATE, component_mask=None):
-    """A `tfgnn.GraphTensor` as the dict that graph layers take, in eager code or in `tf.data`.
+    """Converts a `tfgnn.GraphTensor` to a graph dict, eagerly or in a `tf.data` pipeline.
 
-    A batch is merged into one graph. A graph with one node set and one edge set becomes a dict as
-    `GraphLayer` describes it, any other one as `HeteroGraphLayer` does, where a relation is
+    A batch is merged into one graph. A graph with one node set and one edge set becomes a graph
+    dict of `GraphLayer`; other graphs become a graph dict of `HeteroGraphLayer` with relations
     `(source, edge set, target)`.
 
     Args:
         graph_tensor: `tfgnn.GraphTensor`, scalar or a batch.
-        feature: string. The feature of every node set that becomes its `node_features`, floats
+        feature: string. The feature of the node sets that becomes `node_features`, floats
             `(nodes, dim)`.
-        component_mask: bool tensor `(components,)`, what `tfgnn.pad_to_total_sizes` returns beside
-            a padded graph: `False` for padding.
+        component_mask: bool tensor `(components,)`, `False` for padding, as returned by
+            `tfgnn.pad_to_total_sizes` with the padded graph.
 
     Returns:
-        A dict of `node_features`, `edge_index`, `edge_weight` where edges have a feature
-        `"weight"`, and `graph_index`, which component a node is of; with a `component_mask` also
-        `node_mask`, `edge_mask` and `graph_mask`. In a typed graph all but `graph_mask` are dicts.
+        A dict with `node_features`, `edge_index`, `edge_weight` if edges have a feature
+        `"weight"`, and `graph_index`, the component of each node; with a `component_mask` also
+        `node_mask`, `edge_mask` and `graph_mask`. In a heterogeneous graph all entries except
+        `graph_mask` are dicts.
 
     Raises:
-        ValueError: if a node set lacks the feature, or has it in another form.
+        ValueError: if the feature of a node set is missing or has another dtype or rank.
     """
     import_tfgnn()
     import tensorflow as tf
@@ -73,8 +74,8 @@ def graph_from_tensor(graph_tensor, feature=HIDDEN_STATE, component_mask=None):
     graph = {"node_features": {}, "edge_index": {}, "edge_weight": {}, "graph_index": {}}
     masks = {"node_mask": {}, "edge_mask": {}}
     for name, nodes in graph_tensor.node_sets.items():
-        graph["node_features"][name] = _features_of(name, nodes, feature)
-        graph["graph_index"][name] = index = _component_of_each(nodes)
+        graph["node_features"][name] = _get_features(name, nodes, feature)
+        graph["graph_index"][name] = index = _get_components(nodes)
         if component_mask is not None:
             masks["node_mask"][name] = tf.gather(component_mask, index)
     for name, edges in graph_tensor.edge_sets.items():
@@ -84,7 +85,7 @@ def graph_from_tensor(graph_tensor, feature=HIDDEN_STATE, component_mask=None):
         if WEIGHT in edges.features:
             graph["edge_weight"][relation] = tf.cast(edges[WEIGHT], "float32")
         if component_mask is not None:
-            masks["edge_mask"][relation] = tf.gather(component_mask, _component_of_each(edges))
+            masks["edge_mask"][relation] = tf.gather(component_mask, _get_components(edges))
     if component_mask is not None:
         graph |= masks
     if len(graph["node_features"]) == len(graph["edge_index"]) == 1:
@@ -93,49 +94,49 @@ def graph_from_tensor(graph_tensor, feature=HIDDEN_STATE, component_mask=None):
     return graph if component_mask is None else {**graph, "graph_mask": component_mask}
 
 
-def _features_of(name, nodes, feature):
+def _get_features(name, nodes, feature):
     if feature not in nodes.features:
         raise ValueError(
-            f"the node set {name!r} has no feature {feature!r}. It has: "
+            f"The node set {name!r} has no feature {feature!r}. Its features: "
             f"{', '.join(map(repr, nodes.features)) or 'none'}"
         )
     x = nodes[feature]
     if not hasattr(x, "shape") or x.shape.rank != 2 or not x.dtype.is_floating:
         raise ValueError(
-            f"the feature {feature!r} of the node set {name!r} must be floats (nodes, dim). "
+            f"The feature {feature!r} of the node set {name!r} must be floats (nodes, dim). "
             f"Received: {x.dtype.name}, shape {x.shape}"
         )
     return x
 
 
-def _component_of_each(items):
-    """Which component each node or edge is of, from the numbers of them in the components."""
+def _get_components(items):
+    """Returns the index of the component of each node or edge."""
     import tensorflow as tf
 
     return tf.repeat(tf.range(tf.shape(items.sizes)[0]), items.sizes)
 
 
 def graph_to_tensor(graph, context=None):
-    """The dict of a graph, plain or typed, as a scalar `tfgnn.GraphTensor`.
+    """Converts a graph dict, homogeneous or heterogeneous, to a scalar `tfgnn.GraphTensor`.
 
     Args:
-        graph: dict of `node_features`, `edge_index` and optionally `edge_weight`, as arrays or as
-            dicts of them; see `GraphLayer` and `HeteroGraphLayer`. The only node set of a
-            homogeneous graph is named `"nodes"`, its edge set `"edges"`.
-        context: dict, name -> array: features of the whole graph, such as its label.
+        graph: dict of `node_features`, `edge_index` and optionally `edge_weight`, as arrays or
+            dicts of arrays; see `GraphLayer` and `HeteroGraphLayer`. The node set of a homogeneous
+            graph is named `"nodes"`, its edge set `"edges"`.
+        context: dict, name -> array. Features of the whole graph, such as its label.
 
     Returns:
-        `tfgnn.GraphTensor` of one component.
+        `tfgnn.GraphTensor` with one component.
 
     Raises:
-        ValueError: if the graph has other entries, which would be lost.
+        ValueError: if the graph has other entries, or edge sets with the same name.
     """
     tfgnn = import_tfgnn()
     unknown = sorted(set(graph) - {"node_features", "edge_index", "edge_weight"})
     if unknown:
         raise ValueError(
-            "`graph` must have node_features, edge_index and edge_weight alone; others have no "
-            f"place in a GraphTensor. Received: {', '.join(unknown)}"
+            "`graph` must have only the entries node_features, edge_index and edge_weight, which "
+            f"a GraphTensor can store. Received: {', '.join(unknown)}"
         )
     if not isinstance(graph["node_features"], dict):
         relation = ("nodes", "edges", "nodes")
@@ -148,7 +149,7 @@ def graph_to_tensor(graph, context=None):
     }
     edge_sets = {}
     for relation, (source, target) in graph["edge_index"].items():
-        source_set, name, target_set = _relation(relation)
+        source_set, name, target_set = _parse_relation(relation)
         edge_sets[name] = tfgnn.EdgeSet.from_fields(
             sizes=[len(source)],
             features={WEIGHT: weights[relation]} if relation in weights else {},
@@ -156,8 +157,8 @@ def graph_to_tensor(graph, context=None):
         )
     if len(edge_sets) != len(graph["edge_index"]):
         raise ValueError(
-            "a GraphTensor knows an edge set by its name, so that relations need different names. "
-            f"Received: {sorted(map(_relation, graph['edge_index']))}"
+            "The relations of a GraphTensor must have different names. Received: "
+            f"{sorted(map(_parse_relation, graph['edge_index']))}"
         )
     context = {name: [value] for name, value in (context or {}).items()}
     return tfgnn.GraphTensor.from_pieces(
@@ -167,19 +168,19 @@ def graph_to_tensor(graph, context=None):
     )
 
 
-def _relation(key):
+def _parse_relation(key):
     return tuple(key.split("/")) if isinstance(key, str) else key
 
 
 def write_graph_tensors(graph_tensors, folder):
-    """Writes GraphTensors of one kind as tf.Examples, and their schema beside them.
+    """Writes GraphTensors with the same schema as tf.Examples.
 
     Args:
         graph_tensors: iterable of scalar `tfgnn.GraphTensor`.
-        folder: string or path. Gets `examples.tfrecord` and `schema.pbtxt`.
+        folder: string or path. The folder for `examples.tfrecord` and `schema.pbtxt`.
 
     Returns:
-        The paths of these two files.
+        A tuple of the paths of the two files.
 
     Raises:
         ValueError: if there is no graph.
@@ -198,7 +199,7 @@ def write_graph_tensors(graph_tensors, folder):
                     first = graph_tensor
                 writer.write(tfgnn.write_example(graph_tensor).SerializeToString())
         if first is None:
-            raise ValueError("`graph_tensors` must have at least one. Received none.")
+            raise ValueError("`graph_tensors` must contain at least one graph.")
         schema = tfgnn.create_schema_pb_from_graph_spec(first)
         tfgnn.write_schema(schema, str(folder / SCHEMA))
         part.replace(folder / EXAMPLES)
@@ -208,24 +209,25 @@ def write_graph_tensors(graph_tensors, folder):
 
 
 def read_graph_tensors(files, schema, batch_size=1, budget=None, feature=HIDDEN_STATE, label=None):
-    """TF-GNN's files as a `tf.data.Dataset` of graphs for `fit`, each batch merged into one.
+    """Reads TF-GNN's files as a `tf.data.Dataset` for `fit`; each batch is merged into one graph.
 
     Args:
-        files: string, path or list of them. TFRecords of tf.Examples.
-        schema: string or path. A `GraphSchema` as a text protocol buffer.
-        batch_size: int. Graphs of a batch.
-        budget: `tfgnn.SizeConstraints`, of a batch, or `None`. Batches are padded to it, so that
-            XLA compiles once; `tfgnn.find_tight_batch_size_constraints` finds one. A batch that is
-            larger is an error.
+        files: string, path or list of them. TFRecord files of tf.Examples.
+        schema: string or path. A `GraphSchema` in text format.
+        batch_size: int. The number of graphs in a batch.
+        budget: `tfgnn.SizeConstraints` of a batch, or `None`. Batches are padded to the budget, so
+            that XLA compiles once; `tfgnn.find_tight_batch_size_constraints` computes a budget.
+            Larger batches raise an error.
         feature: see `graph_from_tensor`.
         label: string. The feature of the context that is the label of a graph, or `None`.
 
     Returns:
-        `tf.data.Dataset` of dicts, see `graph_from_tensor`; with a `label` of `(graph, labels)`,
-        and with a `budget` too of `(graph, labels, weights)`, where padding has the weight 0.
+        `tf.data.Dataset` of dicts (see `graph_from_tensor`); with a `label`, of tuples `(graph,
+        labels)`; with a `label` and a `budget`, of tuples `(graph, labels, weights)`, where the
+        weight of padding is 0.
 
     Raises:
-        ValueError: if there is no such file, or the schema has no such label.
+        ValueError: if a file does not exist, or the schema does not contain the label.
 
     Example:
 
@@ -243,12 +245,12 @@ def read_graph_tensors(files, schema, batch_size=1, budget=None, feature=HIDDEN_
     files = [str(file) for file in ([files] if isinstance(files, str | pathlib.Path) else files)]
     missing = [file for file in [*files, str(schema)] if not pathlib.Path(file).is_file()]
     if missing:
-        raise ValueError(f"there is no file {missing[0]}.")
+        raise ValueError(f"There is no file {missing[0]}.")
     spec = tfgnn.create_graph_spec_from_schema_pb(tfgnn.read_schema(str(schema)))
     if label is not None and label not in spec.context_spec.features_spec:
         raise ValueError(
-            f"`label` must be a feature of the schema's context. Received: {label!r}. It has: "
-            f"{', '.join(map(repr, spec.context_spec.features_spec)) or 'none'}"
+            f"`label` must be a context feature of the schema. Received: {label!r}. Its context "
+            f"features: {', '.join(map(repr, spec.context_spec.features_spec)) or 'none'}"
         )
 
     def to_graph(examples):

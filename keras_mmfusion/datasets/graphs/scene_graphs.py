@@ -1,4 +1,4 @@
-"""Visual Genome's scene graphs: the objects of an image, and what relates them."""
+"""Visual Genome's scene graphs: the objects of an image and their relationships."""
 
 import dataclasses
 
@@ -18,12 +18,13 @@ class SceneGraph:
     """The objects of an image as nodes, and their relationships as edges.
 
     Args:
-        image: string. The path of the image file, which need not be there.
-        names: list of lists of strings. The names of each object: one as a rule, or none, or
-            several.
-        boxes: float32 array `(objects, 4)`: left, top, right, bottom, as shares of the image.
+        image: string. The path of the image file, which need not exist.
+        names: list of lists of strings. The names of each object, usually one.
+        boxes: float32 array `(objects, 4)`. The left, top, right and bottom of each object,
+            relative to the size of the image.
         predicates: list of strings, one for each relationship, such as `"on"`.
-        edge_index: int32 array `(2, relationships)`: the subject, and the object, of each.
+        edge_index: int32 array `(2, relationships)`. The subject and the object of each
+            relationship.
 
     Example:
 
@@ -60,70 +61,71 @@ class SceneGraph:
         return short_repr(self, image=self.image, objects=objects, relationships=relationships)
 
     def as_graph(self, names):
-        """The graph as a list of edges, which graph layers take; see `GraphLayer`.
+        """Converts to a homogeneous graph dict; see `GraphLayer`.
 
         Args:
-            names: list of strings, those to tell apart, such as the most frequent of a training
-                set.
+            names: list of strings. The vocabulary of object names, such as the most frequent names
+                of a training set.
 
         Returns:
-            Dict of `"node_features"`, float32 `(objects, 4 + names)`, an object's box and a 1 for
-            each of its names; and `"edge_index"`, int32 `(2, 2 * relationships)`, from subjects
-            to objects and then back.
+            Dict of `"node_features"`, float32 `(objects, 4 + names)`, the box and the multi-hot
+            encoded names of each object; and `"edge_index"`, int32 `(2, 2 * relationships)`, the
+            edges from subjects to objects, followed by the reverse edges.
         """
         both = np.concatenate([self.edge_index, self.edge_index[::-1]], axis=1)
-        return {"node_features": self._features(names), "edge_index": both}
+        return {"node_features": self._encode_objects(names), "edge_index": both}
 
     def as_typed_graph(self, names, predicates):
-        """The graph with a relation for each predicate; see `HeteroGraphLayer`.
+        """Converts to a heterogeneous graph dict with a relation for each predicate.
 
         Args:
-            names: as for `as_graph`.
-            predicates: list of strings. Relationships of others are left out.
+            names: see `as_graph`.
+            predicates: list of strings. Other relationships are dropped.
 
         Returns:
-            Dict of `"node_features"`, with one node type, `"object"`; and `"edge_index"`, dict,
-            `("object", predicate, "object")` -> int32 `(2, edges)` from subjects to objects, for
-            each of `predicates`, so that graphs of different images have the same relations.
+            Dict of `"node_features"`, with the node type `"object"`; and `"edge_index"`, a dict,
+            `("object", predicate, "object")` -> int32 `(2, edges)` from subjects to objects, with
+            all `predicates`, so that graphs of different images have the same relations. See
+            `HeteroGraphLayer`.
         """
         check_strings("predicates", predicates)
-        said = np.array(self.predicates, "object")
+        own_predicates = np.array(self.predicates, "object")
         return {
-            "node_features": {"object": self._features(names)},
+            "node_features": {"object": self._encode_objects(names)},
             "edge_index": {
-                ("object", predicate, "object"): self.edge_index[:, said == predicate]
+                ("object", predicate, "object"): self.edge_index[:, own_predicates == predicate]
                 for predicate in predicates
             },
         }
 
-    def _features(self, names):
+    def _encode_objects(self, names):
         check_strings("names", names)
-        place = {name: index for index, name in enumerate(names)}
-        named = np.zeros((len(self.names), len(names)), "float32")
-        for node, own in enumerate(self.names):
-            named[node, [place[name] for name in own if name in place]] = 1
-        return np.concatenate([self.boxes, named], axis=1)
+        columns = {name: column for column, name in enumerate(names)}
+        multi_hot = np.zeros((len(self.names), len(names)), "float32")
+        for node, own_names in enumerate(self.names):
+            multi_hot[node, [columns[name] for name in own_names if name in columns]] = 1
+        return np.concatenate([self.boxes, multi_hot], axis=1)
 
 
 def read_scene_graphs(data_dir, split=None):
-    """Reads the scene graphs of Visual Genome, in the data set's own files.
+    """Reads the scene graphs of Visual Genome from its official files.
 
     Args:
         data_dir: string. A folder with `image_data.json`, `objects.json` and
-            `relationships.json`. The photos need not be there.
+            `relationships.json`. The images are not needed.
         split: `None` for all images, a name in `densecap_splits.json`, or an iterable of image
             ids; see `read_visual_genome_regions`.
 
     Returns:
-        List of `SceneGraph`, in the order of `objects.json`, without images that have no object.
-        Names and predicates are in lower case, boxes clipped to the image. A relationship of an
-        object that was merged into another is that other's, and one that is there twice counts
-        once. Relationships without a predicate or whose objects the image has not are left out,
-        with a warning.
+        List of `SceneGraph`, in the order of `objects.json`, without images that have no objects.
+        Names and predicates are in lower case, and boxes are clipped to the image. Relationships
+        of merged objects are assigned to the object they were merged into, and repeated
+        relationships are dropped. Relationships without a predicate or with unknown objects are
+        dropped with a warning.
 
     Raises:
-        ValueError: if files are missing, the error says which and where to get them; or if one is
-            damaged.
+        ValueError: if files are missing, in which case the message says where to download them, or
+            if a file is damaged.
 
     Reference:
         Krishna et al., "Visual Genome: Connecting Language and Vision Using Crowdsourced Dense
@@ -135,22 +137,22 @@ def read_scene_graphs(data_dir, split=None):
     fields = {"object_id": ID, **dict.fromkeys(_BOX, NUMBER)}
     fields |= {"names": LIST_OR_NULL, "merged_object_ids": LIST_OR_NULL}
     file, entries = genome.annotations("objects.json", "objects", **fields)
-    for image_id, found in entries:
-        # The first record of an object stands for it.
+    for image_id, records in entries:
+        # Only the first record of an object is used.
         first = {}
-        for each in found:
+        for each in records:
             first.setdefault(each["object_id"], each)
         objects = list(first.values())
         _check_lists(file, objects)
         if not objects:
             continue
-        node = {}
+        nodes = {}
         for index, each in enumerate(objects):
-            node.update(dict.fromkeys(each.get("merged_object_ids") or [], index))
-        node.update({each["object_id"]: index for index, each in enumerate(objects)})
+            nodes.update(dict.fromkeys(each.get("merged_object_ids") or [], index))
+        nodes.update({each["object_id"]: index for index, each in enumerate(objects)})
         edges = {}
         for each in relationships.get(image_id, []):
-            ends = [node.get(each[role]["object_id"]) for role in ("subject", "object")]
+            ends = [nodes.get(each[role]["object_id"]) for role in ("subject", "object")]
             predicate = clean_text(each.get("predicate") or "").lower()
             if None in ends or not predicate:
                 unused.append(each.get("relationship_id"))
@@ -159,7 +161,7 @@ def read_scene_graphs(data_dir, split=None):
         graphs.append(
             SceneGraph(
                 image=genome.path(image_id),
-                names=[_names(each) for each in objects],
+                names=[_clean_names(each) for each in objects],
                 boxes=genome.boxes(image_id, objects, _BOX),
                 predicates=[predicate for *_, predicate in edges],
                 edge_index=np.array([ends for *ends, _ in edges], "int32").reshape(-1, 2).T,
@@ -170,26 +172,26 @@ def read_scene_graphs(data_dir, split=None):
 
 
 def _read_relationships(genome):
-    """Dict of image id -> list of relationships."""
+    """Returns a dict, image id -> list of relationships."""
     fields = {"predicate": TEXT_OR_NULL, "subject": OBJECT, "object": OBJECT}
     file, entries = genome.annotations("relationships.json", "relationships", **fields)
     relationships = {}
-    for image_id, found in entries:
+    for image_id, records in entries:
         for role in ("subject", "object"):
-            ends = [each[role] for each in found]
+            ends = [each[role] for each in records]
             file.check(ends, f"each {role} of a relationship of image {image_id}", object_id=ID)
-        relationships.setdefault(image_id, []).extend(found)
+        relationships.setdefault(image_id, []).extend(records)
     return relationships
 
 
 def _check_lists(file, objects):
-    """Checks what is in the lists that an object may have."""
+    """Checks the types of the entries in the lists of objects."""
     for each in objects:
         for key, types in (("names", str), ("merged_object_ids", ID[0])):
             if not all(isinstance(value, types) for value in each.get(key) or []):
-                file.refuse(f"an object has other {key!r}: {each!r:.200}")
+                file.refuse(f"an object has invalid {key!r}: {each!r:.200}")
 
 
-def _names(record):
+def _clean_names(record):
     names = (clean_text(name).lower() for name in record.get("names") or [])
     return [name for name in dict.fromkeys(names) if name]

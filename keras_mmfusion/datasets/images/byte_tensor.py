@@ -1,11 +1,11 @@
-"""The bytes of a file as a tensor, to read headers by TensorFlow operations."""
+"""Access to the bytes of a file by TensorFlow operations, for parsing headers."""
 
 
 class ByteTensor:
-    """A file whose bytes can be read at any index; behind its end there are zeros.
+    """The bytes of a file, followed by zeros.
 
     Args:
-        content: string tensor `()`, or an integer tensor `(bytes,)`.
+        content: string tensor `()`, or integer tensor `(bytes,)`.
     """
 
     def __init__(self, content):
@@ -13,45 +13,45 @@ class ByteTensor:
 
         self.data = tf.io.decode_raw(content, "uint8") if content.dtype == tf.string else content
         self.size = tf.size(self.data)
-        # With one byte more, so that there is something to gather from in an empty file.
+        # An additional byte, so that `gather` has an element to return for an empty file.
         self._padded = tf.concat([tf.cast(self.data, "uint8"), tf.zeros(1, "uint8")], axis=0)
 
     def at(self, index):
-        """The bytes at an index or at several, int32."""
+        """Returns the bytes at one or several indices, int32."""
         import tensorflow as tf
 
-        # Negative indices turn into very large ones.
+        # As unsigned integers, negative indices become large and are clipped to the end.
         index = tf.minimum(tf.bitcast(index, "uint32"), tf.bitcast(self.size, "uint32"))
         return tf.cast(tf.gather(self._padded, tf.cast(index, "int64")), "int32")
 
     def little_endian(self, index, count):
-        """The integer, int64, of `count` bytes of which the lowest comes first."""
-        return self._number(index, count, lambda place: place)
+        """Returns the integer, int64, in `count` bytes, least significant byte first."""
+        return self._number(index, count, lambda position: position)
 
     def big_endian(self, index, count):
-        """The integer, int64, of `count` bytes of which the highest comes first."""
-        return self._number(index, count, lambda place: count - 1 - place)
+        """Returns the integer, int64, in `count` bytes, most significant byte first."""
+        return self._number(index, count, lambda position: count - 1 - position)
 
     def _number(self, index, count, power):
         import tensorflow as tf
 
-        scales = tf.constant([256 ** power(place) for place in range(count)], "int64")
+        scales = tf.constant([256 ** power(position) for position in range(count)], "int64")
         return tf.reduce_sum(tf.cast(self.at(index + tf.range(count)), "int64") * scales)
 
     def matches(self, magic, index=0):
-        """Whether the bytes from an index on are `magic`."""
+        """Returns whether the bytes starting at an index equal `magic`."""
         import tensorflow as tf
 
         return tf.reduce_all(self.at(index + tf.range(len(magic))) == tf.constant(list(magic)))
 
 
 def cut_block(content, index, start, length):
-    """The part of a block, string `()`: empty where the block's index is negative.
+    """Returns a slice of a block, a string `()`; empty if the index of the block is negative.
 
     Args:
-        content: string tensor `()`, the file.
-        index: int32 tensor `()`, of `find_blocks`.
-        start: int. Where in the block the part starts.
+        content: string tensor `()`, the content of the file.
+        index: int32 tensor `()`. The index of the block; see `find_blocks`.
+        start: int. The start of the slice, relative to the block.
         length: integer tensor `()`.
     """
     import tensorflow as tf
@@ -63,31 +63,31 @@ def cut_block(content, index, start, length):
 
 
 def find_blocks(data, start, next_index, wanted):
-    """The index of the first block of each kind in a file of blocks, -1 where there is none.
+    """Finds the first block of each kind in a file that is a sequence of blocks.
 
     Args:
         data: `ByteTensor`.
-        start: int. Index of the first block.
-        next_index: function, index of a block -> index of the next; one that is not larger
-            is the end.
+        start: int. The index of the first block.
+        next_index: function, index of a block -> index of the next block. An index that is not
+            larger ends the search.
         wanted: dict, name -> function, index of a block -> bool tensor.
 
     Returns:
-        Dict, name -> int32 tensor `()`.
+        Dict, name -> int32 tensor `()`: the index of the block, or -1 if there is none.
     """
     import tensorflow as tf
 
     def inside(index, *_):
         return index < data.size
 
-    def step(index, *found):
-        found = [
-            tf.where((place < 0) & is_wanted(index), index, place)
-            for place, is_wanted in zip(found, wanted.values(), strict=True)
+    def step(index, *indices):
+        indices = [
+            tf.where((first < 0) & is_wanted(index), index, first)
+            for first, is_wanted in zip(indices, wanted.values(), strict=True)
         ]
         following = next_index(index)
-        return tf.where(following > index, following, data.size), *found
+        return tf.where(following > index, following, data.size), *indices
 
-    nothing = tf.constant(-1)
-    _, *found = tf.while_loop(inside, step, (tf.constant(start), *[nothing] * len(wanted)))
-    return dict(zip(wanted, found, strict=True))
+    missing = tf.constant(-1)
+    _, *indices = tf.while_loop(inside, step, (tf.constant(start), *[missing] * len(wanted)))
+    return dict(zip(wanted, indices, strict=True))

@@ -1,11 +1,11 @@
-"""BMP files without compression to pixels by TensorFlow operations."""
+"""Decodes uncompressed BMP files by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.white_background import over_white
 
-_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes; 12 is OS/2's, whose numbers have 2 bytes
-_MASKS = 54  # where they stand
-_PLAIN, _MASKED = 0, 3  # kinds of compression
-# Red, green, blue and opacity of 32 bits -> their places in the 4 bytes; opacity may have none.
+_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes; the OS/2 header, 12, has 2-byte integers
+_MASKS = 54  # offset
+_PLAIN, _MASKED = 0, 3  # compression methods
+# 32-bit masks of red, green, blue and alpha -> their byte positions; -1 without alpha.
 _ORDERS = {
     (0x00FF0000, 0x0000FF00, 0x000000FF, 0): (2, 1, 0, -1),
     (0xFF000000, 0x00FF0000, 0x0000FF00, 0): (3, 2, 1, -1),
@@ -21,11 +21,11 @@ _MASKS_888 = (0xFF0000, 0xFF00, 0xFF)
 
 
 def bmp_pixels(content, data):
-    """Height times width, from the header; -1 for an unsupported variant, such as runs of pixels.
+    """Reads the number of pixels from the header; -1 for unsupported variants, such as RLE.
 
     Args:
-        content: string tensor `()`, the file.
-        data: `ByteTensor` of it.
+        content: string tensor `()`, the content of the file.
+        data: `ByteTensor` of the content.
     """
     import tensorflow as tf
 
@@ -40,7 +40,7 @@ def bmp_pixels(content, data):
 
 
 def decode_bmp_tensor(content, data):
-    """The pixels, uint8 `(height, width, 3)`, and no EXIF data and XMP. Arguments as above."""
+    """Returns the pixels, uint8 `(height, width, 3)`, and empty EXIF data and XMP packet."""
     import tensorflow as tf
 
     header = _Header(data)
@@ -60,7 +60,7 @@ def decode_bmp_tensor(content, data):
 
 
 class _Header:
-    """What the header says, as scalar tensors."""
+    """The fields of the header, as scalar tensors."""
 
     def __init__(self, data):
         import tensorflow as tf
@@ -80,15 +80,15 @@ class _Header:
         self.compression = tf.where(is_short, _PLAIN, number(30, 4))
         self.color_bytes = tf.where(is_short, 3, 4)
         colors = tf.where(is_short, 0, number(46, 4))
-        most = tf.bitwise.left_shift(1, tf.minimum(self.bits, 8))
-        self.colors = tf.where((colors == 0) | (self.bits > 8), most, colors)
-        # Some files leave the palette out of the offset.
+        max_colors = tf.bitwise.left_shift(1, tf.minimum(self.bits, 8))
+        self.colors = tf.where((colors == 0) | (self.bits > 8), max_colors, colors)
+        # The offset of some files does not include the palette.
         offset, end = number(10, 4), 14 + self.size
         palette = tf.where((offset == end) & (self.bits <= 8), self.colors * self.color_bytes, 0)
         self.offset = offset + palette
         masks = tf.reshape(tf.cast(data.at(_MASKS + tf.range(16)), "int64"), (4, 4))
         masks = tf.reduce_sum(masks * tf.constant([1, 2**8, 2**16, 2**24], "int64"), axis=1)
-        # Only a long header has one of opacity.
+        # Short headers have no alpha mask.
         self.masks = tf.where((self.size < 56) & (tf.range(4) == 3), tf.zeros_like(masks), masks)
 
     def has_masks(self, masks):
@@ -98,7 +98,7 @@ class _Header:
 
     @property
     def order(self):
-        """Places of red, green, blue and opacity in the bytes of a pixel; -1 for what is not."""
+        """The byte positions of red, green, blue and alpha in a pixel; -1 for missing channels."""
         import tensorflow as tf
 
         known = tf.reduce_all(self.masks == tf.constant(list(_ORDERS), "int64"), axis=1)
@@ -115,10 +115,10 @@ def _from_palette(rows, width, header):
     mask = tf.cast(tf.bitwise.left_shift(1, header.bits) - 1, "uint8")
     indices = tf.bitwise.bitwise_and(tf.bitwise.right_shift(rows[..., None], shifts), mask)
     indices = tf.cast(tf.reshape(indices, (tf.shape(rows)[0], -1))[:, :width], "int32")
-    # A color beyond the palette is black.
+    # Colors beyond the palette are black.
     colors = tf.range(256)[:, None]
-    places = 14 + header.size + colors * header.color_bytes + tf.constant([2, 1, 0])
-    palette = tf.where(colors < header.colors, header.data.at(places), 0)
+    offsets = 14 + header.size + colors * header.color_bytes + tf.constant([2, 1, 0])
+    palette = tf.where(colors < header.colors, header.data.at(offsets), 0)
     return tf.gather(tf.cast(palette, "uint8"), indices)
 
 
@@ -131,9 +131,9 @@ def _from_16_bits(rows, width, header):
     green_bits = tf.where(has_6_bits, 6, 5)
 
     def channel(shift, bits):
-        largest = tf.bitwise.left_shift(1, bits) - 1
-        value = tf.bitwise.bitwise_and(tf.bitwise.right_shift(pixels, shift), largest)
-        return tf.cast(value * 255 // largest, "uint8")
+        max_value = tf.bitwise.left_shift(1, bits) - 1
+        value = tf.bitwise.bitwise_and(tf.bitwise.right_shift(pixels, shift), max_value)
+        return tf.cast(value * 255 // max_value, "uint8")
 
     return tf.stack([channel(5 + green_bits, 5), channel(5, green_bits), channel(0, 5)], axis=-1)
 
@@ -144,10 +144,10 @@ def _from_32_bits(rows, width, header):
     pixels, order = _from_bytes(rows, width, 4), header.order
     color = tf.gather(pixels, order[:3], axis=-1)
 
-    def transparent():
+    def blend():
         return over_white(tf.concat([color, tf.gather(pixels, order[3:], axis=-1)], axis=-1))
 
-    return tf.cond(order[3] < 0, lambda: color, transparent)
+    return tf.cond(order[3] < 0, lambda: color, blend)
 
 
 def _from_bytes(rows, width, count):

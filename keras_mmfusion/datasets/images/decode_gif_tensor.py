@@ -1,37 +1,37 @@
-"""The first frame of GIF files to pixels by TensorFlow operations."""
+"""Decodes the first frame of GIF files by TensorFlow operations."""
 
 _EXTENSION, _FRAME, _CONTROL = 0x21, 0x2C, 0xF9
 _WHITE = b"\xff\xff\xff"
 
 
 def gif_pixels(content, data):
-    """Height times width; -1 where the first frame leaves a part of the canvas empty.
+    """Reads the number of pixels from the headers; -1 if the first frame does not fill the canvas.
 
-    TensorFlow fills what is left black, Pillow with a color of the palette.
+    TensorFlow fills the rest of the canvas with black, Pillow with a color of the palette.
 
     Args:
-        content: string tensor `()`, the file.
-        data: `ByteTensor` of it.
+        content: string tensor `()`, the content of the file.
+        data: `ByteTensor` of the content.
     """
     import tensorflow as tf
 
-    frame, _ = _first_frame(data)
+    frame, _ = _find_first_frame(data)
     left, top, width, height = (data.little_endian(frame + 1 + 2 * i, 2) for i in range(4))
     columns, rows = data.little_endian(6, 2), data.little_endian(8, 2)
-    fills = (left == 0) & (top == 0) & (width >= columns) & (height >= rows)
+    is_full = (left == 0) & (top == 0) & (width >= columns) & (height >= rows)
     pixels = tf.maximum(columns, left + width) * tf.maximum(rows, top + height)
-    return tf.where(fills | (frame >= data.size), pixels, tf.constant(-1, "int64"))
+    return tf.where(is_full | (frame >= data.size), pixels, tf.constant(-1, "int64"))
 
 
 def decode_gif_tensor(content, data):
-    """The pixels, uint8 `(height, width, 3)`, and no EXIF data and XMP. Arguments as above."""
+    """Returns the pixels, uint8 `(height, width, 3)`, and empty EXIF data and XMP packet."""
     import tensorflow as tf
 
-    frame, control = _first_frame(data)
+    frame, control = _find_first_frame(data)
     flags, global_flags = data.at(frame + 9), data.at(10)
     is_local = flags >= 128
     palette = tf.where(is_local, frame + 10, 13)
-    end = frame + 10 + tf.where(is_local, _palette_bytes(flags), 0) + 1
+    end = frame + 10 + tf.where(is_local, _count_palette_bytes(flags), 0) + 1
     end = tf.while_loop(
         lambda index: (index < data.size) & (data.at(index) > 0),
         lambda index: (index + 1 + data.at(index),),
@@ -39,35 +39,36 @@ def decode_gif_tensor(content, data):
     )[0]
     content = tf.strings.join([tf.strings.substr(content, 0, end + 1), b";"])
 
-    def opaque():
-        """The file with white for its transparent color, which TensorFlow would show black."""
+    def make_opaque():
+        """Replaces the transparent color by white; TensorFlow would decode it as black."""
         color = data.at(control + 6)
-        count = _palette_bytes(tf.where(is_local, flags, global_flags)) // 3
+        count = _count_palette_bytes(tf.where(is_local, flags, global_flags)) // 3
         white = tf.where(color < count, _WHITE, b"")
-        return _patched(_patched(content, control + 3, b"\0"), palette + 3 * color, white)
+        return _patch(_patch(content, control + 3, b"\0"), palette + 3 * color, white)
 
-    content = tf.cond(control >= 0, opaque, lambda: content)
+    content = tf.cond(control >= 0, make_opaque, lambda: content)
     return tf.ensure_shape(tf.io.decode_gif(content), (1, None, None, 3))[0], b"", b""
 
 
-def _palette_bytes(flags):
+def _count_palette_bytes(flags):
     import tensorflow as tf
 
     return 3 * tf.bitwise.left_shift(2, flags % 8)
 
 
-def _patched(content, index, new):
+def _patch(content, index, new):
     import tensorflow as tf
 
     rest = tf.strings.substr(content, index + tf.strings.length(new), tf.strings.length(content))
     return tf.strings.join([tf.strings.substr(content, 0, index), new, rest])
 
 
-def _first_frame(data):
-    """The index of the first frame, and of the control extension that makes a color of it clear.
+def _find_first_frame(data):
+    """Finds the first frame and the control extension with its transparent color.
 
-    Where there is no frame, the first is at the file's end or behind; where no color is
-    clear, the second is -1.
+    Returns:
+        A tuple of the index of the frame, which is not less than the size of the file if there is
+        no frame, and the index of the extension, or -1 if no color is transparent.
     """
     import tensorflow as tf
 
@@ -75,7 +76,7 @@ def _first_frame(data):
         return (index < data.size) & (is_part | (data.at(index) != _FRAME))
 
     def step(index, is_part, control):
-        """Past an extension's two bytes, or past one of its parts; the last part is empty."""
+        """Skips the two bytes of an extension, or one of its sub-blocks; the last one is empty."""
         is_control = ~is_part & (data.at(index + 1) == _CONTROL) & (data.at(index + 3) % 2 == 1)
         starts = ~is_part & (data.at(index) == _EXTENSION)
         length = data.at(index)
@@ -87,6 +88,6 @@ def _first_frame(data):
         )
 
     flags = data.at(10)
-    start = 13 + tf.where(flags >= 128, _palette_bytes(flags), 0)
+    start = 13 + tf.where(flags >= 128, _count_palette_bytes(flags), 0)
     frame, _, control = tf.while_loop(before_frame, step, (start, tf.constant(False), -1))
     return frame, control

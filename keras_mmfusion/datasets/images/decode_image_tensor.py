@@ -1,4 +1,4 @@
-"""Encoded images to pixels by TensorFlow operations alone, for graphs that run without Python."""
+"""Decodes images by TensorFlow operations only, for graphs that run without Python."""
 
 from keras_mmfusion.datasets.images.byte_tensor import ByteTensor
 from keras_mmfusion.datasets.images.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
@@ -17,7 +17,7 @@ ERRORS = {
     DAMAGED: "damaged",
     UNSUPPORTED: "a variant of its format that an exported model does not decode",
 }
-# The bytes that a format starts with, by their index; its pixels by the header; its decoder.
+# The magic bytes of each format by index; the function that counts the pixels; the decoder.
 _FORMATS = (
     ({0: b"\xff\xd8\xff"}, jpeg_pixels, decode_jpeg_tensor),
     ({0: b"\x89PNG\r\n\x1a\n"}, png_pixels, decode_png_tensor),
@@ -28,27 +28,27 @@ _FORMATS = (
 
 
 def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
-    """Decodes a batch of files, each by itself: what one of them breaks, the others do not feel.
+    """Decodes a batch of files independently, so that an invalid file does not affect the others.
 
-    JPEG, PNG, GIF (the first frame), WebP and BMP give the pixels of `read_image`: upright,
-    transparency laid over white, 16 bits brought to 8. Those of JPEG may differ by 3 of 255,
-    since TensorFlow and Pillow have two builds of one decoder. An image's dims are read from its
-    header before anything is decoded.
+    JPEG, PNG, GIF (first frame), WebP and BMP files give the same pixels as `read_image`: EXIF
+    rotation is applied, transparent pixels are blended with white, and 16-bit values are converted
+    to 8 bits. The pixels of JPEG files may differ by 3 of 255, because TensorFlow and Pillow use
+    different builds of the decoder. The size is read from the header before decoding.
 
-    Refused as unsupported are WebP animations (TensorFlow 2.21 refuses them or crashes), GIFs
-    whose first frame does not fill the canvas, CMYK JPEGs without Adobe's marker, and BMPs with
-    runs of pixels or unusual masks.
+    Unsupported variants are WebP animations (TensorFlow 2.21 rejects them or crashes), GIFs
+    whose first frame does not fill the canvas, CMYK JPEGs without an Adobe marker, and BMPs with
+    run-length encoding or unusual masks.
 
     Args:
-        contents: string tensor `(batch,)`, the files.
+        contents: string tensor `(batch,)`, the contents of the files.
         convert: function, uint8 `(height, width, 3)` -> float32 `(*size, 3)`.
         size: tuple of ints, `(height, width)`.
-        max_pixels: int. Larger images are refused.
+        max_pixels: int. Larger images are rejected.
 
     Returns:
-        Images, float32 `(batch, *size, 3)`, zeros where a file is no image; and error codes,
-        int32 `(batch,)`: 0 all is well, 1 empty, 2 not an image of these formats, 3 more than
-        `max_pixels`, 4 damaged, 5 an unsupported variant of its format.
+        A tuple of the images, float32 `(batch, *size, 3)`, zeros for invalid files; and error
+        codes, int32 `(batch,)`: 0 for success, 1 for an empty file, 2 for another format, 3 for
+        more than `max_pixels`, 4 for a damaged file, 5 for an unsupported variant of a format.
     """
     import tensorflow as tf
 
@@ -59,14 +59,14 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
 
     count = tf.shape(contents)[0]
     codes = tf.map_fn(
-        lambda content: _header_code(content, max_pixels), contents, fn_output_signature="int32"
+        lambda content: _check_header(content, max_pixels), contents, fn_output_signature="int32"
     )
-    # No operation catches errors, but a data set leaves elements out that raise them. The row
-    # behind the last is there so that there always is one.
-    nothing = (tf.reshape(count, (1,)), tf.zeros((1, *size, 3)))
+    # TensorFlow operations cannot catch errors, but a data set can drop elements that raise them.
+    # An additional last element ensures that the data set is not empty.
+    extra = (tf.reshape(count, (1,)), tf.zeros((1, *size, 3)))
     loaded = tf.data.Dataset.from_tensor_slices((tf.range(count), contents, codes))
     loaded = loaded.map(load, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
-    loaded = loaded.concatenate(tf.data.Dataset.from_tensor_slices(nothing))
+    loaded = loaded.concatenate(tf.data.Dataset.from_tensor_slices(extra))
     indices, images = loaded.batch(tf.cast(count, "int64") + 1).get_single_element()
     images = tf.scatter_nd(indices[:, tf.newaxis], images, (count + 1, *size, 3))[:count]
     decoded = tf.scatter_nd(indices[:, tf.newaxis], tf.ones_like(indices), (count + 1,))[:count]
@@ -74,14 +74,14 @@ def decode_image_tensors(contents, convert, size, max_pixels=MAX_PIXELS):
     return images, codes
 
 
-def _header_code(content, max_pixels):
-    """What the headers tell: one of the error codes."""
+def _check_header(content, max_pixels):
+    """Returns the error code that follows from the header."""
     import tensorflow as tf
 
     data = ByteTensor(content)
     none, unsupported = tf.constant(-2, "int64"), -1
     branches = [lambda pixels=pixels: pixels(content, data) for _, pixels, _ in _FORMATS]
-    pixels = tf.switch_case(_format(data), [*branches, lambda: none])
+    pixels = tf.switch_case(_detect_format(data), [*branches, lambda: none])
     code = tf.where(pixels > max_pixels, TOO_LARGE, OK)
     code = tf.where(pixels == unsupported, UNSUPPORTED, code)
     code = tf.where(pixels == none, NOT_AN_IMAGE, code)
@@ -93,12 +93,12 @@ def _decode(content):
 
     data = ByteTensor(content)
     branches = [lambda decode=decode: decode(content, data) for _, _, decode in _FORMATS]
-    image, exif, xmp = tf.switch_case(_format(data), branches)
+    image, exif, xmp = tf.switch_case(_detect_format(data), branches)
     return tf.ensure_shape(upright(image, file_orientation(exif, xmp)), (None, None, 3))
 
 
-def _format(data):
-    """The index of the file's format in `_FORMATS`; their number where it has none."""
+def _detect_format(data):
+    """Returns the index of the file's format in `_FORMATS`, or `len(_FORMATS)` if unknown."""
     import tensorflow as tf
 
     head = data.at(tf.range(16))

@@ -1,4 +1,4 @@
-"""JPEG files to pixels by TensorFlow operations."""
+"""Decodes JPEG files by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
 
@@ -7,25 +7,25 @@ _APP1, _APP14, _SCAN = 0xE1, 0xEE, 0xDA
 
 
 def jpeg_pixels(content, data):
-    """Height times width from the frame header; 0 without one, -1 for an unsupported variant.
+    """Reads the number of pixels from the frame header; 0 without one, -1 if unsupported.
 
     Args:
-        content: string tensor `()`, the file.
-        data: `ByteTensor` of it.
+        content: string tensor `()`, the content of the file.
+        data: `ByteTensor` of the content.
     """
     import tensorflow as tf
 
     segments = jpeg_segments(data)
     frame = segments["frame"]
     pixels = data.big_endian(frame + 5, 2) * data.big_endian(frame + 7, 2)
-    # Pillow reads all CMYK as inverted, as Adobe writes it; TensorFlow only with Adobe's marker.
+    # Pillow treats all CMYK files as inverted (Adobe), TensorFlow only those with Adobe's marker.
     plain_cmyk = (data.at(frame + 9) == 4) & (segments["adobe"] < 0)
     pixels = tf.where(plain_cmyk, tf.constant(-1, "int64"), pixels)
     return tf.where(frame < 0, tf.constant(0, "int64"), pixels)
 
 
 def decode_jpeg_tensor(content, data):
-    """The pixels, uint8 `(height, width, 3)`, EXIF data and XMP packet. Arguments as above."""
+    """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 
     image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
@@ -38,7 +38,7 @@ def decode_jpeg_tensor(content, data):
 
 
 def jpeg_segments(data):
-    """The indices of the segments `"frame"`, `"adobe"`, `"exif"` and `"xmp"`; -1 for none.
+    """Finds the segments `"frame"`, `"adobe"`, `"exif"` and `"xmp"`; see `find_blocks`.
 
     Args:
         data: `ByteTensor`.
@@ -56,7 +56,7 @@ def jpeg_segments(data):
         return tf.where(over, index, index + step)
 
     def is_frame(index):
-        # SOF0 to SOF15, but for the three codes among them that are something else.
+        # SOF0 to SOF15, except for the three codes in this range with another meaning.
         code = marker(index)
         other = (code == 0xC4) | (code == 0xC8) | (code == 0xCC)
         return (data.at(index) == 0xFF) & (code >= 0xC0) & (code <= 0xCF) & ~other

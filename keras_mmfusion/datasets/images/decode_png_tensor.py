@@ -1,37 +1,37 @@
-"""PNG files to pixels by TensorFlow operations."""
+"""Decodes PNG files by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
 from keras_mmfusion.datasets.images.white_background import over_white
 
-_GRAY, _RGB, _PALETTE = 0, 2, 3  # types of color; gray and RGB with alpha are 4 and 6
-_DEPTH, _COLOR = 24, 25  # where they stand
+_GRAY, _RGB, _PALETTE = 0, 2, 3  # color types; 4 and 6 are gray and RGB with alpha
+_DEPTH, _COLOR = 24, 25  # offsets of the bit depth and the color type
 _PROFILE, _XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 
 def png_pixels(content, data):
-    """Height times width, from the header.
+    """Reads the number of pixels from the header.
 
     Args:
-        content: string tensor `()`, the file.
-        data: `ByteTensor` of it.
+        content: string tensor `()`, the content of the file.
+        data: `ByteTensor` of the content.
     """
     return data.big_endian(16, 4) * data.big_endian(20, 4)
 
 
 def decode_png_tensor(content, data):
-    """The pixels, uint8 `(height, width, 3)`, EXIF data and XMP packet. Arguments as above."""
+    """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 
-    chunks = _chunks(data)
-    clear = chunks["tRNS"]
+    chunks = _find_chunks(data)
+    transparency = chunks["tRNS"]
     color = data.at(_COLOR)
     image = tf.case(
         [
-            (color == _GRAY, lambda: _gray(content, data, clear)),
-            (color == _RGB, lambda: _rgb(content, data, clear)),
-            # TensorFlow would take the opacity of less than 8 bits for 0.
+            (color == _GRAY, lambda: _decode_gray(content, data, transparency)),
+            (color == _RGB, lambda: _decode_rgb(content, data, transparency)),
+            # With fewer than 8 bits per pixel, TensorFlow would decode the alpha values as 0.
             (
-                (color == _PALETTE) & (clear < 0),
+                (color == _PALETTE) & (transparency < 0),
                 lambda: tf.io.decode_png(content, channels=3),
             ),
         ],
@@ -42,75 +42,75 @@ def decode_png_tensor(content, data):
         for name in ("eXIf", "profile", "xmp")
     )
     exif = tf.case(
-        [(exif != b"", lambda: exif), (profile != b"", lambda: _unpacked(profile))],
+        [(exif != b"", lambda: exif), (profile != b"", lambda: _parse_profile(profile))],
         default=lambda: b"",
     )
-    xmp = tf.cond(xmp == b"", lambda: b"", lambda: _packet(xmp))
+    xmp = tf.cond(xmp == b"", lambda: b"", lambda: _extract_packet(xmp))
     return image, exif, xmp
 
 
-def _gray(content, data, clear):
-    """Gray of any depth, by way of 16 bits."""
+def _decode_gray(content, data, transparency):
+    """Decodes gray images of any bit depth, with 16 bits as an intermediate step."""
     import tensorflow as tf
 
     image = tf.cast(tf.io.decode_png(content, channels=1, dtype="uint16"), "int32")
-    largest = tf.bitwise.left_shift(1, data.at(_DEPTH)) - 1
-    clear = tf.where(clear < 0, -1, tf.cast(data.big_endian(clear + 8, 2), "int32"))
-    clear = clear * (65535 // largest)
-    image = tf.where(image == clear, 65535, image)
+    max_value = tf.bitwise.left_shift(1, data.at(_DEPTH)) - 1
+    color = tf.cast(data.big_endian(transparency + 8, 2), "int32")
+    color = tf.where(transparency < 0, -1, color) * (65535 // max_value)
+    image = tf.where(image == color, 65535, image)
     return tf.repeat(tf.cast((image + 128) // 257, "uint8"), 3, axis=-1)
 
 
-def _rgb(content, data, clear):
+def _decode_rgb(content, data, transparency):
     import tensorflow as tf
 
     image = tf.io.decode_png(content, channels=3)
-    # Of 16 bits the upper half is taken, of the color as of the image.
+    # The image is reduced to the upper 8 of 16 bits, and so must be the transparent color.
     low = tf.where(data.at(_DEPTH) == 16, 0, 1)
-    color = tf.cast(data.at(clear + 8 + low + 2 * tf.range(3)), "uint8")
-    is_clear = (clear >= 0) & tf.reduce_all(image == color, axis=-1, keepdims=True)
-    return tf.where(is_clear, tf.constant(255, "uint8"), image)
+    color = tf.cast(data.at(transparency + 8 + low + 2 * tf.range(3)), "uint8")
+    is_transparent = tf.reduce_all(image == color, axis=-1, keepdims=True)
+    return tf.where((transparency >= 0) & is_transparent, tf.constant(255, "uint8"), image)
 
 
-def _unpacked(profile):
-    """EXIF data as ImageMagick writes it: a text of three lines and hexadecimal digits."""
+def _parse_profile(profile):
+    """Parses EXIF data in ImageMagick's format: three lines of text, then hexadecimal digits."""
     import tensorflow as tf
 
     text = tf.strings.substr(profile, len(_PROFILE), tf.strings.length(profile))
     text = tf.cond(
-        tf.strings.substr(text, 0, 1) == b"\0",  # the method of compression
-        lambda: _decompressed(text, 1),
+        tf.strings.substr(text, 0, 1) == b"\0",  # compression method
+        lambda: _decompress(text, 1),
         lambda: text,
     )
     digits = tf.strings.reduce_join(tf.strings.split(text, "\n")[3:])
     digits = tf.cast(tf.io.decode_raw(tf.strings.lower(digits), "uint8"), "int32")
     digits = digits - tf.where(digits >= ord("a"), ord("a") - 10, ord("0"))
     pairs = tf.reshape(digits[: tf.size(digits) // 2 * 2], (-1, 2))
-    letters = tf.constant([bytes([value]) for value in range(256)])
-    return tf.strings.reduce_join(tf.gather(letters, pairs[:, 0] * 16 + pairs[:, 1]))
+    characters = tf.constant([bytes([value]) for value in range(256)])
+    return tf.strings.reduce_join(tf.gather(characters, pairs[:, 0] * 16 + pairs[:, 1]))
 
 
-def _packet(xmp):
-    """The packet of XMP in a chunk of text, packed or not."""
+def _extract_packet(xmp):
+    """Returns the XMP packet of a text chunk, which may be compressed."""
     import tensorflow as tf
 
     flags = len(_XMP)
-    # Before the packet are a language and a translated name, empty in all files of XMP.
+    # The language and the translated keyword before the packet are empty in all XMP chunks.
     return tf.cond(
         tf.strings.substr(xmp, flags, 1) == b"\1",
-        lambda: _decompressed(xmp, flags + 4),
+        lambda: _decompress(xmp, flags + 4),
         lambda: tf.strings.substr(xmp, flags + 4, tf.strings.length(xmp)),
     )
 
 
-def _decompressed(text, start):
+def _decompress(text, start):
     import tensorflow as tf
 
-    packed = tf.strings.substr(text, start, tf.strings.length(text))
-    return tf.io.decode_compressed(packed, "ZLIB")
+    compressed = tf.strings.substr(text, start, tf.strings.length(text))
+    return tf.io.decode_compressed(compressed, "ZLIB")
 
 
-def _chunks(data):
+def _find_chunks(data):
     import tensorflow as tf
 
     def next_chunk(index):

@@ -1,19 +1,19 @@
-"""WebP files without animation to pixels by TensorFlow operations."""
+"""Decodes WebP files without animation by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
 from keras_mmfusion.datasets.images.white_background import over_white
 
 
 def webp_pixels(content, data):
-    """Height times width, from the header; -1 for an animation, at which TensorFlow may crash.
+    """Reads the number of pixels from the header; -1 for animations, which can crash TensorFlow.
 
     Args:
-        content: string tensor `()`, the file.
-        data: `ByteTensor` of it.
+        content: string tensor `()`, the content of the file.
+        data: `ByteTensor` of the content.
     """
     import tensorflow as tf
 
-    side = 2**14  # Of 14 bits each.
+    side = 2**14  # width and height have 14 bits
     bits = data.little_endian(21, 4)
     lossy = data.little_endian(26, 2) % side * (data.little_endian(28, 2) % side)
     lossless = (bits % side + 1) * (bits // side % side + 1)
@@ -25,10 +25,10 @@ def webp_pixels(content, data):
 
 
 def decode_webp_tensor(content, data):
-    """The pixels, uint8 `(height, width, 3)`, EXIF data and XMP packet. Arguments as above."""
+    """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 
-    # As many channels as the file has: 3, or 4 with transparency.
+    # The channels of the file: 3, or 4 with transparency.
     image = tf.io.decode_image(content, channels=0, expand_animations=False)
     image = tf.ensure_shape(image, (None, None, None))
     image = tf.cond(tf.shape(image)[2] == 4, lambda: over_white(image), lambda: image[..., :3])

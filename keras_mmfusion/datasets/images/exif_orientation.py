@@ -1,22 +1,22 @@
-"""The rotation that a camera notes in a file, read and applied by TensorFlow operations."""
+"""Reads and applies the orientation in EXIF or XMP data by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.byte_tensor import ByteTensor
 
 _TAG = 0x0112  # EXIF 2.3, section 4.6.4 A: Orientation
-_SHORT, _LONG = 3, 4  # types of a value
+_SHORT, _LONG = 3, 4  # value types
 _PREFIX = b"Exif\0\0"
 _XMP_VALUE = r'tiff:Orientation(?:="|>)'
 
 
 def file_orientation(exif, xmp):
-    """The orientation that a file asks for: by its EXIF data or, where that is silent, by XMP.
+    """Reads the orientation from the EXIF data or, if they have none, from the XMP packet.
 
     Args:
-        exif: string tensor `()`, EXIF data, or empty.
-        xmp: string tensor `()`, an XMP packet, or empty.
+        exif: string tensor `()`. EXIF data, or empty.
+        xmp: string tensor `()`. An XMP packet, or empty.
 
     Returns:
-        int32 tensor `()`; 2 to 8 is something to do.
+        int32 tensor `()`. The image must be transformed if the value is from 2 to 8.
     """
     import tensorflow as tf
 
@@ -25,13 +25,14 @@ def file_orientation(exif, xmp):
 
 
 def exif_orientation(exif):
-    """The value of the orientation's tag in EXIF data.
+    """Reads the orientation tag of EXIF data.
 
     Args:
-        exif: string tensor `()`: a TIFF header, after `"Exif", 0, 0` or not, and what it tells of.
+        exif: string tensor `()`. A TIFF header and its directory, with or without the prefix
+            `"Exif", 0, 0`.
 
     Returns:
-        int32 tensor `()`: 1 to 8 where all is well; -1 where there is no such tag.
+        int32 tensor `()`. The value of the tag, 1 to 8 if it is valid; -1 without the tag.
 
     Reference:
         JEITA CP-3451C (EXIF 2.3), sections 4.5.2 and 4.6.4.
@@ -46,13 +47,13 @@ def exif_orientation(exif):
         first, second = data.at(index), data.at(index + 1)
         return tf.where(little, first + 256 * second, 256 * first + second)
 
-    # The upper half of the offset is left out: segments of a JPEG file have 64 KiB at most.
+    # The lower half of the offset is sufficient: JPEG segments have at most 64 KiB.
     directory = start + short(start + tf.where(little, 4, 6))
     entries = directory + 2 + 12 * tf.range(short(directory))
     entries = tf.boolean_mask(entries, short(entries) == _TAG)
     entry = tf.concat([entries, [-1]], axis=0)[0]
     kind = short(entry + 2)
-    # Of a long integer the lower half is read, which stands behind in Motorola's order.
+    # Only the lower half of a long integer is read, which comes second in Motorola's order.
     value = short(entry + tf.where((kind == _LONG) & ~little, 10, 8))
     known = (kind == _SHORT) | (kind == _LONG)
     is_tiff = data.matches(b"II*\0", start) | data.matches(b"MM\0*", start)
@@ -62,7 +63,7 @@ def exif_orientation(exif):
 def _xmp_orientation(packet):
     import tensorflow as tf
 
-    # `\C` is any byte, of text that is UTF-8 or not.
+    # `\C` matches any byte, also in text that is not UTF-8.
     pattern = rf"\C*?{_XMP_VALUE}([0-9])\C*"
     value = tf.strings.regex_replace(packet, rf"^{pattern}$", r"\1")
     has_value = tf.strings.regex_full_match(packet, pattern)
@@ -70,12 +71,12 @@ def _xmp_orientation(packet):
 
 
 def upright(image, orientation):
-    """The image `(height, width, channels)` turned as its orientation says, if it is 2 to 8."""
+    """Rotates and flips an image `(height, width, channels)` according to its orientation."""
     import tensorflow as tf
 
-    across = (orientation >= 5) & (orientation <= 8)
-    image = tf.cond(across, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
-    # What is left is to mirror: columns, rows, or both.
+    is_transposed = (orientation >= 5) & (orientation <= 8)
+    image = tf.cond(is_transposed, lambda: tf.transpose(image, (1, 0, 2)), lambda: image)
+    # Then flip columns, rows, or both.
     columns = tf.reduce_any(orientation == tf.constant([2, 3, 6, 7]))
     rows = tf.reduce_any(orientation == tf.constant([3, 4, 7, 8]))
     image = tf.cond(columns, lambda: tf.reverse(image, [1]), lambda: image)

@@ -1,10 +1,10 @@
-"""Files that are often given for images, by their first bytes, and what to do about each."""
+"""Identifies files that are not images by their first bytes, and suggests a remedy."""
 
 import re
 
 HEAD_BYTES = 1024
 _PHOTO = "Convert it to JPEG or PNG"
-_STILL = "Save a still picture of it as JPEG or PNG, for example with ffmpeg"
+_STILL = "Save a frame as JPEG or PNG, for example with ffmpeg"
 _PAGE = "Render it as PNG"
 _RAW = "Develop it to JPEG or PNG, for example with darktable"
 _UNPACK = "Unpack it first"
@@ -16,21 +16,24 @@ _BRANDS = {
         f"{_PHOTO}, for example with `heif-convert photo.heic photo.jpg`, or install pillow-heif "
         "and call `pillow_heif.register_heif_opener()` first",
     ),
-    (b"avif", b"avis"): ("an AVIF image", f"{_PHOTO}, or install a Pillow that reads AVIF"),
-    (b"crx ",): ("a raw photo of a camera (Canon CR3)", _RAW),
-    (b"M4A ", b"M4B "): ("an audio file (MPEG-4)", "Give an image"),
+    (b"avif", b"avis"): (
+        "an AVIF image",
+        f"{_PHOTO}, or install a version of Pillow that reads AVIF",
+    ),
+    (b"crx ",): ("a raw camera photo (Canon CR3)", _RAW),
+    (b"M4A ", b"M4B "): ("an audio file (MPEG-4)", "Pass an image"),
 }
 _STARTS = {
     b"\0\0\0\x0cJXL \r\n": ("a JPEG XL image", _PHOTO),
     b"\xff\x0a": ("a JPEG XL image", _PHOTO),
-    b"II*\0\x10\0\0\0CR": ("a raw photo of a camera (Canon CR2)", _RAW),
-    b"FUJIFILMCCD-RAW": ("a raw photo of a camera (Fujifilm RAF)", _RAW),
-    b"IIRO": ("a raw photo of a camera (Olympus ORF)", _RAW),
-    b"IIRS": ("a raw photo of a camera (Olympus ORF)", _RAW),
-    b"MMOR": ("a raw photo of a camera (Olympus ORF)", _RAW),
-    b"IIU\0": ("a raw photo of a camera (Panasonic RW2)", _RAW),
-    b"FOVb": ("a raw photo of a camera (Sigma X3F)", _RAW),
-    b"\0MRM": ("a raw photo of a camera (Minolta MRW)", _RAW),
+    b"II*\0\x10\0\0\0CR": ("a raw camera photo (Canon CR2)", _RAW),
+    b"FUJIFILMCCD-RAW": ("a raw camera photo (Fujifilm RAF)", _RAW),
+    b"IIRO": ("a raw camera photo (Olympus ORF)", _RAW),
+    b"IIRS": ("a raw camera photo (Olympus ORF)", _RAW),
+    b"MMOR": ("a raw camera photo (Olympus ORF)", _RAW),
+    b"IIU\0": ("a raw camera photo (Panasonic RW2)", _RAW),
+    b"FOVb": ("a raw camera photo (Sigma X3F)", _RAW),
+    b"\0MRM": ("a raw camera photo (Minolta MRW)", _RAW),
     b"%PDF-": ("a PDF document", f"{_PAGE}, for example with `pdftoppm -png`"),
     b"%!PS": ("a PostScript document", _PAGE),
     b"\x1aE\xdf\xa3": ("a video (Matroska or WebM)", _STILL),
@@ -38,11 +41,11 @@ _STARTS = {
     b"\0\0\x01\xba": ("a video (MPEG)", _STILL),
     b"\0\0\x01\xb3": ("a video (MPEG)", _STILL),
     b"0&\xb2u\x8ef\xcf\x11": ("a video (Windows Media)", _STILL),
-    b"ID3": ("an audio file (MP3)", "Give an image"),
-    b"OggS": ("an audio or video file (Ogg)", "Give an image"),
-    b"fLaC": ("an audio file (FLAC)", "Give an image"),
+    b"ID3": ("an audio file (MP3)", "Pass an image"),
+    b"OggS": ("an audio or video file (Ogg)", "Pass an image"),
+    b"fLaC": ("an audio file (FLAC)", "Pass an image"),
     b"version https://git-lfs": (
-        "a pointer of Git LFS, not the file itself",
+        "a Git LFS pointer, not the file itself",
         "Run `git lfs pull` in its repository",
     ),
     b"PK\x03\x04": ("a ZIP archive", _UNPACK),
@@ -54,19 +57,19 @@ _STARTS = {
 }
 _RIFF = {
     b"AVI ": ("a video (AVI)", _STILL),
-    b"WAVE": ("an audio file (WAV)", "Give an image"),
+    b"WAVE": ("an audio file (WAV)", "Pass an image"),
 }
 _SVG, _HTML, _XML = rb"<svg[\s>]", rb"<(!doctype html|html|head|body)[\s>]", rb"<\?xml"
 
 
 def foreign_file(head):
-    """What a file is whose first bytes these are, if it is no image that Pillow reads.
+    """Identifies a file that is not an image that Pillow can read.
 
     Args:
-        head: bytes, the first `HEAD_BYTES` of it.
+        head: bytes. The first `HEAD_BYTES` bytes of the file.
 
     Returns:
-        A tuple of strings: what it is, and what to do about it; or `None`.
+        A tuple of strings, the description of the file and the remedy; or `None` if unknown.
 
     Example:
 
@@ -85,11 +88,10 @@ def foreign_file(head):
     for start, kind in _STARTS.items():
         if head.startswith(start):
             return kind
-    return _text_file(head)
+    return _identify_text(head)
 
 
-def _text_file(head):
-    """The same for files of text."""
+def _identify_text(head):
     if b"\0" in head:
         return None
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
@@ -99,11 +101,11 @@ def _text_file(head):
         return "an SVG drawing", f"{_PAGE}, for example with `rsvg-convert`"
     if re.search(_HTML, text):
         return (
-            "an HTML page, perhaps the error message of a server",
-            "Download the image again, and look at the page for the reason",
+            "an HTML page, possibly an error message of the server",
+            "Open the page to see the reason, and download the image again",
         )
     if re.match(_XML, text):
-        return "an XML document", "Give an image"
+        return "an XML document", "Pass an image"
     if text.startswith((b"{", b"[")):
-        return "a JSON document", "Give an image"
+        return "a JSON document", "Pass an image"
     return None

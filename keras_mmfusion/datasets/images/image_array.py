@@ -1,4 +1,4 @@
-"""Arrays of any number type as 8-bit images."""
+"""Converts arrays of any numeric dtype to 8-bit images."""
 
 import numpy as np
 
@@ -6,22 +6,21 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
 def to_8_bits(array, name):
-    """The values of an image array as integers from 0 to 255.
+    """Converts an image array to integers from 0 to 255.
 
-    What is white depends on the type: `True` of booleans; 255 of integers, but 65,535 of uint16,
-    whose values are divided by 257; and of floats 1 if no value is larger, otherwise 255.
+    The white level depends on the dtype: `True` for booleans, 65,535 for uint16, 255 for other
+    integers, and for floats 1 if no value is larger, otherwise 255.
 
     Args:
         array: array of booleans, integers or floats.
-        name: string. What to call it in errors.
+        name: string. The name of the array in error messages.
 
     Returns:
         `np.uint8` array of the same shape.
 
     Raises:
-        ValueError: for other types; for values that are NaN, infinite, negative or beyond white;
-            and for floats whose largest value lies between 1 and 2, since they can be meant
-            either way.
+        ValueError: for other dtypes; for values that are NaN, infinite, negative or above the
+            white level; and for floats whose maximum is between 1 and 2, which are ambiguous.
 
     Example:
 
@@ -40,25 +39,24 @@ def to_8_bits(array, name):
         array = array.astype("float32")
         if not np.isfinite(array).all():
             raise ValueError(f"{name} has values that are NaN or infinite.")
-    smallest, largest = array.min(), array.max()
-    if smallest < 0 or largest > 255:
+    minimum, maximum = array.min(), array.max()
+    if minimum < 0 or maximum > 255:
         raise ValueError(
             f"{name} must have values from 0 to 255, or floats from 0 to 1, or uint16 values from "
-            f"0 to 65535. Its values go from {smallest} to {largest}."
+            f"0 to 65535. Its values range from {minimum} to {maximum}."
         )
-    if is_float and 1 < largest < 2:
+    if is_float and 1 < maximum < 2:
         raise ValueError(
-            f"{name} must have floats from 0 to 1 or from 0 to 255. Its largest value, {largest}, "
-            "is too large for the former and too small to tell the latter. Clip it to 1, or round "
-            "it to uint8."
+            f"{name} must have floats from 0 to 1 or from 0 to 255. Its maximum, {maximum}, is "
+            "ambiguous. Clip the values to 1, or round them to uint8."
         )
     if is_float:
-        array = np.round(array * 255 if largest <= 1 else array)
+        array = np.round(array * 255 if maximum <= 1 else array)
     return array.astype("uint8")
 
 
 def scaled_16_bits(array):
-    """Integers from 0 to 65,535 as `np.uint8` from 0 to 255.
+    """Scales integers from 0 to 65,535 to `np.uint8` from 0 to 255.
 
     Example:
 

@@ -1,15 +1,15 @@
-"""Checks of the image files that a data set names."""
+"""Checks the image files of a data set."""
 
 import os
 
 
 def missing_files(images):
-    """Those paths, each once, where there is no file."""
+    """Returns the distinct paths that are not files."""
     return [image for image in dict.fromkeys(images) if not os.path.isfile(image)]
 
 
 def complain(names, problem):
-    """Raises an error that lists the first of `names`, if there are any.
+    """Raises an error that lists the first three of `names`, if there are any.
 
     Example:
 

@@ -1,46 +1,46 @@
-"""Images to one size by TensorFlow operations, with the pixels that Pillow gives."""
+"""Resizes images by TensorFlow operations, with the same pixels as Pillow."""
 
 import numpy as np
 
-# Rows (or columns) that one product of matrices makes.
+# The number of rows (or columns) per matrix product.
 BLOCK = 8
-# TensorFlow's own operation is as fast for images that are larger, and takes less memory.
+# For larger images, TensorFlow's own operation is as fast and needs less memory.
 MAX_PIXELS = 2**19
 
 
 def resize_image_tensor(image, image_size):
-    """Stretches an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
+    """Resizes an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
     import tensorflow as tf
 
-    # An image that has the size stays as it is, which takes half of the time.
-    fits = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
-    image = tf.cond(fits, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
+    # Skipping the resizing of images with the requested size saves half of the time.
+    is_resized = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
+    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
     return tf.ensure_shape(image, (*image_size, 3))
 
 
 def stretch(image, image_size):
-    """Resizes bilinearly, with antialiasing, to whole numbers, float32 `(*image_size, 3)`."""
+    """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`."""
     import tensorflow as tf
 
     size = tf.shape(image)[:2]
-    # Where nothing shrinks, antialiasing changes nothing but the time.
+    # Antialiasing has no effect unless the image shrinks.
     shrinks = tf.cast(tf.reduce_any(size > image_size), "int32")
     is_large = tf.cast(tf.reduce_prod(size) > MAX_PIXELS, "int32")
-    ways = [
+    branches = [
         lambda: tf.image.resize(image, image_size),
         lambda: shrink(image, image_size),
         lambda: tf.image.resize(image, image_size, antialias=True),
     ]
-    return tf.round(tf.switch_case(shrinks * (1 + is_large), ways))
+    return tf.round(tf.switch_case(shrinks * (1 + is_large), branches))
 
 
 def shrink(image, image_size):
-    """Resizes bilinearly with antialiasing, in less time than `tf.image.resize`.
+    """Resizes bilinearly with antialiasing, faster than `tf.image.resize`.
 
-    A pixel is a mean of those around its place in the image, with weights that fall off linearly
-    (Pillow's `BILINEAR`); first along the height, then along the width. A row's weights are 0 but
-    for few neighbours, so rows are made in blocks: each is a product of a small matrix with the
-    rows that it needs.
+    A pixel is a weighted mean of its neighbors in the original image, with linearly decreasing
+    weights (Pillow's `BILINEAR`), first along the height, then along the width. Since a row has
+    only few neighbors, rows are computed in blocks: each block is the product of a small matrix
+    with the neighboring rows.
 
     Args:
         image: uint8 tensor `(height, width, 3)`.
@@ -68,20 +68,21 @@ def _shrink_rows(rows, size, count):
 
 
 def _neighbors(size, count):
-    """The rows that each block of new rows is made of, int32 `(blocks, n)`, and their weights.
+    """Returns the indices and the weights of the rows that contribute to each block of new rows.
 
-    Weights are float32 `(blocks, BLOCK, n)`; those of rows past the last are 0.
+    Indices are int32 `(blocks, n)`, weights float32 `(blocks, BLOCK, n)`, 0 for rows after the
+    last one.
     """
     import tensorflow as tf
 
     scale = tf.cast(size, "float32") / count
     radius = tf.maximum(scale, 1.0)
-    # Of a block's first row to its last, and as far again as either looks.
+    # The distance from the first to the last row of a block, and the radius on both sides.
     n = tf.minimum(tf.cast((BLOCK - 1) * scale + 2 * radius, "int32") + 2, size)
     centers = np.arange(0.5, -(-count // BLOCK) * BLOCK, dtype="float32").reshape(-1, BLOCK, 1)
-    places = centers * scale - 0.5
-    first = tf.cast(places[:, 0] - radius + 1, "int32")
+    positions = centers * scale - 0.5
+    first = tf.cast(positions[:, 0] - radius + 1, "int32")
     neighbors = tf.clip_by_value(first, 0, size - n) + tf.range(n)
-    distances = tf.abs(tf.cast(neighbors, "float32")[:, tf.newaxis] - places)
+    distances = tf.abs(tf.cast(neighbors, "float32")[:, tf.newaxis] - positions)
     weights = tf.nn.relu(radius - distances)
     return neighbors, tf.math.divide_no_nan(weights, tf.reduce_sum(weights, -1, keepdims=True))

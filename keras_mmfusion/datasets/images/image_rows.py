@@ -1,4 +1,4 @@
-"""Rows of a table, each with an image file, as a tf.data pipeline."""
+"""`tf.data` pipeline of table rows with an image each."""
 
 import os
 
@@ -8,16 +8,17 @@ from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 
 
 def image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
-    """Batches of the rows, with their images decoded.
+    """Decodes the images of the rows in parallel and batches the rows.
 
     Args:
-        images: list of strings. The path of each row's image file.
-        columns: dict, name -> list or array of a value for each row.
+        images: list of strings. The path of the image of each row.
+        columns: dict, name -> list or array with a value for each row.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
-        shuffle: bool. Visit all rows in a new random order each epoch.
-        seed: int.
-        cache: bool. Keep resized images in memory, each once for rows of it that stand together.
+        shuffle: bool. Whether to visit the rows in a new random order each epoch.
+        seed: int. The seed of the order.
+        cache: bool. Whether to keep the resized images in memory; consecutive rows with the same
+            image share it.
 
     Returns:
         A `tf.data.Dataset` of dicts: the columns, and `"images"`, uint8 `(batch, height, width,
@@ -33,20 +34,20 @@ def image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
         rows = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
         rows = rows.map(lambda row: (row, load_image_tensor(paths[row], image_size)), parallel)
     else:
-        rows = _rows_of_runs(images, paths, image_size, cache)
+        rows = _decode_runs(images, paths, image_size, cache)
         if shuffle:
             rows = rows.shuffle(len(images), seed=seed)
 
-    def with_columns(rows, images):
+    def add_columns(rows, images):
         return {"images": images, **{name: tf.gather(x, rows) for name, x in columns.items()}}
 
-    return rows.batch(batch_size).map(with_columns)
+    return rows.batch(batch_size).map(add_columns)
 
 
-def _rows_of_runs(images, paths, image_size, cache):
-    """Row numbers with images, each decoded once for a run of rows of it.
+def _decode_runs(images, paths, image_size, cache):
+    """Returns a data set of row indices and images, each decoded once per run of equal images.
 
-    The rows of a run share the memory of their image, also while a shuffle holds them.
+    The rows of a run share the memory of their image, also in a shuffle buffer.
     """
     import tensorflow as tf
 

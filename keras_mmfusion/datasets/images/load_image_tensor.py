@@ -1,4 +1,4 @@
-"""Image files to pixels of one size in a tf.data pipeline."""
+"""Loads and resizes image files in a `tf.data` pipeline."""
 
 import os
 
@@ -9,7 +9,7 @@ _JFIF = b"\xff\xd8\xff\xe0\x00\x10"
 
 
 def load_image_tensor(path, image_size):
-    """Reads an image file and stretches it to a size.
+    """Reads an image file and resizes it to `image_size`.
 
     Args:
         path: string tensor.
@@ -33,23 +33,23 @@ def load_image_tensor(path, image_size):
 
 
 def _is_plain_jpeg(content):
-    """Whether TensorFlow reads the file as `read_image` would, only faster.
+    """Returns whether TensorFlow decodes the file to the same pixels as `read_image`, but faster.
 
-    So it is for a whole JPEG file (it ends with its end marker) that opens with a JFIF header
-    (gray or color, never CMYK), notes no rotation, and is not too large.
+    This holds for complete JPEG files (with an end marker) that start with a JFIF header (gray or
+    color, not CMYK), have no orientation, and are not too large.
     """
     import tensorflow as tf
 
-    opens = tf.strings.substr(tf.strings.join([content, bytes(6)]), 0, 6) == _JFIF
+    is_jfif = tf.strings.substr(tf.strings.join([content, bytes(6)]), 0, 6) == _JFIF
     end = tf.maximum(tf.strings.length(content) - 2, 0)
-    whole = tf.strings.substr(content, end, 2) == b"\xff\xd9"
-    return tf.cond(opens & whole, lambda: _is_upright_and_small(content), lambda: False)
+    is_complete = tf.strings.substr(content, end, 2) == b"\xff\xd9"
+    return tf.cond(is_jfif & is_complete, lambda: _is_upright_and_small(content), lambda: False)
 
 
 def _is_upright_and_small(content):
     import tensorflow as tf
 
-    # `\C` is any byte.
-    turned = tf.strings.regex_full_match(content, r"\C*(Exif\x00\x00|tiff:Orientation)\C*")
+    # `\C` matches any byte.
+    is_rotated = tf.strings.regex_full_match(content, r"\C*(Exif\x00\x00|tiff:Orientation)\C*")
     shape = tf.cast(tf.io.extract_jpeg_shape(content), "int64")
-    return ~turned & (shape[0] * shape[1] <= MAX_PIXELS)
+    return ~is_rotated & (shape[0] * shape[1] <= MAX_PIXELS)

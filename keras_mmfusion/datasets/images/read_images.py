@@ -1,4 +1,4 @@
-"""One image or several, of any kinds, read one after the other."""
+"""Reads one or several images of any type."""
 
 import os
 from collections.abc import Mapping
@@ -10,19 +10,21 @@ from keras_mmfusion.datasets.images.read_image import read_image
 
 
 def read_images(images, name="images"):
-    """Reads whatever holds one image or several, each as it is needed.
+    """Reads one or several images lazily.
 
     Args:
         images: one image (see `read_image`); or a list, generator, array `(batch, height, width,
             channels)`, array or pandas `Series` of paths or files, or `tf.data.Dataset` of images
             or of dicts with `"images"`, batched or not.
-        name: string. What to call `images` in errors, which name the number of the bad image.
+        name: string. The name of `images` in error messages, which contain the index of the
+            invalid image.
 
     Returns:
-        An iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images` was one.
+        A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images`
+        was a single image.
 
     Raises:
-        TypeError: if `images` is a dict or table.
+        TypeError: if `images` is a dict or a table.
 
     Example:
 
@@ -38,15 +40,15 @@ def read_images(images, name="images"):
         )
     if _is_single(images):
         return map(read_image, [images]), True
-    return _read_each(_elements(images), name), False
+    return _read_each(_iterate(images), name), False
 
 
 def _read_each(images, name):
-    for number, image in enumerate(images):
+    for index, image in enumerate(images):
         try:
             yield read_image(image)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"`{name}[{number}]`: {error}") from error
+            raise type(error)(f"`{name}[{index}]`: {error}") from error
 
 
 def _is_single(images):
@@ -61,7 +63,7 @@ def _is_single(images):
     return not hasattr(images, "__iter__")
 
 
-def _elements(images):
+def _iterate(images):
     if not hasattr(images, "element_spec"):
         yield from images
         return

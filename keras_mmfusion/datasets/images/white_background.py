@@ -1,8 +1,8 @@
-"""Transparent pixels laid over white by TensorFlow operations."""
+"""Blends transparent pixels with white by TensorFlow operations."""
 
 
 def over_white(image):
-    """RGBA over white, rounded as Pillow rounds it.
+    """Blends an RGBA image with a white background, with the rounding of Pillow.
 
     Args:
         image: uint8 tensor `(height, width, 4)`.
@@ -13,5 +13,5 @@ def over_white(image):
     import tensorflow as tf
 
     image = tf.cast(image, "int32")
-    color, opacity = image[..., :3], image[..., 3:]
-    return tf.cast((color * opacity + 255 * (255 - opacity) + 127) // 255, "uint8")
+    color, alpha = image[..., :3], image[..., 3:]
+    return tf.cast((color * alpha + 255 * (255 - alpha) + 127) // 255, "uint8")

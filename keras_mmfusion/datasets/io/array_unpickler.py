@@ -1,11 +1,11 @@
-"""Pickles of arrays and matrices, read without running anything that a pickle can name.
+"""Reads pickled arrays and matrices without executing code from the pickle.
 
-A pickle says which functions to call, and so may do whatever Python can. This reader knows the few
-names by which NumPy, SciPy and Python 2 wrote arrays, sparse matrices and dicts of lists, and even
-for those it calls stand-ins of its own, which only keep what they are given. Neither NumPy's nor
-SciPy's unpickling runs; every array is built from its bytes after they were checked.
+A pickle names the functions to call, so unpickling can execute arbitrary code. This reader accepts
+only the names that NumPy, SciPy and Python 2 use for arrays, sparse matrices and dicts of lists,
+and replaces them by placeholders that store their arguments. NumPy's and SciPy's own unpickling is
+never called; each array is built from its bytes after validation.
 
-Arrays are of numbers or strings. An array of objects is read if these are strings or numbers.
+Arrays must hold numbers or strings. Object arrays are read if all objects are numbers or strings.
 """
 
 import collections
@@ -21,7 +21,7 @@ OBJECTS = {"O", "O8"}
 
 
 class _DType:
-    """What `numpy.dtype(code)` was called with, and its byte order."""
+    """Placeholder for `numpy.dtype`: stores the type code and byte order."""
 
     def __init__(self, code, *flags):
         self.code, self.order = code, "<"
@@ -32,12 +32,12 @@ class _DType:
     def to_dtype(self):
         known = self.code in NUMBERS or STRINGS.fullmatch(self.code)
         if not known or self.order not in ("<", ">", "|", "="):
-            raise ValueError(f"an array of {self.code!r}, which are neither numbers nor strings")
+            raise ValueError(f"the array dtype {self.code!r} is neither numeric nor a string")
         return np.dtype(self.code).newbyteorder(self.order)
 
 
 class _Array:
-    """What `ndarray.__setstate__` was called with."""
+    """Placeholder for `numpy.ndarray`: stores the arguments of `__setstate__`."""
 
     def __setstate__(self, state):
         _, self.shape, self.dtype, self.is_fortran, self.data = state
@@ -46,29 +46,29 @@ class _Array:
         data = self.data.encode("latin1") if isinstance(self.data, str) else self.data
         shape = tuple(self.shape)
         if any(type(size) is not int or size < 0 for size in shape):
-            raise ValueError(f"an array of the shape {shape}")
+            raise ValueError(f"the array shape {shape} is invalid")
         if self.dtype.code in OBJECTS:
-            return _array_of_objects(data, shape)
+            return _convert_objects(data, shape)
         dtype = self.dtype.to_dtype()
         if math.prod(shape) * dtype.itemsize != len(data):
-            raise ValueError(f"an array of {len(data)} bytes, which are not {shape} of {dtype}")
-        # Not copied if the bytes are in this machine's order: the files may be of gigabytes.
+            raise ValueError(f"{len(data)} bytes do not match the array {dtype} {shape}")
+        # Bytes in native order are not copied, because the files can have gigabytes.
         values = np.frombuffer(data, dtype).astype(dtype.newbyteorder("="), copy=False)
         return values.reshape(shape, order="F" if self.is_fortran else "C")
 
 
-def _array_of_objects(values, shape):
-    """An array of strings or of numbers; no object is kept."""
+def _convert_objects(values, shape):
+    """Converts the values of an object array to an array of strings or numbers."""
     values = [x.to_array()[()] if isinstance(x, _Scalar) else x for x in values]
     kinds = {str: str, np.str_: str, bytes: bytes, int: float, float: float}
-    found = {kinds.get(type(x), float if isinstance(x, np.number) else None) for x in values}
-    if len(found) > 1 or None in found or len(values) != math.prod(shape):
-        raise ValueError("an array of objects, which are neither strings nor numbers")
-    return np.array(values, *found).reshape(shape)
+    dtypes = {kinds.get(type(x), float if isinstance(x, np.number) else None) for x in values}
+    if len(dtypes) > 1 or None in dtypes or len(values) != math.prod(shape):
+        raise ValueError("an object array must contain only strings or only numbers")
+    return np.array(values, *dtypes).reshape(shape)
 
 
 class _Scalar:
-    """What `numpy.core.multiarray.scalar` was called with."""
+    """Placeholder for `numpy.core.multiarray.scalar`."""
 
     def __init__(self, dtype, data):
         self.array = _Array()
@@ -79,7 +79,7 @@ class _Scalar:
 
 
 class _SparseMatrix:
-    """The attributes of a `csr_matrix`."""
+    """Placeholder for `scipy.sparse.csr_matrix`: stores its attributes."""
 
     def __setstate__(self, state):
         self.state = dict(state)
@@ -95,29 +95,29 @@ class _SparseMatrix:
             or not starts[-1] == len(indices) == len(values)
             or np.any((indices < 0) | (indices >= columns))
         ):
-            raise ValueError(f"a sparse matrix whose parts do not fit the shape {shape}")
+            raise ValueError(f"the arrays of a sparse matrix do not match its shape {shape}")
         dense = np.zeros(shape, values.dtype)
-        # Entries that stand there twice add up, as SciPy has it.
+        # Duplicate entries are summed, as in SciPy.
         np.add.at(dense, (np.repeat(np.arange(rows), np.diff(starts)), indices), values)
         return dense
 
 
 def _reconstruct(array_class, shape, code):
-    """In place of NumPy's function, which makes an array that its state then fills."""
+    """Replaces NumPy's function that creates an array to be filled by `__setstate__`."""
     return _Array()
 
 
 def _from_buffer(data, dtype, shape, order):
-    """In place of NumPy's function, which makes an array of protocol 5."""
+    """Replaces NumPy's function that creates an array in pickle protocol 5."""
     array = _Array()
     array.__setstate__((1, shape, dtype, order == "F", bytes(data)))
     return array
 
 
 def _encode(text, encoding):
-    """In place of the function by which Python 3 writes bytes for Python 2."""
+    """Replaces `codecs.encode`, by which Python 3 pickles bytes for Python 2."""
     if encoding != "latin1":
-        raise ValueError(f"bytes encoded as {encoding!r}")
+        raise ValueError(f"bytes must be encoded as 'latin1', not {encoding!r}")
     return text.encode("latin1")
 
 
@@ -142,43 +142,44 @@ NAMES = {
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module, name):
         if (module, name) not in NAMES:
-            raise pickle.UnpicklingError(f"it names {module}.{name}, which has no place in data")
+            raise pickle.UnpicklingError(f"it refers to {module}.{name}, which is not allowed")
         return NAMES[module, name]
 
 
-def _with_arrays(value, done):
-    """Puts arrays in place of their stand-ins, in dicts and lists too, each of them once."""
-    if id(value) in done:
-        return done[id(value)][1]
+def _replace_placeholders(value, converted):
+    """Replaces placeholders by arrays, also in dicts and lists, each placeholder once."""
+    if id(value) in converted:
+        return converted[id(value)][1]
     if isinstance(value, _Array | _SparseMatrix | _Scalar):
         result = value.to_array()
-        # The stand-in is kept too: an id is free again after its object is gone.
-        done[id(value)] = value, result
+        # Keep the placeholder, since the id of a deleted object can be reused.
+        converted[id(value)] = value, result
         return result
     if isinstance(value, dict | list):
-        done[id(value)] = value, value
-        for key, part in list(value.items() if isinstance(value, dict) else enumerate(value)):
-            value[key] = _with_arrays(part, done)
+        converted[id(value)] = value, value
+        for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+            value[key] = _replace_placeholders(item, converted)
     return value
 
 
 def read_array_pickle(path):
-    """Reads a pickled NumPy array, SciPy CSR matrix, or dicts and lists of them; nothing else.
+    """Reads a pickle of NumPy arrays, SciPy CSR matrices, and dicts and lists of them.
 
     Args:
-        path: path. Written by Python 2 or 3.
+        path: string or path of a pickle written by Python 2 or 3.
 
     Returns:
-        A NumPy array of numbers or strings, dense if it was sparse, which may be read only; or
-        what plain dicts, lists, strings, numbers and such arrays the pickle has.
+        The content of the pickle: dicts, lists, strings, numbers and NumPy arrays of numbers or
+        strings. Sparse matrices are converted to dense arrays. Arrays may be read-only.
 
     Raises:
-        ValueError: if the file is no such pickle, or names anything else, such as a function.
+        ValueError: if the file is not such a pickle, or refers to anything else, such as a
+            function.
     """
     try:
         with open(path, "rb") as file:
-            return _with_arrays(_Unpickler(file, encoding="latin1").load(), {})
+            return _replace_placeholders(_Unpickler(file, encoding="latin1").load(), {})
     except OSError:
         raise
-    except Exception as error:  # A wrong pickle can raise anything.
-        raise ValueError(f"{path} is no pickle of arrays: {error}") from error
+    except Exception as error:  # An invalid pickle can raise any exception.
+        raise ValueError(f"{path} is not a pickle of arrays: {error}") from error

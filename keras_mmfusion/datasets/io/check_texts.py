@@ -1,25 +1,25 @@
-"""Texts told from what only looks like them once it is written out: `None`, NaN, numbers."""
+"""Rejects values like `None`, NaN and numbers that would be silently converted to text."""
 
 import numpy as np
 
 
 def check_texts(texts, name):
-    """Checks that all there is are strings.
+    """Checks that all values are strings.
 
     Args:
-        texts: a string, or lists, tuples, arrays or a pandas `Series` of strings, nested or not.
-            Tensors pass, since they can hold nothing else beside them.
-        name: string. What to call `texts` in the error.
+        texts: a string, or lists, tuples, arrays or a pandas `Series` of strings, possibly nested.
+            Tensors are accepted without a check.
+        name: string. The name of `texts` in the error message.
 
     Raises:
-        ValueError: names the row that is no string.
+        ValueError: if a value is not a string; the message contains its index.
 
     Example:
 
     >>> check_texts(["a dog", None], "captions")
     Traceback (most recent call last):
-    ValueError: `captions[1]` must be a string. Received: None (NoneType). Leave the row out, or \
-write a text for it.
+    ValueError: `captions[1]` must be a string. Received: None (NoneType). Remove the row or add \
+a text.
     """
     if isinstance(texts, (str, bytes)) or hasattr(texts, "graph") or hasattr(texts, "flat_values"):
         return
@@ -32,6 +32,6 @@ write a text for it.
             check_texts(text, f"{name}[{number}]")
         return
     raise ValueError(
-        f"`{name}` must be a string. Received: {texts!r} ({type(texts).__name__}). Leave the row "
-        "out, or write a text for it."
+        f"`{name}` must be a string. Received: {texts!r} ({type(texts).__name__}). Remove the row "
+        "or add a text."
     )

@@ -1,30 +1,31 @@
-"""Ids of users and items: strings, none of which is missing."""
+"""Checks and normalizes the ids of users and items."""
 
 import math
 import numbers
 
 import numpy as np
 
-# What None, NaN and the like become when they are written as strings.
+# Missing values that were converted to strings.
 _MISSING = ("", "None", "nan", "NaN", "null", "NULL", "<NA>", "NaT")
-# From here on, floats have gaps between integers.
+# Larger floats cannot represent all integers.
 _LARGEST_FLOAT = 2.0**53
 
 
 def id_text(value):
-    """An id as a string, without blanks around it.
+    """Converts an id to a string without surrounding whitespace.
 
-    A whole number is the same id whether it is an integer or a float, which pandas makes of
-    integers where some of a column are missing.
+    Integers and whole floats give the same id, because pandas converts integer columns with
+    missing values to floats.
 
     Args:
-        value: string, bytes, number, or `None` or NaN, which become the text of a missing value.
+        value: string, bytes, number, or `None` or NaN, which give the string of a missing value.
 
     Returns:
         A string.
 
     Raises:
-        ValueError: if it is a number that is not whole, or a float too large to be exact.
+        ValueError: if the value is a number that is not whole, or a float that is too large to be
+            exact.
 
     Example:
 
@@ -42,26 +43,26 @@ def id_text(value):
     if value % 1 != 0 or abs(value) > _LARGEST_FLOAT:
         raise ValueError(
             f"an id must be a string or a whole number of at most 53 bits. Received: {value!r}. "
-            "Read the ids as strings, for example by pandas' read_csv(path, dtype=str)."
+            "Read the ids as strings, for example with pandas: read_csv(path, dtype=str)."
         )
     return str(int(value))
 
 
-def check_ids(ids, name, unit="index", places=None):
-    """Checks ids, which must not be missing: no user is called None or nan.
+def check_ids(ids, name, unit="index", positions=None):
+    """Checks that no id is missing, including strings like "None" and "nan".
 
     Args:
         ids: list, array or pandas Series of strings or whole numbers; see `id_text`.
-        name: string. What they are, for the error message.
-        unit: string. What ids are counted in, for the error message.
-        places: list, the number of each id in that unit; its index by default.
+        name: string. The name of the ids in the error message.
+        unit: string. The unit of the positions in the error message.
+        positions: list. The position of each id. Defaults to its index.
 
     Returns:
         String array `(ids,)`.
 
     Raises:
-        ValueError: if an id is missing, empty, the text of a missing value, a number that is not
-            whole, or more than one line; or if `ids` is a single string.
+        ValueError: if an id is missing, empty, the string of a missing value, a number that is not
+            whole, or has several lines; or if `ids` is a string.
 
     Example:
 
@@ -79,29 +80,28 @@ def check_ids(ids, name, unit="index", places=None):
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     lines = (np.char.find(texts, "\n") >= 0) | (np.char.find(texts, "\r") >= 0)
-    is_wrong = np.isin(texts, _MISSING) | lines
-    wrong = np.flatnonzero(is_wrong)
-    if len(wrong):
-        place = wrong[0] if places is None else places[wrong[0]]
+    invalid = np.flatnonzero(np.isin(texts, _MISSING) | lines)
+    if len(invalid):
+        position = invalid[0] if positions is None else positions[invalid[0]]
         raise ValueError(
-            f"{name} must not be missing, but {len(wrong)} of {len(texts)} are, first at {unit} "
-            f"{place}: {texts[wrong[0]].item()!r:.80}. Leave those rows out first."
+            f"{name} must not be missing, but {len(invalid)} of {len(texts)} are, first at {unit} "
+            f"{position}: {texts[invalid[0]].item()!r:.80}. Remove these rows."
         )
     return texts
 
 
 def check_different_ids(ids, name):
-    """Checks ids as `check_ids` does, and that none comes twice.
+    """Checks that no id is missing or repeated; see `check_ids`.
 
     Args:
         ids: list, array or pandas Series of strings or whole numbers.
-        name: string. What they are, for the error message.
+        name: string. The name of the ids in the error message.
 
     Returns:
         String array `(ids,)`.
     """
     ids = check_ids(ids, name)
-    found, counts = np.unique(ids, return_counts=True)
+    distinct, counts = np.unique(ids, return_counts=True)
     if np.any(counts > 1):
-        raise ValueError(f"{name} has ids twice: {', '.join(found[counts > 1][:20])}")
+        raise ValueError(f"{name} has repeated ids: {', '.join(distinct[counts > 1][:20])}")
     return ids

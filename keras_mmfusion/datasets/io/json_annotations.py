@@ -1,28 +1,28 @@
-"""Annotation files as they are published, with their faults."""
+"""Cleans texts and reports skipped records of published annotation files."""
 
 import warnings
 
 
 def clean_text(text):
-    """A text on one line, without half characters, which no tensor of strings can hold.
+    """Joins the lines of a text and replaces lone surrogates, which tensors cannot store.
 
     Example:
 
     >>> clean_text(" two\\n dogs ")
     'two dogs'
     """
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return " ".join(whole.split())
+    valid = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return " ".join(valid.split())
 
 
 def warn_left_out(what, ids):
-    """Warns that records were left out, if any were.
+    """Warns about skipped records, if there are any.
 
     Args:
-        what: string. What they are, and why they were left out.
-        ids: list. Their ids.
+        what: string. Describes the records and why they were skipped.
+        ids: list. The ids of the records.
     """
     if ids:
         more = ", ..." if len(ids) > 3 else ""
         examples = ", ".join(map(repr, ids[:3]))
-        warnings.warn(f"Left out {len(ids)} {what}: {examples}{more}", stacklevel=3)
+        warnings.warn(f"Skipped {len(ids)} {what}: {examples}{more}", stacklevel=3)

@@ -1,10 +1,10 @@
-"""Names of splits, as arguments."""
+"""Checks the names of splits."""
 
 import os
 
 
 def split_name(split):
-    """A split's name, or the path of a list file, without blanks around it.
+    """Returns the name of a split, or the path of a list file, without surrounding whitespace.
 
     Args:
         split: string or path.
@@ -13,7 +13,7 @@ def split_name(split):
         A string.
 
     Raises:
-        ValueError: if it is neither.
+        ValueError: if `split` has another type.
 
     Example:
 

@@ -1,13 +1,13 @@
-"""Checks of arguments that are lists of strings, which one bare string passes for."""
+"""Checks arguments that must be lists of strings, for which a single string could be mistaken."""
 
 import os
 
 
 def check_strings(name, values):
-    """Raises an error if an argument is a string, or has what is no string.
+    """Checks that an argument is a list of strings.
 
     Args:
-        name: string. The argument's name.
+        name: string. The name of the argument.
         values: list, tuple or array of strings.
 
     Example:
@@ -30,17 +30,17 @@ def check_strings(name, values):
 
 
 def list_paths(name, values):
-    """Paths as a list of strings.
+    """Converts an argument to a list of path strings.
 
     Args:
-        name: string. The argument's name.
+        name: string. The name of the argument.
         values: list, array or pandas Series of strings or paths.
 
     Returns:
         List of strings.
 
     Raises:
-        ValueError: if it is something else.
+        ValueError: if `values` has another type.
     """
     if hasattr(values, "__iter__") and not isinstance(values, (str, bytes)):
         values = [os.fspath(each) if isinstance(each, os.PathLike) else each for each in values]
@@ -49,15 +49,15 @@ def list_paths(name, values):
 
 
 def check_string_lists(name, lists):
-    """Raises an error if an argument is not a list of lists of strings; see `check_strings`.
+    """Checks that an argument is a list of lists of strings; see `check_strings`.
 
     Args:
-        name: string. The argument's name.
+        name: string. The name of the argument.
         lists: list of lists of strings.
     """
     if isinstance(lists, (str, bytes)) or not hasattr(lists, "__iter__"):
         raise ValueError(f"`{name}` must be a list of lists of strings. Received: {lists!r:.80}")
-    for place, values in enumerate(lists):
+    for index, values in enumerate(lists):
         if not hasattr(values, "__iter__"):
-            raise ValueError(f"`{name}[{place}]` must be a list of strings. Received: {values!r}")
-        check_strings(f"{name}[{place}]", values)
+            raise ValueError(f"`{name}[{index}]` must be a list of strings. Received: {values!r}")
+        check_strings(f"{name}[{index}]", values)

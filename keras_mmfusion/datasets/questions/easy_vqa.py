@@ -1,4 +1,4 @@
-"""easy-VQA: questions on pictures of one coloured shape each."""
+"""Reads easy-VQA: questions about images of one colored shape each."""
 
 import importlib.util
 import os
@@ -11,19 +11,20 @@ _SPLITS = ("train", "test")
 
 
 def read_easy_vqa(data_dir=None, split="train"):
-    """Reads a split of easy-VQA, in the files of the package `easy-vqa`.
+    """Reads a split of easy-VQA from the files of the package `easy-vqa`.
 
     Args:
-        data_dir: string. A folder with `train/questions.json`, the pictures
-            `train/images/<id>.png`, and the same in `test/`. `None` for that of the installed
-            package.
-        split: string, `"train"` or `"test"`.
+        data_dir: string. A folder with `train/questions.json` and the images
+            `train/images/<id>.png`, and the same in `test/`. `None` for the folder of the
+            installed package.
+        split: string. `"train"` or `"test"`.
 
     Returns:
-        `QuestionAnswers`, one answer each; a question's id is its place in the file.
+        `QuestionAnswers`, with one answer per question. The id of a question is its index in the
+        file.
 
     Raises:
-        ValueError: if files are missing; the error says which and where to get them.
+        ValueError: if files are missing; the message says where to download them.
 
     Reference:
         Zhou, "Easy Visual Question Answering", https://victorzhou.com/blog/easy-vqa/ (2019).
@@ -31,40 +32,40 @@ def read_easy_vqa(data_dir=None, split="train"):
     split = split_name(split)
     if split not in _SPLITS:
         raise ValueError(f"`split` must be one of {_SPLITS}. Received: {split!r}")
-    data_dir = _installed() if data_dir is None else os.path.expanduser(data_dir)
+    data_dir = _find_installed() if data_dir is None else os.path.expanduser(data_dir)
     questions = os.path.join(data_dir, split, "questions.json")
     images = os.path.join(data_dir, split, "images")
     if not os.path.isfile(questions) or not os.path.isdir(images):
         raise ValueError(
-            f"`data_dir` lacks {split}/questions.json or {split}/images/. Received: "
-            f"data_dir={data_dir!r}. easy-VQA is had by `pip install easy-vqa`, and is the folder "
-            "easy_vqa/data of the package or of https://github.com/vzhou842/easy-VQA."
+            f"`data_dir` must contain {split}/questions.json and {split}/images/. Received: "
+            f"data_dir={data_dir!r}. Run `pip install easy-vqa`, or download the folder "
+            "easy_vqa/data of https://github.com/vzhou842/easy-VQA."
         )
     return clean_questions(
         [
-            (place, os.path.join(images, f"{image}.png"), question, [answer])
-            for place, (question, answer, image) in enumerate(_entries(questions))
+            (index, os.path.join(images, f"{image}.png"), question, [answer])
+            for index, (question, answer, image) in enumerate(_read_entries(questions))
         ]
     )
 
 
-def _entries(path):
+def _read_entries(path):
     file = JsonFile(path, "a list of lists, easy-VQA's [question, answer, image id]")
     if not isinstance(file.content, list) or not file.content:
-        file.refuse("it is no list of questions")
-    for place, entry in enumerate(file.content):
-        types = [type(part) for part in entry] if isinstance(entry, list) else None
+        file.refuse("it is not a list of questions")
+    for index, entry in enumerate(file.content):
+        types = [type(value) for value in entry] if isinstance(entry, list) else None
         if types not in ([str, str, int], [str, str, str]):
-            file.refuse(f"entry {place} is {entry!r:.200}")
+            file.refuse(f"entry {index} is {entry!r:.200}")
     return file.content
 
 
-def _installed():
-    # Found, not imported.
+def _find_installed():
+    # `find_spec` does not import the package.
     spec = importlib.util.find_spec("easy_vqa")
     if spec is None:
         raise ValueError(
-            "`data_dir` is None, and the package easy-vqa is not installed. Either "
-            "`pip install easy-vqa`, or give the folder easy_vqa/data of it."
+            "`data_dir` is None, but the package easy-vqa is not installed. Run "
+            "`pip install easy-vqa`, or pass the folder easy_vqa/data of the package."
         )
     return os.path.join(spec.submodule_search_locations[0], "data")

@@ -1,4 +1,4 @@
-"""Questions on image files with people's answers, before anything is decoded."""
+"""Questions about images with human answers."""
 
 import collections
 import dataclasses
@@ -16,18 +16,18 @@ from keras_mmfusion.metrics.visual_question_answering import (
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class QuestionAnswers:
-    """A split of a visual question answering data set, whichever it is.
+    """A split of a visual question answering data set.
 
     Args:
-        images: list of strings. The path of each question's image file.
+        images: list of strings. The path of the image of each question.
         questions: list of strings.
-        answers: list of lists of strings. The answers that people gave to each question: ten in
-            VQA, one in easy-VQA and Visual Genome, none in a test split without answers.
+        answers: list of lists of strings. The human answers to each question: ten in VQA, one in
+            easy-VQA and Visual Genome, none in test splits without answers.
         question_ids: list of ints or strings.
 
     Raises:
-        ValueError: if there are no questions, lengths differ, an id is there twice, an image file
-            is missing, or one string stands in place of a list.
+        ValueError: if there are no questions, lengths differ, an id is repeated, an image file is
+            missing, or an argument is a string instead of a list.
 
     Example:
 
@@ -65,7 +65,7 @@ class QuestionAnswers:
                 f"not empty. Received lengths: {lengths}"
             )
         counts = collections.Counter(self.question_ids)
-        complain([i for i, n in counts.items() if n > 1], "`question_ids` has more than once")
+        complain([i for i, n in counts.items() if n > 1], "`question_ids` has repeated ids:")
         complain(missing_files(self.images), "`images` names files that do not exist:")
 
     def __len__(self):
@@ -76,56 +76,59 @@ class QuestionAnswers:
         return short_repr(self, questions=len(self), images=images, answers=answers)
 
     def take(self, count):
-        """The first `count` questions, as `QuestionAnswers`."""
+        """Returns the first `count` questions, as `QuestionAnswers`."""
         return QuestionAnswers(
             **{field.name: getattr(self, field.name)[:count] for field in dataclasses.fields(self)}
         )
 
     @property
     def answers_by_id(self):
-        """Dict of question id -> list of answers, as `metrics.vqa_accuracy` takes it."""
+        """Dict, question id -> list of answers: the references of `metrics.vqa_accuracy`."""
         return dict(zip(self.question_ids, self.answers, strict=True))
 
     def frequent_answers(self, count):
-        """The answers that people gave most often: the classes of a model that chooses one.
+        """Returns the most frequent answers: the classes of an answer classifier.
 
         Args:
-            count: int.
+            count: int. The maximum number of answers.
 
         Returns:
-            List of at most `count` strings, written as `metrics.answer_accuracies` does.
+            List of strings, normalized as by `metrics.answer_accuracies`.
         """
         counts = collections.Counter()
-        for people in self.answers:
-            counts.update(map(select_normalizer(people), people))
+        for answers in self.answers:
+            counts.update(map(select_normalizer(answers), answers))
         del counts[""]
         return [answer for answer, _ in counts.most_common(count)]
 
     def answer_scores(self, classes):
-        """How right each class is for each question, for a loss of yes or no for each class.
+        """Computes the accuracy of each class as an answer, the targets of a binary cross-entropy.
 
         Args:
-            classes: list of strings, such as `frequent_answers` gives.
+            classes: list of strings, such as the result of `frequent_answers`.
 
         Returns:
-            List of dicts, a question's, index of a class -> what `metrics.vqa_accuracy` gives for
-            the class as a prediction, where it is above 0.
+            List with a dict for each question, class index -> `metrics.vqa_accuracy` of the class
+            as a prediction, if it is greater than 0.
         """
         check_strings("classes", classes)
-        places = {form: _places(classes, form) for form in (trim_answer, normalize_answer)}
+        indices = {
+            normalize: _index_classes(classes, normalize)
+            for normalize in (trim_answer, normalize_answer)
+        }
         return [
             {
-                place: accuracy
-                for answer, accuracy in answer_accuracies(people).items()
-                for place in places[select_normalizer(people)].get(answer, ())
+                index: accuracy
+                for answer, accuracy in answer_accuracies(answers).items()
+                for index in indices[select_normalizer(answers)].get(answer, ())
             }
-            for people in self.answers
+            for answers in self.answers
         ]
 
 
-def _places(classes, form):
-    """Dict of answer -> list of the indices of the classes that are written in this way."""
-    places = collections.defaultdict(list)
-    for place, answer in enumerate(classes):
-        places[form(answer)].append(place)
-    return places
+def _index_classes(classes, normalize):
+    """Returns a dict, normalized answer -> list of the indices of its classes."""
+    indices = collections.defaultdict(list)
+    for index, answer in enumerate(classes):
+        indices[normalize(answer)].append(index)
+    return indices

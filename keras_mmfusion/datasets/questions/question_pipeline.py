@@ -1,4 +1,4 @@
-"""Questions, images and answers as a tf.data pipeline."""
+"""`tf.data` pipeline of questions, images and answers."""
 
 import numpy as np
 
@@ -17,63 +17,63 @@ def question_dataset(
 ):
     """Decodes images in parallel and batches them with their questions and answers.
 
-    All images are stretched to `image_size`. Questions stay text.
+    All images are resized to `image_size`. Questions are not tokenized.
 
     Args:
         data: `QuestionAnswers`.
-        classes: list of strings, the answers that a model chooses from; see
+        classes: list of strings. The classes of an answer classifier; see
             `QuestionAnswers.frequent_answers`. `None` for answers as text.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
-        answers_per_question: int. Without `classes`: further answers are left out, missing ones
-            are empty strings.
-        shuffle: bool. Visit all questions in a new random order each epoch.
-        seed: int. Seeds the order.
-        cache: bool. Keep the resized images in memory after the first epoch, each once for all of
-            its questions that stand together.
+        answers_per_question: int. Without `classes`, additional answers are dropped, and missing
+            answers are empty strings.
+        shuffle: bool. Whether to visit the questions in a new random order each epoch.
+        seed: int. The seed of the order.
+        cache: bool. Whether to keep the resized images in memory after the first epoch;
+            consecutive questions about the same image share it.
 
     Returns:
         A `tf.data.Dataset`. Without `classes`, of dicts: `"images"`, uint8 `(batch, height,
         width, 3)`, `"questions"`, strings `(batch,)`, and `"answers"`, strings `(batch,
-        answers_per_question)`. With `classes`, of tuples for `fit`: a dict of `"images"` and
-        `"questions"`, and float32 `(batch, classes)`, how right each answer is by the consensus
-        of `metrics.answer_accuracies`; a row of zeros where none of them was given.
+        answers_per_question)`. With `classes`, of tuples `(inputs, targets)`: a dict with
+        `"images"` and `"questions"`, and the accuracy of each class, float32 `(batch, classes)`;
+        see `metrics.answer_accuracies`. Targets are zero if no answer is among the classes.
 
     Raises:
-        ValueError: if there are `classes` and no question has one for an answer.
+        ValueError: if no class is an answer to a question.
     """
     import tensorflow as tf
 
     columns = {"questions": data.questions}
     if classes is None:
         empty = [""] * answers_per_question
-        columns["answers"] = [[*people, *empty][:answers_per_question] for people in data.answers]
+        columns["answers"] = [[*each, *empty][:answers_per_question] for each in data.answers]
     else:
-        columns["places"], columns["scores"] = _scores(data, classes)
+        columns["indices"], columns["scores"] = _compute_scores(data, classes)
     batches = image_rows(data.images, columns, batch_size, image_size, shuffle, seed, cache)
     if classes is not None:
-        batches = batches.map(lambda batch: _inputs_and_targets(batch, len(classes)))
+        batches = batches.map(lambda batch: _split_batch(batch, len(classes)))
     return batches.prefetch(tf.data.AUTOTUNE)
 
 
-def _scores(data, classes):
-    """Places of the answers among the classes, -1 for none, and their scores: two arrays."""
+def _compute_scores(data, classes):
+    """Returns the class indices of the answers, padded with -1, and their scores, two arrays."""
     scores = data.answer_scores(classes)
     width = max(map(len, scores))
     if not width:
-        raise ValueError("`classes` has no answer that was given to a question of `data`.")
-    places = np.full((len(data), width), -1, "int32")
+        raise ValueError("`classes` must contain an answer to a question in `data`.")
+    indices = np.full((len(data), width), -1, "int32")
     values = np.zeros((len(data), width), "float32")
     for row, each in enumerate(scores):
-        places[row, : len(each)] = list(each)
+        indices[row, : len(each)] = list(each)
         values[row, : len(each)] = list(each.values())
-    return places, values
+    return indices, values
 
 
-def _inputs_and_targets(batch, classes):
+def _split_batch(batch, classes):
     import tensorflow as tf
 
-    # Dense only here: all of VQA's scores for 3,000 classes are gigabytes.
-    chosen = tf.one_hot(batch["places"], classes)
+    # Scores are made dense per batch, because those of VQA for 3,000 classes have gigabytes.
+    one_hot = tf.one_hot(batch["indices"], classes)
     inputs = {"images": batch["images"], "questions": batch["questions"]}
-    return inputs, tf.einsum("bac,ba->bc", chosen, batch["scores"])
+    return inputs, tf.einsum("bac,ba->bc", one_hot, batch["scores"])

@@ -1,4 +1,4 @@
-"""VQA v2: questions on photos of MS COCO, with ten people's answers each."""
+"""Reads VQA v2: questions about images of MS COCO, with ten human answers each."""
 
 import os
 
@@ -6,7 +6,7 @@ from keras_mmfusion.datasets.io.split_names import split_name
 from keras_mmfusion.datasets.questions.question_rows import clean_questions
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
-# The names of the data set's own splits in the names of its files: of questions, and of photos.
+# Split -> its name in the file names of the questions and of the images.
 _SPLITS = {
     "train": ("train2014", "train2014"),
     "val": ("val2014", "val2014"),
@@ -18,24 +18,24 @@ _IMAGE_FOLDERS = ("", "images", "Images")
 
 
 def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
-    """Reads a split of VQA v2, in the data set's own files.
+    """Reads a split of VQA v2 from its official files.
 
     Args:
-        data_dir: string. A folder with `v2_OpenEnded_mscoco_<part>_questions.json` and, but for
-            the test splits, `v2_mscoco_<part>_annotations.json` (or both in `Questions/` and
-            `Annotations/`), and the photos in `<part>/` or `images/<part>/`, such as
+        data_dir: string. A folder with `v2_OpenEnded_mscoco_<part>_questions.json` and, except for
+            the test splits, `v2_mscoco_<part>_annotations.json` (directly or in `Questions/` and
+            `Annotations/`), and the images in `<part>/` or `images/<part>/`, such as
             `train2014/COCO_train2014_000000000009.jpg`.
         split: string. `"train"`, `"val"`, `"test-dev"` or `"test"`; the last two have no answers.
-        skip_missing_images: bool. Leave out questions whose photo is not there, rather than
-            raise: for a part of the photos.
+        skip_missing_images: bool. Whether to drop questions without an image file instead of
+            raising an error, for a subset of the images.
 
     Returns:
-        `QuestionAnswers`, in the order of the questions file. Empty questions, and in `"train"`
-        and `"val"` those without an answer, are left out with a warning.
+        `QuestionAnswers`, in the order of the questions file. Empty questions and, in `"train"`
+        and `"val"`, questions without an answer are dropped with a warning.
 
     Raises:
-        ValueError: if files are missing, the error says which and where to get them; if one is
-            damaged; or if two records of one question differ.
+        ValueError: if files are missing, in which case the message says where to download them; if
+            a file is damaged; or if records of the same question differ.
 
     Reference:
         Goyal et al., "Making the V in VQA Matter: Elevating the Role of Image Understanding in
@@ -53,39 +53,39 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
     if answered:
         annotations = _find(data_dir, _JSON_FOLDERS, f"v2_mscoco_{part}_annotations.json")
     folder = _find(data_dir, _IMAGE_FOLDERS, image_part)
-    people = _read_answers(annotations) if answered else {}
+    answers = _read_answers(annotations) if answered else {}
     rows = [
         (
             each["question_id"],
             os.path.join(folder, f"COCO_{image_part}_{each['image_id']:012d}.jpg"),
             each["question"],
-            people.get(each["question_id"], []),
+            answers.get(each["question_id"], []),
         )
         for each in _read_questions(questions)
     ]
-    if answered and not people.keys() & {row[0] for row in rows}:
+    if answered and not answers.keys() & {row[0] for row in rows}:
         raise ValueError(
-            f"{annotations!r} has no answer to a question of {questions!r}: the files are of "
-            "different splits, or their `question_id` are of different types."
+            f"{annotations!r} contains no answer to a question in {questions!r}: the files belong "
+            "to different splits, or the types of `question_id` differ."
         )
     return clean_questions(rows, answered, skip_missing_images)
 
 
 def _read_questions(path):
     file = JsonFile(path, "VQA v2's questions (`questions`)")
-    # Image ids are part of file names: a number of twelve digits.
-    found = file.records("questions", question_id=ID, image_id=(int, "an integer"), question=TEXT)
-    return file.without_repeats(found, "question_id")
+    # The file names of images contain the image id as a number of twelve digits.
+    records = file.records("questions", question_id=ID, image_id=(int, "an integer"), question=TEXT)
+    return file.without_repeats(records, "question_id")
 
 
 def _read_answers(path):
     file = JsonFile(path, "VQA v2's annotations (`annotations`, each with `answers`)")
-    found = file.records("annotations", question_id=ID, answers=LIST)
-    for each in found:
+    records = file.records("annotations", question_id=ID, answers=LIST)
+    for each in records:
         file.check(each["answers"], f"the answers to question {each['question_id']}", answer=TEXT)
     return {
-        each["question_id"]: [person["answer"] for person in each["answers"]]
-        for each in file.without_repeats(found, "question_id")
+        each["question_id"]: [answer["answer"] for answer in each["answers"]]
+        for each in file.without_repeats(records, "question_id")
     }
 
 
@@ -95,9 +95,9 @@ def _find(data_dir, folders, name):
         if os.path.exists(path):
             return path
     raise ValueError(
-        f"`data_dir` lacks {name}. Received: data_dir={data_dir!r}. VQA v2 is had from "
-        "https://visualqa.org/download.html: unpack the questions "
-        "(v2_OpenEnded_mscoco_train2014_questions.json, and the same of val2014, test-dev2015 and "
-        "test2015), the annotations (v2_mscoco_train2014_annotations.json, and val2014) and MS "
-        f"COCO's photos (folders train2014/, val2014/, test2015/) into {data_dir!r}."
+        f"`data_dir` must contain {name}. Received: data_dir={data_dir!r}. Download VQA v2 from "
+        "https://visualqa.org/download.html and unpack the questions "
+        "(v2_OpenEnded_mscoco_train2014_questions.json, and val2014, test-dev2015, test2015), the "
+        "annotations (v2_mscoco_train2014_annotations.json, and val2014) and the images of MS COCO "
+        f"(folders train2014/, val2014/, test2015/) into {data_dir!r}."
     )

@@ -1,4 +1,4 @@
-"""Which users took which items, and when; and how to split that into training and test."""
+"""User-item interactions with timestamps, and their split into training and test data."""
 
 import dataclasses
 
@@ -15,28 +15,28 @@ SPLITS = ("user_time", "global_time", "random")
 class Interactions:
     """Interactions of users with items, such as ratings, clicks or purchases.
 
-    A user and an item meet once: of several times the last one counts.
+    If a user interacts with an item several times, only the last interaction is kept.
 
     Args:
-        users: string array `(interactions,)`, ids; none is missing.
-        items: string array `(interactions,)`, ids; none is missing.
-        timestamps: float64 array `(interactions,)`, seconds or any other number that grows; or
-            datetimes, which become seconds.
+        users: string array `(interactions,)`. The id of the user.
+        items: string array `(interactions,)`. The id of the item.
+        timestamps: float64 array `(interactions,)`, in seconds or any other unit; or datetimes,
+            which are converted to seconds.
 
     Raises:
-        ValueError: if the lengths differ, an id is missing (`None`, NaN or empty), or a time is not
-            finite.
+        ValueError: if the lengths differ, an id is missing (`None`, NaN or empty), or a timestamp
+            is not finite.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_mmfusion.datasets import Interactions
-    >>> taken = Interactions(
+    >>> interactions = Interactions(
     ...     np.array(["ann", "ann", "bob", "ann"]),
     ...     np.array(["tea", "milk", "tea", "tea"]),
     ...     np.array([1.0, 2.0, 3.0, 4.0]),
     ... )
-    >>> len(taken), taken.timestamps.tolist()
+    >>> len(interactions), interactions.timestamps.tolist()
     (3, [2.0, 3.0, 4.0])
     """
 
@@ -49,7 +49,7 @@ class Interactions:
         times = _check_times(self.timestamps)
         if not len(users) == len(items) == len(times):
             raise ValueError(
-                "`users`, `items` and `timestamps` must have one length. Received: "
+                "`users`, `items` and `timestamps` must have the same length. Received: "
                 f"{len(users)}, {len(items)} and {len(times)}"
             )
         order = np.lexsort((times, items, users))
@@ -67,7 +67,7 @@ class Interactions:
         return short_repr(self, interactions=len(self), users=users, items=items)
 
     def take(self, rows):
-        """Some of the interactions.
+        """Selects interactions.
 
         Args:
             rows: bool or int array.
@@ -90,52 +90,52 @@ def _check_times(timestamps):
         raise ValueError(f"`timestamps` must be finite numbers: {error}") from None
     if times.ndim != 1:
         raise ValueError(f"`timestamps` must be a list or array. Received: {timestamps!r:.80}")
-    wrong = np.flatnonzero(~np.isfinite(times))
-    if len(wrong):
+    invalid = np.flatnonzero(~np.isfinite(times))
+    if len(invalid):
         raise ValueError(
-            f"`timestamps` must be finite numbers. Received {times[wrong[0]]} at index {wrong[0]}"
+            f"`timestamps` must be finite numbers. Received: {times[invalid[0]]} at index "
+            f"{invalid[0]}"
         )
     return times
 
 
 def read_interactions(path, user="user", item="item", timestamp="timestamp"):
-    """Reads a table of interactions: a row for each of them.
+    """Reads a table with an interaction in each row.
 
     Args:
         path: string or path of a CSV file with a header, or a pandas `DataFrame`.
-        user, item, timestamp: strings. The names of the columns. Others are left unread: what
-            counts is that a user took an item, not how it was rated.
+        user, item, timestamp: strings. The names of the columns. Other columns, such as ratings,
+            are ignored.
 
     Returns:
         `Interactions`.
 
     Raises:
-        ValueError: if a column is not there, the table has no rows, or a row has no id or no time;
-            the message names the line.
+        ValueError: if a column is missing, the table has no rows, or a row has no id or timestamp;
+            the message contains the line.
     """
     table = Table(path, (user, item, timestamp))
-    places, users, items, times = [], [], [], []
-    for place, row in table.rows():
-        time = _seconds(row.get(timestamp))
+    lines, users, items, times = [], [], [], []
+    for line, row in table.rows():
+        time = _to_seconds(row.get(timestamp))
         if not np.isfinite(time):
             raise ValueError(
-                f"{table.name}, {table.unit} {place}, must have a number as its {timestamp!r}, or "
-                "in a DataFrame a datetime. "
-                f"Received: {row!r:.200}"
+                f"{table.name}, {table.unit} {line}: {timestamp!r} must be a number, or a datetime "
+                f"in a DataFrame. Received: {row!r:.200}"
             )
-        places.append(place)
+        lines.append(line)
         users.append(row.get(user))
         items.append(row.get(item))
         times.append(time)
     if not users:
         raise ValueError(f"{table.name} has no rows.")
-    users = check_ids(users, f"The column {user!r} of {table.name}", table.unit, places)
-    items = check_ids(items, f"The column {item!r} of {table.name}", table.unit, places)
+    users = check_ids(users, f"The column {user!r} of {table.name}", table.unit, lines)
+    items = check_ids(items, f"The column {item!r} of {table.name}", table.unit, lines)
     return Interactions(users, items, np.array(times))
 
 
-def _seconds(time):
-    """A number or datetime as a number, NaN if it is neither."""
+def _to_seconds(time):
+    """Converts a number or datetime to a float; other values to NaN."""
     if isinstance(time, bool):
         return np.nan
     try:
@@ -145,28 +145,29 @@ def _seconds(time):
 
 
 def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
-    """Splits interactions into what is trained on and what is to be foretold.
+    """Splits interactions into training and test data.
 
     Args:
         interactions: `Interactions`.
-        how: string. `"user_time"`: each user's latest, one at least, unless the user has only one;
-            `"global_time"`: the latest of all, as in practice; `"random"`: any of them.
-        test_share: float in (0, 1).
-        seed: int, of `"random"`.
+        how: string. The test interactions are, for `"user_time"`, the latest of each user, at
+            least one unless the user has only one; for `"global_time"`, the latest of all users;
+            for `"random"`, a random sample.
+        test_share: float in (0, 1). The fraction of test interactions.
+        seed: int. The seed for `how="random"`.
 
     Returns:
-        Two `Interactions`: to train on, and to test on.
+        A tuple of two `Interactions`, for training and test.
 
     Raises:
-        ValueError: if `how` is none of these, or a part would be empty.
+        ValueError: if `how` is unknown, or a part would be empty.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_mmfusion.datasets import Interactions, split_interactions
     >>> users, items = np.array(list("aaaabbbb")), np.array(list("wxyzwxyz"))
-    >>> taken = Interactions(users, items, np.array([1, 2, 3, 4, 8, 7, 6, 5]))
-    >>> train, test = split_interactions(taken, "user_time", test_share=0.25)
+    >>> interactions = Interactions(users, items, np.array([1, 2, 3, 4, 8, 7, 6, 5]))
+    >>> train, test = split_interactions(interactions, "user_time", test_share=0.25)
     >>> test.items.tolist()
     ['z', 'w']
     """
@@ -181,14 +182,14 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
         is_test[chosen] = True
     else:
         groups = interactions.users if how == "user_time" else np.zeros(total)
-        # Of one time, the order of the ids decides, so that the order of the rows does not.
+        # Ties are broken by the ids, so that the split does not depend on the order of the rows.
         order = np.lexsort(
             (interactions.users, interactions.items, interactions.timestamps, groups)
         )
         _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
-        tested = np.minimum(np.maximum(1, np.round(test_share * counts)), counts - 1)
-        place = np.arange(total) - np.repeat(starts, counts)
-        is_test[order] = place >= np.repeat(counts - tested, counts)
+        test_counts = np.minimum(np.maximum(1, np.round(test_share * counts)), counts - 1)
+        position = np.arange(total) - np.repeat(starts, counts)
+        is_test[order] = position >= np.repeat(counts - test_counts, counts)
     if not is_test.any() or is_test.all():
-        raise ValueError(f"`interactions` are too few to split. Received: {total}")
+        raise ValueError(f"`interactions` has too few rows to be split. Received: {total}")
     return interactions.take(~is_test), interactions.take(is_test)

@@ -1,4 +1,4 @@
-"""What is known of items: an array of features for each modality."""
+"""Features of items in several modalities, and their files."""
 
 import dataclasses
 import os
@@ -16,16 +16,16 @@ ITEMS_FILE = "items.txt"
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class ItemFeatures:
-    """Features of items in several modalities, any of which an item may lack.
+    """Features of items in several modalities, some of which can be missing.
 
     Args:
         item_ids: string array `(items,)`.
-        features: dict, modality -> float32 array `(items, dim)`. A row of NaN is an item without
-            the modality.
+        features: dict, modality -> float32 array `(items, dim)`. A row of NaN denotes a missing
+            modality.
 
     Raises:
-        ValueError: if an id is missing or comes twice, an array is not of numbers or does not fit,
-            or a row is NaN or infinite in part.
+        ValueError: if an id is missing or repeated, an array is not numeric or has an invalid
+            shape, or a row has both finite and other values.
 
     Example:
 
@@ -54,15 +54,15 @@ class ItemFeatures:
         for name, values in features.items():
             if np.ndim(values) != 2 or len(values) != len(self.item_ids):
                 raise ValueError(
-                    f"`features[{name!r}]` must have the shape (items, dim), of "
+                    f"`features[{name!r}]` must have the shape (items, dim) with "
                     f"{len(self.item_ids)} items. Received shape: {np.shape(values)}"
                 )
-            lacks = ~self.present(name)
-            broken = np.flatnonzero(~np.isfinite(values).all(axis=1) & ~lacks)
-            if len(broken):
+            is_invalid = ~np.isfinite(values).all(axis=1) & self.present(name)
+            invalid = np.flatnonzero(is_invalid)
+            if len(invalid):
                 raise ValueError(
-                    f"`features[{name!r}]` must be finite, or NaN in the whole row of an item that "
-                    f"has none. Items: {', '.join(self.item_ids[broken[:20]])}"
+                    f"`features[{name!r}]` must be finite, or NaN in the whole row of an item "
+                    f"without the modality. Items: {', '.join(self.item_ids[invalid[:20]])}"
                 )
 
     def __len__(self):
@@ -73,11 +73,11 @@ class ItemFeatures:
         return short_repr(self, items=len(self), dims=dims)
 
     def present(self, modality):
-        """Bool array `(items,)`, `True` for an item that has the modality."""
+        """Returns the mask of a modality, bool `(items,)`, `False` where it is missing."""
         return ~np.isnan(self.features[modality]).all(axis=1)
 
     def without(self, modality):
-        """The same items without a modality.
+        """Returns the items without a modality.
 
         Args:
             modality: string.
@@ -97,31 +97,31 @@ def _as_floats(name, values):
     try:
         values = np.asarray(values)
         if values.dtype.kind not in "fiubO":
-            raise ValueError(f"their dtype is {values.dtype}")
+            raise ValueError(f"the dtype is {values.dtype}")
         return values.astype("float32", copy=False)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`features[{name!r}]` must be numbers: {error}") from None
 
 
 def read_item_features(folder):
-    """Reads a folder of `items.txt`, an id in each line, and one `<modality>.npy` per modality.
+    """Reads a folder with `items.txt`, an id on each line, and `<modality>.npy` for each modality.
 
     Args:
-        folder: string or path. Each array is `(items, dim)`, floats, its rows in the order of the
-            ids; an item without the modality has a row of NaN.
+        folder: string or path. The arrays are floats `(items, dim)`, in the order of the ids, with
+            a row of NaN for a missing modality.
 
     Returns:
         `ItemFeatures`.
 
     Raises:
-        ValueError: if a file is missing or does not fit.
+        ValueError: if a file is missing or invalid.
     """
     folder = pathlib.Path(folder)
     arrays = sorted(folder.glob("*.npy"))
     if not (folder / ITEMS_FILE).is_file() or not arrays:
         raise ValueError(
-            f"{os.fspath(folder)!r} must have {ITEMS_FILE}, an id in each line, and a "
-            "<modality>.npy for each modality, an array (items, dim)."
+            f"{os.fspath(folder)!r} must contain {ITEMS_FILE}, an id on each line, and "
+            "<modality>.npy, an array (items, dim), for each modality."
         )
     ids = np.array(read_list(folder / ITEMS_FILE))
     try:
@@ -129,20 +129,19 @@ def read_item_features(folder):
         return ItemFeatures(ids, features)
     except (ValueError, EOFError) as error:
         raise ValueError(
-            f"{os.fspath(folder)!r} has files that do not fit {ITEMS_FILE}, or are no arrays of "
-            f"numbers: {error}"
+            f"The arrays in {os.fspath(folder)!r} must be numeric and match {ITEMS_FILE}: {error}"
         ) from error
 
 
 def write_item_features(items, folder):
-    """Writes what `read_item_features` reads.
+    """Writes items to a folder that `read_item_features` can read.
 
     Args:
         items: `ItemFeatures`.
-        folder: string or path. It is made where there is none.
+        folder: string or path. It is created if necessary.
 
     Returns:
-        The folder's path.
+        The path of the folder.
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,7 +150,7 @@ def write_item_features(items, folder):
             np.save(pathlib.Path(scratch) / f"{name}.npy", np.asarray(values, "float32"))
         text = "".join(f"{name}\n" for name in items.item_ids)
         (pathlib.Path(scratch) / ITEMS_FILE).write_text(text, encoding="utf-8")
-        # The ids last: a folder with them is whole.
+        # The ids are moved last, so that a folder with ids is complete.
         for name in (*(f"{name}.npy" for name in items.features), ITEMS_FILE):
             os.replace(pathlib.Path(scratch) / name, folder / name)
     return folder

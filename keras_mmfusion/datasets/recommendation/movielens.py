@@ -1,4 +1,4 @@
-"""MovieLens with posters and plots: ratings, and what is known of the movies."""
+"""Reads MovieLens: ratings as interactions, and movies with optional posters and overviews."""
 
 import dataclasses
 import os
@@ -19,18 +19,18 @@ NO_GENRES = "(no genres listed)"
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class Movies:
-    """What is known of movies.
+    """Metadata of movies.
 
     Args:
         item_ids: string array `(movies,)`.
-        titles: list of strings, without the year.
-        years: list of ints, or `None` where the title names none.
+        titles: list of strings. The titles without the year.
+        years: list of ints, or `None` if the title contains no year.
         genres: list of tuples of strings, which may be empty.
-        overviews: list of strings, `""` where there is none.
-        posters: list of paths, or `None` where there is none.
+        overviews: list of strings, `""` if missing.
+        posters: list of paths, `None` if missing.
 
     Raises:
-        ValueError: if an id is missing or comes twice, one string stands in place of a list, or
+        ValueError: if an id is missing or repeated, an argument is a string instead of a list, or
             the lengths differ.
     """
 
@@ -47,7 +47,7 @@ class Movies:
         check_string_lists("genres", self.genres)
         lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"All lists must have one length. Received: {lengths}")
+            raise ValueError(f"All lists must have the same length. Received: {lengths}")
 
     def __len__(self):
         return len(self.item_ids)
@@ -58,28 +58,28 @@ class Movies:
 
 
 def read_movielens(folder):
-    """Reads a MovieLens folder: `ratings.csv` and `movies.csv`, with or without posters.
+    """Reads a MovieLens folder with `ratings.csv` and `movies.csv`.
 
-    A rating, high or low, counts as an interaction: someone chose to watch the movie.
+    Every rating, high or low, is an interaction, since the user chose to watch the movie.
 
     Args:
-        folder: string or path, such as that of `ml-latest-small.zip`, which can be had at
-            https://grouplens.org/datasets/movielens/. `ratings.csv` has the columns `userId`,
-            `movieId` and `timestamp`, `movies.csv` has `movieId`, `title` and `genres`; a column
-            `overview` and a column `poster`, of paths in the folder, may stand beside them.
+        folder: string or path. The unpacked folder of an archive such as `ml-latest-small.zip`
+            from https://grouplens.org/datasets/movielens/. `ratings.csv` has the columns `userId`,
+            `movieId` and `timestamp`; `movies.csv` has `movieId`, `title`, `genres`, and
+            optionally `overview` and `poster`, a path in the folder.
 
     Returns:
-        `Interactions` and `Movies`.
+        A tuple of `Interactions` and `Movies`.
 
     Raises:
-        ValueError: if a file or a column is not there, or a poster that the table names.
+        ValueError: if a file, a column or a poster is missing.
     """
     folder = pathlib.Path(folder)
     for name in ("ratings.csv", "movies.csv"):
         if not (folder / name).is_file():
             raise ValueError(
-                f"{os.fspath(folder)!r} must hold ratings.csv and movies.csv; it has no {name}. "
-                "MovieLens is to be had at https://grouplens.org/datasets/movielens/."
+                f"{os.fspath(folder)!r} must contain ratings.csv and movies.csv; it has no {name}. "
+                "Download MovieLens from https://grouplens.org/datasets/movielens/."
             )
     return read_ratings(folder / "ratings.csv"), _read_movies(folder)
 
@@ -95,7 +95,7 @@ def read_ratings(path):
         `Interactions`.
 
     Raises:
-        ValueError: if the file is not as described.
+        ValueError: if the table is invalid.
     """
     return read_interactions(path, "userId", "movieId", "timestamp")
 
@@ -109,9 +109,9 @@ def _read_movies(folder):
     if not rows:
         raise ValueError(f"{os.fspath(path)!r} has no rows.")
     posters = [folder / row["poster"] if row.get("poster") else None for row in rows]
-    lost = [str(path) for path in posters if path is not None and not path.is_file()]
-    if lost:
-        raise ValueError(f"movies.csv names posters that are not there: {', '.join(lost[:20])}")
+    missing = [str(path) for path in posters if path is not None and not path.is_file()]
+    if missing:
+        raise ValueError(f"Posters in movies.csv do not exist: {', '.join(missing[:20])}")
     years = [_YEAR.search(row["title"]) for row in rows]
     genres = [row["genres"].split("|") for row in rows]
     return Movies(

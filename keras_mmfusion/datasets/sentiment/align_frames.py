@@ -1,31 +1,31 @@
-"""Features of frames to features of words, by their times."""
+"""Aligns the features of frames to words by their time intervals."""
 
 import numpy as np
 
-# Overlaps of less are rounding of the times: the SDK's epsilon, in seconds.
+# Shorter overlaps, in seconds, are rounding errors; the SDK's own epsilon.
 EPSILON = 1e-5
 
 
 def align_to_words(words, intervals, features):
-    """Averages frames over each word, weighted by how long they overlap it.
+    """Averages the frames of each word, weighted by the duration of their overlap.
 
     ```
     overlap[w, f] = max(0, min(end_w, end_f) - max(start_w, start_f))
     token[w] = Σ_f overlap[w, f] features[f] / Σ_f overlap[w, f]
     ```
 
-    NaN and infinity, such as the logarithms of 0 in COVAREP, are left out of the sums of their
-    dimension, which is 0 where nothing is left. The SDK's own average counts each frame that
-    touches a word alike; the two differ by the frames at a word's edges.
+    NaN and infinite values, such as the logarithms of 0 in COVAREP, are ignored; a dimension
+    without a finite value is 0. The SDK weights all overlapping frames equally instead, so the
+    results differ by the frames at the edges of a word.
 
     Args:
-        words: float array `(words, 2)`: start and end of each, in seconds.
-        intervals: float array `(frames, 2)`.
+        words: float array `(words, 2)`. The start and end of each word, in seconds.
+        intervals: float array `(frames, 2)`. The start and end of each frame.
         features: float array `(frames, dim)`.
 
     Returns:
-        A tuple of tokens, float32 `(words, dim)`; and a bool array `(words,)`, `False` for a word
-        without a frame that has a finite number, whose token is zeros.
+        A tuple of the tokens, float32 `(words, dim)`, and their mask, bool `(words,)`. The mask is
+        `False`, and the token zero, for a word without finite frame features.
 
     Example:
 
@@ -50,29 +50,29 @@ def align_to_words(words, intervals, features):
 
 
 def overlaps(ones, others):
-    """How long each of some intervals overlaps each of others.
+    """Computes the duration of the overlap of each pair of intervals.
 
     Args:
-        ones: float array `(n, 2)`: start and end.
+        ones: float array `(n, 2)`. The start and end of each interval.
         others: float array `(m, 2)`.
 
     Returns:
-        Float array `(n, m)`, 0 for what is no longer than `EPSILON`.
+        Float array `(n, m)`. Overlaps of at most `EPSILON` are 0.
     """
     starts = np.maximum(ones[:, None, 0], others[None, :, 0])
-    found = np.minimum(ones[:, None, 1], others[None, :, 1]) - starts
-    return np.where(found > EPSILON, found, 0.0)
+    durations = np.minimum(ones[:, None, 1], others[None, :, 1]) - starts
+    return np.where(durations > EPSILON, durations, 0.0)
 
 
 def finite_tokens(features):
-    """Features with 0 for NaN and infinity.
+    """Replaces NaN and infinite features by 0.
 
     Args:
         features: float array `(tokens, dim)`.
 
     Returns:
-        A tuple of a float32 array of that shape; and a bool array `(tokens,)`, `False` for a token
-        without a finite number.
+        A tuple of the features, float32 `(tokens, dim)`, and a mask, bool `(tokens,)`, which is
+        `False` for tokens without a finite value.
     """
     finite = np.isfinite(features)
     return np.where(finite, features, 0).astype("float32"), finite.any(axis=1)

@@ -1,4 +1,4 @@
-"""CMU-MOSI: opinions in videos, as features of each utterance."""
+"""CMU-MOSI: sentiment of utterances in videos, with one feature vector per modality."""
 
 import dataclasses
 import os
@@ -15,12 +15,12 @@ NEEDED = (*MODALITIES, "label", "video_id", "utterance_id")
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SentimentUtterances:
-    """Utterances of videos, in the order in which they were said.
+    """Utterances of videos, in chronological order.
 
     Args:
         features: dict, modality -> float32 array `(utterances, dim)`.
         labels: int array `(utterances,)`: 0 negative, 1 positive.
-        video_ids: string array `(utterances,)`; those of a video stand together.
+        video_ids: string array `(utterances,)`. The utterances of a video are consecutive.
         utterance_ids: string array `(utterances,)`.
 
     Example:
@@ -52,7 +52,7 @@ class SentimentUtterances:
         return short_repr(self, utterances=len(self), videos=videos, dims=dims)
 
     def take(self, utterances):
-        """Some of the utterances.
+        """Selects utterances.
 
         Args:
             utterances: bool array `(utterances,)`.
@@ -68,62 +68,62 @@ class SentimentUtterances:
         )
 
     def by_video(self):
-        """The utterances of each video as tokens, with zeros up to the longest video.
+        """Groups the utterances by video and pads them with zeros to the longest video.
 
         Returns:
-            Tuple of a dict, modality -> `(videos, utterances, dim)`; labels `(videos,
-            utterances)`; and a bool mask of that shape, `True` for an utterance.
+            Tuple of a dict, modality -> `(videos, utterances, dim)`; the labels, `(videos,
+            utterances)`; and the mask, bool `(videos, utterances)`, `False` for padding.
         """
-        rows, columns = self._places()
+        rows, columns = self._index_utterances()
         shape = (rows.max() + 1, columns.max() + 1)
 
-        def padded(values):
-            laid_out = np.zeros((*shape, *values.shape[1:]), values.dtype)
-            laid_out[rows, columns] = values
-            return laid_out
+        def pad(values):
+            padded = np.zeros((*shape, *values.shape[1:]), values.dtype)
+            padded[rows, columns] = values
+            return padded
 
-        features = {name: padded(values) for name, values in self.features.items()}
-        return features, padded(self.labels), padded(np.ones(len(self), "bool"))
+        features = {name: pad(values) for name, values in self.features.items()}
+        return features, pad(self.labels), pad(np.ones(len(self), "bool"))
 
-    def _places(self):
-        """The video's number, and the utterance's place in it, of each utterance."""
+    def _index_utterances(self):
+        """Returns the index of the video and the position in the video of each utterance."""
         starts = np.r_[True, self.video_ids[1:] != self.video_ids[:-1]]
         rows = np.cumsum(starts) - 1
         return rows, np.arange(len(self)) - np.flatnonzero(starts)[rows]
 
     def folds(self, count, seed=0):
-        """Folds for cross-validation, by whole videos.
+        """Assigns whole videos to the folds of a cross-validation.
 
         Args:
             count: int. The number of folds.
             seed: int.
 
         Returns:
-            Int array `(utterances,)`: the fold in which an utterance is held out.
+            Int array `(utterances,)`. The fold in which each utterance is held out.
         """
-        videos, which = np.unique(self.video_ids, return_inverse=True)
+        videos, indices = np.unique(self.video_ids, return_inverse=True)
         if not 2 <= count <= len(videos):
             raise ValueError(
                 f"`count` must be from 2 to the number of videos, {len(videos)}. Received: {count}"
             )
         order = np.random.default_rng(seed).permutation(len(videos))
-        return (np.argsort(order) % count)[which]
+        return (np.argsort(order) % count)[indices]
 
 
 def read_cmu_mosi(path):
-    """Reads a file of CMU-MOSI's features, a vector of each utterance and modality.
+    """Reads features of CMU-MOSI, a vector for each utterance and modality.
 
     Args:
         path: string or path of an `.npz` file with the arrays `text`, `audio` and `video`, float
             `(utterances, dim)`; `label`, int: 0 negative, 1 positive; `video_id`; and
-            `utterance_id`, strings that end in `_` and the utterance's number in its video.
+            `utterance_id`, strings that end in `_` and the number of the utterance in the video.
 
     Returns:
-        `SentimentUtterances`, by video, and in a video by number.
+        `SentimentUtterances`, sorted by video and number.
 
     Raises:
-        ValueError: if the file is no such file, or if an array is missing, has another type,
-            shape or length, or holds what it must not; the message names both.
+        ValueError: if the file is not an `.npz` file, or an array is missing or has an invalid
+            type, shape, length or value; the message names the file and the array.
 
     Reference:
         Zadeh et al., "MOSI: Multimodal Corpus of Sentiment Intensity and Subjectivity Analysis in
@@ -142,15 +142,15 @@ def read_cmu_mosi(path):
 
 
 def _read_arrays(path):
-    """The arrays of the file, each as it must be."""
+    """Reads and checks the arrays of the file."""
     arrays = {}
     with open(path, "rb") as stream:
         try:
             file = np.load(stream, allow_pickle=False)
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
-            raise ValueError(f"{path!r} is no .npz file that can be read: {error}") from error
+            raise ValueError(f"{path!r} is not a valid .npz file: {error}") from error
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{path!r} holds one array alone; it must be an .npz file of several.")
+            raise ValueError(f"{path!r} contains a single array; it must be an .npz file.")
         for name in NEEDED:
             if name not in file.files:
                 raise ValueError(f"{path!r} has no array {name!r}; it needs {', '.join(NEEDED)}.")
@@ -162,19 +162,19 @@ def _read_arrays(path):
                     "never loaded."
                 ) from error
     for name, array in arrays.items():
-        problem = _problem(name, array)
+        problem = _find_problem(name, array)
         if problem:
             raise ValueError(f"Array {name!r} of {path!r} {problem}.")
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1:
-        raise ValueError(f"The arrays of {path!r} differ in length: {lengths}")
+        raise ValueError(f"The arrays of {path!r} have different lengths: {lengths}")
     if not lengths["label"]:
-        raise ValueError(f"The arrays of {path!r} are empty: there is no utterance.")
+        raise ValueError(f"The arrays of {path!r} are empty; there must be an utterance.")
     return arrays
 
 
-def _problem(name, array):
-    """What is wrong with an array, as the end of a sentence; `None` if it is right."""
+def _find_problem(name, array):
+    """Describes the problem of an invalid array, as the end of a sentence, or returns `None`."""
     if name in MODALITIES:
         if array.ndim != 2 or not np.issubdtype(array.dtype, np.floating):
             return f"must be floats (utterances, dim), not {array.dtype} {array.shape}"
@@ -183,11 +183,11 @@ def _problem(name, array):
             return f"has NaN or infinity, first in row {bad[0][0]}, column {bad[0][1]}"
     elif name == "label":
         if array.ndim != 1 or not np.isin(array, (0, 1)).all():
-            return "must be a 0, negative, or a 1, positive, of each utterance"
+            return "must be 0 (negative) or 1 (positive) for each utterance"
     elif array.ndim != 1 or array.dtype.kind != "U":
-        return f"must be a string of each utterance, not {array.dtype} {array.shape}"
+        return f"must have a string for each utterance, not {array.dtype} {array.shape}"
     elif name == "utterance_id":
         for value in array.tolist():
             if not value.rpartition("_")[2].isdecimal():
-                return f"must end in '_' and a number, but one is {value!r}"
+                return f"must have strings that end in '_' and a number, not {value!r}"
     return None

@@ -1,11 +1,11 @@
-"""CMU-MOSEI and CMU-MOSI: sentiment in videos, as computational sequences of the SDK."""
+"""Reads CMU-MOSEI and CMU-MOSI from the computational sequences of CMU-MultimodalSDK."""
 
 import os
 import pathlib
 
 from keras_mmfusion.datasets.sentiment.labeled_segments import read_computational_sequences
 
-HOME = "The files are those of CMU-MultimodalSDK, github.com/CMU-MultiComp-Lab/CMU-MultimodalSDK."
+HOME = "Download them with CMU-MultimodalSDK: github.com/CMU-MultiComp-Lab/CMU-MultimodalSDK."
 
 
 def read_cmu_mosei(
@@ -18,24 +18,24 @@ def read_cmu_mosei(
     video_ids=None,
     align=True,
 ):
-    """Reads CMU-MOSEI's computational sequences; see `read_computational_sequences`.
+    """Reads the computational sequences of CMU-MOSEI; see `read_computational_sequences`.
 
     Args:
-        folder: string or path. Where the `.csd` files are.
-        text: string. The file of the words' vectors.
-        audio: string. The file of the sound's features.
-        video: string. The file of the faces' features.
-        labels: string. The file of the segments, their sentiment and their emotions.
-        words: string. The file of the words themselves; texts are `""` if it is not there.
-        video_ids: collection of strings. Which videos to read, such as a fold of
-            `read_standard_folds`; all that have labels by default.
-        align: bool. Whether to average audio and video over words.
+        folder: string or path. The folder of the `.csd` files.
+        text: string. The name of the file with word vectors.
+        audio: string. The name of the file with acoustic features.
+        video: string. The name of the file with facial features.
+        labels: string. The name of the file with segments, sentiment and emotions.
+        words: string. The name of the file with the words. Transcripts are `""` if it is missing.
+        video_ids: collection of strings. The videos to read, such as a fold of
+            `read_standard_folds`. Defaults to all labeled videos.
+        align: bool. Whether to average audio and video features over words.
 
     Returns:
-        `SentimentSequences` of `"text"`, `"audio"` and `"video"`.
+        `SentimentSequences` with the modalities `"text"`, `"audio"` and `"video"`.
 
     Raises:
-        ValueError: if a file is missing or not as it must be; the message names it.
+        ValueError: if a file is missing or invalid; the message names the file.
 
     Reference:
         Zadeh et al., "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset and Interpretable
@@ -54,16 +54,16 @@ def read_cmu_mosi_sequences(
     video_ids=None,
     align=True,
 ):
-    """Reads CMU-MOSI's computational sequences; see `read_computational_sequences`.
+    """Reads the computational sequences of CMU-MOSI; see `read_computational_sequences`.
 
     Args:
-        folder, text, audio, video, labels, words, video_ids, align: as for `read_cmu_mosei`.
+        folder, text, audio, video, labels, words, video_ids, align: see `read_cmu_mosei`.
 
     Returns:
-        `SentimentSequences` of `"text"`, `"audio"` and `"video"`.
+        `SentimentSequences` with the modalities `"text"`, `"audio"` and `"video"`.
 
     Raises:
-        ValueError: if a file is missing or not as it must be; the message names it.
+        ValueError: if a file is missing or invalid; the message names the file.
 
     Reference:
         Zadeh et al., "MOSI: Multimodal Corpus of Sentiment Intensity and Subjectivity Analysis in
@@ -77,7 +77,7 @@ def _read_folder(folder, text, audio, video, labels, words, video_ids, align):
     missing = [name for name in (text, audio, video, labels) if not (folder / name).is_file()]
     if missing:
         raise ValueError(
-            f"`folder` must have the files {text}, {audio}, {video} and {labels}. Missing: "
+            f"`folder` must contain {text}, {audio}, {video} and {labels}. Missing: "
             f"{', '.join(missing)}. {HOME} Received: folder={str(folder)!r}"
         )
     return read_computational_sequences(

@@ -1,8 +1,8 @@
-"""Computational sequences: features of videos with their times, in the CMU-Multimodal SDK's files.
+"""Computational sequences: features of videos with time intervals, the format of CMU-MultimodalSDK.
 
-A `.csd` file is HDF5: `<root>/data/<entry>/features` `(rows, dim)`, `.../intervals` `(rows, 2)` in
-seconds, and `<root>/metadata/<key>`, each a string of JSON. An entry is a video, or one segment of
-it: `video[3]`.
+A `.csd` file is an HDF5 file with `<root>/data/<entry>/features` `(rows, dim)`, `.../intervals`
+`(rows, 2)` in seconds, and `<root>/metadata/<key>`, each a JSON string. An entry is a video or a
+segment of a video: `video[3]`.
 """
 
 import json
@@ -17,13 +17,13 @@ SEGMENT = re.compile(r"(.+)\[(\d+)\]", re.DOTALL)
 
 
 class ComputationalSequence:
-    """An open `.csd` file. Features are read when they are asked for, a video at a time.
+    """An open `.csd` file, whose features are read lazily, one video at a time.
 
     Args:
         path: string or path.
 
     Raises:
-        ValueError: if the file is no computational sequence.
+        ValueError: if the file is not a computational sequence.
 
     Example:
 
@@ -50,13 +50,13 @@ class ComputationalSequence:
         except FileNotFoundError:
             raise
         except OSError as error:
-            raise ValueError(f"{self.path!r} is no HDF5 file: {error}") from error
+            raise ValueError(f"{self.path!r} is not an HDF5 file: {error}") from error
         self.root_name = next(iter(self._file), None)
         data = self._file.get(f"{self.root_name}/data")
         if not isinstance(data, h5py.Group):
             self._file.close()
             raise ValueError(
-                f"{self.path!r} is no computational sequence: it has no group '<root>/data'."
+                f"{self.path!r} is not a computational sequence: it has no group '<root>/data'."
             )
         self._data = data
         self._entries = {}
@@ -81,31 +81,31 @@ class ComputationalSequence:
 
     @property
     def dim(self):
-        """The number of features in a row of the first entry that has one; 0 if none has."""
+        """The number of features of the first entry that is not empty; 0 if all are empty."""
         shapes = (getattr(x.get("features"), "shape", ()) for x in self._data.values())
         return next((shape[-1] for shape in shapes if shape and math.prod(shape)), 0)
 
     @property
     def metadata(self):
-        """What the file says of itself: a dict, key -> what its JSON holds."""
-        found = {}
+        """The metadata of the file: a dict, key -> parsed JSON value."""
+        metadata = {}
         for key, value in self._file.get(f"{self.root_name}/metadata", {}).items():
             text = _to_text(np.ravel(value[()])[0])
             try:
-                found[key] = json.loads(text)
+                metadata[key] = json.loads(text)
             except ValueError:
-                found[key] = text
-        return found
+                metadata[key] = text
+        return metadata
 
     def read(self, video):
-        """All rows of a video, those of its segments together, by the time of their start.
+        """Reads all rows of a video, including those of its segments, sorted by start time.
 
         Args:
             video: string.
 
         Returns:
-            A tuple of intervals, float64 `(rows, 2)`, and features, `(rows, dim)` as they are in
-            the file.
+            A tuple of the intervals, float64 `(rows, 2)`, and the features, `(rows, dim)` in the
+            dtype of the file.
         """
         parts = [part for _, *part in self.read_segments(video)]
         dims = {features.shape[1] for _, features in parts if len(features)}
@@ -114,21 +114,21 @@ class ComputationalSequence:
                 f"The segments of {video!r} in {self.path!r} have features of different sizes: "
                 f"{sorted(dims)}"
             )
-        # What is empty may have lost its dims, too.
+        # Empty entries may lack the feature dimension.
         parts = [part for part in parts if len(part[0])] or parts[:1]
         intervals, features = (np.concatenate(each) for each in zip(*parts, strict=True))
         order = np.argsort(intervals[:, 0], kind="stable")
         return intervals[order], features[order]
 
     def read_segments(self, video):
-        """The entries of a video, each alone.
+        """Reads the entries of a video separately.
 
         Args:
             video: string.
 
         Returns:
-            A list of tuples of the number of the segment, -1 for an entry of the whole video;
-            intervals and features as `read` gives them, in the file's order.
+            A list of tuples of the number of the segment, -1 for an entry of the whole video, and
+            its intervals and features (see `read`), in the order of the file.
         """
         return [(row, *self._read_entry(entry)) for row, entry in sorted(self._entries[video])]
 
@@ -142,7 +142,7 @@ class ComputationalSequence:
             features, intervals = group["features"][()], group["intervals"][()]
         except OSError as error:
             raise ValueError(f"{where} cannot be read: {error}") from error
-        # An entry of one row may have lost the first axis, as in the SDK.
+        # Entries with a single row may lack the first axis, as in the SDK.
         features, intervals = (x[None] if x.ndim == 1 else x for x in (features, intervals))
         if not intervals.size:
             intervals = np.zeros((0, 2))
@@ -161,22 +161,22 @@ class ComputationalSequence:
 
 
 def read_words(sequence, video):
-    """The words of a video, without the pauses, which the files write as `sp`.
+    """Reads the words of a video without pauses, which are stored as `sp`.
 
     Args:
         sequence: `ComputationalSequence` of words, such as `CMU_MOSEI_TimestampedWords.csd`.
         video: string.
 
     Returns:
-        A tuple of intervals, float64 `(words, 2)`, and a list of strings. Bytes that are no UTF-8
-        are read as Latin-1.
+        A tuple of the intervals, float64 `(words, 2)`, and the words, a list of strings. Bytes
+        that are not UTF-8 are decoded as Latin-1.
     """
     intervals, features = sequence.read(video)
     if len(features) and (features.dtype.kind not in "SUO" or features.shape[1] != 1):
-        raise ValueError(f"Video {video!r} of {sequence.path!r} must have one word in a row.")
+        raise ValueError(f"Video {video!r} of {sequence.path!r} must have one word per row.")
     words = [_to_text(word) for word in np.ravel(features)]
-    spoken = [word != "sp" for word in words]
-    return intervals[np.array(spoken, "bool")], [word for word in words if word != "sp"]
+    is_word = [word != "sp" for word in words]
+    return intervals[np.array(is_word, "bool")], [word for word in words if word != "sp"]
 
 
 def _to_text(value):

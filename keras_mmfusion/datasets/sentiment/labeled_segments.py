@@ -1,4 +1,4 @@
-"""Segments of videos that have a label, cut out of computational sequences."""
+"""Extracts labeled segments of videos from computational sequences."""
 
 import contextlib
 
@@ -14,34 +14,34 @@ from keras_mmfusion.datasets.sentiment.sentiment_sequences import EMOTIONS, Sent
 
 
 def read_computational_sequences(files, labels, words=None, video_ids=None, align_to="text"):
-    """Reads segments of videos from the `.csd` files of the CMU-Multimodal SDK.
+    """Reads labeled segments of videos from the `.csd` files of CMU-MultimodalSDK.
 
-    A row of `labels` is a segment; its tokens are those whose times overlap it. With `align_to`,
-    those of the other modalities are averages over that modality's tokens, as `align_to_words`
-    makes them, and those of which there is nothing are masked, where the SDK puts zeros or drops
-    them. Pauses are tokens only if `align_to`'s file has them, such as the SDK's
-    `..._TimestampedGloveVectors_with_SP.csd`.
+    Each row of `labels` is a segment, whose tokens are those that overlap it in time. With
+    `align_to`, the other modalities are averaged over the tokens of that modality; see
+    `align_to_words`. Tokens without overlapping frames are masked, while the SDK fills them with
+    zeros or drops them. Pauses are tokens only if the file of `align_to` contains them, such as
+    the SDK's `..._TimestampedGloveVectors_with_SP.csd`.
 
-    A segment may be without a modality; `SentimentSequences.complete` says which are, and those
-    without any token at all are left out. NaN and infinity become 0.
+    Modalities of a segment can be missing; see `SentimentSequences.complete`. Segments without any
+    token are dropped. NaN and infinite values are replaced by 0.
 
     Args:
         files: dict, modality -> string or path.
-        labels: string or path. The first feature of a row is its sentiment, from -3 to 3; six
-            more, if there are, its emotions, from 0 to 3.
-        words: string or path of the words themselves, or `None`. Texts are those without pauses.
-        video_ids: collection of strings. Which videos to read; all of `labels` by default.
-        align_to: string, the modality whose tokens the others are aligned to; or `None`: each
-            keeps its own frames.
+        labels: string or path. The first feature of a row is the sentiment, from -3 to 3; the
+            other six, if present, are the emotions, from 0 to 3.
+        words: string or path of the file with the words, or `None`. Pauses are removed from the
+            transcripts.
+        video_ids: collection of strings. The videos to read. Defaults to all videos in `labels`.
+        align_to: string. The modality to align the others to, or `None` to keep all frames.
 
     Returns:
-        `SentimentSequences`. A segment's name is the video's and the number of its row, from 0, as
-        in the SDK: `"video[3]"`.
+        `SentimentSequences`. The id of a segment consists of the video and the index of the row,
+        as in the SDK: `"video[3]"`.
 
     Raises:
-        ValueError: if a file or an entry of it is not as it must be, or a label is no number in
-            [-3, 3] or an emotion none in [0, 3]; the message names both. If a video of
-            `video_ids` is in no file.
+        ValueError: if a file or an entry is invalid, a sentiment is not in [-3, 3] or an emotion
+            not in [0, 3]; the message names the file and the entry. Also if none of `video_ids`
+            is in `labels`.
     """
     if align_to is not None and align_to not in files:
         raise ValueError(
@@ -85,19 +85,19 @@ def read_computational_sequences(files, labels, words=None, video_ids=None, alig
         segment_ids=np.array([segment["id"] for segment in segments]),
         video_ids=np.array([segment["video"] for segment in segments]),
         texts=np.array([segment["text"] for segment in segments]),
-        emotions=_emotions(segments),
+        emotions=_stack_emotions(segments),
     )
 
 
-def _emotions(segments):
-    """The emotions of all segments; `None` if some have none."""
+def _stack_emotions(segments):
+    """Returns the emotions of all segments, or `None` if they are missing for some."""
     emotions = [segment["emotions"] for segment in segments]
-    known = all(len(values) == len(EMOTIONS) for values in emotions)
-    return np.array(emotions, "float32") if known else None
+    are_known = all(len(values) == len(EMOTIONS) for values in emotions)
+    return np.array(emotions, "float32") if are_known else None
 
 
 def _read_video(video, sequences, labels, words, align_to):
-    """The segments of a video that have a token, as dicts."""
+    """Yields the segments of a video that have tokens, as dicts."""
     rows = {
         name: _read_numbers(sequence, video)
         for name, sequence in sequences.items()
@@ -105,7 +105,7 @@ def _read_video(video, sequences, labels, words, align_to):
     }
     spoken = read_words(words, video) if words is not None and video in words else None
     for segment_id, times, label, emotions in _read_labels(labels, video):
-        inside = {name: _within(times, row) for name, row in rows.items()}
+        inside = {name: _select_overlapping(times, row) for name, row in rows.items()}
         tokens = {}
         for name in sequences:
             if name not in rows:
@@ -113,10 +113,10 @@ def _read_video(video, sequences, labels, words, align_to):
             elif align_to in (None, name):
                 tokens[name] = finite_tokens(inside[name][1])
             else:
-                # Frames are weighed over whole words, which may reach beyond the segment.
+                # Frames are averaged over whole words, which can extend beyond the segment.
                 targets = inside[align_to][0] if align_to in rows else np.zeros((0, 2))
                 span = np.array([targets.min(), targets.max()]) if len(targets) else times
-                tokens[name] = align_to_words(targets, *_within(span, rows[name]))
+                tokens[name] = align_to_words(targets, *_select_overlapping(span, rows[name]))
         for name, (values, mask) in tokens.items():
             if not mask.any():
                 tokens[name] = values[:0], mask[:0]
@@ -124,8 +124,8 @@ def _read_video(video, sequences, labels, words, align_to):
             continue
         text = ""
         if spoken is not None:
-            found = np.flatnonzero(overlaps(times[None], spoken[0])[0])
-            text = " ".join(spoken[1][index] for index in found)
+            indices = np.flatnonzero(overlaps(times[None], spoken[0])[0])
+            text = " ".join(spoken[1][index] for index in indices)
         yield {
             "id": segment_id,
             "video": video,
@@ -136,8 +136,8 @@ def _read_video(video, sequences, labels, words, align_to):
         }
 
 
-def _within(times, rows):
-    """The intervals and features that overlap a time."""
+def _select_overlapping(times, rows):
+    """Returns the intervals and features of the rows that overlap an interval."""
     inside = overlaps(times[None], rows[0])[0] > 0
     return rows[0][inside], rows[1][inside]
 
@@ -152,7 +152,7 @@ def _read_numbers(sequence, video):
 
 
 def _read_labels(labels, video):
-    """The name, times, sentiment and emotions of each segment of a video."""
+    """Yields the id, interval, sentiment and emotions of each segment of a video."""
     for number, intervals, features in labels.read_segments(video):
         for row, (times, values) in enumerate(zip(intervals, features, strict=True)):
             segment_id = f"{video}[{row if number < 0 else number}]"

@@ -1,4 +1,4 @@
-"""CMU-MOSI and CMU-MOSEI as MMSA publishes them: pickles of padded arrays."""
+"""Reads CMU-MOSI and CMU-MOSEI from the pickles of padded arrays that MMSA publishes."""
 
 import numpy as np
 
@@ -6,65 +6,58 @@ from keras_mmfusion.datasets.io.array_unpickler import read_array_pickle
 from keras_mmfusion.datasets.sentiment.align_frames import finite_tokens
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences
 
-# Name here -> name there.
+# Modality -> key in the files.
 MODALITIES = {"text": "text", "audio": "audio", "video": "vision"}
 
 
 def read_mmsa(path):
-    """Reads a file of MMSA, such as `aligned_50.pkl` or `unaligned_50.pkl`. Nothing of it is run.
+    """Reads a file of MMSA, such as `aligned_50.pkl`, without executing code from the pickle.
 
-    It is a dict of the splits, each a dict of `text`, `audio` and `vision`, float `(segments,
-    tokens, dim)`; `regression_labels`; `id`, strings `video$_$clip`; `raw_text`; perhaps
-    `text_bert`, int `(segments, 3, tokens)`, whose second row is the text's mask; and, if audio
-    and video keep their own frames, `audio_lengths` and `vision_lengths`.
+    The file is a dict of splits. A split is a dict with `text`, `audio` and `vision`, float
+    `(segments, tokens, dim)`; `regression_labels`; `id`, strings `video$_$clip`; `raw_text`;
+    optionally `text_bert`, int `(segments, 3, tokens)`, whose second row is the text mask; and,
+    without alignment, `audio_lengths` and `vision_lengths`.
 
-    The padding is cut off: behind the text's mask and the lengths, or where only zeros follow.
-    Tokens of an aligned file that are all zeros are masked, as they are without a frame. NaN and
-    infinity become 0.
+    Padding is removed according to the text mask and the lengths or, without them, at the end of
+    the last nonzero token. Zero tokens of aligned files, which had no frames, are masked. NaN and
+    infinite values are replaced by 0.
 
     Args:
         path: string or path. The files are linked from github.com/thuiar/MMSA.
 
     Returns:
-        A dict, split such as `"train"`, `"valid"` or `"test"` -> `SentimentSequences` of
-        `"text"`, `"audio"` and `"video"`. Arrays may be read only.
+        A dict, split -> `SentimentSequences` with `"text"`, `"audio"` and `"video"`. Splits are,
+        for example, `"train"`, `"valid"` and `"test"`. Arrays may be read-only.
 
     Raises:
-        ValueError: if the file is no pickle of arrays, names a function, or if something is
-            missing or has another type or shape; the message names the split and the entry.
+        ValueError: if the file is not a pickle of arrays, refers to a function, or has a missing
+            or invalid entry; the message names the split and the entry.
 
     Reference:
         Mao et al., "M-SENA: An Integrated Platform for Multimodal Sentiment Analysis", 2022.
     """
     content = read_array_pickle(path)
     if not isinstance(content, dict) or not content:
-        raise ValueError(f"{path} must have a dict of splits, such as 'train' and 'test'.")
+        raise ValueError(f"{path} must contain a dict of splits, such as 'train' and 'test'.")
     return {split: _Split(path, split, content[split]).sequences() for split in content}
 
 
 class _Split:
-    """One split, where errors say which."""
+    """One split of a file, with errors that name the split."""
 
     def __init__(self, path, name, entries):
         self.where = f"split {name!r} of {path}"
         if not isinstance(entries, dict):
             raise ValueError(f"The {self.where} must be a dict.")
         self.entries = entries
-        self.segment_ids = self._strings("id")
+        self.segment_ids = self._read_strings("id")
 
     def sequences(self):
-        labels = self._numbers("regression_labels").reshape(-1)
-        bad = np.flatnonzero(~((labels >= -3) & (labels <= 3)))
-        if len(labels) != len(self.segment_ids) or len(bad):
-            raise ValueError(
-                f"'regression_labels' of the {self.where} must be a sentiment from -3 to 3 of each "
-                f"of the {len(self.segment_ids)} segments. Received: {len(labels)}"
-                + "".join(f", the one of {self.segment_ids[i]!r}: {labels[i]}" for i in bad[:1])
-            )
+        labels = self._read_labels()
         tokens, masks = {}, {}
         for name, key in MODALITIES.items():
-            tokens[name], masks[name] = self._tokens(key)
-        texts = self._strings("raw_text") if "raw_text" in self.entries else None
+            tokens[name], masks[name] = self._read_tokens(key)
+        texts = self._read_strings("raw_text") if "raw_text" in self.entries else None
         return SentimentSequences(
             tokens=tokens,
             masks=masks,
@@ -74,31 +67,46 @@ class _Split:
             texts=np.full(len(labels), "") if texts is None else texts,
         )
 
-    def _tokens(self, key):
-        """A modality's tokens without their padding, and their masks."""
-        padded = self._numbers(key)
+    def _read_labels(self):
+        labels = self._read_numbers("regression_labels").reshape(-1)
+        if len(labels) != len(self.segment_ids):
+            raise ValueError(
+                f"'regression_labels' of the {self.where} must have a sentiment for each of the "
+                f"{len(self.segment_ids)} segments. Received: {len(labels)}"
+            )
+        invalid = np.flatnonzero(~((labels >= -3) & (labels <= 3)))
+        if len(invalid):
+            raise ValueError(
+                f"'regression_labels' of the {self.where} must be from -3 to 3. Received: "
+                f"{labels[invalid[0]]} for {self.segment_ids[invalid[0]]!r}"
+            )
+        return labels
+
+    def _read_tokens(self, key):
+        """Returns the tokens of a modality without padding, and their masks."""
+        padded = self._read_numbers(key)
         if padded.ndim != 3 or len(padded) != len(self.segment_ids):
             raise ValueError(
                 f"{key!r} of the {self.where} must be numbers ({len(self.segment_ids)}, tokens, "
                 f"dim), not {padded.dtype} {padded.shape}."
             )
-        there = self._given_mask(key, padded.shape[1])
+        file_mask = self._read_mask(key, padded.shape[1])
         tokens, masks = [], []
         for index, rows in enumerate(padded):
             values, mask = finite_tokens(rows)
-            some = (values != 0).any(axis=1)
-            # A segment whose tokens are all zeros is without the modality.
-            mask = mask & (some if there is None else there[index] & some.any())
+            is_nonzero = (values != 0).any(axis=1)
+            # The modality is missing if all tokens of a segment are zero.
+            mask &= is_nonzero if file_mask is None else file_mask[index] & is_nonzero.any()
             length = np.flatnonzero(mask)[-1] + 1 if mask.any() else 0
             tokens.append(np.where(mask[:length, None], values[:length], 0.0).astype("float32"))
             masks.append(mask[:length])
         return tokens, masks
 
-    def _given_mask(self, key, tokens):
-        """Which tokens are no padding by the file's own word; `None` if it has none."""
+    def _read_mask(self, key, tokens):
+        """Returns the mask in the file, bool `(segments, tokens)`, or `None` if it has none."""
         shape = (len(self.segment_ids), tokens)
         if key == "text" and "text_bert" in self.entries:
-            bert = self._numbers("text_bert")
+            bert = self._read_numbers("text_bert")
             if bert.shape == (shape[0], 3, tokens):
                 return bert[:, 1] != 0
             raise ValueError(
@@ -107,36 +115,36 @@ class _Split:
             )
         if f"{key}_lengths" not in self.entries:
             return None
-        lengths = self._numbers(f"{key}_lengths").reshape(-1)
+        lengths = self._read_numbers(f"{key}_lengths").reshape(-1)
         if len(lengths) != shape[0] or (lengths < 0).any():
             raise ValueError(
-                f"'{key}_lengths' of the {self.where} must be a length of each of the {shape[0]} "
-                "segments."
+                f"'{key}_lengths' of the {self.where} must have a length for each of the "
+                f"{shape[0]} segments."
             )
-        return np.arange(tokens) < lengths[:, None]  # Longer ones were cut when it was written.
+        return np.arange(tokens) < lengths[:, None]  # Longer segments were truncated by MMSA.
 
-    def _numbers(self, key):
-        array = np.asarray(self._entry(key))
+    def _read_numbers(self, key):
+        array = np.asarray(self._get_entry(key))
         if array.dtype.kind not in "fiu":
             raise ValueError(f"{key!r} of the {self.where} must be numbers, not {array.dtype}.")
         return array
 
-    def _strings(self, key):
-        values = np.asarray(self._entry(key))
+    def _read_strings(self, key):
+        values = np.asarray(self._get_entry(key))
         if values.ndim != 1 or values.dtype.kind not in "US":
             raise ValueError(
-                f"{key!r} of the {self.where} must be a string of each segment, not "
+                f"{key!r} of the {self.where} must have a string for each segment, not "
                 f"{values.dtype} {values.shape}."
             )
         if values.dtype.kind == "S":
             values = np.array([value.decode("utf-8", "replace") for value in values.tolist()])
         return values
 
-    def _entry(self, key):
+    def _get_entry(self, key):
         if key not in self.entries:
             raise ValueError(f"The {self.where} has no {key!r}.")
         try:
             np.shape(self.entries[key])
         except ValueError as error:
-            raise ValueError(f"{key!r} of the {self.where} is no array: {error}") from error
+            raise ValueError(f"{key!r} of the {self.where} is not an array: {error}") from error
         return self.entries[key]

@@ -1,3 +1,5 @@
+"""Segments of videos as token sequences of several modalities, with sentiment labels."""
+
 import dataclasses
 
 import numpy as np
@@ -10,22 +12,22 @@ EMOTIONS = ("happiness", "sadness", "anger", "surprise", "disgust", "fear")
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class SentimentSequences:
-    """Segments of videos as tokens of several modalities, of any number, and their sentiment.
+    """Segments of videos as token sequences of several modalities, with their sentiment.
 
     Args:
-        tokens: dict, modality -> list of float32 arrays `(tokens, dim)`, one of each segment. A
-            segment that is without a modality has an array of no tokens.
-        masks: dict, modality -> list of bool arrays `(tokens,)`: `False` for a token that holds
-            nothing, such as the audio of a word of which nothing was heard.
-        labels: float32 array `(segments,)`: sentiment from -3, negative, to 3, positive.
+        tokens: dict, modality -> list of float32 arrays `(tokens, dim)`, one for each segment. A
+            missing modality is an array without tokens.
+        masks: dict, modality -> list of bool arrays `(tokens,)`. `False` for a token without
+            features, such as the audio of a word without frames.
+        labels: float32 array `(segments,)`. The sentiment from -3 (negative) to 3 (positive).
         segment_ids: string array `(segments,)`.
         video_ids: string array `(segments,)`.
-        texts: string array `(segments,)`: what was said, `""` where it is not known.
-        emotions: float32 array `(segments, 6)`: how much happiness, sadness, anger, surprise,
-            disgust and fear there is, from 0 to 3, as CMU-MOSEI has them; `None` if not known.
+        texts: string array `(segments,)`. The transcripts, `""` if unknown.
+        emotions: float32 array `(segments, 6)`. The intensity of happiness, sadness, anger,
+            surprise, disgust and fear, from 0 to 3, as in CMU-MOSEI; `None` if unknown.
 
     Raises:
-        ValueError: if lengths do not fit.
+        ValueError: if lengths differ.
 
     Example:
 
@@ -61,8 +63,8 @@ class SentimentSequences:
             masks = self.masks.get(name, ())
             if [len(x) for x in values] != [len(x) for x in masks] or len(values) != len(self):
                 raise ValueError(
-                    f"Modality {name!r} must have tokens of each of the {len(self)} segments and a "
-                    f"mask of each token. Received: {len(values)} and {len(masks)} arrays"
+                    f"Modality {name!r} must have tokens for each of the {len(self)} segments and "
+                    f"a mask for each token. Received: {len(values)} and {len(masks)} arrays"
                 )
 
     def __len__(self):
@@ -79,29 +81,29 @@ class SentimentSequences:
 
     @property
     def seven_classes(self):
-        """The labels rounded: int array, 0 for -3 to 6 for 3, as `accuracy_7` counts them."""
+        """The rounded labels as classes, int array, 0 for -3 to 6 for 3; see `accuracy_7`."""
         return np.clip(np.round(self.labels), -3, 3).astype("int64") + 3
 
     @property
     def two_classes(self):
-        """Int array, 1 where the label is not negative: Has0; of `without_neutral()`, Non0."""
+        """Int array, 1 if the label is not negative: Has0, or Non0 after `without_neutral()`."""
         return (self.labels >= 0).astype("int64")
 
     @property
     def present_emotions(self):
-        """Int array `(segments, 6)`, 1 for each of `EMOTIONS` that is there at all."""
+        """Int array `(segments, 6)`, 1 for each of `EMOTIONS` with a positive intensity."""
         if self.emotions is None:
-            raise ValueError("The emotions of these segments are not known.")
+            raise ValueError("The emotions of these segments are unknown.")
         return (self.emotions > 0).astype("int64")
 
     @property
     def complete(self):
-        """Bool array, `True` for a segment with every modality, as the SDK keeps them alone."""
-        there = [[mask.any() for mask in self.masks[name]] for name in self.tokens]
-        return np.array(there, "bool").reshape(len(there), len(self)).all(axis=0)
+        """Bool array, `True` for segments without missing modalities; the SDK drops the others."""
+        masks = [[mask.any() for mask in self.masks[name]] for name in self.tokens]
+        return np.array(masks, "bool").reshape(len(masks), len(self)).all(axis=0)
 
     def without_neutral(self):
-        """The segments whose label is not 0, so that two classes are negative and positive.
+        """Selects the segments whose label is not 0, for negative versus positive.
 
         Returns:
             `SentimentSequences`.
@@ -109,7 +111,7 @@ class SentimentSequences:
         return self.take(self.labels != 0)
 
     def of_videos(self, video_ids):
-        """The segments of some videos, such as a fold's.
+        """Selects the segments of some videos, such as those of a fold.
 
         Args:
             video_ids: collection of strings.
@@ -121,7 +123,7 @@ class SentimentSequences:
         return self.take(np.isin(self.video_ids, list(video_ids)))
 
     def take(self, segments):
-        """Some of the segments.
+        """Selects segments.
 
         Args:
             segments: bool array `(segments,)`.

@@ -1,45 +1,47 @@
-"""Sequences of any length as a tf.data pipeline of padded batches with masks."""
+"""`tf.data` pipeline of variable-length sequences, in padded batches with masks."""
 
 import numpy as np
 
 
 def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=True, seed=0):
-    """Batches segments of about one length, so that little of a batch is padding.
+    """Batches segments of similar length, to reduce padding.
 
-    Segments go into buckets by the length of their longest modality. The bounds are those that
-    waste least: of all ways to cut the sorted lengths into buckets,
+    Segments are assigned to buckets by the length of their longest modality. The boundaries of
+    the buckets minimize the total length after padding:
 
     ```
-    minimum over the bounds of  Σ_buckets segments(bucket) · longest(bucket)
+    minimum over the boundaries of  Σ_buckets segments(bucket) · longest(bucket)
     ```
 
-    A batch is of one bucket, and padded to the bucket's longest, so that XLA and JAX compile a
-    model once a bucket and not once a length. The last batch of each bucket may be smaller.
+    A batch contains segments of one bucket, padded to the longest segment of the bucket, so that
+    XLA and JAX compile a model once per bucket instead of once per length. The last batch of each
+    bucket may be smaller.
 
     Args:
         data: `SentimentSequences`.
-        labels: array `(segments, ...)`, such as `data.seven_classes`; `data.labels` by default.
+        labels: array `(segments, ...)`, such as `data.seven_classes`. Defaults to `data.labels`.
         batch_size: int.
-        num_buckets: int. How many lengths of batches there are at most. With 1, and without
-            shuffling, segments keep their order, which `predict` needs.
-        shuffle: bool. Visit the segments in a new random order each epoch.
-        seed: int. Seeds the order.
+        num_buckets: int. The maximum number of buckets. With 1, and without shuffling, segments
+            keep their order, which `predict` requires.
+        shuffle: bool. Whether to visit the segments in a new random order each epoch.
+        seed: int. The seed of the order.
 
     Returns:
-        A `tf.data.Dataset` of tuples of a dict, as `FusionModel.fit` takes it, and labels
-        `(batch, ...)`. The dict has of each modality the tokens, float32 `(batch, tokens, dim)`,
-        and `"<modality>_mask"`, bool `(batch, tokens)`, `False` for padding and for tokens that
-        hold nothing; all of them for a segment without the modality.
+        A `tf.data.Dataset` of tuples of a dict, the inputs of `FusionModel`, and labels
+        `(batch, ...)`. The dict contains the tokens of each modality, float32 `(batch, tokens,
+        dim)`, and `"<modality>_mask"`, bool `(batch, tokens)`, `False` for padding, tokens without
+        features, and missing modalities.
 
     Raises:
-        ValueError: if there is no segment, a size is not positive, or labels do not fit.
+        ValueError: if there is no segment, a size is not positive, or the number of labels
+            differs.
     """
     import tensorflow as tf
 
     labels = np.asarray(data.labels if labels is None else labels)
     if len(labels) != len(data) or not len(data):
         raise ValueError(
-            f"`labels` must have one of each segment of `data`, and `data` at least one. Received: "
+            "`data` must have at least one segment, and `labels` a label for each. Received: "
             f"{len(labels)} labels, {len(data)} segments"
         )
     for name, value in (("batch_size", batch_size), ("num_buckets", num_buckets)):
@@ -47,7 +49,7 @@ def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=Tr
             raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
 
     lengths = {
-        # No batch is without a token: a missing modality has one that is masked.
+        # A missing modality has one masked token, so that no batch is empty.
         name: np.array([max(1, len(x)) for x in values])
         for name, values in data.tokens.items()
     }
@@ -57,21 +59,21 @@ def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=Tr
     ragged = {}
     for name, values in data.tokens.items():
         blank = np.zeros((1, values[0].shape[1]), "float32")
-        ragged[name] = _ragged(values, blank, lengths[name])
-        ragged[f"{name}_mask"] = _ragged(data.masks[name], np.zeros(1, "bool"), lengths[name])
+        ragged[name] = _to_ragged(values, blank, lengths[name])
+        ragged[f"{name}_mask"] = _to_ragged(data.masks[name], np.zeros(1, "bool"), lengths[name])
     widths = {
         name: tf.constant([sizes[buckets == b].max(initial=1) for b in range(len(bounds))])
         for name, sizes in lengths.items()
     }
     buckets, labels = tf.constant(buckets, "int64"), tf.constant(labels)
 
-    def batch_of(segments):
+    def build_batch(segments):
         bucket = buckets[segments[0]]
         batch = {}
         for name in widths:
             for key in (name, f"{name}_mask"):
                 rows = tf.gather(ragged[key], segments)
-                # -1 for what is as it is: only the tokens are padded.
+                # Only the tokens are padded; -1 keeps the size of the other axes.
                 shape = [-1, widths[name][bucket], -1][: rows.shape.rank]
                 batch[key] = rows.to_tensor(shape=tf.stack(shape))
                 batch[key].set_shape(rows.shape)
@@ -87,24 +89,24 @@ def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=Tr
     )
     batches = int(np.sum(-(-np.bincount(buckets) // batch_size)))
     dataset = dataset.apply(tf.data.experimental.assert_cardinality(batches))
-    return dataset.map(batch_of, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+    return dataset.map(build_batch, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
 
 
-def _ragged(parts, blank, lengths):
+def _to_ragged(arrays, blank, lengths):
     import tensorflow as tf
 
-    flat = np.concatenate([part if len(part) else blank for part in parts])
+    flat = np.concatenate([array if len(array) else blank for array in arrays])
     return tf.RaggedTensor.from_row_lengths(flat, lengths)
 
 
 def padding_share(dataset):
-    """How much of the batches is padding or else masked, by one pass over them.
+    """Computes the fraction of masked tokens by one pass over the batches.
 
     Args:
-        dataset: `tf.data.Dataset` of `sequence_dataset`.
+        dataset: `tf.data.Dataset` returned by `sequence_dataset`.
 
     Returns:
-        A dict, modality -> the share of its tokens whose mask is `False`.
+        A dict, modality -> fraction of the tokens whose mask is `False`.
 
     Example:
 
@@ -136,14 +138,14 @@ def padding_share(dataset):
 
 
 def bucket_bounds(lengths, num_buckets):
-    """The longest length of each bucket, so that padding to it wastes least.
+    """Computes the maximum length of each bucket that minimizes the padding.
 
     Args:
         lengths: int array.
-        num_buckets: int. There are fewer if there are fewer different lengths.
+        num_buckets: int. The maximum number of buckets, limited by the number of distinct lengths.
 
     Returns:
-        Int array, rising; its last is the longest of all.
+        Int array, in ascending order. The last value is the maximum of `lengths`.
 
     Example:
 
@@ -153,18 +155,18 @@ def bucket_bounds(lengths, num_buckets):
     """
     sizes, counts = np.unique(lengths, return_counts=True)
     before = np.r_[0, np.cumsum(counts)]
-    # costs[n] is the least for the n shortest sizes; cuts tell where the last bucket began.
+    # costs[n] is the minimum cost of the n shortest sizes; cuts are the starts of the last bucket.
     costs, cuts = np.r_[0.0, np.full(len(sizes), np.inf)], []
     for _ in range(min(num_buckets, len(sizes))):
         ends = np.arange(1, len(sizes) + 1)
-        one_more = costs[None, :-1] + sizes[:, None] * (
+        new_costs = costs[None, :-1] + sizes[:, None] * (
             before[1:, None] - before[None, :-1]
-        )  # (end, begin)
-        one_more[np.arange(len(sizes))[None, :] >= ends[:, None]] = np.inf
-        cuts.append(one_more.argmin(axis=1))
-        costs = np.r_[np.inf, one_more.min(axis=1)]
+        )  # (end, start)
+        new_costs[np.arange(len(sizes))[None, :] >= ends[:, None]] = np.inf
+        cuts.append(new_costs.argmin(axis=1))
+        costs = np.r_[np.inf, new_costs.min(axis=1)]
     bounds, end = [], len(sizes)
-    for begins in reversed(cuts):
+    for starts in reversed(cuts):
         bounds.append(sizes[end - 1])
-        end = begins[end - 1]
+        end = starts[end - 1]
     return np.array(bounds[::-1])

@@ -1,4 +1,4 @@
-"""The official folds of a data set, from the file that its makers publish."""
+"""Reads the official training, validation and test folds of CMU-MOSEI and CMU-MOSI."""
 
 import ast
 import os
@@ -9,18 +9,18 @@ from keras_mmfusion.files.text_files import read_text
 
 
 def read_standard_folds(path):
-    """Reads which videos are for training, validation and testing. Nothing of a file is run.
+    """Reads the names of the training, validation and test videos, without executing the file.
 
     Args:
-        path: string or path of the SDK's `cmu_mosei_std_folds.py`, or another file of Python
-            with lists `standard_train_fold`, `standard_valid_fold` and `standard_test_fold`; or
-            of a `.json` file with a dict, fold -> list of video ids.
+        path: string or path of the SDK's `cmu_mosei_std_folds.py` or another Python file with the
+            lists `standard_train_fold`, `standard_valid_fold` and `standard_test_fold`; or of a
+            `.json` file with a dict, fold -> list of video ids.
 
     Returns:
-        A dict, such as `"train"`, `"valid"` and `"test"` -> list of strings.
+        A dict, fold -> list of video ids. Folds are, for example, `"train"`, `"valid"`, `"test"`.
 
     Raises:
-        ValueError: if the file has no folds, or a video is in two.
+        ValueError: if the file contains no folds, or a video is in several folds.
 
     Example:
 
@@ -36,9 +36,9 @@ def read_standard_folds(path):
     source = read_text(path)
     try:
         is_json = path.suffix.lower() == ".json"
-        folds = parse_json(str(path), source) if is_json else _assigned_folds(source)
+        folds = parse_json(str(path), source) if is_json else _parse_python(source)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{str(path)!r} has no folds that can be read: {error}") from error
+        raise ValueError(f"{str(path)!r} does not contain valid folds: {error}") from error
     if (
         not isinstance(folds, dict)
         or not folds
@@ -47,17 +47,17 @@ def read_standard_folds(path):
             for fold in folds.values()
         )
     ):
-        raise ValueError(f"{str(path)!r} must have lists of the names of videos.")
+        raise ValueError(f"{str(path)!r} must contain lists of video names.")
     folds = {name.strip(): [video.strip() for video in fold] for name, fold in folds.items()}
     videos = [video for fold in folds.values() for video in set(fold)]
     if len(videos) > len(set(videos)):
-        twice = sorted(video for video in set(videos) if videos.count(video) > 1)
-        raise ValueError(f"{str(path)!r} has videos in two folds: {', '.join(twice)}")
+        repeated = sorted(video for video in set(videos) if videos.count(video) > 1)
+        raise ValueError(f"{str(path)!r} has videos in two folds: {', '.join(repeated)}")
     return folds
 
 
-def _assigned_folds(source):
-    """The lists that a Python file assigns to `standard_<name>_fold`."""
+def _parse_python(source):
+    """Returns the lists that a Python file assigns to `standard_<name>_fold`."""
     folds = {}
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

@@ -1,4 +1,4 @@
-"""Columns of a table whose cells name files, relative to the table's folder."""
+"""Columns of a table with paths of files, relative to the folder of the table."""
 
 import os
 import wave
@@ -10,7 +10,7 @@ from keras_mmfusion.datasets.tables.table_columns import Column
 
 
 class FileColumn(Column):
-    """A column of paths. Files are looked at when the table is read, and read in the pipeline."""
+    """A column of paths. Files are checked with the table and decoded in the pipeline."""
 
     blank = b""
 
@@ -21,27 +21,27 @@ class FileColumn(Column):
         return os.fsencode(path) if self.has_content(path) else None
 
     def has_content(self, path):
-        """Whether there is something in the file. Raises a `ValueError` if it is of no use."""
+        """Returns whether the file has content. Raises a `ValueError` if the file is invalid."""
         return True
 
-    def load(self, value, there):
+    def load(self, value, mask):
         import tensorflow as tf
 
-        # No batch is without a token: a missing modality has one that is masked.
+        # A missing modality has one masked token, so that no batch is empty.
         shape = [1 if size is None else size for size in self.shape]
-        tensor = tf.cond(there, lambda: self.decode(value), lambda: tf.zeros(shape, self.dtype))
+        tensor = tf.cond(mask, lambda: self.decode(value), lambda: tf.zeros(shape, self.dtype))
         return tf.ensure_shape(tensor, self.shape)
 
     def decode(self, path):
-        """The tensor of a file; `path` is a string tensor."""
+        """Returns the tensor of a file; `path` is a string tensor."""
         raise NotImplementedError
 
 
 class ImageColumn(FileColumn):
-    """Image files, stretched to one size: uint8 `(batch, height, width, 3)`.
+    """Image files, resized to one size: uint8 `(batch, height, width, 3)`.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
+        name: string. The name of the column. Defaults to the name of the modality.
         image_size: tuple of ints, `(height, width)`.
     """
 
@@ -60,9 +60,10 @@ class ArrayColumn(FileColumn):
     """Arrays in `.npy` files, such as features: float32 `(batch, *shape)`.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
-        shape: tuple, of a sample's array: `(dim,)` for a vector; `(None, dim)` for tokens of any
-            number, which are padded, with a mask of tokens. No tokens are a missing modality.
+        name: string. The name of the column. Defaults to the name of the modality.
+        shape: tuple. The shape of the array of a sample: `(dim,)` for a vector, or `(None, dim)`
+            for a variable number of tokens, which are padded and masked. An array without tokens
+            is a missing modality.
     """
 
     dtype = "float32"
@@ -71,7 +72,7 @@ class ArrayColumn(FileColumn):
         super().__init__(name)
         if not shape or None in shape[1:]:
             raise ValueError(
-                "ArrayColumn: `shape` must be a tuple of ints, of which the first may be None. "
+                "ArrayColumn: `shape` must be a tuple of ints; only the first may be None. "
                 f"Received: {shape!r}"
             )
         self.shape = tuple(shape)
@@ -80,16 +81,17 @@ class ArrayColumn(FileColumn):
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path!r} is no .npy file of numbers: {error}") from error
+            raise ValueError(f"{path!r} is not an .npy file of numbers: {error}") from error
         if not isinstance(array, np.ndarray):
             array.close()
-            raise ValueError(f"{path!r} holds several arrays")
-        fits = len(array.shape) == len(self.shape) and all(
-            wanted in (None, size) for wanted, size in zip(self.shape, array.shape, strict=True)
+            raise ValueError(f"{path!r} contains several arrays")
+        is_valid = len(array.shape) == len(self.shape) and all(
+            expected in (None, size) for expected, size in zip(self.shape, array.shape, strict=True)
         )
-        if not fits or array.dtype.kind not in "fiub":
+        if not is_valid or array.dtype.kind not in "fiub":
             raise ValueError(
-                f"{path!r} must be numbers {self.shape}, not {array.dtype} {array.shape}"
+                f"{path!r} must have the shape {self.shape} and a numeric dtype, not "
+                f"{array.shape} and {array.dtype}"
             )
         return array.size > 0
 
@@ -103,16 +105,16 @@ class ArrayColumn(FileColumn):
 
 
 class AudioColumn(FileColumn):
-    """Sound in 16-bit `.wav` files, cut into frames, which are tokens.
+    """16-bit `.wav` files, split into frames, which are tokens.
 
-    The tensor is float32 `(batch, frames, frame_length)`. Values are from -1 to 1, several channels
-    are averaged, the last frame of a file is filled up with zeros, and files of fewer frames are
-    padded, with a mask of frames. A file without samples is a missing modality.
+    The tensor is float32 `(batch, frames, frame_length)`, with values from -1 to 1. Channels are
+    averaged, the last frame of a file is padded with zeros, and missing frames are padded and
+    masked. A file without samples is a missing modality.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
-        sample_rate: int. Samples a second, which all files must have.
-        frame_length: int. The samples of a frame.
+        name: string. The name of the column. Defaults to the name of the modality.
+        sample_rate: int. The required sample rate of all files, in Hz.
+        frame_length: int. The number of samples per frame.
     """
 
     dtype = "float32"
@@ -132,11 +134,11 @@ class AudioColumn(FileColumn):
                     file.getnframes(),
                 )
         except (wave.Error, EOFError) as error:
-            raise ValueError(f"{path!r} is no .wav file of plain samples: {error}") from error
+            raise ValueError(f"{path!r} is not an uncompressed .wav file: {error}") from error
         if rate != self.sample_rate or bits != 16:
             raise ValueError(
-                f"{path!r} must have {self.sample_rate} samples a second of 16 bits, not {rate} of "
-                f"{bits}"
+                f"{path!r} must have a sample rate of {self.sample_rate} Hz and 16 bits, not "
+                f"{rate} Hz and {bits} bits"
             )
         return samples > 0
 

@@ -1,4 +1,4 @@
-"""Any mix of modalities: a table with a column for each."""
+"""Reads tables with a column for each modality, and the `tf.data` pipeline of them."""
 
 import dataclasses
 
@@ -11,18 +11,18 @@ from keras_mmfusion.datasets.tables.table_rows import Table
 
 
 def multimodal_table(path, columns, label=None, split=None, **options):
-    """A table with a column a modality as a `tf.data.Dataset` that `fit` takes.
+    """Returns a table with a column for each modality as a `tf.data.Dataset` for `fit`.
 
     Args:
         path: string or path of the table, or a pandas `DataFrame`; see `read_multimodal_table`.
         columns: dict, modality -> column; see `read_multimodal_table`.
         label: a column with a name, or `None`.
-        split: string or `None`.
+        split: string. The value of the column `split`, or `None` for all rows.
         **options: see `multimodal_dataset`: `batch_size`, `shuffle`, `seed`, `cache`.
 
     Returns:
-        A `tf.data.Dataset`, of the inputs of a `FusionModel` or, with a label, of tuples of
-        inputs and labels; see `multimodal_dataset`.
+        A `tf.data.Dataset` of inputs or, with a label, of tuples `(inputs, labels)`; see
+        `multimodal_dataset`.
 
     Example:
 
@@ -51,12 +51,12 @@ class MultimodalRows:
     """The rows of a table of modalities, before files are decoded.
 
     Args:
-        columns: dict, modality -> its column.
-        values: dict, modality -> list of a value of each row: a text, an array, or the path of a
-            file as bytes. The column's `blank` where it is missing.
-        masks: dict, modality -> bool array `(rows,)`, `False` where it is missing.
+        columns: dict, modality -> column.
+        values: dict, modality -> list with a value for each row: a text, an array, the path of a
+            file as bytes, or the `blank` value of the column if the modality is missing.
+        masks: dict, modality -> bool array `(rows,)`, `False` where the modality is missing.
         label: the column of the labels, or `None`.
-        labels: list of a value of each row, or `None`.
+        labels: list with a label for each row, or `None`.
     """
 
     columns: dict
@@ -73,46 +73,45 @@ class MultimodalRows:
         return short_repr(self, rows=len(self), columns=list(self.columns), label=label)
 
     def take(self, rows):
-        """Some of the rows, such as a fold's.
+        """Selects rows, such as those of a fold.
 
         Args:
-            rows: bool array `(rows,)`, or int array of their places.
+            rows: bool array `(rows,)`, or int array of row indices.
 
         Returns:
             `MultimodalRows`.
         """
-        places = np.arange(len(self))[rows]
+        indices = np.arange(len(self))[rows]
         return MultimodalRows(
             self.columns,
-            {name: [values[place] for place in places] for name, values in self.values.items()},
-            {name: mask[places] for name, mask in self.masks.items()},
+            {name: [values[index] for index in indices] for name, values in self.values.items()},
+            {name: mask[indices] for name, mask in self.masks.items()},
             self.label,
-            None if self.labels is None else [self.labels[place] for place in places],
+            None if self.labels is None else [self.labels[index] for index in indices],
         )
 
 
 def read_multimodal_table(path, columns, label=None, split=None):
-    """Reads a table with a column a modality. Files that it names are found, not decoded.
+    """Reads a table with a column for each modality. Files in the table are checked, not decoded.
 
-    A cell that is empty, or missing in a line of JSON, is a modality that the row is without.
+    A cell that is empty, or missing in a line of JSON, is a missing modality.
 
     Args:
         path: string or path of a CSV file with a header (`.csv`), or of a file with a JSON object
-            a line; or a pandas `DataFrame`, whose cells are missing where they are `None`, `NaN`
-            or `NA`. Paths in it are relative to the file's folder, of a `DataFrame` to the current
-            folder.
+            on each line; or a pandas `DataFrame`, where `None`, `NaN` and `NA` are missing. Paths
+            in the table are relative to its folder, in a `DataFrame` to the working directory.
         columns: dict, modality -> `ImageColumn`, `TextColumn`, `AudioColumn`, `ArrayColumn`,
             `NumberColumn`, `CategoryColumn` or `RecordColumns`.
-        label: a column of these with a name, whose cells are never empty; `None` for no labels.
-        split: string. The rows whose cell in the table's column `split` is this, without blanks
-            around it; `None` for all.
+        label: one of these columns with a name and no empty cells, or `None` for no labels.
+        split: string. Selects the rows with this value in the column `split`, or `None` for all
+            rows.
 
     Returns:
         `MultimodalRows`, in the order of the table.
 
     Raises:
-        ValueError: if the table lacks a column, has no rows or cells that are not as they must be,
-            or names files that do not exist; the message has their lines and columns.
+        ValueError: if a column is missing, the table has no rows, or a cell is invalid or contains
+            the path of a missing file; the message contains the lines and columns.
     """
     if not isinstance(columns, dict):
         raise ValueError(
@@ -132,7 +131,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
     rows = list(table.rows())
     _check_columns(table.name, rows, columns, label, split)
     if split is not None:
-        rows = [(line, row) for line, row in rows if _stripped(row.get("split")) == split]
+        rows = [(line, row) for line, row in rows if _strip(row.get("split")) == split]
     problems = []
 
     def read(column, line, row, modality):
@@ -144,20 +143,20 @@ def read_multimodal_table(path, columns, label=None, split=None):
         except ValueError as error:
             problems.append(f"{table.unit} {line}, {error}")
 
-    found = {name: [read(column, *each, name) for each in rows] for name, column in columns.items()}
-    labels = None if label is None else [read(label, *each, label.name) for each in rows]
+    cells = {name: [read(column, *row, name) for row in rows] for name, column in columns.items()}
+    labels = None if label is None else [read(label, *row, label.name) for row in rows]
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
-        raise ValueError(f"{table.name} has cells of no use: {'; '.join(problems[:3])}{more}.")
+        raise ValueError(f"Invalid cells in {table.name}: {'; '.join(problems[:3])}{more}.")
     return MultimodalRows(
         columns=dict(columns),
         values={
             name: [columns[name].blank if value is None else value for value in values]
-            for name, values in found.items()
+            for name, values in cells.items()
         },
         masks={
             name: np.array([value is not None for value in values])
-            for name, values in found.items()
+            for name, values in cells.items()
         },
         label=label,
         labels=labels,
@@ -165,27 +164,27 @@ def read_multimodal_table(path, columns, label=None, split=None):
 
 
 def _check_columns(name, rows, columns, label, split):
-    """Whether the table has rows, the columns and the split."""
+    """Checks that the table has rows, the columns and the split."""
     known = dict.fromkeys(name for _, row in rows for name in row)
-    named = [name for modality, column in columns.items() for name in column.named(modality)]
-    named += [] if label is None else [label.name]
-    named += [] if split is None else ["split"]
-    missing = [name for name in named if name not in known]
+    required = [name for modality, column in columns.items() for name in column.named(modality)]
+    required += [] if label is None else [label.name]
+    required += [] if split is None else ["split"]
+    missing = [name for name in required if name not in known]
     if missing:
         raise ValueError(
-            f"{name} has no column {', '.join(map(repr, missing))}. It has: "
-            f"{', '.join(map(repr, known)) or 'no rows'}"
+            f"{name} has no column {', '.join(map(repr, missing))}. Its columns: "
+            f"{', '.join(map(repr, known)) or 'none, since it has no rows'}"
         )
-    splits = [_stripped(row.get("split")) for _, row in rows]
+    splits = [_strip(row.get("split")) for _, row in rows]
     if split is not None and split not in splits:
-        found = dict.fromkeys(map(repr, splits))
+        values = ", ".join(dict.fromkeys(map(repr, splits)))
         raise ValueError(
-            f"`split` must be one of {', '.join(found)}, as the column 'split' of "
-            f"{name} has them. Received: {split!r}"
+            f"`split` must be a value of the column 'split' of {name}: {values}. "
+            f"Received: {split!r}"
         )
 
 
-def _stripped(cell):
+def _strip(cell):
     return cell.strip() if isinstance(cell, str) else cell
 
 
@@ -195,15 +194,15 @@ def multimodal_dataset(rows, batch_size=32, shuffle=True, seed=0, cache=False):
     Args:
         rows: `MultimodalRows`.
         batch_size: int.
-        shuffle: bool. Visit all rows in a new random order each epoch.
-        seed: int. Seeds the order.
-        cache: bool. Keep what was read and decoded in memory after the first epoch.
+        shuffle: bool. Whether to visit the rows in a new random order each epoch.
+        seed: int. The seed of the order.
+        cache: bool. Whether to keep the decoded rows in memory after the first epoch.
 
     Returns:
-        A `tf.data.Dataset` of dicts, or with labels of tuples of a dict and labels. The dict has
-        each modality's tensor, as its column says, and `"<modality>_mask"`: bool `(batch,)`,
-        `False` where a row is without it, or `(batch, tokens)` where rows differ in the number of
-        tokens, `False` for padding, too. The last batch may be smaller.
+        A `tf.data.Dataset` of dicts or, with labels, of tuples `(inputs, labels)`. A dict contains
+        the tensor of each modality, see its column, and `"<modality>_mask"`, bool `(batch,)`,
+        `False` for missing modalities; or bool `(batch, tokens)` for a variable number of tokens,
+        `False` for padding too. The last batch may be smaller.
     """
     import tensorflow as tf
 
@@ -216,17 +215,17 @@ def multimodal_dataset(rows, batch_size=32, shuffle=True, seed=0, cache=False):
     def load(row):
         inputs = {}
         for name, column in rows.columns.items():
-            there = masks[name][row]
-            inputs[name] = column.load(values[name][row], there)
+            mask = masks[name][row]
+            inputs[name] = column.load(values[name][row], mask)
             if column.shape[:1] == (None,):
-                there = tf.fill(tf.shape(inputs[name])[:1], there)
-            inputs[f"{name}_mask"] = there
+                mask = tf.fill(tf.shape(inputs[name])[:1], mask)
+            inputs[f"{name}_mask"] = mask
         return (
             inputs if labels is None else (inputs, rows.label.load(labels[row], tf.constant(True)))
         )
 
     dataset = tf.data.Dataset.range(len(rows))
-    # What is cached is read in one order, then shuffled.
+    # A cached data set is read in a fixed order and shuffled after the cache.
     if shuffle and not cache:
         dataset = dataset.shuffle(len(rows), seed=seed)
     dataset = dataset.map(load, parallel)
@@ -240,5 +239,5 @@ def multimodal_dataset(rows, batch_size=32, shuffle=True, seed=0, cache=False):
 def _constant(values):
     import tensorflow as tf
 
-    # An array of strings would have the longest one's length for each.
+    # An array of strings would need the memory of the longest string for each element.
     return tf.constant(np.stack(values) if isinstance(values[0], np.ndarray) else values)

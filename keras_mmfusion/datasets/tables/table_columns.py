@@ -1,4 +1,4 @@
-"""Columns of a table whose cells are the values themselves."""
+"""Columns of a table with values: texts, numbers, categories and records of them."""
 
 import json
 import math
@@ -10,36 +10,37 @@ from keras_mmfusion.datasets.io.string_lists import check_strings
 
 
 class Column:
-    """What the cells of a column are, and the tensor that they become.
+    """Base class that defines how the cells of a column are parsed and converted to a tensor.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
+        name: string. The name of the column. Defaults to the name of the modality.
 
     Attributes:
-        blank: what stands in place of a value that is missing.
-        shape: tuple, of a sample's tensor; opens with `None` for tokens of any number.
+        blank: the value that replaces missing values.
+        shape: tuple. The shape of the tensor of a sample, starting with `None` for a variable
+            number of tokens.
     """
 
     def __init__(self, name=None):
         self.name = name
 
     def named(self, modality):
-        """The names of the table's columns that the modality is read from."""
+        """Returns the names of the columns from which the modality is read."""
         return [self.name or modality]
 
     def read(self, row, modality, folder):
-        """The modality's value in a row of the table.
+        """Reads the value of the modality from a row.
 
         Args:
             row: dict, column -> cell.
             modality: string.
-            folder: string, that paths are relative to.
+            folder: string. The folder to which paths are relative.
 
         Returns:
             The value, or `None` if it is missing.
 
         Raises:
-            ValueError: if the cell is not as it must be.
+            ValueError: if the cell is invalid.
         """
         (name,) = self.named(modality)
         cell = row.get(name)
@@ -52,32 +53,32 @@ class Column:
             raise ValueError(f"column {name!r}: {error}") from error
 
     def parse(self, cell, folder):
-        """The value of a cell that is not empty."""
+        """Parses a cell that is not empty."""
         raise NotImplementedError
 
-    def load(self, value, there):
-        """The tensor of a value, in the pipeline.
+    def load(self, value, mask):
+        """Converts a value to a tensor, in the pipeline.
 
         Args:
             value: tensor.
-            there: bool tensor `()`, `False` where the value is `blank`.
+            mask: bool tensor `()`, `False` if the value is missing.
         """
         return value
 
 
 class TextColumn(Column):
-    """Texts, which stay text: strings `(batch,)`.
+    """Texts, which are not tokenized: strings `(batch,)`.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
+        name: string. The name of the column. Defaults to the name of the modality.
     """
 
     blank, shape = "", ()
 
     def parse(self, cell, folder):
         if not isinstance(cell, str):
-            raise ValueError(f"{cell!r} is no text")
-        cell.encode()  # JSON may have half characters, which no tensor of strings can hold.
+            raise ValueError(f"{cell!r} is not a string")
+        cell.encode()  # JSON can contain lone surrogates, which tensors cannot store.
         return cell
 
 
@@ -85,9 +86,9 @@ class NumberColumn(Column):
     """Numbers: float32 `(batch, size)`.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
-        size: int. How many numbers a cell has: a list in JSON lines, a list or an array in a
-            `DataFrame`, separated by spaces in CSV.
+        name: string. The name of the column. Defaults to the name of the modality.
+        size: int. The number of values in a cell, which is a list in JSON lines, a list or an
+            array in a `DataFrame`, and separated by spaces in CSV.
     """
 
     def __init__(self, name=None, size=1):
@@ -108,12 +109,12 @@ class NumberColumn(Column):
 
 
 class CategoryColumn(Column):
-    """Categories as their places in a list: int32 `(batch, 1)`.
+    """Categories as class indices: int32 `(batch, 1)`.
 
     Args:
-        name: string. The column's name in the table; that of the modality by default.
-        classes: sequence of strings, numbers or booleans, the categories. What is no string, here
-            or in a cell of JSON, is what JSON writes, such as `3` or `true`.
+        name: string. The name of the column. Defaults to the name of the modality.
+        classes: sequence of strings, numbers or booleans. Numbers and booleans match their JSON
+            representation, such as `3` or `true`.
     """
 
     shape, blank = (1,), np.zeros(1, "int32")
@@ -123,33 +124,33 @@ class CategoryColumn(Column):
         if isinstance(classes, (str, bytes)) or not hasattr(classes, "__iter__"):
             check_strings("classes", classes)
         classes = list(classes)
-        self.classes = tuple(map(_as_text, classes))
+        self.classes = tuple(map(_to_text, classes))
         if not self.classes or len(set(self.classes)) < len(self.classes):
             raise ValueError(
-                f"`classes` must be different, and at least one. Received: {classes!r}"
+                f"`classes` must have at least one value and no repetition. Received: {classes!r}"
             )
-        # Integers may be floats in a table, and floats integers.
+        # An integer can be a float in the table, and vice versa.
         self._numbers = {
-            float(each): place for place, each in enumerate(classes) if _is_number(each)
+            float(each): index for index, each in enumerate(classes) if _is_number(each)
         }
 
     def parse(self, cell, folder):
-        text = _as_text(cell)
+        text = _to_text(cell)
         if text in self.classes:
-            place = self.classes.index(text)
+            index = self.classes.index(text)
         else:
-            place = self._numbers.get(float(cell)) if _is_number(cell) else None
-        if place is None:
-            raise ValueError(f"{text!r} is none of the classes {', '.join(self.classes)}")
-        return np.array([place], "int32")
+            index = self._numbers.get(float(cell)) if _is_number(cell) else None
+        if index is None:
+            raise ValueError(f"{text!r} is not one of the classes {', '.join(self.classes)}")
+        return np.array([index], "int32")
 
 
 def _is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 
-def _as_text(value):
-    """A value as CSV and JSON have it."""
+def _to_text(value):
+    """Converts a value to its representation in CSV and JSON."""
     if isinstance(value, str):
         return value
     try:
@@ -159,9 +160,9 @@ def _as_text(value):
 
 
 class RecordColumns(Column):
-    """Several columns that are one modality, as `TableEncoder` takes it: float32 `(batch, size)`.
+    """Several columns as one modality, the input of `TableEncoder`: float32 `(batch, size)`.
 
-    A cell that is missing is NaN; a row without any of them is without the modality.
+    Missing cells are NaN. The modality is missing if all cells are.
 
     Args:
         *columns: `NumberColumn` or `CategoryColumn`, each with a name.

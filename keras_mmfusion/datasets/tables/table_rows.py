@@ -1,4 +1,4 @@
-"""The rows of a table: a CSV file, a file of JSON lines, or a pandas DataFrame."""
+"""Reads the rows of a table: a CSV file, a JSON lines file or a pandas DataFrame."""
 
 import os
 
@@ -10,19 +10,19 @@ _JSON_LINES = (".jsonl", ".ndjson")
 
 
 class Table:
-    """A table of a user, to be read row by row.
+    """A table that is read row by row.
 
     Args:
         source: string or path of a CSV file with a header, or of a file with a JSON object on each
-            line: told by the suffix `.csv`, `.jsonl` or `.ndjson`, or else by the first line. Or a
-            pandas `DataFrame`; pandas itself is not imported.
-        columns: names of columns that a CSV file or a `DataFrame` must have.
+            line, detected by the suffix `.csv`, `.jsonl` or `.ndjson` or, with other suffixes, by
+            the first line; or a pandas `DataFrame`.
+        columns: collection of strings. Columns that a CSV file or a `DataFrame` must have.
         text_column: see `read_csv`.
 
     Attributes:
-        name: string. What to call it in an error message.
-        unit: string. What its rows are counted in: lines, or rows of a `DataFrame`.
-        folder: string. What paths in it are relative to; `""` for the current folder.
+        name: string. The name of the table in error messages.
+        unit: string. The unit of row positions: `"line"`, or `"row"` of a `DataFrame`.
+        folder: string. The folder to which paths are relative; `""` for the working directory.
     """
 
     def __init__(self, source, columns=(), text_column=None):
@@ -45,13 +45,13 @@ class Table:
         """Reads the rows.
 
         Yields:
-            Tuples of the line's number, from 1, or of the row's index; and a dict, column -> cell.
-            Of a CSV file, cells are strings; of the others, `None` where they are missing.
+            Tuples of the line number, starting at 1, or the index of a `DataFrame`; and a dict,
+            column -> cell. Cells of a CSV file are strings; missing cells of others are `None`.
 
         Raises:
-            OSError: if there is no such file.
-            ValueError: if the file is neither CSV nor JSON lines, a column is missing or there
-                twice, or a row is not as it must be; the message has the line.
+            OSError: if the file does not exist.
+            ValueError: if the file is neither CSV nor JSON lines, a column is missing or repeated,
+                or a row is invalid; the message contains the line.
         """
         if self._is_frame:
             return self._read_frame()
@@ -62,15 +62,15 @@ class Table:
     def _read_frame(self):
         frame = self._source
         if not frame.columns.is_unique:
-            doubled = frame.columns[frame.columns.duplicated()].tolist()
-            raise ValueError(f"{self.name} has columns more than once: {doubled}. Rename them.")
+            repeated = frame.columns[frame.columns.duplicated()].tolist()
+            raise ValueError(f"{self.name} has repeated columns: {repeated}. Rename them.")
         missing = [name for name in self._columns if name not in frame.columns]
         if missing:
             raise ValueError(
-                f"{self.name} has no column {', '.join(map(repr, missing))}. It has: "
+                f"{self.name} has no column {', '.join(map(repr, missing))}. Its columns: "
                 f"{', '.join(map(repr, frame.columns))}"
             )
-        # Whole numbers that pandas keeps as floats, since some are missing, are integers again.
+        # Restores integers, which pandas stores as floats if values are missing.
         values = frame.convert_dtypes().astype(object)
         records = values.where(frame.notna(), None).to_dict("records")
         yield from zip(frame.index.tolist(), records, strict=True)

@@ -1,4 +1,4 @@
-"""Builders for TensorFlow Datasets: importing one registers its name with `tfds.load`."""
+"""Builders for TensorFlow Datasets; importing a builder registers its name for `tfds.load`."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""CMU-MOSEI for TensorFlow Datasets."""
+"""TensorFlow Datasets builder of CMU-MOSEI."""
 
 import math
 import os
@@ -10,28 +10,28 @@ from keras_mmfusion.datasets.sentiment.computational_sequence import Computation
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds
 from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, tfds
 
-# Of the word vectors, COVAREP's and Facet's features in the published files.
+# The dimensions of word vectors, COVAREP and Facet features in the published files.
 DIMS = {"text": 300, "audio": 74, "video": 35}
-VIDEOS_IN_A_PART = 32
+VIDEOS_PER_PART = 32
 LABELS, FOLDS = "CMU_MOSEI_Labels.csd", "cmu_mosei_std_folds.py"
 
 
 class CmuMosei(FolderBuilder):
-    """Builder of CMU-MOSEI, aligned to words, `tfds.load("cmu_mosei")`: an example a segment.
+    """Builder of CMU-MOSEI, aligned to words, for `tfds.load("cmu_mosei")`.
 
-    An example has the tokens of `"text"`, `"audio"` and `"video"`, float32 `(tokens, dim)`, a mask
-    of each, such as `"audio_mask"`, bool `(tokens,)`, its `"sentiment"` from -3 to 3, its six
-    `"emotions"` from 0 to 3, and what is said, `"transcript"`. The splits are the folds of the
-    SDK. The folder `manual_dir` is as `read_cmu_mosei` takes it, with `cmu_mosei_std_folds.py`.
+    An example is a segment with the tokens of `"text"`, `"audio"` and `"video"`, float32 `(tokens,
+    dim)`, their masks, such as `"audio_mask"`, bool `(tokens,)`, the `"sentiment"` from -3 to 3,
+    six `"emotions"` from 0 to 3, and the `"transcript"`. The splits are the folds of the SDK. The
+    folder `manual_dir` must contain the files of `read_cmu_mosei` and `cmu_mosei_std_folds.py`.
 
     Args:
-        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: see `tfds.core.DatasetBuilder`.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
     The .csd files CMU_MOSEI_TimestampedWords, CMU_MOSEI_TimestampedWordVectors, CMU_MOSEI_COVAREP,
-    CMU_MOSEI_VisualFacet42 and CMU_MOSEI_Labels, which CMU-MultimodalSDK fetches, and its file of
-    folds, cmu_mosei_std_folds.py, all in `manual_dir`:
+    CMU_MOSEI_VisualFacet42 and CMU_MOSEI_Labels, which CMU-MultimodalSDK downloads, and its file
+    of folds, cmu_mosei_std_folds.py, all in `manual_dir`:
     https://github.com/CMU-MultiComp-Lab/CMU-MultimodalSDK
     """
 
@@ -45,7 +45,7 @@ class CmuMosei(FolderBuilder):
         features["emotions"] = tfds.features.Tensor(shape=(6,), dtype=np.float32)
         return tfds.core.DatasetInfo(
             builder=self,
-            description="Sentiment and emotions of 23,500 sentences of 1,000 people on video.",
+            description="Sentiment and emotions of 23,500 sentences in videos of 1,000 speakers.",
             features=tfds.features.FeaturesDict(features),
             homepage="http://multicomp.cs.cmu.edu/resources/cmu-mosei-dataset/",
         )
@@ -57,18 +57,18 @@ class CmuMosei(FolderBuilder):
         splits = {}
         for split, videos in read_standard_folds(os.path.join(folder, FOLDS)).items():
             videos = sorted(set(videos) & known)
-            parts = np.array_split(videos, math.ceil(len(videos) / VIDEOS_IN_A_PART) or 1)
+            parts = np.array_split(videos, math.ceil(len(videos) / VIDEOS_PER_PART) or 1)
             parts = [(folder, part.tolist()) for part in parts]
-            splits[split] = self._generate_examples(parts, segments_of_videos)
+            splits[split] = self._generate_examples(parts, generate_segments)
         return splits
 
 
-def segments_of_videos(part):
-    """The examples of a folder and names of videos in it."""
+def generate_segments(part):
+    """Yields the keys and examples of the segments of some videos in a folder."""
     folder, videos = part
     data = read_cmu_mosei(folder, video_ids=videos)
     if data.emotions is None:
-        raise ValueError(f"{LABELS} in {folder!r} must have seven features, not a sentiment alone.")
+        raise ValueError(f"{LABELS} in {folder!r} must have seven features, including emotions.")
     for row, segment_id in enumerate(data.segment_ids.tolist()):
         example = {
             "segment_id": segment_id,

@@ -1,4 +1,4 @@
-"""Flickr8k for TensorFlow Datasets."""
+"""TensorFlow Datasets builder of Flickr8k."""
 
 import os
 
@@ -7,13 +7,13 @@ from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, 
 
 
 class Flickr8k(FolderBuilder):
-    """Builder of Flickr8k, `tfds.load("flickr8k")`: `"image"` and its five `"captions"`.
+    """Builder of Flickr8k for `tfds.load("flickr8k")`.
 
-    The splits are the data set's own, `"train"`, `"dev"` and `"test"`. The folder `manual_dir` is
-    as `read_flickr8k` takes it.
+    An example is an `"image"` with its five `"captions"`. The splits are `"train"`, `"dev"` and
+    `"test"`. The folder `manual_dir` must contain the files of `read_flickr8k`.
 
     Args:
-        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: see `tfds.core.DatasetBuilder`.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
@@ -25,7 +25,7 @@ class Flickr8k(FolderBuilder):
     def _info(self):
         return tfds.core.DatasetInfo(
             builder=self,
-            description="8,000 photos with five captions each.",
+            description="8,000 images with five captions each.",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
@@ -42,14 +42,14 @@ class Flickr8k(FolderBuilder):
         pairs = {split: read_flickr8k(folder, split) for split in ("train", "dev", "test")}
         return {
             split: self._generate_examples(
-                list(zip(each.images, each.captions, strict=True)), captioned_photo
+                list(zip(each.images, each.captions, strict=True)), generate_captioned_image
             )
             for split, each in pairs.items()
         }
 
 
-def captioned_photo(part):
-    """The example of a photo's path and its captions."""
+def generate_captioned_image(part):
+    """Returns the key and example of an image path and its captions."""
     path, captions = part
     name = os.path.basename(path)
     return [(name, {"image": path, "image/filename": name, "captions": captions})]

@@ -1,4 +1,4 @@
-"""What the builders share: a folder of files that were had by hand, and Apache Beam."""
+"""Base class of the builders, for manually downloaded folders, with or without Apache Beam."""
 
 import itertools
 
@@ -6,17 +6,17 @@ try:
     import tensorflow_datasets as tfds
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(
-        "Builders of TensorFlow Datasets need the package tensorflow-datasets: install the extra, "
-        "pip install 'keras-mmfusion[tfds]'.",
+        "Builders of TensorFlow Datasets require the package tensorflow-datasets. Run "
+        "`pip install 'keras-mmfusion[tfds]'`.",
         name=error.name,
     ) from error
 
 
 class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """A builder whose examples are made of parts, each by itself.
+    """A builder whose examples are generated from independent parts.
 
-    The parts are gone through one by one or, if the `DownloadConfig` has a runner or options of
-    Beam, in a Beam pipeline: on one machine or on a cluster whose workers see the folder.
+    The parts are processed sequentially or, if the `DownloadConfig` has a Beam runner or Beam
+    options, in a Beam pipeline, on one machine or on a cluster with access to the folder.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -28,11 +28,11 @@ class FolderBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         super()._download_and_prepare(dl_manager, download_config)
 
     def _generate_examples(self, parts, examples):
-        """The examples of a split.
+        """Generates the examples of a split.
 
         Args:
-            parts: list of what can be pickled.
-            examples: function of a module, a part -> tuples of a key and an example.
+            parts: list of picklable objects.
+            examples: module-level function, part -> iterable of tuples `(key, example)`.
         """
         if not self._on_beam:
             return itertools.chain.from_iterable(map(examples, parts))

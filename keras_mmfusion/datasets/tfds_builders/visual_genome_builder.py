@@ -1,4 +1,4 @@
-"""Visual Genome's questions for TensorFlow Datasets."""
+"""TensorFlow Datasets builder of the questions of Visual Genome."""
 
 import os
 import pathlib
@@ -10,14 +10,14 @@ from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, 
 
 
 class VisualGenomeQA(FolderBuilder):
-    """Builder of Visual Genome's questions, `tfds.load("visual_genome_qa")`: an example a photo.
+    """Builder of the questions of Visual Genome for `tfds.load("visual_genome_qa")`.
 
-    An example has an `"image"` and `"questions"`, a sequence of `"id"`, `"question"` and
-    `"answer"`. The only split is `"train"`, since Visual Genome has none of its own. The folder
-    `manual_dir` is as `read_visual_genome_questions` takes it.
+    An example is an `"image"` with `"questions"`, a sequence of `"id"`, `"question"` and
+    `"answer"`. The only split is `"train"`, because Visual Genome has no official splits. The
+    folder `manual_dir` must contain the files of `read_visual_genome_questions`.
 
     Args:
-        data_dir, version, file_format: as for every builder of TensorFlow Datasets.
+        data_dir, version, file_format: see `tfds.core.DatasetBuilder`.
     """
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
@@ -29,7 +29,7 @@ class VisualGenomeQA(FolderBuilder):
         text = tfds.features.Text()
         return tfds.core.DatasetInfo(
             builder=self,
-            description="108,000 photos with 1.7 million questions and answers.",
+            description="108,000 images with 1.7 million questions and answers.",
             features=tfds.features.FeaturesDict(
                 {
                     "image": tfds.features.Image(shape=(None, None, 3), encoding_format="jpeg"),
@@ -44,18 +44,18 @@ class VisualGenomeQA(FolderBuilder):
 
     def _split_generators(self, dl_manager):
         data = read_visual_genome_questions(os.fspath(dl_manager.manual_dir))
-        photos = {}
+        images = {}
         for path, *question in zip(
             data.images, data.question_ids, data.questions, data.answers, strict=True
         ):
-            photos.setdefault(path, []).append(question)
-        return {"train": self._generate_examples(list(photos.items()), questioned_photo)}
+            images.setdefault(path, []).append(question)
+        return {"train": self._generate_examples(list(images.items()), generate_questions)}
 
 
-def questioned_photo(part):
-    """The example of a photo's path and its questions."""
+def generate_questions(part):
+    """Returns the key and example of an image path and its questions."""
     path, questions = part
-    # The folder and the name: the two folders have photos of the same name.
+    # The key includes the folder, because the two folders have images with the same name.
     name = "/".join(pathlib.PurePath(path).parts[-2:])
     rows = [
         {"id": question_id, "question": question, "answer": answer}
