@@ -7,7 +7,7 @@ import subprocess
 
 import numpy as np
 import pytest
-from datasets.planetoid_files import pickled_array, pickled_graph, pickled_matrix, pickled_parts
+from datasets.planetoid_files import pickle_array, pickle_graph, pickle_matrix, pickle_parts
 
 from keras_mmfusion.datasets.io.array_unpickler import read_array_pickle
 
@@ -23,7 +23,7 @@ def read(tmp_path, content):
 @pytest.mark.parametrize("dtype", ["int32", "int64", "float32", "float64", "uint8"])
 def test_reads_arrays_pickled_by_python_2(tmp_path, dtype):
     array = np.arange(6, dtype=dtype).reshape(2, 3)
-    result = read(tmp_path, pickled_array(array))
+    result = read(tmp_path, pickle_array(array))
     np.testing.assert_array_equal(result, array)
     assert result.dtype == dtype
 
@@ -35,7 +35,7 @@ def test_reads_arrays_pickled_by_python_3(tmp_path, protocol, array):
 
 
 def test_reads_sparse_matrices_pickled_by_python_2(tmp_path):
-    np.testing.assert_array_equal(read(tmp_path, pickled_matrix(MATRIX)), MATRIX)
+    np.testing.assert_array_equal(read(tmp_path, pickle_matrix(MATRIX)), MATRIX)
 
 
 def test_reads_matrices_pickled_by_scipy(tmp_path):
@@ -45,7 +45,7 @@ def test_reads_matrices_pickled_by_scipy(tmp_path):
 
 
 def test_reads_dicts_of_lists(tmp_path):
-    assert read(tmp_path, pickled_graph({0: [1, 2], 1: [], 2: [0]})) == {0: [1, 2], 1: [], 2: [0]}
+    assert read(tmp_path, pickle_graph({0: [1, 2], 1: [], 2: [0]})) == {0: [1, 2], 1: [], 2: [0]}
 
 
 class Call:
@@ -94,7 +94,7 @@ def test_attributes_of_allowed_names_are_not_resolved(tmp_path):
 
 
 def test_no_memory_is_allocated_for_false_shapes(tmp_path):
-    array = pickled_array(np.zeros((2, 3), "float32"))
+    array = pickle_array(np.zeros((2, 3), "float32"))
     for shape in (b"(I2\nI3000000000\nt", b"(I-2\nI-3\nt", b"(I2\nF3.0\nt"):
         with pytest.raises(ValueError, match="array shape .* is invalid|do not match the array"):
             read(tmp_path, array.replace(b"(I2\nI3\nt", shape))
@@ -105,7 +105,7 @@ def test_no_memory_is_allocated_for_false_shapes(tmp_path):
 
 @pytest.mark.parametrize("code", ["V8", "M8", "x", "f16", "U", "U4,O8", "O16"])
 def test_other_array_dtypes_are_rejected(tmp_path, code):
-    content = pickled_array(np.zeros(2, "float64")).replace(b"S'f8'", f"S'{code}'".encode())
+    content = pickle_array(np.zeros(2, "float64")).replace(b"S'f8'", f"S'{code}'".encode())
     with pytest.raises(ValueError, match="is neither numeric nor a string"):
         read(tmp_path, content)
 
@@ -172,9 +172,9 @@ def test_inconsistent_sparse_matrices_are_rejected(tmp_path, changes):
         "indices": np.array([1, 0, 2], "int32"),
         "indptr": np.array([0, 1, 1, 3], "int32"),
     }
-    assert read(tmp_path, pickled_parts((3, 3), parts)).sum() == 3
+    assert read(tmp_path, pickle_parts((3, 3), parts)).sum() == 3
     with pytest.raises(ValueError, match="arrays of a sparse matrix do not match its shape"):
-        read(tmp_path, pickled_parts((3, 3), {**parts, **changes}))
+        read(tmp_path, pickle_parts((3, 3), {**parts, **changes}))
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_inconsistent_sparse_matrices_are_rejected(tmp_path, changes):
     [
         b"",
         b"text",
-        pickled_array(MATRIX)[:-20],
+        pickle_array(MATRIX)[:-20],
         b"I1\nI2\nb.",
         b"S'a name'\nQ.",  # A persistent id.
         b"\x80\x02cscipy.sparse.csr\ncsr_matrix\n)\x81.",  # No state.

@@ -4,9 +4,9 @@ import pathlib
 import numpy as np
 import pytest
 from datasets.planetoid_files import (
-    pickled_array,
-    pickled_graph,
-    pickled_matrix,
+    pickle_array,
+    pickle_graph,
+    pickle_matrix,
     small_graph,
     write_planetoid,
 )
@@ -39,14 +39,14 @@ def test_missing_files_are_named(tmp_path):
 @pytest.mark.parametrize(
     ("part", "content", "message"),
     [
-        ("x", pickled_matrix(np.ones((3, 5), "float32")), "are inconsistent"),
-        ("ty", pickled_array(np.ones((2, 3), "int32")), "are inconsistent"),
-        ("ally", pickled_array(np.ones(6, "int32")), "are inconsistent"),
-        ("ally", pickled_graph({}), "are inconsistent"),
-        ("graph", pickled_graph({0: [1], 2: [0]}), "a dict with a key for each node"),
-        ("graph", pickled_array(np.ones(10)), "a dict with a key for each node"),
-        ("graph", pickled_graph({i: [10] for i in range(10)}), "lists of nodes from 0 to 9"),
-        ("graph", pickled_graph({i: [-1] for i in range(10)}), "lists of nodes from 0 to 9"),
+        ("x", pickle_matrix(np.ones((3, 5), "float32")), "are inconsistent"),
+        ("ty", pickle_array(np.ones((2, 3), "int32")), "are inconsistent"),
+        ("ally", pickle_array(np.ones(6, "int32")), "are inconsistent"),
+        ("ally", pickle_graph({}), "are inconsistent"),
+        ("graph", pickle_graph({0: [1], 2: [0]}), "a dict with a key for each node"),
+        ("graph", pickle_array(np.ones(10)), "a dict with a key for each node"),
+        ("graph", pickle_graph({i: [10] for i in range(10)}), "lists of nodes from 0 to 9"),
+        ("graph", pickle_graph({i: [-1] for i in range(10)}), "lists of nodes from 0 to 9"),
         ("test.index", b"6\n7\n10\n", "3 different nodes from 6 to 9"),
         ("test.index", b"6\n7\n7\n", "3 different nodes from 6 to 9"),
         ("test.index", b"5\n6\n7\n", "3 different nodes from 6 to 9"),
