@@ -28,7 +28,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SentimentSequences": "sentiment.sentiment_sequences",
         "SentimentUtterances": "sentiment.cmu_mosi",
         "TextColumn": "tables.table_columns",
-        "align_to_words": "sentiment.align_frames",
+        "align_to_words": "sentiment.frame_alignment",
         "caption_dataset": "captions.caption_pipeline",
         "coco_captions": "captions.coco_annotations",
         "flickr8k": "captions.flickr8k_captions",

@@ -6,7 +6,7 @@ from image_variants import encode, exif, image_files
 from photos import photo
 from PIL import Image
 
-from keras_mmfusion.datasets.images.decode_image_tensor import (
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import (
     DAMAGED,
     EMPTY,
     NOT_AN_IMAGE,
@@ -15,11 +15,11 @@ from keras_mmfusion.datasets.images.decode_image_tensor import (
     UNSUPPORTED,
     decode_image_tensors,
 )
-from keras_mmfusion.datasets.images.exif_orientation import exif_orientation
+from keras_mmfusion.datasets.images.decoding.exif_orientation import exif_orientation
+from keras_mmfusion.datasets.images.decoding.white_background import over_white
 from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
 from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 from keras_mmfusion.datasets.images.read_image import read_image
-from keras_mmfusion.datasets.images.white_background import over_white
 
 tf = pytest.importorskip("tensorflow")
 

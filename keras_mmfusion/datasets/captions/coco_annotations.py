@@ -5,7 +5,7 @@ import os
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
 from keras_mmfusion.datasets.captions.karpathy_splits import karpathy_captions, read_karpathy_split
-from keras_mmfusion.datasets.io.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
 from keras_mmfusion.datasets.io.split_names import split_name
 from keras_mmfusion.files.json_records import ID, TEXT, JsonFile
 

@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
-from keras_mmfusion.datasets.io.json_annotations import clean_text
-from keras_mmfusion.datasets.tables.table_rows import Table
+from keras_mmfusion.datasets.io.annotations import clean_text
+from keras_mmfusion.datasets.io.table_rows import Table
 
 
 def image_caption_pairs(folder, table, **options):

@@ -1,6 +1,6 @@
 """Reads Karpathy's split files: images with their split and captions."""
 
-from keras_mmfusion.datasets.io.json_annotations import clean_text
+from keras_mmfusion.datasets.io.annotations import clean_text
 from keras_mmfusion.files.json_records import LIST, TEXT, JsonFile
 
 

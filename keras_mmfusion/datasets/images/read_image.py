@@ -7,8 +7,8 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_mmfusion.datasets.images.foreign_files import HEAD_BYTES, foreign_file
 from keras_mmfusion.datasets.images.image_array import scaled_16_bits, to_8_bits
+from keras_mmfusion.datasets.images.non_image_files import HEAD_BYTES, foreign_file
 
 # Pillow's own warning limit: a quarter of a gibibyte of 24-bit pixels.
 MAX_PIXELS = 89_478_485

@@ -4,7 +4,7 @@ import importlib.util
 import os
 
 from keras_mmfusion.datasets.io.split_names import split_name
-from keras_mmfusion.datasets.questions.question_rows import clean_questions
+from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import JsonFile
 
 _SPLITS = ("train", "test")

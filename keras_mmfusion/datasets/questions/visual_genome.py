@@ -5,8 +5,8 @@ import os
 import numpy as np
 
 from keras_mmfusion.datasets.captions.image_regions import ImageRegions, clipped_boxes
-from keras_mmfusion.datasets.io.json_annotations import clean_text, warn_left_out
-from keras_mmfusion.datasets.questions.question_rows import clean_questions
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import ID, LIST, NUMBER, TEXT, TEXT_OR_NULL, JsonFile
 
 _FILES = (

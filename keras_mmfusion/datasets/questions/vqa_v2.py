@@ -3,7 +3,7 @@
 import os
 
 from keras_mmfusion.datasets.io.split_names import split_name
-from keras_mmfusion.datasets.questions.question_rows import clean_questions
+from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
 # Split -> its name in the file names of the questions and of the images.

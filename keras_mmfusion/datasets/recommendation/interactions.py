@@ -6,7 +6,7 @@ import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.identifiers import check_ids
-from keras_mmfusion.datasets.tables.table_rows import Table
+from keras_mmfusion.datasets.io.table_rows import Table
 
 SPLITS = ("user_time", "global_time", "random")
 

@@ -5,10 +5,14 @@ import contextlib
 import numpy as np
 
 from keras_mmfusion.datasets.io.string_lists import check_strings
-from keras_mmfusion.datasets.sentiment.align_frames import align_to_words, finite_tokens, overlaps
 from keras_mmfusion.datasets.sentiment.computational_sequence import (
     ComputationalSequence,
     read_words,
+)
+from keras_mmfusion.datasets.sentiment.frame_alignment import (
+    align_to_words,
+    finite_tokens,
+    overlaps,
 )
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import EMOTIONS, SentimentSequences
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_mmfusion.datasets.io.array_unpickler import read_array_pickle
-from keras_mmfusion.datasets.sentiment.align_frames import finite_tokens
+from keras_mmfusion.datasets.sentiment.frame_alignment import finite_tokens
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences
 
 # Modality -> key in the files.

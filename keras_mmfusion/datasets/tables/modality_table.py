@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.io.table_rows import Table
 from keras_mmfusion.datasets.tables.table_columns import Column
-from keras_mmfusion.datasets.tables.table_rows import Table
 
 
 def multimodal_table(path, columns, label=None, split=None, **options):

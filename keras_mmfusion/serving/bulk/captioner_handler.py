@@ -11,7 +11,7 @@ import numpy as np
 from apache_beam.ml.inference.base import ModelHandler
 from PIL import Image
 
-from keras_mmfusion.datasets.images.decode_image_tensor import (
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import (
     DAMAGED,
     ERRORS,
     NOT_AN_IMAGE,

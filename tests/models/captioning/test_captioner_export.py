@@ -6,7 +6,12 @@ from saved_models import call, png
 from small_captioners import CAPTIONS, color_image, color_images, enlarge, small_captioner
 
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
-from keras_mmfusion.datasets.images.decode_image_tensor import DAMAGED, EMPTY, NOT_AN_IMAGE, OK
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import (
+    DAMAGED,
+    EMPTY,
+    NOT_AN_IMAGE,
+    OK,
+)
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.captioning.export.captioner_export import ROWS
 

@@ -6,7 +6,7 @@ import pytest
 from saved_models import call, png
 from small_embedders import SENTENCES, make_images, small_embedder
 
-from keras_mmfusion.datasets.images.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import EMPTY, NOT_AN_IMAGE, OK
 from keras_mmfusion.models.retrieval.retrieval_export import ROWS
 
 tf = pytest.importorskip("tensorflow")

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.datasets.images.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
     compute_token_log_probs,

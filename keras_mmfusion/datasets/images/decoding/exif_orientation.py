@@ -1,6 +1,6 @@
 """Reads and applies the orientation in EXIF or XMP data by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.byte_tensor import ByteTensor
+from keras_mmfusion.datasets.images.decoding.byte_tensor import ByteTensor
 
 _TAG = 0x0112  # EXIF 2.3, section 4.6.4 A: Orientation
 _SHORT, _LONG = 3, 4  # value types

@@ -1,7 +1,7 @@
 """Decodes WebP files without animation by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
+from keras_mmfusion.datasets.images.decoding.white_background import over_white
 
 
 def webp_pixels(content, data):

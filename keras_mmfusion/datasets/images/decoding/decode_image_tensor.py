@@ -1,12 +1,18 @@
 """Decodes images by TensorFlow operations only, for graphs that run without Python."""
 
-from keras_mmfusion.datasets.images.byte_tensor import ByteTensor
-from keras_mmfusion.datasets.images.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
-from keras_mmfusion.datasets.images.decode_gif_tensor import decode_gif_tensor, gif_pixels
-from keras_mmfusion.datasets.images.decode_jpeg_tensor import decode_jpeg_tensor, jpeg_pixels
-from keras_mmfusion.datasets.images.decode_png_tensor import decode_png_tensor, png_pixels
-from keras_mmfusion.datasets.images.decode_webp_tensor import decode_webp_tensor, webp_pixels
-from keras_mmfusion.datasets.images.exif_orientation import file_orientation, upright
+from keras_mmfusion.datasets.images.decoding.byte_tensor import ByteTensor
+from keras_mmfusion.datasets.images.decoding.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
+from keras_mmfusion.datasets.images.decoding.decode_gif_tensor import decode_gif_tensor, gif_pixels
+from keras_mmfusion.datasets.images.decoding.decode_jpeg_tensor import (
+    decode_jpeg_tensor,
+    jpeg_pixels,
+)
+from keras_mmfusion.datasets.images.decoding.decode_png_tensor import decode_png_tensor, png_pixels
+from keras_mmfusion.datasets.images.decoding.decode_webp_tensor import (
+    decode_webp_tensor,
+    webp_pixels,
+)
+from keras_mmfusion.datasets.images.decoding.exif_orientation import file_orientation, upright
 from keras_mmfusion.datasets.images.read_image import MAX_PIXELS
 
 OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED, UNSUPPORTED = range(6)

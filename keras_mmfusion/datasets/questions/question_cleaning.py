@@ -1,7 +1,7 @@
 """Cleans published questions and answers for training."""
 
 from keras_mmfusion.datasets.images.image_files import missing_files
-from keras_mmfusion.datasets.io.json_annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
 from keras_mmfusion.datasets.questions.question_answers import QuestionAnswers
 
 

@@ -1,7 +1,7 @@
 """Decodes PNG files by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
+from keras_mmfusion.datasets.images.decoding.white_background import over_white
 
 _GRAY, _RGB, _PALETTE = 0, 2, 3  # color types; 4 and 6 are gray and RGB with alpha
 _DEPTH, _COLOR = 24, 25  # offsets of the bit depth and the color type

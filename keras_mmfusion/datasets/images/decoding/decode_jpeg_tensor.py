@@ -1,6 +1,6 @@
 """Decodes JPEG files by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.byte_tensor import cut_block, find_blocks
+from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
 
 _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _APP1, _APP14, _SCAN = 0xE1, 0xEE, 0xDA

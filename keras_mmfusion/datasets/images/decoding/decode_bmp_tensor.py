@@ -1,6 +1,6 @@
 """Decodes uncompressed BMP files by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.white_background import over_white
 
 _HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes; the OS/2 header, 12, has 2-byte integers
 _MASKS = 54  # offset

@@ -1,0 +1,1 @@
+"""Image decoders of TensorFlow operations, for graphs that run without Python."""
