@@ -110,24 +110,3 @@ def region_dataset(
         columns["boxes_mask"][row, : len(kept)] = True
     batches = image_rows(regions.images, columns, batch_size, image_size, shuffle, seed, cache)
     return batches.prefetch(tf.data.AUTOTUNE)
-
-
-def clipped_boxes(boxes, width, height):
-    """Clips boxes to the image and converts them to relative corners.
-
-    Args:
-        boxes: float array `(boxes, 4)`. The left, top, width and height in pixels.
-        width: int. The width of the image.
-        height: int. The height of the image.
-
-    Returns:
-        Float32 array `(boxes, 4)`. The left, top, right and bottom, in [0, 1]. Boxes outside the
-        image have no area.
-
-    Example:
-
-    >>> clipped_boxes(np.array([[-10.0, 0, 60, 50]]), 100, 50).tolist()
-    [[0.0, 0.0, 0.5, 1.0]]
-    """
-    corners = np.concatenate([boxes[:, :2], boxes[:, :2] + np.maximum(boxes[:, 2:], 0)], axis=1)
-    return np.clip(corners / [width, height, width, height], 0, 1).astype("float32")

@@ -7,7 +7,7 @@ import numpy as np
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings
-from keras_mmfusion.datasets.questions.visual_genome import VisualGenomeFolder
+from keras_mmfusion.datasets.io.visual_genome_folder import VisualGenomeFolder
 from keras_mmfusion.files.json_records import ID, LIST_OR_NULL, NUMBER, OBJECT, TEXT_OR_NULL
 
 _BOX = ("x", "y", "w", "h")

@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from keras_mmfusion.datasets.questions.visual_genome import read_visual_genome_questions
+from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions
 from keras_mmfusion.datasets.tfds_builders.folder_builder import FolderBuilder, tfds
 
 
