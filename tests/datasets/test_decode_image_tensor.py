@@ -15,8 +15,8 @@ from keras_mmfusion.datasets.images.decoding.decode_image_tensor import (
     UNSUPPORTED,
     decode_image_tensors,
 )
-from keras_mmfusion.datasets.images.decoding.exif_orientation import exif_orientation
-from keras_mmfusion.datasets.images.decoding.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.exif_orientation import read_exif_orientation
+from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
 from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
 from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 from keras_mmfusion.datasets.images.read_image import read_image
@@ -88,13 +88,13 @@ def test_blending_with_white_matches_pillow_for_all_alpha_values():
     colors, alphas = np.meshgrid(np.arange(256), np.arange(256))
     image = np.stack([colors, colors, colors, alphas], axis=-1).astype("uint8")
 
-    np.testing.assert_array_equal(over_white(image), read_image(image))
+    np.testing.assert_array_equal(blend_with_white(image), read_image(image))
 
 
 def test_damaged_exif_data_gives_a_bounded_orientation():
     content = exif(6)
     rng = np.random.default_rng(0)
-    orientation = tf.function(exif_orientation, input_signature=[tf.TensorSpec((), "string")])
+    orientation = tf.function(read_exif_orientation, input_signature=[tf.TensorSpec((), "string")])
 
     assert int(orientation(content)) == 6
     for length in range(0, len(content), 3):

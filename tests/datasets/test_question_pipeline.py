@@ -114,7 +114,7 @@ def test_region_dataset_pads_and_masks_boxes(data):
     assert batch["images"].shape == (2, 8, 8, 3)
     first = next(iter(region_dataset(regions, image_size=(8, 8), regions_per_image=1)))
     assert first["captions"].shape == (2, 1)
-    with pytest.raises(ValueError, match="but have not for .*0.jpg"):
+    with pytest.raises(ValueError, match="it differs for .*0.jpg"):
         ImageRegions(regions.images, boxes[::-1], phrases)
 
 

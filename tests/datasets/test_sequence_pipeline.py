@@ -14,7 +14,7 @@ from keras_mmfusion.datasets import (
     read_cmu_mosei,
     sequence_dataset,
 )
-from keras_mmfusion.datasets.sentiment.sequence_pipeline import bucket_bounds
+from keras_mmfusion.datasets.sentiment.sequence_pipeline import compute_bucket_bounds
 from keras_mmfusion.models import FusionModel
 
 
@@ -117,7 +117,7 @@ def test_bucket_bounds_minimize_padding(num_buckets):
 
     sizes = np.unique(lengths)
     count = min(num_buckets, len(sizes))
-    bounds = bucket_bounds(lengths, num_buckets)
+    bounds = compute_bucket_bounds(lengths, num_buckets)
     assert len(bounds) == count
     candidates = itertools.combinations(sizes[:-1], count - 1)
     assert cost(bounds) == min(cost([*candidate, sizes[-1]]) for candidate in candidates)

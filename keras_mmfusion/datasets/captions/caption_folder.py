@@ -6,15 +6,15 @@ import pathlib
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.coco_annotations import (
     KARPATHY_SPLITS,
-    karpathy_file,
+    find_karpathy_file,
     read_coco_captions,
 )
 from keras_mmfusion.datasets.captions.flickr8k_captions import (
-    captions_file,
-    flickr_karpathy_file,
+    find_captions_file,
+    find_flickr_karpathy_file,
     read_flickr8k,
 )
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.files.text_files import read_list
 
 
@@ -34,14 +34,14 @@ def read_caption_folder(data_dir, split):
         ValueError: if the folder has neither layout, if files are missing, or if the split is
             unknown.
     """
-    folder, split = pathlib.Path(os.path.expanduser(data_dir)), split_name(split)
+    folder, split = pathlib.Path(os.path.expanduser(data_dir)), strip_split_name(split)
     official = [
         file.stem.removeprefix("captions_")
         for file in sorted(folder.glob("annotations/captions_*.json"))
     ]
-    karpathy = list(KARPATHY_SPLITS) if karpathy_file(folder) else []
+    karpathy = list(KARPATHY_SPLITS) if find_karpathy_file(folder) else []
     splits = official + karpathy
-    if not splits and (captions_file(folder) or flickr_karpathy_file(folder)):
+    if not splits and (find_captions_file(folder) or find_flickr_karpathy_file(folder)):
         return read_flickr8k(str(folder), split)
     if not splits:
         raise ValueError(

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.images.image_files import complain, missing_files
+from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
 
 
@@ -47,8 +47,8 @@ class CaptionPairs:
             for image, captions in zip(self.images, self.captions, strict=True)
             if not any(caption.strip() for caption in captions)
         ]
-        complain(without, "`captions` has no caption for")
-        complain(missing_files(self.images), "`images` names files that do not exist:")
+        raise_if_any(without, "`captions` has no caption for")
+        raise_if_any(find_missing_files(self.images), "`images` contains paths that do not exist:")
 
     def __len__(self):
         return len(self.images)

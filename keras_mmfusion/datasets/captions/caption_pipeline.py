@@ -57,10 +57,10 @@ def caption_dataset(
         dataset = dataset.cache()
     if shuffle and cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
-    return caption_batches(dataset, batch_size, seed, augment)
+    return batch_captions(dataset, batch_size, seed, augment)
 
 
-def caption_batches(dataset, batch_size, seed, augment):
+def batch_captions(dataset, batch_size, seed, augment):
     """Batches pairs of images and captions, optionally augmented; see `caption_dataset`."""
     import tensorflow as tf
 

@@ -4,9 +4,12 @@ import os
 
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
-from keras_mmfusion.datasets.captions.karpathy_splits import karpathy_captions, read_karpathy_split
-from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.captions.karpathy_splits import (
+    clean_karpathy_captions,
+    read_karpathy_split,
+)
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_skipped
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.files.json_records import ID, TEXT, JsonFile
 
 KARPATHY = "dataset_coco.json"
@@ -58,11 +61,11 @@ def read_coco_captions(data_dir, split="val2017"):
         Alignments for Generating Image Descriptions", 2015.
     """
     data_dir = os.path.expanduser(data_dir)
-    names = [name.strip() for name in split_name(split).split("+")]
+    names = [name.strip() for name in strip_split_name(split).split("+")]
     official = [_get_annotations_path(data_dir, name) for name in names]
     # Custom data sets may have a split with one of Karpathy's names in an annotation file.
     if set(names) <= set(KARPATHY_SPLITS) and (
-        karpathy_file(data_dir) or not all(map(os.path.isfile, official))
+        find_karpathy_file(data_dir) or not all(map(os.path.isfile, official))
     ):
         return CaptionPairs(*_read_karpathy(data_dir, names))
     images, captions = zip(*(_read_official(data_dir, name) for name in names), strict=True)
@@ -95,12 +98,12 @@ def _read_official(data_dir, split):
             f"no `image_id` of an annotation, such as {unknown[0]!r}, matches an `id` in `images`, "
             f"such as {next(iter(captions), None)!r}"
         )
-    warn_left_out("captions of unlisted images, by image id", unknown)
+    warn_skipped("captions of unlisted images, by image id", unknown)
     return [os.path.join(folder, image["file_name"]) for image in images], list(captions.values())
 
 
 def _read_karpathy(data_dir, splits):
-    path = karpathy_file(data_dir)
+    path = find_karpathy_file(data_dir)
     if path is None:
         raise ValueError(
             f"`data_dir` must contain {KARPATHY} for the splits {', '.join(KARPATHY_SPLITS)}. "
@@ -120,11 +123,11 @@ def _read_karpathy(data_dir, splits):
         )
     return (
         [os.path.join(folders[each["filepath"]], each["filename"]) for each in records],
-        [karpathy_captions(each) for each in records],
+        [clean_karpathy_captions(each) for each in records],
     )
 
 
-def karpathy_file(data_dir):
+def find_karpathy_file(data_dir):
     """Returns the path of Karpathy's split file in a folder, or `None`."""
     paths = [os.path.join(data_dir, KARPATHY), os.path.join(data_dir, "annotations", KARPATHY)]
     return next(filter(os.path.isfile, paths), None)

@@ -4,8 +4,11 @@ import os
 
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset
-from keras_mmfusion.datasets.captions.karpathy_splits import karpathy_captions, read_karpathy_split
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.captions.karpathy_splits import (
+    clean_karpathy_captions,
+    read_karpathy_split,
+)
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.files.caption_lines import read_caption_lines
 from keras_mmfusion.files.text_files import read_list
 
@@ -69,12 +72,12 @@ def read_flickr8k(data_dir, split="train"):
     Raises:
         ValueError: if files are missing; the message says where to download them.
     """
-    data_dir, split = os.path.expanduser(data_dir), split_name(split)
+    data_dir, split = os.path.expanduser(data_dir), strip_split_name(split)
     if split not in _SPLITS and not os.path.isfile(split):
         raise ValueError(
             f"`split` must be one of {_SPLITS} or the path of a list file. Received: {split!r}"
         )
-    karpathy = flickr_karpathy_file(data_dir)
+    karpathy = find_flickr_karpathy_file(data_dir)
     list_paths = _join_paths(data_dir, _TEXT_FOLDERS, _get_list_name(split))
     if split in _SPLITS and karpathy and not any(map(os.path.isfile, list_paths)):
         names, captions = _read_karpathy(karpathy, split)
@@ -87,14 +90,14 @@ def read_flickr8k(data_dir, split="train"):
     )
 
 
-def captions_file(data_dir):
+def find_captions_file(data_dir):
     """Returns the path of the captions of Flickr8k, official or Kaggle's, or `None`."""
     names = (_CAPTIONS, _KAGGLE_CAPTIONS)
     paths = [path for name in names for path in _join_paths(data_dir, _TEXT_FOLDERS, name)]
     return next(filter(os.path.isfile, paths), None)
 
 
-def flickr_karpathy_file(data_dir):
+def find_flickr_karpathy_file(data_dir):
     """Returns the path of Karpathy's split file of Flickr8k or Flickr30k, or `None`."""
     paths = [path for name in _KARPATHY for path in _join_paths(data_dir, _TEXT_FOLDERS, name)]
     return next(filter(os.path.isfile, paths), None)
@@ -102,16 +105,16 @@ def flickr_karpathy_file(data_dir):
 
 def _read_karpathy(path, split):
     records = read_karpathy_split(path, [_KARPATHY_SPLITS.get(split, split)])
-    captions = {each["filename"]: karpathy_captions(each) for each in records}
+    captions = {each["filename"]: clean_karpathy_captions(each) for each in records}
     return list(captions), captions
 
 
 def _read_listed(data_dir, split):
     is_list = split not in _SPLITS
     split_file = split if is_list else _find(data_dir, _TEXT_FOLDERS, _get_list_name(split))
-    path = captions_file(data_dir)
+    path = find_captions_file(data_dir)
     captions = {}
-    if path is None and is_list and (karpathy := flickr_karpathy_file(data_dir)):
+    if path is None and is_list and (karpathy := find_flickr_karpathy_file(data_dir)):
         for name in _SPLITS:
             captions.update(_read_karpathy(karpathy, name)[1])
     else:

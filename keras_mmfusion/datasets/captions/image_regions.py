@@ -6,8 +6,8 @@ import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs
-from keras_mmfusion.datasets.images.image_files import complain, missing_files
-from keras_mmfusion.datasets.images.image_rows import image_rows
+from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
+from keras_mmfusion.datasets.images.image_rows import batch_image_rows
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
 
 
@@ -56,8 +56,8 @@ class ImageRegions:
             for image, boxes, phrases in zip(self.images, self.boxes, self.phrases, strict=True)
             if boxes.shape != (len(phrases), 4)
         ]
-        complain(uneven, "`boxes` must have the shape (phrases, 4), but have not for")
-        complain(missing_files(self.images), "`images` names files that do not exist:")
+        raise_if_any(uneven, "`boxes` must have the shape (phrases, 4); it differs for")
+        raise_if_any(find_missing_files(self.images), "`images` contains paths that do not exist:")
 
     def __len__(self):
         return len(self.images)
@@ -108,5 +108,7 @@ def region_dataset(
         kept = boxes[:regions_per_image]
         columns["boxes"][row, : len(kept)] = kept
         columns["boxes_mask"][row, : len(kept)] = True
-    batches = image_rows(regions.images, columns, batch_size, image_size, shuffle, seed, cache)
+    batches = batch_image_rows(
+        regions.images, columns, batch_size, image_size, shuffle, seed, cache
+    )
     return batches.prefetch(tf.data.AUTOTUNE)

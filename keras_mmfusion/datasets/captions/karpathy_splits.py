@@ -14,7 +14,7 @@ def read_karpathy_split(path, splits, **fields):
         **fields: required fields of an image besides its `filename`; see `JsonFile.records`.
 
     Returns:
-        List of dicts, in the order of the file; see `karpathy_captions`.
+        List of dicts, in the order of the file; see `clean_karpathy_captions`.
 
     Raises:
         ValueError: if the file is damaged or of another kind, or contains no image of the splits.
@@ -34,6 +34,6 @@ def read_karpathy_split(path, splits, **fields):
     return records
 
 
-def karpathy_captions(image):
+def clean_karpathy_captions(image):
     """Returns the captions of an image record."""
     return [clean_text(sentence["raw"]) for sentence in image["sentences"]]

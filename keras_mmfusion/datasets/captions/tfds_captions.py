@@ -1,6 +1,6 @@
 """`tf.data` pipeline of captioning data sets that are loaded by TensorFlow Datasets."""
 
-from keras_mmfusion.datasets.captions.caption_pipeline import caption_batches
+from keras_mmfusion.datasets.captions.caption_pipeline import batch_captions
 from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
 
 SHUFFLE_BUFFER = 2048
@@ -68,4 +68,4 @@ def tfds_caption_dataset(
         dataset = dataset.cache()
     if shuffle:
         dataset = dataset.shuffle(SHUFFLE_BUFFER, seed=seed)
-    return caption_batches(dataset, batch_size, seed, augment)
+    return batch_captions(dataset, batch_size, seed, augment)

@@ -5,7 +5,7 @@ import os
 import numpy as np
 
 from keras_mmfusion.datasets.captions.image_regions import ImageRegions
-from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_skipped
 from keras_mmfusion.datasets.io.visual_genome_folder import VisualGenomeFolder
 from keras_mmfusion.files.json_records import NUMBER, TEXT_OR_NULL
 
@@ -55,6 +55,6 @@ def read_visual_genome_regions(data_dir, split=None, skip_missing_images=False):
         images.append(path)
         boxes.append(corners[usable])
         phrases.append([text for text, use in zip(texts, usable, strict=True) if use])
-    warn_left_out("regions without a phrase or outside the image, by id", unused)
-    warn_left_out("images without regions or without a file, by id", skipped)
+    warn_skipped("regions without a phrase or outside the image, by id", unused)
+    warn_skipped("images without regions or without a file, by id", skipped)
     return ImageRegions(images, boxes, phrases)

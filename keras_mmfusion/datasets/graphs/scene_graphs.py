@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_skipped
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings
 from keras_mmfusion.datasets.io.visual_genome_folder import VisualGenomeFolder
 from keras_mmfusion.files.json_records import ID, LIST_OR_NULL, NUMBER, OBJECT, TEXT_OR_NULL
@@ -167,7 +167,7 @@ def read_scene_graphs(data_dir, split=None):
                 edge_index=np.array([ends for *ends, _ in edges], "int32").reshape(-1, 2).T,
             )
         )
-    warn_left_out("relationships without a predicate or an object, by id", unused)
+    warn_skipped("relationships without a predicate or an object, by id", unused)
     return graphs
 
 

@@ -5,7 +5,7 @@ import numpy as np
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-def to_8_bits(array, name):
+def convert_to_8_bits(array, name):
     """Converts an image array to integers from 0 to 255.
 
     The white level depends on the dtype: `True` for booleans, 65,535 for uint16, 255 for other
@@ -25,13 +25,13 @@ def to_8_bits(array, name):
     Example:
 
     >>> import numpy as np
-    >>> to_8_bits(np.array([0, 257, 65535], "uint16"), "it").tolist()
+    >>> convert_to_8_bits(np.array([0, 257, 65535], "uint16"), "it").tolist()
     [0, 1, 255]
     """
     if array.dtype == bool:
         return array.astype("uint8") * 255
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return scaled_16_bits(array)
+        return scale_16_bits(array)
     is_float = array.dtype.name in _FLOATS
     if not is_float and array.dtype.kind not in "iu":
         raise ValueError(f"{name} must have integer, float or boolean values.")
@@ -55,13 +55,13 @@ def to_8_bits(array, name):
     return array.astype("uint8")
 
 
-def scaled_16_bits(array):
+def scale_16_bits(array):
     """Scales integers from 0 to 65,535 to `np.uint8` from 0 to 255.
 
     Example:
 
     >>> import numpy as np
-    >>> scaled_16_bits(np.array([257, 32896])).tolist()
+    >>> scale_16_bits(np.array([257, 32896])).tolist()
     [1, 128]
     """
     return ((array.astype("uint32") + 128) // 257).astype("uint8")

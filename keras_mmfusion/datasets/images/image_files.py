@@ -3,17 +3,17 @@
 import os
 
 
-def missing_files(images):
+def find_missing_files(images):
     """Returns the distinct paths that are not files."""
     return [image for image in dict.fromkeys(images) if not os.path.isfile(image)]
 
 
-def complain(names, problem):
+def raise_if_any(names, problem):
     """Raises an error that lists the first three of `names`, if there are any.
 
     Example:
 
-    >>> complain(["a.jpg", "b.jpg"], "There is no")
+    >>> raise_if_any(["a.jpg", "b.jpg"], "There is no")
     Traceback (most recent call last):
     ...
     ValueError: There is no 'a.jpg', 'b.jpg'.

@@ -7,7 +7,7 @@ import numpy as np
 from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 
 
-def image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
+def batch_image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
     """Decodes the images of the rows in parallel and batches the rows.
 
     Args:

@@ -62,7 +62,7 @@ _RIFF = {
 _SVG, _HTML, _XML = rb"<svg[\s>]", rb"<(!doctype html|html|head|body)[\s>]", rb"<\?xml"
 
 
-def foreign_file(head):
+def identify_file(head):
     """Identifies a file that is not an image that Pillow can read.
 
     Args:
@@ -73,7 +73,7 @@ def foreign_file(head):
 
     Example:
 
-    >>> foreign_file(b"%PDF-1.7 ...")
+    >>> identify_file(b"%PDF-1.7 ...")
     ('a PDF document', 'Render it as PNG, for example with `pdftoppm -png`')
     """
     if not head:

@@ -7,8 +7,8 @@ import os
 import numpy as np
 from PIL import Image, ImageOps
 
-from keras_mmfusion.datasets.images.image_array import scaled_16_bits, to_8_bits
-from keras_mmfusion.datasets.images.non_image_files import HEAD_BYTES, foreign_file
+from keras_mmfusion.datasets.images.image_array import convert_to_8_bits, scale_16_bits
+from keras_mmfusion.datasets.images.non_image_files import HEAD_BYTES, identify_file
 
 # Pillow's own warning limit: a quarter of a gibibyte of 24-bit pixels.
 MAX_PIXELS = 89_478_485
@@ -143,7 +143,7 @@ def _convert_errors(name, head=None):
     except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
         raise ValueError(f"{_capitalize(name)} is too large to decode: {error}") from error
     except Exception as error:  # The decoders raise many types of exceptions for damaged files.
-        foreign = None if head is None else foreign_file(head)
+        foreign = None if head is None else identify_file(head)
         if foreign is not None:
             kind, remedy = foreign
             raise ValueError(f"{_capitalize(name)} is {kind}. {remedy}.") from error
@@ -197,7 +197,7 @@ def _convert_16_bit_gray(upright, image, name):
             f"{_capitalize(name)} has mode 'I' (32-bit integers) and no value above 255, so that "
             "8 or 16 bits may be meant. Convert it to mode 'L' or 'I;16'."
         )
-    gray = scaled_16_bits(values)
+    gray = scale_16_bits(values)
     if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         gray = 255 - gray  # Pillow inverts only 8-bit images.
     transparency = upright.info.get("transparency")
@@ -215,7 +215,7 @@ def _from_array(array, max_pixels):
             "channels) with 1, 3 or 4 channels."
         )
     _check_size(*array.shape[:2], name, max_pixels)
-    array = to_8_bits(array, _capitalize(name))
+    array = convert_to_8_bits(array, _capitalize(name))
     if is_gray:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=-1)
     if array.shape[-1] == 4:

@@ -15,7 +15,7 @@ def clean_text(text):
     return " ".join(valid.split())
 
 
-def warn_left_out(what, ids):
+def warn_skipped(what, ids):
     """Warns about skipped records, if there are any.
 
     Args:

@@ -11,7 +11,7 @@ _MISSING = ("", "None", "nan", "NaN", "null", "NULL", "<NA>", "NaT")
 _LARGEST_FLOAT = 2.0**53
 
 
-def id_text(value):
+def format_id(value):
     """Converts an id to a string without surrounding whitespace.
 
     Integers and whole floats give the same id, because pandas converts integer columns with
@@ -29,7 +29,7 @@ def id_text(value):
 
     Example:
 
-    >>> id_text(7.0), id_text(" a")
+    >>> format_id(7.0), format_id(" a")
     ('7', 'a')
     """
     if isinstance(value, bytes):
@@ -52,7 +52,7 @@ def check_ids(ids, name, unit="index", positions=None):
     """Checks that no id is missing, including strings like "None" and "nan".
 
     Args:
-        ids: list, array or pandas Series of strings or whole numbers; see `id_text`.
+        ids: list, array or pandas Series of strings or whole numbers; see `format_id`.
         name: string. The name of the ids in the error message.
         unit: string. The unit of the positions in the error message.
         positions: list. The position of each id. Defaults to its index.
@@ -76,7 +76,7 @@ def check_ids(ids, name, unit="index", positions=None):
         texts = np.char.strip(values.astype("str"))
     else:
         try:
-            texts = np.array([id_text(each) for each in values], "str")
+            texts = np.array([format_id(each) for each in values], "str")
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     lines = (np.char.find(texts, "\n") >= 0) | (np.char.find(texts, "\r") >= 0)
@@ -90,7 +90,7 @@ def check_ids(ids, name, unit="index", positions=None):
     return texts
 
 
-def check_different_ids(ids, name):
+def check_unique_ids(ids, name):
     """Checks that no id is missing or repeated; see `check_ids`.
 
     Args:

@@ -3,7 +3,7 @@
 import os
 
 
-def split_name(split):
+def strip_split_name(split):
     """Returns the name of a split, or the path of a list file, without surrounding whitespace.
 
     Args:
@@ -17,7 +17,7 @@ def split_name(split):
 
     Example:
 
-    >>> split_name(" train")
+    >>> strip_split_name(" train")
     'train'
     """
     if not isinstance(split, (str, os.PathLike)):

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from keras_mmfusion.datasets.io.annotations import warn_left_out
+from keras_mmfusion.datasets.io.annotations import warn_skipped
 from keras_mmfusion.files.json_records import ID, LIST, NUMBER, TEXT, JsonFile
 
 _FILES = (
@@ -62,7 +62,7 @@ class VisualGenomeFolder:
                 unknown.append(image_id)
         if unknown and not entries:
             file.refuse(f"its images, such as {unknown[0]!r}, are not in image_data.json")
-        warn_left_out("images that are not in image_data.json, by id", unknown)
+        warn_skipped("images that are not in image_data.json, by id", unknown)
         return file, entries
 
     def path(self, image_id):

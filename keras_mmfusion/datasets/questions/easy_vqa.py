@@ -3,7 +3,7 @@
 import importlib.util
 import os
 
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import JsonFile
 
@@ -29,7 +29,7 @@ def read_easy_vqa(data_dir=None, split="train"):
     Reference:
         Zhou, "Easy Visual Question Answering", https://victorzhou.com/blog/easy-vqa/ (2019).
     """
-    split = split_name(split)
+    split = strip_split_name(split)
     if split not in _SPLITS:
         raise ValueError(f"`split` must be one of {_SPLITS}. Received: {split!r}")
     data_dir = _find_installed() if data_dir is None else os.path.expanduser(data_dir)

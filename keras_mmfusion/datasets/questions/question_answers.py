@@ -4,7 +4,7 @@ import collections
 import dataclasses
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.images.image_files import complain, missing_files
+from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings, list_paths
 from keras_mmfusion.metrics.visual_question_answering import (
     answer_accuracies,
@@ -65,8 +65,8 @@ class QuestionAnswers:
                 f"not empty. Received lengths: {lengths}"
             )
         counts = collections.Counter(self.question_ids)
-        complain([i for i, n in counts.items() if n > 1], "`question_ids` has repeated ids:")
-        complain(missing_files(self.images), "`images` names files that do not exist:")
+        raise_if_any([i for i, n in counts.items() if n > 1], "`question_ids` has repeated ids:")
+        raise_if_any(find_missing_files(self.images), "`images` contains paths that do not exist:")
 
     def __len__(self):
         return len(self.questions)

@@ -1,7 +1,7 @@
 """Cleans published questions and answers for training."""
 
-from keras_mmfusion.datasets.images.image_files import missing_files
-from keras_mmfusion.datasets.io.annotations import clean_text, warn_left_out
+from keras_mmfusion.datasets.images.image_files import find_missing_files
+from keras_mmfusion.datasets.io.annotations import clean_text, warn_skipped
 from keras_mmfusion.datasets.questions.question_answers import QuestionAnswers
 
 
@@ -17,7 +17,7 @@ def clean_questions(rows, answered=True, skip_missing_images=False):
         `QuestionAnswers`.
     """
     kept, empty, unanswered, without_image = [], [], [], []
-    missing = set(missing_files(row[1] for row in rows)) if skip_missing_images else set()
+    missing = set(find_missing_files(row[1] for row in rows)) if skip_missing_images else set()
     for question_id, image, question, answers in rows:
         question = clean_text(question)
         answers = [answer for answer in map(clean_text, answers) if answer]
@@ -29,9 +29,9 @@ def clean_questions(rows, answered=True, skip_missing_images=False):
             without_image.append(question_id)
         else:
             kept.append((image, question, answers, question_id))
-    warn_left_out("empty questions, by id", empty)
-    warn_left_out("questions without an answer, by id", unanswered)
-    warn_left_out("questions without an image file, by id", without_image)
+    warn_skipped("empty questions, by id", empty)
+    warn_skipped("questions without an answer, by id", unanswered)
+    warn_skipped("questions without an image file, by id", without_image)
     return (
         QuestionAnswers(*map(list, zip(*kept, strict=True))) if kept else QuestionAnswers(*[[]] * 4)
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_mmfusion.datasets.images.image_rows import image_rows
+from keras_mmfusion.datasets.images.image_rows import batch_image_rows
 
 
 def question_dataset(
@@ -50,7 +50,7 @@ def question_dataset(
         columns["answers"] = [[*each, *empty][:answers_per_question] for each in data.answers]
     else:
         columns["indices"], columns["scores"] = _compute_scores(data, classes)
-    batches = image_rows(data.images, columns, batch_size, image_size, shuffle, seed, cache)
+    batches = batch_image_rows(data.images, columns, batch_size, image_size, shuffle, seed, cache)
     if classes is not None:
         batches = batches.map(lambda batch: _split_batch(batch, len(classes)))
     return batches.prefetch(tf.data.AUTOTUNE)

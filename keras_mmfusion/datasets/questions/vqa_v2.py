@@ -2,7 +2,7 @@
 
 import os
 
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
 
@@ -41,7 +41,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
         Goyal et al., "Making the V in VQA Matter: Elevating the Role of Image Understanding in
         Visual Question Answering", 2017.
     """
-    split = split_name(split)
+    split = strip_split_name(split)
     if split not in _SPLITS:
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, _SPLITS))}. Received: {split!r}"

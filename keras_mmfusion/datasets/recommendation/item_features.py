@@ -8,7 +8,7 @@ import tempfile
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.io.identifiers import check_different_ids
+from keras_mmfusion.datasets.io.identifiers import check_unique_ids
 from keras_mmfusion.files.text_files import read_list
 
 ITEMS_FILE = "items.txt"
@@ -43,7 +43,7 @@ class ItemFeatures:
     features: dict
 
     def __post_init__(self):
-        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
+        object.__setattr__(self, "item_ids", check_unique_ids(self.item_ids, "`item_ids`"))
         if not hasattr(self.features, "items"):
             raise ValueError(
                 "`features` must be a dict, modality -> array. Received: "

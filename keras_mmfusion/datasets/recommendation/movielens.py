@@ -8,7 +8,7 @@ import re
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.io.identifiers import check_different_ids, check_ids
+from keras_mmfusion.datasets.io.identifiers import check_ids, check_unique_ids
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings
 from keras_mmfusion.datasets.recommendation.interactions import read_interactions
 from keras_mmfusion.files.csv_files import read_csv
@@ -42,7 +42,7 @@ class Movies:
     posters: list
 
     def __post_init__(self):
-        object.__setattr__(self, "item_ids", check_different_ids(self.item_ids, "`item_ids`"))
+        object.__setattr__(self, "item_ids", check_unique_ids(self.item_ids, "`item_ids`"))
         check_strings("titles", self.titles)
         check_string_lists("genres", self.genres)
         lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}

@@ -41,7 +41,7 @@ def align_to_words(words, intervals, features):
         Chen et al., "Multimodal Sentiment Analysis with Word-Level Fusion and Reinforcement
         Learning", 2017, section 3.1.
     """
-    weights = overlaps(words, intervals)
+    weights = compute_overlaps(words, intervals)
     finite = np.isfinite(features)
     sums = weights @ np.where(finite, features, 0.0)
     totals = weights @ finite.astype("float64")
@@ -49,7 +49,7 @@ def align_to_words(words, intervals, features):
     return tokens.astype("float32"), (totals > 0).any(axis=1)
 
 
-def overlaps(ones, others):
+def compute_overlaps(ones, others):
     """Computes the duration of the overlap of each pair of intervals.
 
     Args:
@@ -64,7 +64,7 @@ def overlaps(ones, others):
     return np.where(durations > EPSILON, durations, 0.0)
 
 
-def finite_tokens(features):
+def replace_nonfinite(features):
     """Replaces NaN and infinite features by 0.
 
     Args:

@@ -11,8 +11,8 @@ from keras_mmfusion.datasets.sentiment.computational_sequence import (
 )
 from keras_mmfusion.datasets.sentiment.frame_alignment import (
     align_to_words,
-    finite_tokens,
-    overlaps,
+    compute_overlaps,
+    replace_nonfinite,
 )
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import EMOTIONS, SentimentSequences
 
@@ -115,7 +115,7 @@ def _read_video(video, sequences, labels, words, align_to):
             if name not in rows:
                 tokens[name] = np.zeros((0, sequences[name].dim), "float32"), np.zeros(0, "bool")
             elif align_to in (None, name):
-                tokens[name] = finite_tokens(inside[name][1])
+                tokens[name] = replace_nonfinite(inside[name][1])
             else:
                 # Frames are averaged over whole words, which can extend beyond the segment.
                 targets = inside[align_to][0] if align_to in rows else np.zeros((0, 2))
@@ -128,7 +128,7 @@ def _read_video(video, sequences, labels, words, align_to):
             continue
         text = ""
         if spoken is not None:
-            indices = np.flatnonzero(overlaps(times[None], spoken[0])[0])
+            indices = np.flatnonzero(compute_overlaps(times[None], spoken[0])[0])
             text = " ".join(spoken[1][index] for index in indices)
         yield {
             "id": segment_id,
@@ -142,7 +142,7 @@ def _read_video(video, sequences, labels, words, align_to):
 
 def _select_overlapping(times, rows):
     """Returns the intervals and features of the rows that overlap an interval."""
-    inside = overlaps(times[None], rows[0])[0] > 0
+    inside = compute_overlaps(times[None], rows[0])[0] > 0
     return rows[0][inside], rows[1][inside]
 
 

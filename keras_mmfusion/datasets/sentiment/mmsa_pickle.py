@@ -3,7 +3,7 @@
 import numpy as np
 
 from keras_mmfusion.datasets.io.array_unpickler import read_array_pickle
-from keras_mmfusion.datasets.sentiment.frame_alignment import finite_tokens
+from keras_mmfusion.datasets.sentiment.frame_alignment import replace_nonfinite
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences
 
 # Modality -> key in the files.
@@ -93,7 +93,7 @@ class _Split:
         file_mask = self._read_mask(key, padded.shape[1])
         tokens, masks = [], []
         for index, rows in enumerate(padded):
-            values, mask = finite_tokens(rows)
+            values, mask = replace_nonfinite(rows)
             is_nonzero = (values != 0).any(axis=1)
             # The modality is missing if all tokens of a segment are zero.
             mask &= is_nonzero if file_mask is None else file_mask[index] & is_nonzero.any()

@@ -54,7 +54,7 @@ def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=Tr
         for name, values in data.tokens.items()
     }
     longest = np.max(list(lengths.values()), axis=0)
-    bounds = bucket_bounds(longest, num_buckets)
+    bounds = compute_bucket_bounds(longest, num_buckets)
     buckets = np.searchsorted(bounds, longest)
     ragged = {}
     for name, values in data.tokens.items():
@@ -137,7 +137,7 @@ def padding_share(dataset):
     return {name: float(masked[name] / count) for name, count in tokens.items()}
 
 
-def bucket_bounds(lengths, num_buckets):
+def compute_bucket_bounds(lengths, num_buckets):
     """Computes the maximum length of each bucket that minimizes the padding.
 
     Args:
@@ -149,8 +149,8 @@ def bucket_bounds(lengths, num_buckets):
 
     Example:
 
-    >>> from keras_mmfusion.datasets.sentiment.sequence_pipeline import bucket_bounds
-    >>> bucket_bounds([5, 3, 40, 4, 41, 5], 2).tolist()
+    >>> from keras_mmfusion.datasets.sentiment.sequence_pipeline import compute_bucket_bounds
+    >>> compute_bucket_bounds([5, 3, 40, 4, 41, 5], 2).tolist()
     [5, 41]
     """
     sizes, counts = np.unique(lengths, return_counts=True)

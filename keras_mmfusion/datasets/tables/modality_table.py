@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.datasets.io.split_names import split_name
+from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.datasets.io.table_rows import Table
 from keras_mmfusion.datasets.tables.table_columns import Column
 
@@ -124,7 +124,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
                 f"The column of {name!r} must be a column, such as TextColumn(). Received: "
                 f"{column!r}"
             )
-    split = None if split is None else split_name(split)
+    split = None if split is None else strip_split_name(split)
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")
     table = Table(path)

@@ -3,7 +3,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.datasets.io.identifiers import id_text
+from keras_mmfusion.datasets.io.identifiers import format_id
 from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.recommendation.recommender_export import export_recommender
 from keras_mmfusion.models.task_model import TaskModel
@@ -280,7 +280,7 @@ def _list_ids(ids):
         ids = ids.ravel().tolist()
     if isinstance(ids, (str, bytes)) or not hasattr(ids, "__iter__"):
         ids = [ids]
-    return [id_text(each) for each in ids]
+    return [format_id(each) for each in ids]
 
 
 def find_indices(ids, queries):

@@ -1,6 +1,6 @@
 """Decodes uncompressed BMP files by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.decoding.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
 
 _HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes; the OS/2 header, 12, has 2-byte integers
 _MASKS = 54  # offset
@@ -20,7 +20,7 @@ _MASKS_565, _MASKS_555 = (0xF800, 0x7E0, 0x1F), (0x7C00, 0x3E0, 0x1F)
 _MASKS_888 = (0xFF0000, 0xFF00, 0xFF)
 
 
-def bmp_pixels(content, data):
+def count_bmp_pixels(content, data):
     """Reads the number of pixels from the header; -1 for unsupported variants, such as RLE.
 
     Args:
@@ -145,7 +145,7 @@ def _from_32_bits(rows, width, header):
     color = tf.gather(pixels, order[:3], axis=-1)
 
     def blend():
-        return over_white(tf.concat([color, tf.gather(pixels, order[3:], axis=-1)], axis=-1))
+        return blend_with_white(tf.concat([color, tf.gather(pixels, order[3:], axis=-1)], axis=-1))
 
     return tf.cond(order[3] < 0, lambda: color, blend)
 

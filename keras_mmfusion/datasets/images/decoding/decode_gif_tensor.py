@@ -4,7 +4,7 @@ _EXTENSION, _FRAME, _CONTROL = 0x21, 0x2C, 0xF9
 _WHITE = b"\xff\xff\xff"
 
 
-def gif_pixels(content, data):
+def count_gif_pixels(content, data):
     """Reads the number of pixels from the headers; -1 if the first frame does not fill the canvas.
 
     TensorFlow fills the rest of the canvas with black, Pillow with a color of the palette.

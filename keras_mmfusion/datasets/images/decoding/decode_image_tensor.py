@@ -1,18 +1,30 @@
 """Decodes images by TensorFlow operations only, for graphs that run without Python."""
 
 from keras_mmfusion.datasets.images.decoding.byte_tensor import ByteTensor
-from keras_mmfusion.datasets.images.decoding.decode_bmp_tensor import bmp_pixels, decode_bmp_tensor
-from keras_mmfusion.datasets.images.decoding.decode_gif_tensor import decode_gif_tensor, gif_pixels
+from keras_mmfusion.datasets.images.decoding.decode_bmp_tensor import (
+    count_bmp_pixels,
+    decode_bmp_tensor,
+)
+from keras_mmfusion.datasets.images.decoding.decode_gif_tensor import (
+    count_gif_pixels,
+    decode_gif_tensor,
+)
 from keras_mmfusion.datasets.images.decoding.decode_jpeg_tensor import (
+    count_jpeg_pixels,
     decode_jpeg_tensor,
-    jpeg_pixels,
 )
-from keras_mmfusion.datasets.images.decoding.decode_png_tensor import decode_png_tensor, png_pixels
+from keras_mmfusion.datasets.images.decoding.decode_png_tensor import (
+    count_png_pixels,
+    decode_png_tensor,
+)
 from keras_mmfusion.datasets.images.decoding.decode_webp_tensor import (
+    count_webp_pixels,
     decode_webp_tensor,
-    webp_pixels,
 )
-from keras_mmfusion.datasets.images.decoding.exif_orientation import file_orientation, upright
+from keras_mmfusion.datasets.images.decoding.exif_orientation import (
+    apply_orientation,
+    read_orientation,
+)
 from keras_mmfusion.datasets.images.read_image import MAX_PIXELS
 
 OK, EMPTY, NOT_AN_IMAGE, TOO_LARGE, DAMAGED, UNSUPPORTED = range(6)
@@ -25,11 +37,11 @@ ERRORS = {
 }
 # The magic bytes of each format by index; the function that counts the pixels; the decoder.
 _FORMATS = (
-    ({0: b"\xff\xd8\xff"}, jpeg_pixels, decode_jpeg_tensor),
-    ({0: b"\x89PNG\r\n\x1a\n"}, png_pixels, decode_png_tensor),
-    ({0: b"GIF8"}, gif_pixels, decode_gif_tensor),
-    ({0: b"RIFF", 8: b"WEBP"}, webp_pixels, decode_webp_tensor),
-    ({0: b"BM"}, bmp_pixels, decode_bmp_tensor),
+    ({0: b"\xff\xd8\xff"}, count_jpeg_pixels, decode_jpeg_tensor),
+    ({0: b"\x89PNG\r\n\x1a\n"}, count_png_pixels, decode_png_tensor),
+    ({0: b"GIF8"}, count_gif_pixels, decode_gif_tensor),
+    ({0: b"RIFF", 8: b"WEBP"}, count_webp_pixels, decode_webp_tensor),
+    ({0: b"BM"}, count_bmp_pixels, decode_bmp_tensor),
 )
 
 
@@ -100,7 +112,7 @@ def _decode(content):
     data = ByteTensor(content)
     branches = [lambda decode=decode: decode(content, data) for _, _, decode in _FORMATS]
     image, exif, xmp = tf.switch_case(_detect_format(data), branches)
-    return tf.ensure_shape(upright(image, file_orientation(exif, xmp)), (None, None, 3))
+    return tf.ensure_shape(apply_orientation(image, read_orientation(exif, xmp)), (None, None, 3))
 
 
 def _detect_format(data):

@@ -6,7 +6,7 @@ _EXIF, _XMP = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0"
 _APP1, _APP14, _SCAN = 0xE1, 0xEE, 0xDA
 
 
-def jpeg_pixels(content, data):
+def count_jpeg_pixels(content, data):
     """Reads the number of pixels from the frame header; 0 without one, -1 if unsupported.
 
     Args:
@@ -15,7 +15,7 @@ def jpeg_pixels(content, data):
     """
     import tensorflow as tf
 
-    segments = jpeg_segments(data)
+    segments = find_jpeg_segments(data)
     frame = segments["frame"]
     pixels = data.big_endian(frame + 5, 2) * data.big_endian(frame + 7, 2)
     # Pillow treats all CMYK files as inverted (Adobe), TensorFlow only those with Adobe's marker.
@@ -29,7 +29,7 @@ def decode_jpeg_tensor(content, data):
     import tensorflow as tf
 
     image = tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE")
-    segments = jpeg_segments(data)
+    segments = find_jpeg_segments(data)
     exif, xmp = (
         cut_block(content, segments[name], 4, data.big_endian(segments[name] + 2, 2) - 2)
         for name in ("exif", "xmp")
@@ -37,7 +37,7 @@ def decode_jpeg_tensor(content, data):
     return image, exif, xmp
 
 
-def jpeg_segments(data):
+def find_jpeg_segments(data):
     """Finds the segments `"frame"`, `"adobe"`, `"exif"` and `"xmp"`; see `find_blocks`.
 
     Args:

@@ -1,14 +1,14 @@
 """Decodes PNG files by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.decoding.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
 
 _GRAY, _RGB, _PALETTE = 0, 2, 3  # color types; 4 and 6 are gray and RGB with alpha
 _DEPTH, _COLOR = 24, 25  # offsets of the bit depth and the color type
 _PROFILE, _XMP = b"Raw profile type exif\0", b"XML:com.adobe.xmp\0"
 
 
-def png_pixels(content, data):
+def count_png_pixels(content, data):
     """Reads the number of pixels from the header.
 
     Args:
@@ -35,7 +35,7 @@ def decode_png_tensor(content, data):
                 lambda: tf.io.decode_png(content, channels=3),
             ),
         ],
-        default=lambda: over_white(tf.io.decode_png(content, channels=4)),
+        default=lambda: blend_with_white(tf.io.decode_png(content, channels=4)),
     )
     exif, profile, xmp = (
         cut_block(content, chunks[name], 8, data.big_endian(chunks[name], 4))

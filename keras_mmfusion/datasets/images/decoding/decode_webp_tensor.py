@@ -1,10 +1,10 @@
 """Decodes WebP files without animation by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.decoding.white_background import over_white
+from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
 
 
-def webp_pixels(content, data):
+def count_webp_pixels(content, data):
     """Reads the number of pixels from the header; -1 for animations, which can crash TensorFlow.
 
     Args:
@@ -31,7 +31,9 @@ def decode_webp_tensor(content, data):
     # The channels of the file: 3, or 4 with transparency.
     image = tf.io.decode_image(content, channels=0, expand_animations=False)
     image = tf.ensure_shape(image, (None, None, None))
-    image = tf.cond(tf.shape(image)[2] == 4, lambda: over_white(image), lambda: image[..., :3])
+    image = tf.cond(
+        tf.shape(image)[2] == 4, lambda: blend_with_white(image), lambda: image[..., :3]
+    )
 
     def next_chunk(index):
         length = tf.minimum(data.little_endian(index + 4, 4), tf.cast(data.size, "int64"))

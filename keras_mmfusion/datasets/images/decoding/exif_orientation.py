@@ -8,7 +8,7 @@ _PREFIX = b"Exif\0\0"
 _XMP_VALUE = r'tiff:Orientation(?:="|>)'
 
 
-def file_orientation(exif, xmp):
+def read_orientation(exif, xmp):
     """Reads the orientation from the EXIF data or, if they have none, from the XMP packet.
 
     Args:
@@ -20,11 +20,11 @@ def file_orientation(exif, xmp):
     """
     import tensorflow as tf
 
-    orientation = tf.cond(exif == b"", lambda: -1, lambda: exif_orientation(exif))
+    orientation = tf.cond(exif == b"", lambda: -1, lambda: read_exif_orientation(exif))
     return tf.cond(orientation < 0, lambda: _xmp_orientation(xmp), lambda: orientation)
 
 
-def exif_orientation(exif):
+def read_exif_orientation(exif):
     """Reads the orientation tag of EXIF data.
 
     Args:
@@ -70,7 +70,7 @@ def _xmp_orientation(packet):
     return tf.strings.to_number(tf.where(has_value, value, "1"), "int32")
 
 
-def upright(image, orientation):
+def apply_orientation(image, orientation):
     """Rotates and flips an image `(height, width, channels)` according to its orientation."""
     import tensorflow as tf
 

@@ -1,7 +1,7 @@
 """Blends transparent pixels with white by TensorFlow operations."""
 
 
-def over_white(image):
+def blend_with_white(image):
     """Blends an RGBA image with a white background, with the rounding of Pillow.
 
     Args:
