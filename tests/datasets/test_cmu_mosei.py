@@ -45,7 +45,7 @@ def test_segments_have_their_labels_and_texts(folder):
     assert data.without_neutral().two_classes.tolist() == [0, 1]
     assert data.emotions.tolist() == [[0, 0, 1, 0, 0, 0], [2, 0, 0, 0, 0, 0], [0] * 6]
     assert data.present_emotions.sum(axis=1).tolist() == [1, 1, 0]
-    assert data.take(data.labels > 0).emotions.tolist() == [[2, 0, 0, 0, 0, 0]]
+    assert data.select(data.labels > 0).emotions.tolist() == [[2, 0, 0, 0, 0, 0]]
     # Words that overlap the segment's boundaries belong to it; pauses are not words.
     assert data.texts.tolist() == ["so naïve größer", "bad really good", "so naïve größer"]
     assert data.complete.tolist() == [True, True, False]
@@ -110,7 +110,7 @@ def test_video_ids_select_videos(folder):
     assert data.tokens["text"][0].shape == (3, 4)
     whole = read_cmu_mosei(folder)
     assert whole.of_videos(["b"]).segment_ids.tolist() == ["b[0]"]
-    assert len(whole.take(whole.complete)) == 2
+    assert len(whole.select(whole.complete)) == 2
     with pytest.raises(ValueError, match="None of the videos of `video_ids`"):
         read_cmu_mosei(folder, video_ids=["elsewhere"])
     for read in (lambda ids: read_cmu_mosei(folder, video_ids=ids), whole.of_videos):

@@ -47,7 +47,7 @@ def test_random_split_depends_only_on_the_seed():
 
 @pytest.mark.parametrize("how", ["user_time", "global_time"])
 def test_split_does_not_depend_on_the_order_of_the_rows(how):
-    mixed = INTERACTIONS.take(RNG.permutation(len(INTERACTIONS)))
+    mixed = INTERACTIONS.select(RNG.permutation(len(INTERACTIONS)))
     for part, other in zip(
         split_interactions(INTERACTIONS, how), split_interactions(mixed, how), strict=True
     ):
@@ -65,7 +65,7 @@ def test_invalid_arguments_of_split_are_rejected():
     with pytest.raises(ValueError, match="`test_share` must be between 0 and 1"):
         split_interactions(INTERACTIONS, test_share=1.5)
     with pytest.raises(ValueError, match="has too few rows to be split"):
-        split_interactions(INTERACTIONS.take(np.arange(1)))
+        split_interactions(INTERACTIONS.select(np.arange(1)))
 
 
 def test_reads_csv_and_keeps_the_last_interaction(tmp_path):

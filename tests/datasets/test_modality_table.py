@@ -135,7 +135,7 @@ def test_splits_and_subsets_of_the_rows(folder):
     path = table(folder, FULL, FULL.replace("train", "test"), FULL.replace("Good", "Bad"))
     rows = read_multimodal_table(path, COLUMNS, NumberColumn("stars"), split="train")
     assert len(rows) == 2 and rows.values["review"] == ["Good.", "Bad."]
-    part = rows.take(np.array([False, True]))
+    part = rows.select(np.array([False, True]))
     assert part.values["review"] == ["Bad."] and len(part) == len(part.labels) == 1
     with pytest.raises(ValueError, match="`split` must be a value of .*: 'train', 'test'.*'dev'"):
         read_multimodal_table(path, COLUMNS, split="dev")

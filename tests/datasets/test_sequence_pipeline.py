@@ -91,7 +91,7 @@ def test_custom_labels_and_invalid_arguments(data):
     with pytest.raises(ValueError, match="`labels` a label for each"):
         sequence_dataset(data, classes[:3])
     with pytest.raises(ValueError, match="`data` must have at least one segment"):
-        sequence_dataset(data.take(np.zeros(10, "bool")))
+        sequence_dataset(data.select(np.zeros(10, "bool")))
     with pytest.raises(ValueError, match="`num_buckets` must be a positive integer"):
         sequence_dataset(data, num_buckets=0)
 
@@ -99,7 +99,7 @@ def test_custom_labels_and_invalid_arguments(data):
 def test_buckets_reduce_padding():
     sizes = np.random.default_rng(0).geometric(0.1, 200)
     data = sequences(sizes)
-    data = data.take(data.complete)
+    data = data.select(data.complete)
     sizes = np.array([len(x) for x in data.tokens["text"]])
     shares = [
         padding_share(sequence_dataset(data, batch_size=8, num_buckets=n))["text"] for n in (1, 8)
@@ -139,7 +139,7 @@ def test_fusion_model_trains_on_cmu_mosei(tmp_path):
     # Padding does not change the output: a segment in a batch, and alone.
     data = read_cmu_mosei(tmp_path, align=False)
     inputs, _ = next(iter(sequence_dataset(data, num_buckets=1, shuffle=False)))
-    alone = data.take(np.arange(3) == 1)
+    alone = data.select(np.arange(3) == 1)
     alone, _ = next(iter(sequence_dataset(alone)))
     together, alone = model(inputs), model(alone)
     assert together.shape == (3, 1)

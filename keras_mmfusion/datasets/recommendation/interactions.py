@@ -66,7 +66,7 @@ class Interactions:
         users, items = len(np.unique(self.users)), len(np.unique(self.items))
         return short_repr(self, interactions=len(self), users=users, items=items)
 
-    def take(self, rows):
+    def select(self, rows):
         """Selects interactions.
 
         Args:
@@ -192,4 +192,4 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
         is_test[order] = position >= np.repeat(counts - test_counts, counts)
     if not is_test.any() or is_test.all():
         raise ValueError(f"`interactions` has too few rows to be split. Received: {total}")
-    return interactions.take(~is_test), interactions.take(is_test)
+    return interactions.select(~is_test), interactions.select(is_test)

@@ -51,7 +51,7 @@ class SentimentUtterances:
         videos = len(np.unique(self.video_ids))
         return short_repr(self, utterances=len(self), videos=videos, dims=dims)
 
-    def take(self, utterances):
+    def select(self, utterances):
         """Selects utterances.
 
         Args:

@@ -108,7 +108,7 @@ class SentimentSequences:
         Returns:
             `SentimentSequences`.
         """
-        return self.take(self.labels != 0)
+        return self.select(self.labels != 0)
 
     def of_videos(self, video_ids):
         """Selects the segments of some videos, such as those of a fold.
@@ -120,9 +120,9 @@ class SentimentSequences:
             `SentimentSequences`.
         """
         check_strings("video_ids", video_ids)
-        return self.take(np.isin(self.video_ids, list(video_ids)))
+        return self.select(np.isin(self.video_ids, list(video_ids)))
 
-    def take(self, segments):
+    def select(self, segments):
         """Selects segments.
 
         Args:

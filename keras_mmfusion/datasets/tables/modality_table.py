@@ -72,7 +72,7 @@ class MultimodalRows:
         label = None if self.label is None else self.label.name
         return short_repr(self, rows=len(self), columns=list(self.columns), label=label)
 
-    def take(self, rows):
+    def select(self, rows):
         """Selects rows, such as those of a fold.
 
         Args:

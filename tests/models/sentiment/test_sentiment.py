@@ -35,7 +35,7 @@ def test_prediction_of_a_video_is_independent_of_the_batch():
 
 def test_metrics_match_a_case_computed_by_hand():
     data = make_utterances()
-    data = data.take(np.arange(len(data)) < 5)
+    data = data.select(np.arange(len(data)) < 5)
     data = dataclasses.replace(data, labels=np.array([0, 0, 1, 1, 1]))
     results = score_probabilities(data, np.array([0.2, 0.9, 0.6, 0.4, 0.7]))
     # Two true positives, one false negative, one false positive.
@@ -100,7 +100,7 @@ def test_callbacks_are_called_after_each_epoch():
 def test_each_half_of_dev_is_scored_at_the_best_epoch_of_the_other(monkeypatch):
     data = make_utterances()
     in_dev = np.isin(data.video_ids, ["v2", "v3", "v4", "v5"])
-    train, dev = data.take(~in_dev), data.take(in_dev)
+    train, dev = data.select(~in_dev), data.select(in_dev)
     halves = dev.folds(2)
     correct = np.where(dev.labels == 1, 0.9, 0.1)
     # Epoch 1 is correct on half 0, epoch 2 on half 1, epoch 3 on none.
