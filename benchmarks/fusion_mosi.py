@@ -105,7 +105,7 @@ class Experiment:
     def __init__(self, train, dev, seeds, epochs):
         self.train, self.dev = train, dev
         self.seeds, self.epochs = range(seeds), epochs
-        self.half_of = dev.folds(2)
+        self.half_of = dev.assign_folds(2)
 
     def run(self, make_model, conversations, views=((),)):
         """Trains every run, and looks at dev after each epoch.
@@ -150,7 +150,7 @@ class Experiment:
 
         logits = jax.jit(jax.vmap(train))(*weights, self._steps(len(counts), conversations))
         logits = np.asarray(logits)
-        return model, logits[..., self.dev.by_video()[2]] if conversations else logits
+        return model, logits[..., self.dev.group_by_video()[2]] if conversations else logits
 
     def _first_weights(self, make_model, conversations):
         weights = []
@@ -227,7 +227,7 @@ def training_samples(data, modalities, conversations):
     """Inputs, labels and what counts in the loss: of utterances, or of videos."""
     features, labels, here = data.features, data.labels, np.ones(len(data), "bool")
     if conversations:
-        features, labels, here = data.by_video()
+        features, labels, here = data.group_by_video()
     inputs = {name: features[name] for name in modalities}
     inputs |= {f"{name}_mask": here for name in modalities}
     return jax.tree.map(jnp.asarray, (inputs, labels.astype("float32"), here.astype("float32")))

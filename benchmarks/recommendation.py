@@ -84,7 +84,7 @@ def main():
     for name in arguments.left_out:
         # Without all of them: what the loss does alone, with a feature that tells nothing.
         nothing = ItemFeatures(items.item_ids, {"nothing": np.zeros((len(items), 1), "float32")})
-        kept = nothing if name == "all" else items.without(name)
+        kept = nothing if name == "all" else items.drop(name)
         jobs[f"graph_fusion without {name}"] = (get_recommender_recipe("graph_fusion"), kept)
     for name, (recipe, known) in jobs.items():
         print(name)

@@ -38,7 +38,7 @@ class RetrievalSplit:
         self.images = len(pairs)
         write_feature_cache(image_encoder, pairs, folder, image_encoder.image_size)
         [self.image_tokens] = np.load(folder / FEATURES_FILE, mmap_mode="r")
-        captions = [text for texts in pairs.fixed_captions(CAPTIONS) for text in texts]
+        captions = [text for texts in pairs.pad_captions(CAPTIONS) for text in texts]
         packed = preprocessor({"text": captions})["text"]
         self.text_mask = packed["padding_mask"] > 0
         path = folder / "text" / "tokens.npy"

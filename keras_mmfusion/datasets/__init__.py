@@ -37,7 +37,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "image_caption_pairs": "captions.image_caption_table",
         "multimodal_dataset": "tables.modality_table",
         "multimodal_table": "tables.modality_table",
-        "padding_share": "sentiment.sequence_pipeline",
+        "measure_padding": "sentiment.sequence_pipeline",
         "question_dataset": "questions.question_pipeline",
         "read_caption_folder": "captions.caption_folder",
         "read_cmu_mosei": "sentiment.cmu_sdk",

@@ -9,7 +9,7 @@ def test_take_returns_the_first_images(pairs):
     few = pairs.take(3)
     assert len(few) == 3
     assert few.images == pairs.images[:3]
-    assert few.fixed_captions(2) == [["photo 0", ""], ["photo 1", "left 1"], ["photo 2", "left 2"]]
+    assert few.pad_captions(2) == [["photo 0", ""], ["photo 1", "left 1"], ["photo 2", "left 2"]]
 
 
 def test_empty_pairs_are_rejected():
@@ -36,7 +36,7 @@ def test_images_without_captions_are_listed(pairs, none):
 
 def test_captions_per_image_must_be_positive(pairs):
     with pytest.raises(ValueError, match="`captions_per_image` must be at least 1"):
-        pairs.fixed_captions(0)
+        pairs.pad_captions(0)
 
 
 def test_strings_instead_of_lists_are_rejected(pairs):

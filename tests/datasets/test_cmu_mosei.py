@@ -42,9 +42,9 @@ def test_segments_have_their_labels_and_texts(folder):
     np.testing.assert_allclose(data.labels, [-1.5, 8 / 3, 0], rtol=1e-6)
     assert data.seven_classes.tolist() == [1, 6, 3]
     assert data.two_classes.tolist() == [0, 1, 1]
-    assert data.without_neutral().two_classes.tolist() == [0, 1]
+    assert data.drop_neutral().two_classes.tolist() == [0, 1]
     assert data.emotions.tolist() == [[0, 0, 1, 0, 0, 0], [2, 0, 0, 0, 0, 0], [0] * 6]
-    assert data.present_emotions.sum(axis=1).tolist() == [1, 1, 0]
+    assert data.binary_emotions.sum(axis=1).tolist() == [1, 1, 0]
     assert data.select(data.labels > 0).emotions.tolist() == [[2, 0, 0, 0, 0, 0]]
     # Words that overlap the segment's boundaries belong to it; pauses are not words.
     assert data.texts.tolist() == ["so naïve größer", "bad really good", "so naïve größer"]
@@ -109,11 +109,11 @@ def test_video_ids_select_videos(folder):
     assert data.texts.tolist() == [""]
     assert data.tokens["text"][0].shape == (3, 4)
     whole = read_cmu_mosei(folder)
-    assert whole.of_videos(["b"]).segment_ids.tolist() == ["b[0]"]
+    assert whole.select_videos(["b"]).segment_ids.tolist() == ["b[0]"]
     assert len(whole.select(whole.complete)) == 2
     with pytest.raises(ValueError, match="None of the videos of `video_ids`"):
         read_cmu_mosei(folder, video_ids=["elsewhere"])
-    for read in (lambda ids: read_cmu_mosei(folder, video_ids=ids), whole.of_videos):
+    for read in (lambda ids: read_cmu_mosei(folder, video_ids=ids), whole.select_videos):
         with pytest.raises(ValueError, match=r"`video_ids` must be a list of strings.*\['ab'\]"):
             read("ab")
 
@@ -134,7 +134,7 @@ def test_cmu_mosi_sequences_are_read(tmp_path):
     np.testing.assert_allclose(data.labels, [-1.5, 8 / 3, 0], rtol=1e-6)
     assert data.texts[0] == "so naïve größer"
     with pytest.raises(ValueError, match="emotions of these segments are not known"):
-        _ = data.present_emotions
+        _ = data.binary_emotions
 
 
 @pytest.mark.parametrize("read", [read_cmu_mosei, read_cmu_mosi_sequences])

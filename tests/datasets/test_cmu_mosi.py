@@ -44,7 +44,7 @@ def test_utterances_are_in_chronological_order(read, arrays):
 
 def test_utterances_are_grouped_and_padded_by_video(read):
     data = read()
-    features, labels, mask = data.by_video()
+    features, labels, mask = data.group_by_video()
     assert mask.tolist() == [[True, True, False], [True] * 3, [True, False, False]]
     np.testing.assert_array_equal(labels[mask], data.labels)
     for name, x in features.items():
@@ -54,13 +54,13 @@ def test_utterances_are_grouped_and_padded_by_video(read):
 
 def test_folds_hold_out_whole_videos(read):
     data = read()
-    folds = data.folds(3, seed=1)
+    folds = data.assign_folds(3, seed=1)
     assert sorted(set(folds.tolist())) == [0, 1, 2]
     for video in ("a", "b_x", "c"):
         assert len(set(folds[data.video_ids == video].tolist())) == 1
-    np.testing.assert_array_equal(folds, data.folds(3, seed=1))
+    np.testing.assert_array_equal(folds, data.assign_folds(3, seed=1))
     with pytest.raises(ValueError, match="`count` must be from 2 to the number of videos, 3"):
-        data.folds(4)
+        data.assign_folds(4)
 
 
 NAN = np.array([[0.0], [0.0], [np.nan], [0.0], [0.0], [0.0]])

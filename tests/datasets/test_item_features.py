@@ -17,10 +17,10 @@ def test_items_are_written_and_read(tmp_path):
 
 
 def test_masks_and_removed_modalities():
-    assert ITEMS.present("photo").tolist() == [True, False, True]
-    assert list(ITEMS.without("photo").features) == ["text"]
+    assert ITEMS.get_mask("photo").tolist() == [True, False, True]
+    assert list(ITEMS.drop("photo").features) == ["text"]
     with pytest.raises(ValueError, match="`modality` must be one of photo, text"):
-        ITEMS.without("smell")
+        ITEMS.drop("smell")
 
 
 @pytest.mark.parametrize(
@@ -102,4 +102,4 @@ def test_features_must_be_numeric(features, message):
 
 def test_none_is_converted_to_nan():
     items = ItemFeatures(["a", "b"], {"photo": [[None, None], [1, 2]]})
-    assert items.present("photo").tolist() == [False, True]
+    assert items.get_mask("photo").tolist() == [False, True]

@@ -32,7 +32,7 @@ def test_reads_all_splits(write, aligned, protocol):
     assert data.texts.tolist() == ["so bad", "größer", "", "good"]
     np.testing.assert_allclose(data.labels, split["regression_labels"], rtol=1e-6)
     assert data.seven_classes.tolist() == [1, 4, 3, 3]
-    assert data.without_neutral().two_classes.tolist() == [0, 1, 1]
+    assert data.drop_neutral().two_classes.tolist() == [0, 1, 1]
     frames = 1 if aligned else 2
     assert [len(x) for x in data.tokens["text"]] == [3, 6, 2, 5]
     assert [len(x) for x in data.tokens["audio"]] == [3 * frames, 6 * frames, 0, 5 * frames]

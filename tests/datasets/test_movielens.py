@@ -97,7 +97,7 @@ def test_movie_features_match_reference(folder):
     movies = read_movielens(folder)[1]
     encoder = ImageEncoder("lite0", image_size=32)
     items = encode_movies(movies, encoder, small_embedder())
-    masks = {name: items.present(name).tolist() for name in items.features}
+    masks = {name: items.get_mask(name).tolist() for name in items.features}
     assert masks == {
         "poster": [True, False, False],
         "title": [True, True, True],

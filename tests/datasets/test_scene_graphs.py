@@ -64,12 +64,12 @@ def test_invalid_relationships_are_dropped(tmp_path):
 def test_conversion_to_graph_dicts(tmp_path):
     write(tmp_path, image_data=IMAGES, objects=OBJECTS, relationships=RELATIONSHIPS)
     (scene,) = read_scene_graphs(tmp_path)
-    graph = scene.as_graph(["road", "shade", "street"])
+    graph = scene.to_graph(["road", "shade", "street"])
     assert graph["edge_index"].tolist() == [[0, 2, 1, 1], [1, 1, 0, 2]]
     np.testing.assert_array_equal(graph["node_features"][:, :4], scene.boxes)
     assert graph["node_features"][:, 4:].tolist() == [[0, 1, 0], [1, 0, 1], [0, 0, 0]]
     assert graph["node_features"].dtype == "float32"
-    hetero = scene.as_typed_graph(["shade"], ["on", "riding"])
+    hetero = scene.to_hetero_graph(["shade"], ["on", "riding"])
     assert hetero["edge_index"]["object", "on", "object"].tolist() == [[0], [1]]
     assert hetero["edge_index"]["object", "riding", "object"].shape == (2, 0)
     assert hetero["node_features"]["object"].shape == (3, 5)
@@ -112,8 +112,8 @@ def test_repr_and_strings_instead_of_lists(tmp_path):
     (graph,) = read_scene_graphs(tmp_path)
     assert repr(graph) == f"SceneGraph(image={graph.image!r}, objects=3, relationships=2)"
     with pytest.raises(ValueError, match="`names` must be a list of strings. Received: 'shade'"):
-        graph.as_graph("shade")
+        graph.to_graph("shade")
     with pytest.raises(ValueError, match="`predicates` must be a list of strings. Received: 'on'"):
-        graph.as_typed_graph(["shade"], "on")
+        graph.to_hetero_graph(["shade"], "on")
     with pytest.raises(ValueError, match=r"`names\[0\]` must be a list of strings"):
         SceneGraph("1.jpg", ["man"], graph.boxes[:1], [], graph.edge_index[:, :0])

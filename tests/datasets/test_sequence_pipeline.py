@@ -10,7 +10,7 @@ from datasets.mosei_files import write_mosei
 from keras_mmfusion import FusionBlock
 from keras_mmfusion.datasets import (
     SentimentSequences,
-    padding_share,
+    measure_padding,
     read_cmu_mosei,
     sequence_dataset,
 )
@@ -102,7 +102,7 @@ def test_buckets_reduce_padding():
     data = data.select(data.complete)
     sizes = np.array([len(x) for x in data.tokens["text"]])
     shares = [
-        padding_share(sequence_dataset(data, batch_size=8, num_buckets=n))["text"] for n in (1, 8)
+        measure_padding(sequence_dataset(data, batch_size=8, num_buckets=n))["text"] for n in (1, 8)
     ]
     np.testing.assert_allclose(shares[0], 1 - sizes.mean() / sizes.max())
     assert shares[1] < 0.25 * shares[0]

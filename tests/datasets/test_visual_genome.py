@@ -111,7 +111,7 @@ def test_regions_are_clipped_to_the_image(tmp_path):
     np.testing.assert_array_equal(regions.boxes[0], [[0.25, 0.25, 0.75, 0.75]])
     np.testing.assert_array_equal(regions.boxes[1], [[0, 0, 1, 0.5], [0.75, 0.75, 1, 1]])
     assert regions.boxes[0].dtype == "float32"
-    assert regions.as_caption_pairs().captions == regions.phrases
+    assert regions.to_caption_pairs().captions == regions.phrases
 
 
 def test_invalid_regions_are_dropped(tmp_path):

@@ -26,7 +26,7 @@ class CaptionPairs:
     >>> import tempfile
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     pairs = CaptionPairs([file.name], [["A dog.", "A brown dog."]])
-    >>> len(pairs), pairs.fixed_captions(3)
+    >>> len(pairs), pairs.pad_captions(3)
     (1, [['A dog.', 'A brown dog.', '']])
     """
 
@@ -85,7 +85,7 @@ class CaptionPairs:
         rows = np.flatnonzero(mask).tolist()
         return CaptionPairs([self.images[i] for i in rows], [self.captions[i] for i in rows])
 
-    def fixed_captions(self, captions_per_image):
+    def pad_captions(self, captions_per_image):
         """Returns a fixed number of captions per image, truncated or padded with empty strings."""
         if captions_per_image < 1:
             raise ValueError(

@@ -44,7 +44,7 @@ def caption_dataset(
     dataset = tf.data.Dataset.from_tensor_slices(
         {
             "images": [os.fsencode(image) for image in pairs.images],
-            "captions": pairs.fixed_captions(captions_per_image),
+            "captions": pairs.pad_captions(captions_per_image),
         }
     )
     # A cached data set is decoded in a fixed order and shuffled after the cache.

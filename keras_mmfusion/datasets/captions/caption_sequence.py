@@ -62,7 +62,7 @@ class CaptionSequence(keras.utils.PyDataset):
     ):
         super().__init__(workers=workers, **kwargs)
         self.pairs = pairs
-        self.captions = pairs.fixed_captions(captions_per_image)
+        self.captions = pairs.pad_captions(captions_per_image)
         self.batch_size = batch_size
         self.image_size = tuple(image_size)
         self.shuffle = shuffle

@@ -33,7 +33,7 @@ class ImageRegions:
     >>> with tempfile.NamedTemporaryFile() as file:
     ...     regions = ImageRegions(
     ...         [file.name], [np.array([[0, 0, 0.5, 1]], "float32")], [["a dog on the left"]])
-    ...     pairs = regions.as_caption_pairs()
+    ...     pairs = regions.to_caption_pairs()
     >>> pairs.captions
     [['a dog on the left']]
     """
@@ -65,7 +65,7 @@ class ImageRegions:
     def __repr__(self):
         return short_repr(self, images=len(self), regions=sum(map(len, self.phrases)))
 
-    def as_caption_pairs(self):
+    def to_caption_pairs(self):
         """Converts to `CaptionPairs`, with the phrases as captions of the whole image."""
         return CaptionPairs(self.images, self.phrases)
 
@@ -102,7 +102,7 @@ def region_dataset(
     columns = {
         "boxes": np.zeros((*shape, 4), "float32"),
         "boxes_mask": np.zeros(shape, "bool"),
-        "captions": regions.as_caption_pairs().fixed_captions(regions_per_image),
+        "captions": regions.to_caption_pairs().pad_captions(regions_per_image),
     }
     for row, boxes in enumerate(regions.boxes):
         kept = boxes[:regions_per_image]

@@ -38,9 +38,9 @@ class SceneGraph:
     ...     predicates=["riding", "near"],
     ...     edge_index=np.array([[0, 0], [1, 2]], "int32"),
     ... )
-    >>> GCNLayer(16)(scene.as_graph(["man", "bicycle"])).shape == (3, 16)
+    >>> GCNLayer(16)(scene.to_graph(["man", "bicycle"])).shape == (3, 16)
     True
-    >>> graph = scene.as_typed_graph(["man", "bicycle"], ["on", "riding"])
+    >>> graph = scene.to_hetero_graph(["man", "bicycle"], ["on", "riding"])
     >>> {relation: edges.tolist() for (_, relation, _), edges in graph["edge_index"].items()}
     {'on': [[], []], 'riding': [[0], [1]]}
     >>> RGCNLayer(16)(graph)["object"].shape == (3, 16)
@@ -60,7 +60,7 @@ class SceneGraph:
         objects, relationships = len(self.names), len(self.predicates)
         return short_repr(self, image=self.image, objects=objects, relationships=relationships)
 
-    def as_graph(self, names):
+    def to_graph(self, names):
         """Converts to a homogeneous graph dict; see `GraphLayer`.
 
         Args:
@@ -75,11 +75,11 @@ class SceneGraph:
         both = np.concatenate([self.edge_index, self.edge_index[::-1]], axis=1)
         return {"node_features": self._encode_objects(names), "edge_index": both}
 
-    def as_typed_graph(self, names, predicates):
+    def to_hetero_graph(self, names, predicates):
         """Converts to a heterogeneous graph dict with a relation for each predicate.
 
         Args:
-            names: see `as_graph`.
+            names: see `to_graph`.
             predicates: list of strings. Other relationships are dropped.
 
         Returns:

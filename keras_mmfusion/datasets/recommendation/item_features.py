@@ -35,7 +35,7 @@ class ItemFeatures:
     ...     np.array(["tea", "milk"]),
     ...     {"photo": np.array([[1.0, 2.0], [np.nan, np.nan]]), "text": np.ones((2, 3))},
     ... )
-    >>> items.present("photo").tolist()
+    >>> items.get_mask("photo").tolist()
     [True, False]
     """
 
@@ -57,7 +57,7 @@ class ItemFeatures:
                     f"`features[{name!r}]` must have the shape (items, dim) with "
                     f"{len(self.item_ids)} items. Received shape: {np.shape(values)}"
                 )
-            is_invalid = ~np.isfinite(values).all(axis=1) & self.present(name)
+            is_invalid = ~np.isfinite(values).all(axis=1) & self.get_mask(name)
             invalid = np.flatnonzero(is_invalid)
             if len(invalid):
                 raise ValueError(
@@ -72,11 +72,11 @@ class ItemFeatures:
         dims = {name: np.shape(values)[1] for name, values in self.features.items()}
         return short_repr(self, items=len(self), dims=dims)
 
-    def present(self, modality):
+    def get_mask(self, modality):
         """Returns the mask of a modality, bool `(items,)`, `False` where it is missing."""
         return ~np.isnan(self.features[modality]).all(axis=1)
 
-    def without(self, modality):
+    def drop(self, modality):
         """Returns the items without a modality.
 
         Args:

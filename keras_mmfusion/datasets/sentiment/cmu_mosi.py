@@ -33,7 +33,7 @@ class SentimentUtterances:
     ...     video_ids=np.array(["a", "a", "b"]),
     ...     utterance_ids=np.array(["a_1", "a_2", "b_1"]),
     ... )
-    >>> features, labels, mask = data.by_video()
+    >>> features, labels, mask = data.group_by_video()
     >>> features["text"].shape, mask.tolist()
     ((2, 2, 4), [[True, True], [True, False]])
     """
@@ -67,7 +67,7 @@ class SentimentUtterances:
             utterance_ids=self.utterance_ids[utterances],
         )
 
-    def by_video(self):
+    def group_by_video(self):
         """Groups the utterances by video and pads them with zeros to the longest video.
 
         Returns:
@@ -91,7 +91,7 @@ class SentimentUtterances:
         rows = np.cumsum(starts) - 1
         return rows, np.arange(len(self)) - np.flatnonzero(starts)[rows]
 
-    def folds(self, count, seed=0):
+    def assign_folds(self, count, seed=0):
         """Assigns whole videos to the folds of a cross-validation.
 
         Args:

@@ -44,9 +44,9 @@ class SentimentSequences:
     ... )
     >>> data.seven_classes.tolist(), data.two_classes.tolist()
     ([2, 3, 6], [0, 1, 1])
-    >>> data.without_neutral().two_classes.tolist()
+    >>> data.drop_neutral().two_classes.tolist()
     [0, 1]
-    >>> len(data.of_videos(["a"]))
+    >>> len(data.select_videos(["a"]))
     2
     """
 
@@ -86,11 +86,11 @@ class SentimentSequences:
 
     @property
     def two_classes(self):
-        """Int array, 1 if the label is not negative: Has0, or Non0 after `without_neutral()`."""
+        """Int array, 1 if the label is not negative: Has0, or Non0 after `drop_neutral()`."""
         return (self.labels >= 0).astype("int64")
 
     @property
-    def present_emotions(self):
+    def binary_emotions(self):
         """Int array `(segments, 6)`, 1 for each of `EMOTIONS` with a positive intensity."""
         if self.emotions is None:
             raise ValueError("The emotions of these segments are unknown.")
@@ -102,7 +102,7 @@ class SentimentSequences:
         masks = [[mask.any() for mask in self.masks[name]] for name in self.tokens]
         return np.array(masks, "bool").reshape(len(masks), len(self)).all(axis=0)
 
-    def without_neutral(self):
+    def drop_neutral(self):
         """Selects the segments whose label is not 0, for negative versus positive.
 
         Returns:
@@ -110,7 +110,7 @@ class SentimentSequences:
         """
         return self.select(self.labels != 0)
 
-    def of_videos(self, video_ids):
+    def select_videos(self, video_ids):
         """Selects the segments of some videos, such as those of a fold.
 
         Args:

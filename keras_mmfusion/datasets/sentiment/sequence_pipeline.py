@@ -99,7 +99,7 @@ def _to_ragged(arrays, blank, lengths):
     return tf.RaggedTensor.from_row_lengths(flat, lengths)
 
 
-def padding_share(dataset):
+def measure_padding(dataset):
     """Computes the fraction of masked tokens by one pass over the batches.
 
     Args:
@@ -111,7 +111,7 @@ def padding_share(dataset):
     Example:
 
     >>> import numpy as np
-    >>> from keras_mmfusion.datasets import SentimentSequences, padding_share, sequence_dataset
+    >>> from keras_mmfusion.datasets import SentimentSequences, measure_padding, sequence_dataset
     >>> sizes = [2, 2, 9, 10]
     >>> data = SentimentSequences(
     ...     tokens={"text": [np.ones((size, 3), "float32") for size in sizes]},
@@ -122,7 +122,7 @@ def padding_share(dataset):
     ...     texts=np.full(4, ""),
     ... )
     >>> for num_buckets in 1, 2:
-    ...     shares = padding_share(sequence_dataset(data, batch_size=2, num_buckets=num_buckets))
+    ...     shares = measure_padding(sequence_dataset(data, batch_size=2, num_buckets=num_buckets))
     ...     print(round(shares["text"], 3))
     0.425
     0.042

@@ -42,7 +42,7 @@ def predict_sentiment(model, data, batch_size=16):
     Raises:
         ValueError: if a modality of the model is missing in the data or has another dim.
     """
-    features, _, mask = data.by_video()
+    features, _, mask = data.group_by_video()
     check_features(model, features)
     logits = model.predict(make_inputs(model, features, mask), batch_size=batch_size, verbose=0)
     return 1 / (1 + np.exp(-logits[mask][:, 0].astype("float64")))

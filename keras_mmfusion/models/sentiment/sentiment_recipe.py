@@ -81,7 +81,7 @@ def train_sentiment(recipe, data, callbacks=()):
     model = _build_model(recipe, tuple(data.features))
     for name, encoder in model.utterance_model.encoders.items():
         encoder.adapt(data.features[name])
-    features, labels, mask = data.by_video()
+    features, labels, mask = data.group_by_video()
     model.compile(
         keras.optimizers.AdamW(recipe.learning_rate, weight_decay=0.01, clipnorm=1.0),
         keras.losses.BinaryCrossentropy(from_logits=True),
@@ -132,7 +132,7 @@ def score_sentiment_recipe(recipe, train, dev, seeds=(0, 1, 2, 3, 4), progress=i
         curves.append(recorder.predictions)
     curves = np.array(curves)  # (seeds, epochs, utterances)
     accuracy = ((curves > 0.5) == dev.labels).mean(axis=0)  # (epochs, utterances)
-    halves = dev.folds(2)
+    halves = dev.assign_folds(2)
     best = [int(accuracy[:, halves != half].mean(axis=1).argmax()) for half in (0, 1)]
     probabilities = np.where(halves == 0, curves[:, best[0]], curves[:, best[1]])
     results = [score_probabilities(dev, each) for each in probabilities]

@@ -75,7 +75,7 @@ def test_training_learns_from_text_and_works_without_other_modalities():
     model = train_sentiment(RECIPE, data)
     results = evaluate_sentiment(model, data)
     assert results.metrics["accuracy"] >= 0.9
-    features, labels, mask = data.by_video()
+    features, labels, mask = data.group_by_video()
     logits = model({"text": features["text"], "text_mask": mask})
     correct = (to_numpy(logits)[..., 0] > 0) == labels
     assert correct[mask].mean() >= 0.8
@@ -101,7 +101,7 @@ def test_each_half_of_dev_is_scored_at_the_best_epoch_of_the_other(monkeypatch):
     data = make_utterances()
     in_dev = np.isin(data.video_ids, ["v2", "v3", "v4", "v5"])
     train, dev = data.select(~in_dev), data.select(in_dev)
-    halves = dev.folds(2)
+    halves = dev.assign_folds(2)
     correct = np.where(dev.labels == 1, 0.9, 0.1)
     # Epoch 1 is correct on half 0, epoch 2 on half 1, epoch 3 on none.
     curve = [np.where(halves == half, correct, 1 - correct) for half in (0, 1)]
