@@ -57,13 +57,13 @@ class Movies:
         return short_repr(self, movies=len(self), posters=posters)
 
 
-def read_movielens(folder):
+def read_movielens(data_dir):
     """Reads a MovieLens folder with `ratings.csv` and `movies.csv`.
 
     Every rating, high or low, is an interaction, since the user chose to watch the movie.
 
     Args:
-        folder: string or path. The unpacked folder of an archive such as `ml-latest-small.zip`
+        data_dir: string or path. The unpacked folder of an archive such as `ml-latest-small.zip`
             from https://grouplens.org/datasets/movielens/. `ratings.csv` has the columns `userId`,
             `movieId` and `timestamp`; `movies.csv` has `movieId`, `title`, `genres`, and
             optionally `overview` and `poster`, a path in the folder.
@@ -74,12 +74,13 @@ def read_movielens(folder):
     Raises:
         ValueError: if a file, a column or a poster is missing.
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(os.path.expanduser(data_dir))
     for name in ("ratings.csv", "movies.csv"):
         if not (folder / name).is_file():
             raise ValueError(
-                f"{os.fspath(folder)!r} must contain ratings.csv and movies.csv; it has no {name}. "
-                "Download MovieLens from https://grouplens.org/datasets/movielens/."
+                f"`data_dir` must contain ratings.csv and movies.csv; it has no {name}. Received: "
+                f"data_dir={str(folder)!r}. Download MovieLens from "
+                "https://grouplens.org/datasets/movielens/."
             )
     return read_ratings(folder / "ratings.csv"), _read_movies(folder)
 

@@ -9,7 +9,7 @@ HOME = "Download them with CMU-MultimodalSDK: github.com/CMU-MultiComp-Lab/CMU-M
 
 
 def read_cmu_mosei(
-    folder,
+    data_dir,
     text="CMU_MOSEI_TimestampedWordVectors.csd",
     audio="CMU_MOSEI_COVAREP.csd",
     video="CMU_MOSEI_VisualFacet42.csd",
@@ -21,7 +21,7 @@ def read_cmu_mosei(
     """Reads the computational sequences of CMU-MOSEI; see `read_computational_sequences`.
 
     Args:
-        folder: string or path. The folder of the `.csd` files.
+        data_dir: string or path. The folder of the `.csd` files.
         text: string. The name of the file with word vectors.
         audio: string. The name of the file with acoustic features.
         video: string. The name of the file with facial features.
@@ -41,11 +41,11 @@ def read_cmu_mosei(
         Zadeh et al., "Multimodal Language Analysis in the Wild: CMU-MOSEI Dataset and Interpretable
         Dynamic Fusion Graph", 2018.
     """
-    return _read_folder(folder, text, audio, video, labels, words, video_ids, align)
+    return _read_folder(data_dir, text, audio, video, labels, words, video_ids, align)
 
 
 def read_cmu_mosi_sequences(
-    folder,
+    data_dir,
     text="CMU_MOSI_TimestampedWordVectors.csd",
     audio="CMU_MOSI_COVAREP.csd",
     video="CMU_MOSI_Visual_Facet_42.csd",
@@ -57,7 +57,7 @@ def read_cmu_mosi_sequences(
     """Reads the computational sequences of CMU-MOSI; see `read_computational_sequences`.
 
     Args:
-        folder, text, audio, video, labels, words, video_ids, align: see `read_cmu_mosei`.
+        data_dir, text, audio, video, labels, words, video_ids, align: see `read_cmu_mosei`.
 
     Returns:
         `SentimentSequences` with the modalities `"text"`, `"audio"` and `"video"`.
@@ -69,16 +69,16 @@ def read_cmu_mosi_sequences(
         Zadeh et al., "MOSI: Multimodal Corpus of Sentiment Intensity and Subjectivity Analysis in
         Online Opinion Videos", 2016.
     """
-    return _read_folder(folder, text, audio, video, labels, words, video_ids, align)
+    return _read_folder(data_dir, text, audio, video, labels, words, video_ids, align)
 
 
-def _read_folder(folder, text, audio, video, labels, words, video_ids, align):
-    folder = pathlib.Path(os.path.expanduser(folder))
+def _read_folder(data_dir, text, audio, video, labels, words, video_ids, align):
+    folder = pathlib.Path(os.path.expanduser(data_dir))
     missing = [name for name in (text, audio, video, labels) if not (folder / name).is_file()]
     if missing:
         raise ValueError(
-            f"`folder` must contain {text}, {audio}, {video} and {labels}. Missing: "
-            f"{', '.join(missing)}. {HOME} Received: folder={str(folder)!r}"
+            f"`data_dir` must contain {text}, {audio}, {video} and {labels}. Missing: "
+            f"{', '.join(missing)}. {HOME} Received: data_dir={str(folder)!r}"
         )
     return read_computational_sequences(
         {"text": folder / text, "audio": folder / audio, "video": folder / video},
