@@ -47,7 +47,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_computational_sequences": "sentiment.labeled_segments",
         "read_easy_vqa": "questions.easy_vqa",
         "read_flickr8k": "captions.flickr8k_captions",
-        "read_graph_tensors": "graphs.graph_tensor",
+        "graph_tensor_dataset": "graphs.graph_tensor",
         "read_image_caption_pairs": "captions.image_caption_table",
         "read_interactions": "recommendation.interactions",
         "read_item_features": "recommendation.item_features",

@@ -13,7 +13,7 @@ from keras_mmfusion.datasets.graphs.graph_tensor import (
     graph_from_tensor,
     graph_to_tensor,
     import_tfgnn,
-    read_graph_tensors,
+    graph_tensor_dataset,
     write_graph_tensors,
 )
 from keras_mmfusion.layers.graph import GCNLayer, GraphMeanPooling, RGCNLayer
@@ -29,7 +29,7 @@ SHOWS, NEAR = ("image", "shows", "text"), ("image", "near", "image")
 @pytest.mark.skipif(INSTALLED, reason="tensorflow-gnn is installed")
 def test_error_names_the_missing_package():
     with pytest.raises(ImportError, match=r'pip install "keras-mmfusion\[gnn\]"'):
-        read_graph_tensors("examples.tfrecord", "schema.pbtxt")
+        graph_tensor_dataset("examples.tfrecord", "schema.pbtxt")
 
 
 @pytest.mark.skipif(LEGACY, reason="TF_USE_LEGACY_KERAS=1 is set")
@@ -100,7 +100,7 @@ def test_batches_from_files_merge_the_graphs(tmp_path):
     files = write_graph_tensors(
         (graph_to_tensor(graph, {"y": 7 * i}) for i, graph in enumerate(graphs)), tmp_path
     )
-    batches = list(read_graph_tensors(*files, batch_size=2, label="y"))
+    batches = list(graph_tensor_dataset(*files, batch_size=2, label="y"))
     assert [labels.numpy().ravel().tolist() for _, labels in batches] == [[0, 7], [14, 21], [28]]
     layer, pooling = GCNLayer(4), GraphMeanPooling()
     graph, _ = batches[1]
@@ -120,11 +120,11 @@ def test_padding_to_a_budget_does_not_change_the_outputs(tmp_path):
     budget = tfgnn.SizeConstraints(
         total_num_components=3, total_num_nodes={"nodes": 10}, total_num_edges={"edges": 20}
     )
-    padded = list(read_graph_tensors(*files, batch_size=2, budget=budget, label="y"))
+    padded = list(graph_tensor_dataset(*files, batch_size=2, budget=budget, label="y"))
     shapes = [[x.shape for x in keras.tree.flatten(batch)] for batch in padded]
     assert shapes[0] == shapes[1]
     layer = GCNLayer(4)
-    whole, _ = next(iter(read_graph_tensors(*files, batch_size=2, label="y")))
+    whole, _ = next(iter(graph_tensor_dataset(*files, batch_size=2, label="y")))
     graph, labels, weights = padded[0]
     assert labels.shape[0] == 3
     np.testing.assert_array_equal(weights, [1, 1, 0])
@@ -155,7 +155,7 @@ def test_keras_3_model_learns_from_heterogeneous_graphs_in_files(tmp_path):
     files = write_graph_tensors(
         (graph_to_tensor(heterogeneous(i), {"y": i % 2}) for i in range(8)), tmp_path
     )
-    dataset = read_graph_tensors(*files, batch_size=4, label="y").repeat()
+    dataset = graph_tensor_dataset(*files, batch_size=4, label="y").repeat()
     model = Classifier()
     model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     losses = model.fit(dataset, epochs=20, steps_per_epoch=2, shuffle=False, verbose=0).history[
@@ -181,10 +181,10 @@ def test_invalid_arguments_are_rejected(tmp_path):
     with pytest.raises(ValueError, match="must have different names"):
         graph_to_tensor(same_name)
     with pytest.raises(ValueError, match="There is no file"):
-        read_graph_tensors(tmp_path / "a", tmp_path / "b")
+        graph_tensor_dataset(tmp_path / "a", tmp_path / "b")
     with pytest.raises(ValueError, match="at least one"):
         write_graph_tensors([], tmp_path)
     assert not list(tmp_path.iterdir())
     write_graph_tensors([graph_to_tensor(homogeneous(), {"y": 1})], tmp_path)
     with pytest.raises(ValueError, match="Received: 'z'. Its context features: 'y'"):
-        read_graph_tensors(tmp_path / "examples.tfrecord", tmp_path / "schema.pbtxt", label="z")
+        graph_tensor_dataset(tmp_path / "examples.tfrecord", tmp_path / "schema.pbtxt", label="z")

@@ -208,7 +208,7 @@ def write_graph_tensors(graph_tensors, folder):
         part.unlink(missing_ok=True)
 
 
-def read_graph_tensors(files, schema, batch_size=1, budget=None, feature=HIDDEN_STATE, label=None):
+def graph_tensor_dataset(files, schema, batch_size=1, budget=None, feature=HIDDEN_STATE, label=None):
     """Reads TF-GNN's files as a `tf.data.Dataset` for `fit`; each batch is merged into one graph.
 
     Args:
@@ -232,7 +232,7 @@ def read_graph_tensors(files, schema, batch_size=1, budget=None, feature=HIDDEN_
     Example:
 
     ```python
-    graphs = read_graph_tensors("graphs/examples.tfrecord", "graphs/schema.pbtxt", 32, label="y")
+    graphs = graph_tensor_dataset("graphs/examples.tfrecord", "graphs/schema.pbtxt", 32, label="y")
     model.fit(graphs.shuffle(100, seed=0).prefetch(2), shuffle=False)
     ```
 
