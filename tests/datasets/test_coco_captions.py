@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from keras_mmfusion.datasets import coco_captions, read_coco_captions
+from keras_mmfusion.datasets import coco_caption_dataset, read_coco_captions
 from keras_mmfusion.datasets.captions.caption_folder import read_caption_folder
 
 
@@ -205,6 +205,6 @@ def test_missing_karpathy_files_are_named(tmp_path, pairs):
 def test_dataset_batches_images_and_captions(tmp_path, pairs):
     pytest.importorskip("tensorflow")
     write_karpathy(tmp_path, pairs)
-    (batch,) = coco_captions(tmp_path, "val", image_size=(8, 8), captions_per_image=3)
+    (batch,) = coco_caption_dataset(tmp_path, "val", image_size=(8, 8), captions_per_image=3)
     assert batch["images"].shape == (1, 8, 8, 3)
     assert batch["captions"].numpy().tolist() == [[b"A val.", b"One val", b""]]

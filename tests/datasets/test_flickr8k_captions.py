@@ -4,7 +4,7 @@ import os
 import pytest
 from PIL import Image
 
-from keras_mmfusion.datasets import flickr8k, read_caption_folder, read_flickr8k
+from keras_mmfusion.datasets import flickr8k_dataset, read_caption_folder, read_flickr8k
 
 
 @pytest.fixture(params=["flat", "archives"])
@@ -153,7 +153,9 @@ def test_karpathys_captions_override_kaggles(data_dir):
 
 def test_dataset_batches_images_and_captions(data_dir):
     pytest.importorskip("tensorflow")
-    batch = next(iter(flickr8k(data_dir, "train", batch_size=2, image_size=(8, 8), shuffle=False)))
+    batch = next(
+        iter(flickr8k_dataset(data_dir, "train", batch_size=2, image_size=(8, 8), shuffle=False))
+    )
     assert batch["images"].shape == (2, 8, 8, 3)
     assert batch["captions"].shape == (2, 5)
     assert batch["captions"].numpy()[0, 1] == b"A red photo 1 ."

@@ -11,9 +11,9 @@ import pytest
 
 from keras_mmfusion.datasets.graphs.graph_tensor import (
     graph_from_tensor,
+    graph_tensor_dataset,
     graph_to_tensor,
     import_tfgnn,
-    graph_tensor_dataset,
     write_graph_tensors,
 )
 from keras_mmfusion.layers.graph import GCNLayer, GraphMeanPooling, RGCNLayer

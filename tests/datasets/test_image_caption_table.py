@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from keras_mmfusion.datasets import image_caption_pairs, read_image_caption_pairs
+from keras_mmfusion.datasets import image_caption_dataset, read_image_caption_pairs
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_captions_are_single_valid_lines(folder, tmp_path):
 def test_dataset_batches_images_and_captions(folder, tmp_path):
     pytest.importorskip("tensorflow")
     table = write(tmp_path, "t.csv", "image,caption\n0.jpg,a b\n")
-    dataset = image_caption_pairs(folder, table, image_size=(8, 8), captions_per_image=2)
+    dataset = image_caption_dataset(folder, table, image_size=(8, 8), captions_per_image=2)
     batch = next(iter(dataset))
     assert batch["images"].shape == (1, 8, 8, 3)
     assert batch["captions"].numpy().tolist() == [[b"a b", b""]]

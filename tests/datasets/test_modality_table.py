@@ -17,7 +17,7 @@ from keras_mmfusion.datasets import (
     RecordColumns,
     TextColumn,
     multimodal_dataset,
-    multimodal_table,
+    multimodal_table_dataset,
     read_multimodal_table,
 )
 from keras_mmfusion.encoders import TableEncoder, TokenEncoder, VectorEncoder
@@ -64,7 +64,7 @@ def table(folder, *rows, name="t.csv"):
 
 def test_all_modalities_and_masks_are_batched(folder):
     rows = FULL, "train,,,,,,,,,2", "train,1.jpg,Zwölf,1.wav,1.npy,s.npy,,a,0 0.5,1"
-    dataset = multimodal_table(
+    dataset = multimodal_table_dataset(
         table(folder, *rows), COLUMNS, NumberColumn("stars"), shuffle=False, cache=True
     )
     for _ in range(2):
@@ -89,7 +89,7 @@ def test_all_modalities_and_masks_are_batched(folder):
 
 
 def test_batch_without_a_modality_has_a_masked_token(folder):
-    dataset = multimodal_table(table(folder, "train,,only text,,,,,,,1"), COLUMNS)
+    dataset = multimodal_table_dataset(table(folder, "train,,only text,,,,,,,1"), COLUMNS)
     (inputs,) = dataset.as_numpy_iterator()
     assert inputs["pose"].shape == (1, 1, 3) and inputs["sound"].shape == (1, 1, 4)
     assert not inputs["pose_mask"].any() and not inputs["sound_mask"].any()
@@ -112,7 +112,7 @@ def test_reads_json_lines(folder):
     path.write_text("\n".join(map(json.dumps, lines)))
     columns = {name: COLUMNS[name] for name in ("review", "place", "brand")}
     label = CategoryColumn("liked", classes=("false", "true"))
-    ((inputs, liked),) = multimodal_table(path, columns, label, shuffle=False)
+    ((inputs, liked),) = multimodal_table_dataset(path, columns, label, shuffle=False)
     assert inputs["place"].numpy().tolist() == [[1, 2], [0, 0]]
     assert inputs["brand_mask"].numpy().tolist() == [True, False]
     assert liked.numpy().tolist() == [[1], [0]]
@@ -176,7 +176,7 @@ def test_reads_data_frame(folder, monkeypatch):
     assert [x.tolist() for x in rows.labels] == [[5], [4], [1]]
     assert all(mask.tolist() == [True, False, True] for mask in rows.masks.values())
     assert len(read_multimodal_table(frame, columns, split="train")) == 2
-    ((inputs, stars),) = multimodal_table(
+    ((inputs, stars),) = multimodal_table_dataset(
         frame, columns, NumberColumn("stars"), shuffle=False
     ).as_numpy_iterator()
     assert inputs["photo_mask"].tolist() == [True, False, True] and stars[0] == 5

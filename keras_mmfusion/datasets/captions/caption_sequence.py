@@ -37,7 +37,7 @@ class CaptionSequence(keras.utils.PyDataset):
         preprocessor: `CaptioningPreprocessor` that is applied to each batch, or `None`.
         epoch: int. The index of the first epoch; an attribute that can be changed.
         workers: int. The number of threads that prepare batches.
-        **kwargs: passed to `keras.utils.PyDataset`.
+        use_multiprocessing, max_queue_size: see `keras.utils.PyDataset`.
 
     Returns:
         `sequence[index]` is a dict of `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -58,9 +58,10 @@ class CaptionSequence(keras.utils.PyDataset):
         preprocessor=None,
         epoch=0,
         workers=4,
-        **kwargs,
+        use_multiprocessing=False,
+        max_queue_size=10,
     ):
-        super().__init__(workers=workers, **kwargs)
+        super().__init__(workers, use_multiprocessing, max_queue_size)
         self.pairs = pairs
         self.captions = pairs.pad_captions(captions_per_image)
         self.batch_size = batch_size

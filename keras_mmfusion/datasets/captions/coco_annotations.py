@@ -16,14 +16,24 @@ KARPATHY = "dataset_coco.json"
 KARPATHY_SPLITS = ("train", "restval", "val", "test")
 
 
-def coco_captions(data_dir, split="train2017", **options):
+def coco_caption_dataset(
+    data_dir,
+    split="train2017",
+    batch_size=32,
+    image_size=(224, 224),
+    captions_per_image=5,
+    shuffle=True,
+    seed=0,
+    augment=False,
+    cache=False,
+):
     """Returns MS COCO captions as a `tf.data.Dataset` of images and captions.
 
     Args:
         data_dir: string. The folder of the data set; see `read_coco_captions`.
         split: string; see `read_coco_captions`.
-        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
-            `shuffle`, `seed`, `augment`, `cache`.
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache: see
+            `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -32,10 +42,13 @@ def coco_captions(data_dir, split="train2017", **options):
     Raises:
         ValueError: if files are missing; the message says where to download them.
     """
-    return caption_dataset(read_coco_captions(data_dir, split), **options)
+    pairs = read_coco_captions(data_dir, split)
+    return caption_dataset(
+        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache
+    )
 
 
-def read_coco_captions(data_dir, split="val2017"):
+def read_coco_captions(data_dir, split="train2017"):
     """Reads a split of a data set in the layout of MS COCO captions.
 
     Args:

@@ -30,14 +30,24 @@ _IMAGE_FOLDERS = (
 )
 
 
-def flickr8k(data_dir, split="train", **options):
+def flickr8k_dataset(
+    data_dir,
+    split="train",
+    batch_size=32,
+    image_size=(224, 224),
+    captions_per_image=5,
+    shuffle=True,
+    seed=0,
+    augment=False,
+    cache=False,
+):
     """Returns Flickr8k as a `tf.data.Dataset` of images and captions.
 
     Args:
         data_dir: string. The folder of the data set; see `read_flickr8k`.
         split: string. `"train"`, `"dev"`, `"test"`, or the path of a list file.
-        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
-            `shuffle`, `seed`, `augment`, `cache`.
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache: see
+            `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -50,7 +60,10 @@ def flickr8k(data_dir, split="train", **options):
         Hodosh, Young and Hockenmaier, "Framing Image Description as a Ranking Task: Data, Models
         and Evaluation Metrics", JAIR 47 (2013).
     """
-    return caption_dataset(read_flickr8k(data_dir, split), **options)
+    pairs = read_flickr8k(data_dir, split)
+    return caption_dataset(
+        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache
+    )
 
 
 def read_flickr8k(data_dir, split="train"):

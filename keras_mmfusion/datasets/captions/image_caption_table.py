@@ -10,21 +10,34 @@ from keras_mmfusion.datasets.io.annotations import clean_text
 from keras_mmfusion.datasets.io.table_rows import Table
 
 
-def image_caption_pairs(folder, table, **options):
+def image_caption_dataset(
+    folder,
+    table,
+    batch_size=32,
+    image_size=(224, 224),
+    captions_per_image=5,
+    shuffle=True,
+    seed=0,
+    augment=False,
+    cache=False,
+):
     """Returns a folder of images and a table of captions as a `tf.data.Dataset`.
 
     Args:
         folder: string. The folder of the images.
         table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
             `read_image_caption_pairs`.
-        **options: see `caption_dataset`: `batch_size`, `image_size`, `captions_per_image`,
-            `shuffle`, `seed`, `augment`, `cache`.
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache: see
+            `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
         `"captions"`, strings `(batch, captions_per_image)`.
     """
-    return caption_dataset(read_image_caption_pairs(folder, table), **options)
+    pairs = read_image_caption_pairs(folder, table)
+    return caption_dataset(
+        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache
+    )
 
 
 def read_image_caption_pairs(folder, table):

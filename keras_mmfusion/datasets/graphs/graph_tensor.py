@@ -208,7 +208,9 @@ def write_graph_tensors(graph_tensors, folder):
         part.unlink(missing_ok=True)
 
 
-def graph_tensor_dataset(files, schema, batch_size=1, budget=None, feature=HIDDEN_STATE, label=None):
+def graph_tensor_dataset(
+    files, schema, batch_size=1, budget=None, feature=HIDDEN_STATE, label=None
+):
     """Reads TF-GNN's files as a `tf.data.Dataset` for `fit`; each batch is merged into one graph.
 
     Args:

@@ -10,7 +10,9 @@ from keras_mmfusion.datasets.io.table_rows import Table
 from keras_mmfusion.datasets.tables.table_columns import Column
 
 
-def multimodal_table(path, columns, label=None, split=None, **options):
+def multimodal_table_dataset(
+    path, columns, label=None, split=None, batch_size=32, shuffle=True, seed=0, cache=False
+):
     """Returns a table with a column for each modality as a `tf.data.Dataset` for `fit`.
 
     Args:
@@ -18,7 +20,7 @@ def multimodal_table(path, columns, label=None, split=None, **options):
         columns: dict, modality -> column; see `read_multimodal_table`.
         label: a column with a name, or `None`.
         split: string. The value of the column `split`, or `None` for all rows.
-        **options: see `multimodal_dataset`: `batch_size`, `shuffle`, `seed`, `cache`.
+        batch_size, shuffle, seed, cache: see `multimodal_dataset`.
 
     Returns:
         A `tf.data.Dataset` of inputs or, with a label, of tuples `(inputs, labels)`; see
@@ -27,11 +29,11 @@ def multimodal_table(path, columns, label=None, split=None, **options):
     Example:
 
     >>> import os, tempfile
-    >>> from keras_mmfusion.datasets import NumberColumn, TextColumn, multimodal_table
+    >>> from keras_mmfusion.datasets import NumberColumn, TextColumn, multimodal_table_dataset
     >>> path = os.path.join(tempfile.mkdtemp(), "reviews.csv")
     >>> with open(path, "w") as file:
     ...     _ = file.write("review,price,stars\\nA good lamp.,20,5\\n,7.5,2\\n")
-    >>> dataset = multimodal_table(
+    >>> dataset = multimodal_table_dataset(
     ...     path,
     ...     columns={"review": TextColumn(), "price": NumberColumn()},
     ...     label=NumberColumn("stars"),
@@ -43,7 +45,8 @@ def multimodal_table(path, columns, label=None, split=None, **options):
     >>> inputs["price"].tolist(), stars.tolist()
     ([[20.0], [7.5]], [[5.0], [2.0]])
     """
-    return multimodal_dataset(read_multimodal_table(path, columns, label, split), **options)
+    rows = read_multimodal_table(path, columns, label, split)
+    return multimodal_dataset(rows, batch_size, shuffle, seed, cache)
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

@@ -11,7 +11,7 @@ from keras_mmfusion.datasets import (
     CaptionPairs,
     CaptionSequence,
     caption_dataset,
-    image_caption_pairs,
+    image_caption_dataset,
 )
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
@@ -47,7 +47,7 @@ def test_fit_on_a_folder_and_a_table(tmp_path):
         rows.writerow(["image", "caption"])
         for path, each in zip(paths, captions, strict=True):
             rows.writerow([pathlib.Path(path).name, each[0]])
-    dataset = image_caption_pairs(
+    dataset = image_caption_dataset(
         str(tmp_path), str(tmp_path / "captions.csv"), batch_size=6, image_size=SIZE
     )
     model = small_captioner()
