@@ -35,14 +35,14 @@ class JsonFile:
         self.expected = expected
         self.content = read_json(path)
 
-    def refuse(self, problem):
+    def fail(self, problem):
         """Raises an error that describes the expected and the actual file."""
         raise ValueError(
             f"{self.path!r} must be {self.expected}, but {problem}. The file appears to be "
             f"{describe_json(self.content)}."
         )
 
-    def records(self, key=None, **fields):
+    def get_records(self, key=None, **fields):
         """Returns the list of objects of a key, or of the whole file, after checking its fields.
 
         Args:
@@ -57,15 +57,15 @@ class JsonFile:
                 or has another type.
         """
         if key is None:
-            return self.check(self.content, "it", **fields)
+            return self.check_records(self.content, "it", **fields)
         if not isinstance(self.content, dict) or key not in self.content:
-            self.refuse(f"it has no {key!r}")
+            self.fail(f"it has no {key!r}")
         if self.content[key] == []:
-            self.refuse(f"{key!r} is empty")
-        return self.check(self.content[key], repr(key), **fields)
+            self.fail(f"{key!r} is empty")
+        return self.check_records(self.content[key], repr(key), **fields)
 
-    def check(self, records, name, **fields):
-        """Checks a list of objects of the file; see `records`.
+    def check_records(self, records, name, **fields):
+        """Checks a list of objects of the file; see `get_records`.
 
         Args:
             records: the list.
@@ -76,10 +76,10 @@ class JsonFile:
             The list.
         """
         if not isinstance(records, list):
-            self.refuse(f"{name} is not a list")
+            self.fail(f"{name} is not a list")
         for index, record in enumerate(records):
             if not isinstance(record, dict):
-                self.refuse(f"entry {index} of {name} is not an object: {record!r:.80}")
+                self.fail(f"entry {index} of {name} is not an object: {record!r:.80}")
             for field, (types, description) in fields.items():
                 value = record.get(field)
                 if not isinstance(value, types) or isinstance(value, bool):
@@ -88,10 +88,10 @@ class JsonFile:
                         if field not in record
                         else f"must have {description} as its {field!r}, not {value!r:.80}"
                     )
-                    self.refuse(f"entry {index} of {name} {problem}: {record!r:.200}")
+                    self.fail(f"entry {index} of {name} {problem}: {record!r:.200}")
         return records
 
-    def without_repeats(self, records, key):
+    def drop_repeats(self, records, key):
         """Removes repeated records.
 
         Args:

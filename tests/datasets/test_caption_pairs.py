@@ -35,7 +35,7 @@ def test_images_without_captions_are_listed(pairs, none):
 
 
 def test_captions_per_image_must_be_positive(pairs):
-    with pytest.raises(ValueError, match="`captions_per_image` must be at least 1"):
+    with pytest.raises(ValueError, match="`captions_per_image` must be a positive integer"):
         pairs.pad_captions(0)
 
 

@@ -133,7 +133,7 @@ def test_cmu_mosi_sequences_are_read(tmp_path):
     data = read_cmu_mosi_sequences(tmp_path)
     np.testing.assert_allclose(data.labels, [-1.5, 8 / 3, 0], rtol=1e-6)
     assert data.texts[0] == "so naïve größer"
-    with pytest.raises(ValueError, match="emotions of these segments are not known"):
+    with pytest.raises(ValueError, match="emotions of these segments are unknown"):
         _ = data.binary_emotions
 
 

@@ -86,7 +86,7 @@ def test_file_names_may_contain_spaces(data_dir, tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("b_1.jpg#0 A photo\n", r"token.txt', line 16: must be an image's name, a tab"),
+        ("b_1.jpg#0 A photo\n", r"token.txt', line 16: must be an image name, a tab"),
         ("b_1.jpg#0\tA caf\xe9\n", r"token.txt' is not UTF-8: line 16 has the byte 0xe9.*Latin-1"),
     ],
 )

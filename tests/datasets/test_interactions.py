@@ -60,7 +60,9 @@ def test_single_interaction_of_a_user_is_in_the_training_part():
 
 
 def test_invalid_arguments_of_split_are_rejected():
-    with pytest.raises(ValueError, match="`how` must be one of user_time, global_time, random"):
+    with pytest.raises(
+        ValueError, match="`how` must be one of 'user_time', 'global_time', 'random'"
+    ):
         split_interactions(INTERACTIONS, "by_moon")
     with pytest.raises(ValueError, match="`test_share` must be between 0 and 1"):
         split_interactions(INTERACTIONS, test_share=1.5)

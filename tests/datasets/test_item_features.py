@@ -19,7 +19,7 @@ def test_items_are_written_and_read(tmp_path):
 def test_masks_and_removed_modalities():
     assert ITEMS.get_mask("photo").tolist() == [True, False, True]
     assert list(ITEMS.drop("photo").features) == ["text"]
-    with pytest.raises(ValueError, match="`modality` must be one of photo, text"):
+    with pytest.raises(ValueError, match="`modality` must be one of 'photo', 'text'"):
         ITEMS.drop("smell")
 
 

@@ -200,7 +200,7 @@ def test_numpy_scalars_are_read_as_paths_and_bytes(tmp_path):
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "Git LFS.*git lfs pull"),
         (b"PK\x03\x04", "a ZIP archive"),
         (b"\xff\x0a\0", "a JPEG XL image"),
-        (b"FUJIFILMCCD-RAW 0201", "raw photo"),
+        (b"FUJIFILMCCD-RAW 0201", "raw camera photo"),
         (b'{"error": "not found"}', "a JSON document"),
         (b"", "is empty. Write or download"),
         (b"shopping list", "is not an image of a format that Pillow reads"),

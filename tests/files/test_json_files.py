@@ -72,7 +72,7 @@ def test_well_known_files_are_described(content, kind):
 
 def test_records_are_checked(tmp_path):
     def records(content, key="images", **fields):
-        return JsonFile(write(tmp_path, content), "a list of images").records(key, **fields)
+        return JsonFile(write(tmp_path, content), "a list of images").get_records(key, **fields)
 
     assert records({"images": [{"id": 1}, {"id": "a"}]}, id=ID) == [{"id": 1}, {"id": "a"}]
     for content, message in (
@@ -92,6 +92,6 @@ def test_records_are_checked(tmp_path):
 
 def test_repeated_records_are_removed(tmp_path):
     file = JsonFile(write(tmp_path, []), "a list")
-    assert file.without_repeats([{"id": 1}, {"id": 1}], "id") == [{"id": 1}]
+    assert file.drop_repeats([{"id": 1}, {"id": 1}], "id") == [{"id": 1}]
     with pytest.raises(ValueError, match="t.json': two records with 'id' 1 differ"):
-        file.without_repeats([{"id": 1}, {"id": 1, "x": 2}], "id")
+        file.drop_repeats([{"id": 1}, {"id": 1, "x": 2}], "id")

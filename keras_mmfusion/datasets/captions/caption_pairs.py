@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
@@ -87,9 +88,6 @@ class CaptionPairs:
 
     def pad_captions(self, captions_per_image):
         """Returns a fixed number of captions per image, truncated or padded with empty strings."""
-        if captions_per_image < 1:
-            raise ValueError(
-                f"`captions_per_image` must be at least 1. Received: {captions_per_image}"
-            )
+        check_integer(None, "captions_per_image", captions_per_image)
         empty = [""] * captions_per_image
         return [[*captions, *empty][:captions_per_image] for captions in self.captions]

@@ -99,15 +99,15 @@ def _read_official(data_dir, split):
             "COCO from https://cocodataset.org/#download."
         )
     file = JsonFile(annotations, "COCO caption annotations (`images` and `annotations`)")
-    images = file.without_repeats(file.records("images", id=ID, file_name=TEXT), "id")
+    images = file.drop_repeats(file.get_records("images", id=ID, file_name=TEXT), "id")
     captions, unknown = {image["id"]: [] for image in images}, []
-    for annotation in file.records("annotations", image_id=ID, caption=TEXT):
+    for annotation in file.get_records("annotations", image_id=ID, caption=TEXT):
         if annotation["image_id"] in captions:
             captions[annotation["image_id"]].append(clean_text(annotation["caption"]))
         else:
             unknown.append(annotation["image_id"])
     if unknown and not any(captions.values()):
-        file.refuse(
+        file.fail(
             f"no `image_id` of an annotation, such as {unknown[0]!r}, matches an `id` in `images`, "
             f"such as {next(iter(captions), None)!r}"
         )

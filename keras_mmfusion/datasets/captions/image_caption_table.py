@@ -62,7 +62,7 @@ def read_image_caption_pairs(folder, table):
     columns = ("image", "captions" if is_plural else "caption")
     folder, table = os.path.expanduser(folder), Table(table, columns, "caption")
     captions = {}
-    for line, row in table.rows():
+    for line, row in table.read_rows():
         image, texts = row.get("image"), row.get("captions", row.get("caption"))
         image = os.fspath(image) if isinstance(image, os.PathLike) else image
         texts = [texts] if isinstance(texts, str) else texts

@@ -11,7 +11,7 @@ def read_karpathy_split(path, splits, **fields):
         path: string. Path of `dataset_coco.json`, `dataset_flickr8k.json` or
             `dataset_flickr30k.json`.
         splits: collection of strings. The names of the splits.
-        **fields: required fields of an image besides its `filename`; see `JsonFile.records`.
+        **fields: required fields of an image besides its `filename`; see `JsonFile.get_records`.
 
     Returns:
         List of dicts, in the order of the file; see `clean_karpathy_captions`.
@@ -24,13 +24,13 @@ def read_karpathy_split(path, splits, **fields):
         2015.
     """
     file = JsonFile(path, "Karpathy's split file (`images`, each with `sentences`)")
-    images = file.records("images", filename=TEXT, split=TEXT, sentences=LIST, **fields)
+    images = file.get_records("images", filename=TEXT, split=TEXT, sentences=LIST, **fields)
     records = [image for image in images if image["split"].strip() in splits]
     if not records:
         known = ", ".join(sorted({repr(image["split"]) for image in images}))
-        file.refuse(f"it has no image of the split {'+'.join(splits)!r}; its splits are {known}")
+        file.fail(f"it has no image of the split {'+'.join(splits)!r}; its splits are {known}")
     for each in records:
-        file.check(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
+        file.check_records(each["sentences"], f"the sentences of {each['filename']!r}", raw=TEXT)
     return records
 
 

@@ -41,14 +41,14 @@ def read_visual_genome_regions(data_dir, split=None, skip_missing_images=False):
     genome = VisualGenomeFolder(data_dir, split)
     images, boxes, phrases, unused, skipped = [], [], [], [], []
     fields = {**dict.fromkeys(_REGION[:4], NUMBER), "phrase": TEXT_OR_NULL}
-    _, entries = genome.annotations("region_descriptions.json", "regions", **fields)
+    _, entries = genome.read_annotations("region_descriptions.json", "regions", **fields)
     for image_id, records in entries:
         regions = {tuple(map(each.get, _REGION)): each for each in records}.values()
-        corners = genome.boxes(image_id, regions, _REGION[:4])
+        corners = genome.get_boxes(image_id, regions, _REGION[:4])
         texts = [clean_text(region.get("phrase") or "") for region in regions]
         usable = np.all(corners[:, 2:] > corners[:, :2], axis=1) & np.array(texts, "bool")
         unused += [r.get("region_id") for r, use in zip(regions, usable, strict=True) if not use]
-        path = genome.path(image_id)
+        path = genome.get_path(image_id)
         if not usable.any() or (skip_missing_images and not os.path.isfile(path)):
             skipped.append(image_id)
             continue

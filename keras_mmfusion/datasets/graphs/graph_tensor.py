@@ -7,6 +7,8 @@ tensors, which Keras 3 models in the same process accept.
 import importlib.util
 import pathlib
 
+from keras_mmfusion.files.atomic_files import replace_file
+
 SCHEMA = "schema.pbtxt"
 EXAMPLES = "examples.tfrecord"
 HIDDEN_STATE = "hidden_state"  # TF-GNN's name for node features.
@@ -190,22 +192,17 @@ def write_graph_tensors(graph_tensors, folder):
 
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    part = folder / f".{EXAMPLES}.part"
     first = None
-    try:
-        with tf.io.TFRecordWriter(str(part)) as writer:
+    with replace_file(folder / EXAMPLES) as examples, replace_file(folder / SCHEMA) as schema:
+        with tf.io.TFRecordWriter(str(examples)) as writer:
             for graph_tensor in graph_tensors:
                 if first is None:
                     first = graph_tensor
                 writer.write(tfgnn.write_example(graph_tensor).SerializeToString())
         if first is None:
             raise ValueError("`graph_tensors` must contain at least one graph.")
-        schema = tfgnn.create_schema_pb_from_graph_spec(first)
-        tfgnn.write_schema(schema, str(folder / SCHEMA))
-        part.replace(folder / EXAMPLES)
-        return folder / EXAMPLES, folder / SCHEMA
-    finally:
-        part.unlink(missing_ok=True)
+        tfgnn.write_schema(tfgnn.create_schema_pb_from_graph_spec(first), str(schema))
+    return folder / EXAMPLES, folder / SCHEMA
 
 
 def graph_tensor_dataset(

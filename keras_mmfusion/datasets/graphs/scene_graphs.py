@@ -136,7 +136,7 @@ def read_scene_graphs(data_dir, split=None):
     graphs, unused = [], []
     fields = {"object_id": ID, **dict.fromkeys(_BOX, NUMBER)}
     fields |= {"names": LIST_OR_NULL, "merged_object_ids": LIST_OR_NULL}
-    file, entries = genome.annotations("objects.json", "objects", **fields)
+    file, entries = genome.read_annotations("objects.json", "objects", **fields)
     for image_id, records in entries:
         # Only the first record of an object is used.
         first = {}
@@ -160,9 +160,9 @@ def read_scene_graphs(data_dir, split=None):
                 edges[(*ends, predicate)] = None
         graphs.append(
             SceneGraph(
-                image=genome.path(image_id),
+                image=genome.get_path(image_id),
                 names=[_clean_names(each) for each in objects],
-                boxes=genome.boxes(image_id, objects, _BOX),
+                boxes=genome.get_boxes(image_id, objects, _BOX),
                 predicates=[predicate for *_, predicate in edges],
                 edge_index=np.array([ends for *ends, _ in edges], "int32").reshape(-1, 2).T,
             )
@@ -174,12 +174,14 @@ def read_scene_graphs(data_dir, split=None):
 def _read_relationships(genome):
     """Returns a dict, image id -> list of relationships."""
     fields = {"predicate": TEXT_OR_NULL, "subject": OBJECT, "object": OBJECT}
-    file, entries = genome.annotations("relationships.json", "relationships", **fields)
+    file, entries = genome.read_annotations("relationships.json", "relationships", **fields)
     relationships = {}
     for image_id, records in entries:
         for role in ("subject", "object"):
             ends = [each[role] for each in records]
-            file.check(ends, f"each {role} of a relationship of image {image_id}", object_id=ID)
+            file.check_records(
+                ends, f"each {role} of a relationship of image {image_id}", object_id=ID
+            )
         relationships.setdefault(image_id, []).extend(records)
     return relationships
 
@@ -189,7 +191,7 @@ def _check_lists(file, objects):
     for each in objects:
         for key, types in (("names", str), ("merged_object_ids", ID[0])):
             if not all(isinstance(value, types) for value in each.get(key) or []):
-                file.refuse(f"an object has invalid {key!r}: {each!r:.200}")
+                file.fail(f"an object has invalid {key!r}: {each!r:.200}")
 
 
 def _clean_names(record):

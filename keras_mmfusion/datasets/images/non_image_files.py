@@ -102,7 +102,7 @@ def _identify_text(head):
     if re.search(_HTML, text):
         return (
             "an HTML page, possibly an error message of the server",
-            "Open the page to see the reason, and download the image again",
+            "Download the image again; the page may show why it failed",
         )
     if re.match(_XML, text):
         return "an XML document", "Pass an image"

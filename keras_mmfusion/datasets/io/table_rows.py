@@ -41,7 +41,7 @@ class Table:
             self.name, self.unit = repr(self._source), "line"
             self.folder = os.path.dirname(self._source)
 
-    def rows(self):
+    def read_rows(self):
         """Reads the rows.
 
         Yields:

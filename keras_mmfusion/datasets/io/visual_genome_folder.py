@@ -29,47 +29,47 @@ class VisualGenomeFolder:
         self._data_dir = os.path.expanduser(data_dir)
         self._split = self._read_split(split)
         file = self._read("image_data.json")
-        records = file.records(image_id=ID, url=TEXT, width=NUMBER, height=NUMBER)
-        records = file.without_repeats(records, "image_id")
+        records = file.get_records(image_id=ID, url=TEXT, width=NUMBER, height=NUMBER)
+        records = file.drop_repeats(records, "image_id")
         self._images = {record["image_id"]: record for record in records}
         folders = [self._data_dir, os.path.join(self._data_dir, "images")]
         self._photos = next(
             (each for each in folders if os.path.isdir(os.path.join(each, "VG_100K"))), folders[0]
         )
 
-    def annotations(self, name, key, **fields):
+    def read_annotations(self, name, key, **fields):
         """Reads the records of the images in the split.
 
         Args:
             name: string. The name of the file.
             key: string. The key of the records of an image.
-            **fields: see `JsonFile.records`.
+            **fields: see `JsonFile.get_records`.
 
         Returns:
             A tuple of the `JsonFile`, and a list of tuples of the image id and its records.
         """
         file, entries, unknown = self._read(name), [], []
-        for entry in file.records(**{key: LIST}):
+        for entry in file.get_records(**{key: LIST}):
             image_id = entry.get("image_id", entry.get("id"))
             if not isinstance(image_id, ID[0]):
-                file.refuse(f"an entry has no 'image_id' or 'id': {entry!r:.200}")
+                file.fail(f"an entry has no 'image_id' or 'id': {entry!r:.200}")
             if self._split is not None and image_id not in self._split:
                 continue
             if image_id in self._images:
-                records = file.check(entry[key], f"{key!r} of image {image_id}", **fields)
+                records = file.check_records(entry[key], f"{key!r} of image {image_id}", **fields)
                 entries.append((image_id, records))
             else:
                 unknown.append(image_id)
         if unknown and not entries:
-            file.refuse(f"its images, such as {unknown[0]!r}, are not in image_data.json")
+            file.fail(f"its images, such as {unknown[0]!r}, are not in image_data.json")
         warn_skipped("images that are not in image_data.json, by id", unknown)
         return file, entries
 
-    def path(self, image_id):
+    def get_path(self, image_id):
         """Returns the path of an image; the file name is taken from the URL, not from the id."""
         return os.path.join(self._photos, *self._images[image_id]["url"].split("/")[-2:])
 
-    def boxes(self, image_id, records, keys):
+    def get_boxes(self, image_id, records, keys):
         """Returns the boxes of records; see `clip_boxes`. `keys`: left, top, width, height."""
         image = self._images[image_id]
         if not (image["width"] > 0 and image["height"] > 0):
@@ -90,7 +90,7 @@ class VisualGenomeFolder:
             isinstance(ids, list) and all(isinstance(each, ID[0]) for each in ids)
             for ids in splits.values()
         ):
-            file.refuse("it is not an object with a list of image ids for each split")
+            file.fail("it is not an object with a list of image ids for each split")
         if split not in splits:
             raise ValueError(
                 f"`split` must be None, image ids or one of {', '.join(map(repr, splits))}. "

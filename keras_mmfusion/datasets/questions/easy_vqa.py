@@ -3,6 +3,7 @@
 import importlib.util
 import os
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import JsonFile
@@ -30,8 +31,7 @@ def read_easy_vqa(data_dir=None, split="train"):
         Zhou, "Easy Visual Question Answering", https://victorzhou.com/blog/easy-vqa/ (2019).
     """
     split = strip_split_name(split)
-    if split not in _SPLITS:
-        raise ValueError(f"`split` must be one of {_SPLITS}. Received: {split!r}")
+    check_choice(None, "split", split, _SPLITS)
     data_dir = _find_installed() if data_dir is None else os.path.expanduser(data_dir)
     questions = os.path.join(data_dir, split, "questions.json")
     images = os.path.join(data_dir, split, "images")
@@ -52,11 +52,11 @@ def read_easy_vqa(data_dir=None, split="train"):
 def _read_entries(path):
     file = JsonFile(path, "a list of lists, easy-VQA's [question, answer, image id]")
     if not isinstance(file.content, list) or not file.content:
-        file.refuse("it is not a list of questions")
+        file.fail("it is not a list of questions")
     for index, entry in enumerate(file.content):
         types = [type(value) for value in entry] if isinstance(entry, list) else None
         if types not in ([str, str, int], [str, str, str]):
-            file.refuse(f"entry {index} is {entry!r:.200}")
+            file.fail(f"entry {index} is {entry!r:.200}")
     return file.content
 
 

@@ -29,7 +29,7 @@ def read_visual_genome_questions(data_dir, split=None, skip_missing_images=False
     """
     genome = VisualGenomeFolder(data_dir, split)
     fields = {"qa_id": ID, "question": TEXT_OR_NULL, "answer": TEXT_OR_NULL}
-    file, entries = genome.annotations("question_answers.json", "qas", **fields)
+    file, entries = genome.read_annotations("question_answers.json", "qas", **fields)
     records = [
         {**question, "image_id": image_id}
         for image_id, questions in entries
@@ -38,10 +38,10 @@ def read_visual_genome_questions(data_dir, split=None, skip_missing_images=False
     rows = [
         (
             each["qa_id"],
-            genome.path(each["image_id"]),
+            genome.get_path(each["image_id"]),
             each.get("question") or "",
             [each.get("answer") or ""],
         )
-        for each in file.without_repeats(records, "qa_id")
+        for each in file.drop_repeats(records, "qa_id")
     ]
     return clean_questions(rows, skip_missing_images=skip_missing_images)

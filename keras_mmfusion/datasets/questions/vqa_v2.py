@@ -2,6 +2,7 @@
 
 import os
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion.datasets.io.split_names import strip_split_name
 from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import ID, LIST, TEXT, JsonFile
@@ -42,10 +43,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
         Visual Question Answering", 2017.
     """
     split = strip_split_name(split)
-    if split not in _SPLITS:
-        raise ValueError(
-            f"`split` must be one of {', '.join(map(repr, _SPLITS))}. Received: {split!r}"
-        )
+    check_choice(None, "split", split, _SPLITS)
     data_dir = os.path.expanduser(data_dir)
     part, image_part = _SPLITS[split]
     answered = not split.startswith("test")
@@ -74,18 +72,22 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
 def _read_questions(path):
     file = JsonFile(path, "VQA v2's questions (`questions`)")
     # The file names of images contain the image id as a number of twelve digits.
-    records = file.records("questions", question_id=ID, image_id=(int, "an integer"), question=TEXT)
-    return file.without_repeats(records, "question_id")
+    records = file.get_records(
+        "questions", question_id=ID, image_id=(int, "an integer"), question=TEXT
+    )
+    return file.drop_repeats(records, "question_id")
 
 
 def _read_answers(path):
     file = JsonFile(path, "VQA v2's annotations (`annotations`, each with `answers`)")
-    records = file.records("annotations", question_id=ID, answers=LIST)
+    records = file.get_records("annotations", question_id=ID, answers=LIST)
     for each in records:
-        file.check(each["answers"], f"the answers to question {each['question_id']}", answer=TEXT)
+        file.check_records(
+            each["answers"], f"the answers to question {each['question_id']}", answer=TEXT
+        )
     return {
         each["question_id"]: [answer["answer"] for answer in each["answers"]]
-        for each in file.without_repeats(records, "question_id")
+        for each in file.drop_repeats(records, "question_id")
     }
 
 

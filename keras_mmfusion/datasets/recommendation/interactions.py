@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.identifiers import check_ids
 from keras_mmfusion.datasets.io.table_rows import Table
@@ -116,7 +117,7 @@ def read_interactions(path, user="user", item="item", timestamp="timestamp"):
     """
     table = Table(path, (user, item, timestamp))
     lines, users, items, times = [], [], [], []
-    for line, row in table.rows():
+    for line, row in table.read_rows():
         time = _to_seconds(row.get(timestamp))
         if not np.isfinite(time):
             raise ValueError(
@@ -171,8 +172,7 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
     >>> test.items.tolist()
     ['z', 'w']
     """
-    if how not in SPLITS:
-        raise ValueError(f"`how` must be one of {', '.join(SPLITS)}. Received: {how!r}")
+    check_choice(None, "how", how, SPLITS)
     if not 0 < test_share < 1:
         raise ValueError(f"`test_share` must be between 0 and 1. Received: {test_share!r}")
     total = len(interactions)

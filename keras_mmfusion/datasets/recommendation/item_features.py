@@ -1,14 +1,16 @@
 """Features of items in several modalities, and their files."""
 
+import contextlib
 import dataclasses
 import os
 import pathlib
-import tempfile
 
 import numpy as np
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.identifiers import check_unique_ids
+from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.files.text_files import read_list
 
 ITEMS_FILE = "items.txt"
@@ -85,10 +87,7 @@ class ItemFeatures:
         Returns:
             `ItemFeatures`.
         """
-        if modality not in self.features:
-            raise ValueError(
-                f"`modality` must be one of {', '.join(self.features)}. Received: {modality!r}"
-            )
+        check_choice(None, "modality", modality, self.features)
         kept = {name: values for name, values in self.features.items() if name != modality}
         return ItemFeatures(self.item_ids, kept)
 
@@ -145,12 +144,11 @@ def write_item_features(items, folder):
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".new.") as scratch:
+    with contextlib.ExitStack() as stack:
+        # The file of ids is entered first and so replaced last: a folder with ids is complete.
+        ids_file = stack.enter_context(replace_file(folder / ITEMS_FILE))
         for name, values in items.features.items():
-            np.save(pathlib.Path(scratch) / f"{name}.npy", np.asarray(values, "float32"))
-        text = "".join(f"{name}\n" for name in items.item_ids)
-        (pathlib.Path(scratch) / ITEMS_FILE).write_text(text, encoding="utf-8")
-        # The ids are moved last, so that a folder with ids is complete.
-        for name in (*(f"{name}.npy" for name in items.features), ITEMS_FILE):
-            os.replace(pathlib.Path(scratch) / name, folder / name)
+            scratch = stack.enter_context(replace_file(folder / f"{name}.npy"))
+            np.save(scratch, np.asarray(values, "float32"))
+        ids_file.write_text("".join(f"{name}\n" for name in items.item_ids), encoding="utf-8")
     return folder

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from keras_mmfusion._checks import check_integer
+
 
 def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=True, seed=0):
     """Batches segments of similar length, to reduce padding.
@@ -44,9 +46,8 @@ def sequence_dataset(data, labels=None, batch_size=32, num_buckets=8, shuffle=Tr
             "`data` must have at least one segment, and `labels` a label for each. Received: "
             f"{len(labels)} labels, {len(data)} segments"
         )
-    for name, value in (("batch_size", batch_size), ("num_buckets", num_buckets)):
-        if type(value) is not int or value < 1:
-            raise ValueError(f"`{name}` must be a positive integer. Received: {value!r}")
+    check_integer(None, "batch_size", batch_size)
+    check_integer(None, "num_buckets", num_buckets)
 
     lengths = {
         # A missing modality has one masked token, so that no batch is empty.

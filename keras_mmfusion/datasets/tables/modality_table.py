@@ -131,7 +131,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
     if not columns or (label is not None and not label.name):
         raise ValueError("`columns` must have a modality, and `label` must have a name.")
     table = Table(path)
-    rows = list(table.rows())
+    rows = list(table.read_rows())
     _check_columns(table.name, rows, columns, label, split)
     if split is not None:
         rows = [(line, row) for line, row in rows if _strip(row.get("split")) == split]
@@ -169,7 +169,7 @@ def read_multimodal_table(path, columns, label=None, split=None):
 def _check_columns(name, rows, columns, label, split):
     """Checks that the table has rows, the columns and the split."""
     known = dict.fromkeys(name for _, row in rows for name in row)
-    required = [name for modality, column in columns.items() for name in column.named(modality)]
+    required = [name for modality, column in columns.items() for name in column.get_names(modality)]
     required += [] if label is None else [label.name]
     required += [] if split is None else ["split"]
     missing = [name for name in required if name not in known]

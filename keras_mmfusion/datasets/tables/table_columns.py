@@ -24,7 +24,7 @@ class Column:
     def __init__(self, name=None):
         self.name = name
 
-    def named(self, modality):
+    def get_names(self, modality):
         """Returns the names of the columns from which the modality is read."""
         return [self.name or modality]
 
@@ -42,7 +42,7 @@ class Column:
         Raises:
             ValueError: if the cell is invalid.
         """
-        (name,) = self.named(modality)
+        (name,) = self.get_names(modality)
         cell = row.get(name)
         cell = cell.strip() if isinstance(cell, str) else cell
         if cell is None or (isinstance(cell, str) and not cell):
@@ -187,7 +187,7 @@ class RecordColumns(Column):
         self.shape = (sum(column.shape[0] for column in columns),)
         self.blank = np.full(self.shape, np.nan, "float32")
 
-    def named(self, modality):
+    def get_names(self, modality):
         return [column.name for column in self.columns]
 
     def read(self, row, modality, folder):
