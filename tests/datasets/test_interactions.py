@@ -64,8 +64,8 @@ def test_invalid_arguments_of_split_are_rejected():
         ValueError, match="`how` must be one of 'user_time', 'global_time', 'random'"
     ):
         split_interactions(INTERACTIONS, "by_moon")
-    with pytest.raises(ValueError, match="`test_share` must be between 0 and 1"):
-        split_interactions(INTERACTIONS, test_share=1.5)
+    with pytest.raises(ValueError, match="`test_fraction` must be between 0 and 1"):
+        split_interactions(INTERACTIONS, test_fraction=1.5)
     with pytest.raises(ValueError, match="has too few rows to be split"):
         split_interactions(INTERACTIONS.select(np.arange(1)))
 

@@ -32,10 +32,10 @@ COLUMNS = {
     "pose": ArrayColumn(shape=(None, 3)),
     "style": ArrayColumn(shape=(2,)),
     "record": RecordColumns(NumberColumn("price"), CategoryColumn("brand", classes=("a", "b"))),
-    "place": NumberColumn(size=2),
+    "location": NumberColumn(size=2),
     "brand": CategoryColumn(classes=("a", "b")),
 }
-HEADER = "split,photo,text,sound,pose,style,price,brand,place,stars"
+HEADER = "split,photo,text,sound,pose,style,price,brand,location,stars"
 FULL = "train,0.jpg,Good.,0.wav,0.npy,s.npy,20,b,1 -2,5"
 
 
@@ -82,9 +82,9 @@ def test_all_modalities_and_masks_are_batched(folder):
     assert inputs["pose_mask"].tolist() == [[True, True, False], [False] * 3, [True] * 3]
     assert inputs["style"].tolist() == [[0.5, -1], [0, 0], [0.5, -1]]
     np.testing.assert_array_equal(inputs["record"], [[20, 1], [np.nan] * 2, [np.nan, 0]])
-    assert inputs["place"].tolist() == [[1, -2], [0, 0], [0, 0.5]]
+    assert inputs["location"].tolist() == [[1, -2], [0, 0], [0, 0.5]]
     assert inputs["brand"].tolist() == [[1], [0], [0]]
-    for name in ("photo", "review", "style", "record", "place", "brand"):
+    for name in ("photo", "review", "style", "record", "location", "brand"):
         assert inputs[f"{name}_mask"].tolist() == [True, False, True], name
 
 
@@ -105,15 +105,15 @@ def test_files_without_tokens_are_missing_modalities(folder):
 
 def test_reads_json_lines(folder):
     lines = [
-        {"text": "a", "place": [1, 2], "brand": "b", "liked": True},
-        {"text": None, "place": None, "liked": False},
+        {"text": "a", "location": [1, 2], "brand": "b", "liked": True},
+        {"text": None, "location": None, "liked": False},
     ]
     path = folder / "t.jsonl"
     path.write_text("\n".join(map(json.dumps, lines)))
-    columns = {name: COLUMNS[name] for name in ("review", "place", "brand")}
+    columns = {name: COLUMNS[name] for name in ("review", "location", "brand")}
     label = CategoryColumn("liked", classes=("false", "true"))
     ((inputs, liked),) = multimodal_table_dataset(path, columns, label, shuffle=False)
-    assert inputs["place"].numpy().tolist() == [[1, 2], [0, 0]]
+    assert inputs["location"].numpy().tolist() == [[1, 2], [0, 0]]
     assert inputs["brand_mask"].numpy().tolist() == [True, False]
     assert liked.numpy().tolist() == [[1], [0]]
 
@@ -159,18 +159,18 @@ def test_reads_data_frame(folder, monkeypatch):
             "split": ["train", " train", "test"],
             "photo": ["0.jpg", None, folder / "1.jpg"],
             "text": ["Good.", float("nan"), "Zwölf"],
-            "place": [np.array([1, 2]), None, [3.5, 4]],
+            "location": [np.array([1, 2]), None, [3.5, 4]],
             "brand": [1, None, 0],
             "price": pandas.array([20, None, 3], "Int64"),
             "stars": [5, 4, 1],
         },
         index=["a", "b", "c"],
     )
-    columns = {name: COLUMNS[name] for name in ("photo", "review", "place")}
+    columns = {name: COLUMNS[name] for name in ("photo", "review", "location")}
     columns |= {"brand": CategoryColumn(classes=("0", "1")), "price": NumberColumn()}
     rows = read_multimodal_table(frame, columns, NumberColumn("stars"))
     assert rows.values["review"] == ["Good.", "", "Zwölf"]
-    assert [x.tolist() for x in rows.values["place"]] == [[1, 2], [0, 0], [3.5, 4]]
+    assert [x.tolist() for x in rows.values["location"]] == [[1, 2], [0, 0], [3.5, 4]]
     assert [x.tolist() for x in rows.values["brand"]] == [[1], [0], [0]]
     assert [x.tolist() for x in rows.values["price"]] == [[20], [0], [3]]
     assert [x.tolist() for x in rows.labels] == [[5], [4], [1]]
@@ -224,7 +224,7 @@ def test_epochs_are_shuffled_differently_and_reproducibly(folder, cache):
         ("pose", "all.npz", "contains several arrays"),
         ("price", "cheap", r"'cheap' must be 1 finite number"),
         ("price", "nan", r"'nan' must be 1 finite number"),
-        ("place", "1", r"'1' must be 2 finite number"),
+        ("location", "1", r"'1' must be 2 finite number"),
         ("brand", "c", "'c' is not one of the classes a, b"),
         ("stars", " ", "a label is missing"),
     ],

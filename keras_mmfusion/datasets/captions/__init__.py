@@ -1,1 +1,1 @@
-"""Images with captions."""
+"""Images with captions or region descriptions, and their `tf.data` pipelines."""

@@ -1,1 +1,1 @@
-"""Published graph data sets and TF-GNN's GraphTensor."""
+"""Published graph data sets, and conversion of GraphTensors of TF-GNN."""

@@ -1,1 +1,1 @@
-"""Image files and arrays to RGB pixels."""
+"""Reads, resizes and batches images."""

@@ -91,12 +91,12 @@ def read_image(source, max_pixels=MAX_PIXELS):
     )
 
 
-def resize_image(image, size):
-    """Resizes a uint8 array `(height, width, 3)` to `size`, `(height, width)`, bilinearly.
+def resize_image(image, image_size):
+    """Resizes a uint8 array `(height, width, 3)` to `image_size`, `(height, width)`, bilinearly.
 
     Uses antialiasing when shrinking.
     """
-    height, width = size
+    height, width = image_size
     if image.shape[:2] == (height, width):
         return image
     resized = Image.fromarray(image).resize((width, height), Image.Resampling.BILINEAR)

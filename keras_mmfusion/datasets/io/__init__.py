@@ -1,1 +1,1 @@
-"""Checks and readers that several kinds of data sets share."""
+"""Readers and checks that several kinds of data sets share."""

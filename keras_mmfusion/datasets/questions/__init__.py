@@ -1,1 +1,1 @@
-"""Images with questions and answers."""
+"""Questions about images with answers, and their `tf.data` pipeline."""

@@ -1,1 +1,1 @@
-"""Interactions of users with items, and features of the items."""
+"""User-item interactions, and features of items."""

@@ -145,7 +145,7 @@ def _to_seconds(time):
         return np.nan
 
 
-def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
+def split_interactions(interactions, how="user_time", test_fraction=0.15, seed=0):
     """Splits interactions into training and test data.
 
     Args:
@@ -153,7 +153,7 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
         how: string. The test interactions are, for `"user_time"`, the latest of each user, at
             least one unless the user has only one; for `"global_time"`, the latest of all users;
             for `"random"`, a random sample.
-        test_share: float in (0, 1). The fraction of test interactions.
+        test_fraction: float in (0, 1). The fraction of test interactions.
         seed: int. The seed for `how="random"`.
 
     Returns:
@@ -168,17 +168,17 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
     >>> from keras_mmfusion.datasets import Interactions, split_interactions
     >>> users, items = np.array(list("aaaabbbb")), np.array(list("wxyzwxyz"))
     >>> interactions = Interactions(users, items, np.array([1, 2, 3, 4, 8, 7, 6, 5]))
-    >>> train, test = split_interactions(interactions, "user_time", test_share=0.25)
+    >>> train, test = split_interactions(interactions, "user_time", test_fraction=0.25)
     >>> test.items.tolist()
     ['z', 'w']
     """
     check_choice(None, "how", how, SPLITS)
-    if not 0 < test_share < 1:
-        raise ValueError(f"`test_share` must be between 0 and 1. Received: {test_share!r}")
+    if not 0 < test_fraction < 1:
+        raise ValueError(f"`test_fraction` must be between 0 and 1. Received: {test_fraction!r}")
     total = len(interactions)
     is_test = np.zeros(total, "bool")
     if how == "random":
-        chosen = np.random.default_rng(seed).permutation(total)[: round(test_share * total)]
+        chosen = np.random.default_rng(seed).permutation(total)[: round(test_fraction * total)]
         is_test[chosen] = True
     else:
         groups = interactions.users if how == "user_time" else np.zeros(total)
@@ -187,7 +187,7 @@ def split_interactions(interactions, how="user_time", test_share=0.15, seed=0):
             (interactions.users, interactions.items, interactions.timestamps, groups)
         )
         _, starts, counts = np.unique(groups[order], return_index=True, return_counts=True)
-        test_counts = np.minimum(np.maximum(1, np.round(test_share * counts)), counts - 1)
+        test_counts = np.minimum(np.maximum(1, np.round(test_fraction * counts)), counts - 1)
         position = np.arange(total) - np.repeat(starts, counts)
         is_test[order] = position >= np.repeat(counts - test_counts, counts)
     if not is_test.any() or is_test.all():

@@ -1,1 +1,1 @@
-"""Multimodal sentiment: CMU-MOSI, CMU-MOSEI and files like theirs."""
+"""CMU-MOSI and CMU-MOSEI: sentiment of utterances in videos."""

@@ -1,1 +1,1 @@
-"""Tables whose columns are modalities."""
+"""Tables with a column for each modality, and their `tf.data` pipeline."""
