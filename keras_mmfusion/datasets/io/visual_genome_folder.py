@@ -33,7 +33,7 @@ class VisualGenomeFolder:
         records = file.drop_repeats(records, "image_id")
         self._images = {record["image_id"]: record for record in records}
         folders = [self._data_dir, os.path.join(self._data_dir, "images")]
-        self._photos = next(
+        self._image_folder = next(
             (each for each in folders if os.path.isdir(os.path.join(each, "VG_100K"))), folders[0]
         )
 
@@ -67,7 +67,7 @@ class VisualGenomeFolder:
 
     def get_path(self, image_id):
         """Returns the path of an image; the file name is taken from the URL, not from the id."""
-        return os.path.join(self._photos, *self._images[image_id]["url"].split("/")[-2:])
+        return os.path.join(self._image_folder, *self._images[image_id]["url"].split("/")[-2:])
 
     def get_boxes(self, image_id, records, keys):
         """Returns the boxes of records; see `clip_boxes`. `keys`: left, top, width, height."""
