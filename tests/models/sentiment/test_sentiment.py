@@ -159,7 +159,7 @@ def test_exported_model_predicts_the_same_logits(tmp_path):
     import tensorflow as tf
 
     model = small_sentiment_model()
-    features, _, mask = make_utterances().by_video()
+    features, _, mask = make_utterances().group_by_video()
     inputs = make_inputs(model, features, mask)
     served = tf.saved_model.load(export_sentiment(model, tmp_path)).signatures["serving_default"]
     outputs = served(**{name: tf.constant(value) for name, value in inputs.items()})["outputs"]
