@@ -105,7 +105,7 @@ class ArrayColumn(FileColumn):
 
 
 class AudioColumn(FileColumn):
-    """16-bit `.wav` files, split into frames, which are tokens.
+    """Audio in 16-bit `.wav` files, split into frames, which are tokens.
 
     The tensor is float32 `(batch, frames, frame_length)`, with values from -1 to 1. Channels are
     averaged, the last frame of a file is padded with zeros, and missing frames are padded and
