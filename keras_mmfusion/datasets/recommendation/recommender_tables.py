@@ -27,11 +27,11 @@ class RecommenderTables:
     items: Movies | ItemFeatures
 
 
-def read_recommender_tables(folder, test):
+def read_recommender_tables(data_dir, test):
     """Reads a folder of MovieLens, or of arrays, and a table of later interactions.
 
     Args:
-        folder: string or path. A folder with MovieLens' `ratings.csv` and `movies.csv`; or with
+        data_dir: string or path. A folder with MovieLens' `ratings.csv` and `movies.csv`; or with
             `interactions.csv`, `items.txt` and a `<modality>.npy` for each modality.
         test: string or path of a CSV file with the same columns as the folder's interactions.
 
@@ -46,17 +46,17 @@ def read_recommender_tables(folder, test):
     >>> read_recommender_tables("no_such_folder", "test.csv")
     Traceback (most recent call last):
     ...
-    ValueError: The folder must have MovieLens' ratings.csv and movies.csv; or interactions.csv...
+    ValueError: `data_dir` must have MovieLens' ratings.csv and movies.csv; or interactions.csv...
     """
-    folder = pathlib.Path(folder)
+    folder = pathlib.Path(data_dir)
     if (folder / "ratings.csv").is_file():
         interactions, movies = read_movielens(folder)
         return RecommenderTables(interactions, read_ratings(test), movies)
     if not (folder / "interactions.csv").is_file():
         raise ValueError(
-            "The folder must have MovieLens' ratings.csv and movies.csv; or interactions.csv, with "
+            "`data_dir` must have MovieLens' ratings.csv and movies.csv; or interactions.csv, with "
             f"the columns user, item and timestamp, {ITEMS_FILE} and a <modality>.npy for each "
-            f"modality. Received: {folder}"
+            f"modality. Received: data_dir={str(folder)!r}"
         )
     interactions = read_interactions(folder / "interactions.csv")
     return RecommenderTables(interactions, read_interactions(test), read_item_features(folder))
