@@ -18,7 +18,12 @@ EXTRAS = {
     "tfds": ["importlib-resources>=7.1", "tensorflow-datasets>=4.9.10"],
     "torch": ["torch>=2.13"],
     "jax": ["jax>=0.10.2"],
-    "docs": ["mkdocs>=1.6.1,<2", "mkdocs-material>=9.8.1", "mkdocstrings[python]>=1.0.8"],
+    "docs": [
+        "mkdocs>=1.6.1,<2",
+        "mkdocs-jupyter>=0.26.3",
+        "mkdocs-material>=9.8.1",
+        "mkdocstrings[python]>=1.0.8",
+    ],
     "peers": [
         "POT>=0.9.7",
         "efficientnet-lite-pytorch>=0.1.0",
@@ -34,8 +39,10 @@ EXTRAS = {
         "apache-beam>=2.77",
         "dill>=0.4.1",  # Of TFDS's testing module.
         "importlib-resources>=7.1",
+        "ipykernel>=7.4",
         "matplotlib>=3.11.2",
         "mypy>=2.4.1",
+        "nbclient>=0.11",
         "nltk>=3.10.4",
         "pandas>=3.1.1",
         "pytest>=9.2",

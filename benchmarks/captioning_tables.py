@@ -1,4 +1,4 @@
-"""The tables of docs/captioning.md on speed and memory.
+"""The tables of docs/benchmarks/captioning.md on speed and memory.
 
 `zoo/update_score_tables.py` puts them where they belong.
 """

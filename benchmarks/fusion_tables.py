@@ -1,4 +1,4 @@
-"""The tables of docs/fusion.md on the speed of the layers.
+"""The tables of docs/benchmarks/fusion.md on the speed of the layers.
 
 `zoo/update_score_tables.py` puts them where they belong.
 """
@@ -46,6 +46,24 @@ def fusion_speed_table(report):
     return markdown_table(["Rule", "forward", "both"], rows, facts)
 
 
+def soft_dtw_table(report):
+    """Seconds of soft-DTW beside other implementations."""
+    names = {
+        "keras_mmfusion_xla": "`solve_soft_dtw`, compiled by XLA",
+        "keras_mmfusion_eager": "`solve_soft_dtw`, eager on TensorFlow",
+        "tslearn": "tslearn, compiled by numba, one pair at a time",
+        "numpy_loop": "a NumPy loop over pairs of tokens, vectorized over the batch",
+        "torch_loop": "the same loop in PyTorch with automatic gradients",
+    }
+    factors = {"keras_mmfusion_xla": 1.0, **report["times_faster_by_xla"]}
+    rows = [[what, f"{report['seconds'][n]:.2f}", f"{factors[n]:.1f}"] for n, what in names.items()]
+    facts = (
+        f"{report['machine']}, shared with other work; Keras {report['keras']}, TensorFlow "
+        f"{report['tensorflow']}."
+    )
+    return markdown_table(["Implementation", "seconds", "times the first"], rows, facts)
+
+
 def _facts(report):
     versions = report["versions"]
     return (
@@ -66,4 +84,5 @@ TABLES = {
         "fusion_layers.py",
     ),
     "fusion_speed": (fusion_speed_table, "fusion_layers.json", "fusion_layers.py"),
+    "soft_dtw": (soft_dtw_table, "soft_dtw.json", "soft_dtw.py"),
 }

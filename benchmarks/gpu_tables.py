@@ -1,4 +1,4 @@
-"""The tables of docs/gpu.md, from what `gpu/parts/benchmarks.py` and `gpu/photo_quality.py` wrote.
+"""The tables of docs/benchmarks/gpu.md, from the GPU benchmark and `gpu/photo_quality.py`.
 
 `zoo/update_score_tables.py` puts them where they belong.
 """

@@ -1,4 +1,4 @@
-"""The tables of docs/graphs.md on speed, on Cora and on graphs of images.
+"""The tables of docs/benchmarks/graphs.md on speed, on Cora and on graphs of images.
 
 `zoo/update_score_tables.py` puts them where they belong.
 """

@@ -6,9 +6,14 @@ import pathlib
 RESULTS = pathlib.Path(__file__).resolve().parent / "results"
 
 
-def markdown_table(heads, rows, protocol):
-    """Writes a Markdown table, followed by a line on the protocol."""
-    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+def markdown_table(heads, rows, protocol, alignment=None):
+    """Writes a Markdown table, followed by a line on the protocol.
+
+    `alignment` has a letter per column, l for text and r for numbers. By default, all columns but
+    the first are numbers.
+    """
+    alignment = alignment or "l" + "r" * (len(heads) - 1)
+    lines = [heads, [{"l": "---", "r": "---:"}[letter] for letter in alignment], *rows]
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", protocol, ""])
 
 

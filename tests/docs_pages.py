@@ -1,4 +1,4 @@
-"""The pages that readers follow: their blocks of code, and the folder they are followed in."""
+"""The pages with code blocks, and their parsed blocks."""
 
 import itertools
 import re
@@ -17,7 +17,7 @@ PAGES = [
     )
     if "```" in page.read_text(encoding="utf-8")
 ]
-# A block in a list or a note is indented, which its code is not.
+# A block inside a list or a note is indented.
 FENCED = re.compile(
     r"^(?:<!-- (?P<mark>(?:not )?run)(?:: (?P<reason>[^\n]+))? -->\n)?"
     r"(?P<indent> *)```(?P<language>\w+)[^\n]*\n(?P<code>.*?)^(?P=indent)```$",
@@ -26,10 +26,10 @@ FENCED = re.compile(
 
 
 class Block(NamedTuple):
-    """A block of a page, and the number of its first line.
+    """A code block of a page, and the number of its first line.
 
-    Tests run each block of Python that is not marked as `<!-- not run: reason -->`, and of a
-    shell's blocks the commands of those that are marked as `<!-- run -->`.
+    Tests run Python blocks, except those marked with `<!-- not run: reason -->`, and the commands
+    of shell blocks marked with `<!-- run -->`.
     """
 
     language: str
@@ -43,13 +43,13 @@ class Block(NamedTuple):
         return self.mark == "run" or self.language == "python" and self.mark is None
 
     def commands(self):
-        """The words of each command of a shell's block; the program by its name alone."""
+        """Returns the words of each command of a shell block, with the program's base name."""
         commands = []
         for line in re.sub(r"\\\n", " ", self.code).splitlines():
-            for is_joint, words in itertools.groupby(
+            for is_separator, words in itertools.groupby(
                 shlex.split(line, comments=True), lambda word: word in ("&&", "|")
             ):
-                if not is_joint:
+                if not is_separator:
                     program, *arguments = words
                     commands.append([Path(program).name, *arguments])
         return commands
@@ -60,7 +60,7 @@ def name_of(page):
 
 
 def blocks_of(page, *languages):
-    """The page's blocks in these languages, in order."""
+    """Returns the blocks of a page in these languages, in order."""
     text = page.read_text(encoding="utf-8")
     return [
         Block(

@@ -1,4 +1,4 @@
-"""Every page of the documentation runs from top to bottom, as a reader would run it."""
+"""The examples of every page run from top to bottom."""
 
 import re
 
@@ -16,7 +16,7 @@ RUN = [page for page in PAGES if blocks_of(page, "python")]
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch):
-    """An empty folder to work in, beside what a clone has; training is not compiled."""
+    """An empty working folder with links to those of a clone; training is not compiled."""
     from keras_mmfusion.models.captioning import Captioner
 
     for name in "docs", "examples", "tests", "zoo":
@@ -30,7 +30,7 @@ def reader(tmp_path, monkeypatch):
 
 
 def run_commands(block):
-    """Runs the `mmfusion` commands of a shell's block."""
+    """Runs the `mmfusion` commands of a shell block."""
     for program, *words in block.commands():
         if program == "mmfusion":
             done = CliRunner().invoke(app, words, catch_exceptions=False)
@@ -38,20 +38,20 @@ def run_commands(block):
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_a_page_runs_from_top_to_bottom(page, reader):
+def test_page_examples_run(page, reader):
     variables = {"__name__": "__main__"}
     for block in blocks_of(page, "python", "sh", "shell"):
         if not block.is_run:
             continue
         if block.language == "python":
             text = re.sub(r"\bepochs=\d+", "epochs=1", block.code)
-            # An error then names the page, and its line.
+            # Errors then show the page and its line.
             exec(compile("\n" * (block.line - 1) + text, name_of(page), "exec"), variables)
         else:
             run_commands(block)
 
 
-def test_few_blocks_are_not_run():
+def test_few_blocks_are_excluded():
     blocks = [block for page in RUN for block in blocks_of(page, "python")]
     skipped = [block for block in blocks if not block.is_run]
     assert all(block.reason for block in skipped)

@@ -1,4 +1,4 @@
-"""The built documentation: the strict build can fail, and examples are shown as code."""
+"""The built documentation: the strict build fails on warnings, and examples are code blocks."""
 
 import os
 import re
@@ -13,6 +13,7 @@ import pytest
 
 pytest.importorskip("mkdocs")
 pytest.importorskip("mkdocstrings")
+pytest.importorskip("mkdocs_jupyter")
 
 ROOT = Path(__file__).resolve().parents[1]
 API_PAGES = sorted((ROOT / "docs" / "api").glob("*.md"))
@@ -35,17 +36,17 @@ def site(tmp_path_factory):
 
 
 class Examples(HTMLParser):
-    """Counts a page's prompts `>>>` in and outside of blocks of code, and its quotations."""
+    """Counts prompts `>>>` inside and outside of code blocks, and block quotes."""
 
     def __init__(self, page):
         super().__init__()
-        self.open_blocks = self.prompts = self.quotations = 0
+        self.open_blocks = self.prompts = self.block_quotes = 0
         self.stray_prompts = []
         self.feed(page)
 
     def handle_starttag(self, tag, attrs):
         self.open_blocks += tag == "pre"
-        self.quotations += tag == "blockquote"
+        self.block_quotes += tag == "blockquote"
 
     def handle_endtag(self, tag):
         self.open_blocks -= tag == "pre"
@@ -58,25 +59,26 @@ class Examples(HTMLParser):
 
 
 @pytest.mark.parametrize("page", API_PAGES, ids=[page.stem for page in API_PAGES])
-def test_examples_are_blocks_of_code(site, page):
+def test_doctests_are_code_blocks(site, page):
     html = (site / "api" / page.stem / "index.html").read_text(encoding="utf-8")
     examples = Examples(html)
     assert examples.stray_prompts == []
-    assert examples.quotations == 0
-    # Each prompt is highlighted as one.
+    assert examples.block_quotes == 0
+    # Each prompt is highlighted.
     assert examples.prompts == html.count('<span class="gp">&gt;&gt;&gt;')
     assert examples.prompts or page.stem == "serving"
 
 
-def test_call_arguments_are_a_table(site):
+def test_call_arguments_are_rendered_as_table(site):
     html = (site / "api" / "layers" / "index.html").read_text(encoding="utf-8")
     table = html.split("Call arguments:", 1)[1].split("</table>", 1)[0]
     assert "<code>attention_mask</code>" in table
     assert table.count("<tr") > 5
 
 
-def test_a_broken_link_stops_the_build(tmp_path):
-    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+def test_broken_link_fails_the_build(tmp_path):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs", symlinks=True)
+    (tmp_path / "notebooks").symlink_to(ROOT / "notebooks")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
     (tmp_path / "keras_mmfusion").symlink_to(ROOT / "keras_mmfusion")
     with (tmp_path / "docs" / "metrics.md").open("a", encoding="utf-8") as page:
