@@ -129,8 +129,7 @@ class FusionModel(TaskModel, keras.Model):
         """Configures training, with optional learning rate multipliers of the encoders.
 
         Args:
-            optimizer, loss, loss_weights, metrics, weighted_metrics, run_eagerly,
-                steps_per_execution, jit_compile, auto_scale_loss: see `keras.Model.compile`.
+            optimizer: as in `keras.Model.compile`, like all arguments but the last.
             learning_rate_multipliers: dict, modality -> float. Scales each update of the weights
                 of the modality's encoder, for any optimizer: with 0.1, the encoder learns at a
                 tenth of the learning rate, schedules and callbacks included. Defaults to 1.
