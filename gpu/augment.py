@@ -1,4 +1,4 @@
-"""Random crops, colors and flips of a batch of photos, as tensors, on any backend."""
+"""Random crops, color changes and flips of photos, as tensors, on any backend."""
 
 import numpy as np
 from keras import ops
@@ -7,15 +7,15 @@ DRAWS = 8
 MIN_SIDE = 0.7**0.5
 COLOR_CHANGE = 0.2
 LUMA = np.array([0.299, 0.587, 0.114], "float32")
-# The draws that change nothing.
+# Random numbers that leave a photo unchanged.
 IDENTITY = np.array([1, 1, 0, 0, 0.5, 0.5, 0.5, 0], "float32")
 
 
 def augment_photos(photos, draws, size):
     """Crops, resizes, recolors and flips photos, and normalizes them for `ImageEncoder`.
 
-    The changes are those of `keras_mmfusion.datasets`'s augmentation. Cropping, resizing and
-    flipping are linear in the rows and in the columns, so that two matrix products do all three.
+    The operations are those of the augmentation in `keras_mmfusion.datasets`. Cropping, resizing
+    and flipping are linear in the rows and columns, so two matrix products do all three.
 
     Args:
         photos: uint8 tensor `(batch, height, width, 3)`.
@@ -26,21 +26,21 @@ def augment_photos(photos, draws, size):
         Float32 tensor `(batch, *size, 3)`, `(x - 127) / 128`.
     """
     height, width = photos.shape[1:3]
-    rows = _resampling(height, size[0], draws[:, 0], draws[:, 2])
-    columns = _resampling(width, size[1], draws[:, 1], draws[:, 3])
+    rows = _make_resampling(height, size[0], draws[:, 0], draws[:, 2])
+    columns = _make_resampling(width, size[1], draws[:, 1], draws[:, 3])
     flipped = ops.reshape(draws[:, 7] >= 0.5, (-1, 1, 1))
     columns = ops.where(flipped, ops.flip(columns, axis=1), columns)
     pixels = ops.cast(photos, "float32")
     pixels = ops.matmul(rows, ops.reshape(pixels, (-1, height, width * 3)))
     pixels = ops.reshape(pixels, (-1, size[0], width, 3))
     pixels = ops.einsum("bowc,bpw->bopc", pixels, columns)
-    matrix, offset = _color_change(ops.mean(pixels, axis=(1, 2)), draws[:, 4:7])
+    matrix, offset = _make_color_change(ops.mean(pixels, axis=(1, 2)), draws[:, 4:7])
     pixels = ops.einsum("bopc,bcd->bopd", pixels, matrix) + offset
     return (ops.clip(pixels, 0.0, 255.0) - 127.0) / 128.0
 
 
-def _resampling(length, output, side, place):
-    """`(batch, output, length)`: bilinear weights of a random crop, enlarged to `output`."""
+def _make_resampling(length, output, side, place):
+    """Returns bilinear weights `(batch, output, length)` of a random crop, resized to `output`."""
     crop = ops.floor(length * (MIN_SIDE + (1 - MIN_SIDE) * side))
     start = ops.floor((length - crop) * place)
     steps = ops.arange(output, dtype="float32") + 0.5
@@ -50,8 +50,8 @@ def _resampling(length, output, side, place):
     return ops.relu(1.0 - ops.abs(centers - ops.arange(length, dtype="float32")))
 
 
-def _color_change(mean, draws):
-    """Brightness, then contrast about the mean gray, then saturation, as one affine map.
+def _make_color_change(mean, draws):
+    """Combines changes of brightness, contrast (about the mean gray) and saturation.
 
     Args:
         mean: mean color of each photo, `(batch, 3)`.

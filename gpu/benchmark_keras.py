@@ -1,8 +1,8 @@
-"""A side of the GPU benchmark: this library on JAX or PyTorch."""
+"""The GPU benchmark of this library on JAX or PyTorch."""
 
 import functools
 
-import benchmark_sizes as given
+import benchmark_sizes as workload
 import keras
 import numpy as np
 from benchmark_sizes import sizes
@@ -25,16 +25,16 @@ BACKEND = keras.config.backend()
 
 
 def run_case(name, dtype):
-    """Measures a case in a dtype: a dict of results."""
+    """Measures a case in a dtype; returns a dict of results."""
     policy = dtype if dtype == "float32" else f"mixed_{dtype}"
     keras.utils.set_random_seed(0)
     reset_memory()
     if name == "captioner_training":
-        found = time_training(policy)
+        result = time_training(policy)
     elif name.startswith("captioner_decoding_"):
-        found = time_decoding(policy, int(name.rpartition("_")[2]))
+        result = time_decoding(policy, int(name.rpartition("_")[2]))
     elif name.startswith("fusion_"):
-        found = time_rule(policy, name.removeprefix("fusion_"))
+        result = time_rule(policy, name.removeprefix("fusion_"))
     else:
         cases = {
             "attention": time_attention,
@@ -42,26 +42,26 @@ def run_case(name, dtype):
             "soft_dtw": time_soft_dtw,
             "sinkhorn": time_sinkhorn,
         }
-        found = cases[name](policy)
-    return {**found, "peak_bytes": peak_memory()}
+        result = cases[name](policy)
+    return {**result, "peak_bytes": read_peak_memory()}
 
 
 def time_training(policy):
     decoder = _decoder(policy)
     tokens, inputs, targets = map(
-        ops.convert_to_tensor, given.caption_batch(sizes().training_batch)
+        ops.convert_to_tensor, workload.draw_caption_batch(sizes().training_batch)
     )
     step = TrainingStep(
-        decoder, keras.optimizers.AdamW(weight_decay=given.WEIGHT_DECAY, beta_2=0.98)
+        decoder, keras.optimizers.AdamW(weight_decay=workload.WEIGHT_DECAY, beta_2=0.98)
     )
-    smoothed = SmoothedCrossEntropy(given.LABEL_SMOOTHING)
+    smoothed = SmoothedCrossEntropy(workload.LABEL_SMOOTHING)
 
     def loss(tokens, inputs, targets):
         logits = decoder(decoder.embedding(inputs), tokens, training=True)
         return smoothed(targets, logits)
 
     return _measure(
-        lambda: step(loss, given.LEARNING_RATE, 0.99, tokens, inputs, targets),
+        lambda: step(loss, workload.LEARNING_RATE, 0.99, tokens, inputs, targets),
         sizes().training_batch,
     )
 
@@ -69,12 +69,12 @@ def time_training(policy):
 def time_decoding(policy, batch):
     encoder = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()])
     model = TransformerCaptioner(encoder, _decoder(policy))
-    special = SpecialTokens(given.START, given.END, given.PAD, (given.UNKNOWN,))
+    special = SpecialTokens(workload.START, workload.END, workload.PAD, (workload.UNKNOWN,))
     # All captions get their full length.
-    settings = DecodingSettings(given.LENGTH, min_length=given.LENGTH - 1, beams=1)
-    tokens = ops.convert_to_tensor(given.caption_batch(batch)[0])
+    settings = DecodingSettings(workload.LENGTH, min_length=workload.LENGTH - 1, beams=1)
+    tokens = ops.convert_to_tensor(workload.draw_caption_batch(batch)[0])
     search = compiled(model, SearchFunction(model, settings, special))
-    check_captions(ops.convert_to_numpy(search(tokens)[0]), given.PAD, given.END)
+    check_captions(ops.convert_to_numpy(search(tokens)[0]), workload.PAD, workload.END)
     return _measure(lambda: search(tokens)[0], batch, finite=False)
 
 
@@ -94,18 +94,18 @@ def time_attention(policy):
     batch, queries, keys, dim = sizes().attention
     layer = CrossModalAttention(8, dim // 8, dtype=policy)
     inputs = {
-        "query": ops.convert_to_tensor(given.random_floats(batch, queries, dim)),
-        "value": ops.convert_to_tensor(given.random_floats(batch, keys, dim, seed=1)),
+        "query": ops.convert_to_tensor(workload.draw_floats(batch, queries, dim)),
+        "value": ops.convert_to_tensor(workload.draw_floats(batch, keys, dim, seed=1)),
     }
     return _time_passes(layer, lambda x: layer(x["query"], x["value"]), inputs, batch * queries)
 
 
 def time_gcn(policy):
-    features, edge_index, labels = given.random_graph()
+    features, edge_index, labels = workload.draw_graph()
     graph = normalize_graph({"node_features": features, "edge_index": edge_index})
     graph = keras.tree.map_structure(ops.convert_to_tensor, graph)
-    hidden = GCNLayer(given.HIDDEN, activation="relu", dtype=policy)
-    output = GCNLayer(given.CLASSES, dtype=policy)
+    hidden = GCNLayer(workload.HIDDEN, activation="relu", dtype=policy)
+    output = GCNLayer(workload.CLASSES, dtype=policy)
 
     class Classifier(keras.Layer):
         def call(self, graph):
@@ -117,7 +117,7 @@ def time_gcn(policy):
     labels = ops.convert_to_tensor(labels)
     step = TrainingStep(model, keras.optimizers.Adam())
     cross_entropy = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    # All of the graph is an input: XLA would take long over millions of constants.
+    # The graph is an input: compiling millions of constants with XLA takes too long.
     inputs = keras.tree.flatten(graph)
 
     def loss(labels, *inputs):
@@ -128,17 +128,17 @@ def time_gcn(policy):
 
 def time_soft_dtw(policy):
     def total(cost):
-        return ops.sum(solve_soft_dtw(cost, given.GAMMA)[0])
+        return ops.sum(solve_soft_dtw(cost, workload.GAMMA)[0])
 
     return _time_gradient(total, _cost(policy))
 
 
 def time_sinkhorn(policy):
     def total(cost):
-        # A tolerance of 0 is never met: every side does as many iterations.
+        # With a tolerance of 0, all implementations run the same number of iterations.
         return ops.sum(
             solve_optimal_transport(
-                cost, given.REGULARIZATION, max_iterations=given.ITERATIONS, tolerance=1e-30
+                cost, workload.REGULARIZATION, max_iterations=workload.ITERATIONS, tolerance=1e-30
             )[0]
         )
 
@@ -147,17 +147,19 @@ def time_sinkhorn(policy):
 
 def _decoder(policy):
     decoder = TextDecoder(
-        given.VOCABULARY_SIZE,
-        dim=given.DIM,
-        num_layers=given.LAYERS,
-        num_heads=given.HEADS,
-        mlp_dim=given.MLP_DIM,
-        sequence_length=given.LENGTH,
-        dropout=given.DROPOUT,
+        workload.VOCABULARY_SIZE,
+        dim=workload.DIM,
+        num_layers=workload.LAYERS,
+        num_heads=workload.HEADS,
+        mlp_dim=workload.MLP_DIM,
+        sequence_length=workload.LENGTH,
+        dropout=workload.DROPOUT,
         cross_attention=True,
         dtype=policy,
     )
-    decoder.build((None, given.LENGTH, given.DIM), (None, given.IMAGE_TOKENS, given.IMAGE_DIM))
+    decoder.build(
+        (None, workload.LENGTH, workload.DIM), (None, workload.IMAGE_TOKENS, workload.IMAGE_DIM)
+    )
     return decoder
 
 
@@ -167,7 +169,7 @@ def _cost(policy):
 
 
 def _time_passes(layer, call, inputs, items):
-    """A forward and a backward pass, the inputs' gradients included."""
+    """Times a forward and a backward pass, including the gradients of the inputs."""
     call(inputs)
 
     def total(inputs):
@@ -210,7 +212,7 @@ def _measure(run, items, finite=True):
 
 
 def compiled(model, function):
-    """`function` of tensors, which reads the model's weights, compiled where the backend does."""
+    """Compiles a function of tensors that uses a model's weights, if the backend compiles."""
     from keras_mmfusion.models.compiled_function import compile_function
 
     return compile_function(model, function)
@@ -239,8 +241,8 @@ def reset_memory():
         _cuda().reset_peak_memory_stats()
 
 
-def peak_memory():
-    """The most bytes of the device's memory in the case; on JAX, of all cases so far; or `None`."""
+def read_peak_memory():
+    """Returns the peak device memory of the case (on JAX of all cases so far), or `None`."""
     if BACKEND == "torch":
         return _cuda().max_memory_allocated() if _cuda() else None
     import jax

@@ -1,4 +1,4 @@
-"""One side of the GPU benchmark in a process of its own: a line of JSON for each case.
+"""Runs cases of the GPU benchmark in a separate process; prints a line of JSON for each.
 
 python gpu/benchmark_side.py keras_mmfusion bfloat16 CASE ...
 """
@@ -19,13 +19,13 @@ def main():
         import benchmark_keras as benchmark
     for case in cases:
         try:
-            found = benchmark.run_case(case, dtype)
-        except Exception as error:  # One case must not take the others along.
+            result = benchmark.run_case(case, dtype)
+        except Exception as error:  # A failed case must not stop the others.
             traceback.print_exc()
-            found = {"error": f"{type(error).__name__}: {error}"[:300]}
-        print(json.dumps({"case": case, **found}), flush=True)
+            result = {"error": f"{type(error).__name__}: {error}"[:300]}
+        print(json.dumps({"case": case, **result}), flush=True)
     if side == "torch":
-        print(json.dumps({"bfloat16_matrix_peak": benchmark.matrix_peak()}), flush=True)
+        print(json.dumps({"bfloat16_matrix_peak": benchmark.measure_matrix_peak()}), flush=True)
 
 
 if __name__ == "__main__":

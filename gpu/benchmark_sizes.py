@@ -1,4 +1,4 @@
-"""What every side of the GPU benchmark is given: the same sizes, inputs and counts of work."""
+"""Sizes, inputs and operation counts that all implementations in the GPU benchmark share."""
 
 import dataclasses
 import os
@@ -15,18 +15,18 @@ GAMMA, REGULARIZATION, ITERATIONS = 1.0, 0.1, 100
 
 @dataclasses.dataclass(frozen=True)
 class Sizes:
-    """Sizes that fill a GPU; `tiny()` runs on a CPU in seconds.
+    """Sizes for a GPU; `tiny()` runs on a CPU in seconds.
 
     Attributes:
-        training_batch: int. Images of a training step, each with `CAPTIONS` captions.
-        decoding_batches: ints. Images that are captioned together.
-        rule_factor: int. The fusion rules' batches, in multiples of the CPU benchmark's.
+        training_batch: int. Images per training step, each with `CAPTIONS` captions.
+        decoding_batches: ints. Batch sizes for captioning.
+        rule_factor: int. The batch sizes of fusion rules, as multiples of the CPU benchmark's.
         rules: names of the fusion rules.
         attention: batch, queries, keys and dim of cross-modal attention.
-        graph: nodes, directed edges and features; the default is ogbn-arxiv's, made undirected.
-        alignment: batch, rows and columns of soft-DTW's and of Sinkhorn's costs.
-        seconds: float. The least time that a measurement takes.
-        dtypes: names of the dtypes, the most telling first.
+        graph: nodes, directed edges and features; by default those of undirected ogbn-arxiv.
+        alignment: batch, rows and columns of the costs for soft-DTW and Sinkhorn.
+        seconds: float. The minimum time of a measurement.
+        dtypes: names of the dtypes, the most important first.
     """
 
     training_batch: int = 256
@@ -70,8 +70,8 @@ def sizes():
     return TINY if os.environ.get("GPU_TINY") == "1" else Sizes()
 
 
-def case_names():
-    """All cases, the most telling first."""
+def list_cases():
+    """Returns the names of all cases, the most important first."""
     chosen = sizes()
     return [
         "captioner_training",
@@ -84,40 +84,40 @@ def case_names():
     ]
 
 
-def random_floats(*shape, seed=0):
+def draw_floats(*shape, seed=0):
     return np.random.default_rng(seed).normal(size=shape).astype("float32")
 
 
-def caption_batch(batch):
-    """Image tokens, input ids and target ids of a training step."""
+def draw_caption_batch(batch):
+    """Returns image tokens, input ids and target ids of a training step."""
     rng = np.random.default_rng(0)
     ids = rng.integers(4, VOCABULARY_SIZE, (2, batch, CAPTIONS, LENGTH)).astype("int32")
-    return np.clip(random_floats(batch, IMAGE_TOKENS, IMAGE_DIM), 0, 6), *ids
+    return np.clip(draw_floats(batch, IMAGE_TOKENS, IMAGE_DIM), 0, 6), *ids
 
 
-def random_graph():
-    """Features, undirected edges without repeats, and labels."""
+def draw_graph():
+    """Returns node features, unique undirected edges, and labels."""
     nodes, edges, features = sizes().graph
     rng = np.random.default_rng(0)
     pairs = np.unique(np.sort(rng.integers(0, nodes, (2, edges // 2)), axis=0), axis=1)
     pairs = pairs[:, pairs[0] != pairs[1]]
     edge_index = np.concatenate([pairs, pairs[::-1]], axis=1).astype("int32")
     labels = rng.integers(0, CLASSES, nodes).astype("int32")
-    return random_floats(nodes, features), edge_index, labels
+    return draw_floats(nodes, features), edge_index, labels
 
 
-def flops(case):
-    """Operations that a case must do, two for a multiplication and addition; `None` if not counted.
+def count_flops(case):
+    """Returns the operations of a case (a multiply-add is two), or `None` if they are not counted.
 
-    Only products of matrices are counted, and three times the forward pass for a training step.
+    Only matrix products are counted; a training step counts as three forward passes.
     """
     chosen = sizes()
     if case == "captioner_training":
         tokens = CAPTIONS * LENGTH
-        return 3 * chosen.training_batch * _decoder_flops(tokens, LENGTH / 2)
+        return 3 * chosen.training_batch * _count_decoder_flops(tokens, LENGTH / 2)
     if case.startswith("captioner_decoding_"):
         batch = int(case.rpartition("_")[2])
-        return batch * _decoder_flops(LENGTH, LENGTH / 2)
+        return batch * _count_decoder_flops(LENGTH, LENGTH / 2)
     if case == "attention":
         batch, queries, keys, dim = chosen.attention
         projections = 2 * dim * dim * (2 * queries + 2 * keys)
@@ -129,8 +129,9 @@ def flops(case):
     return None
 
 
-def _decoder_flops(tokens, context):
-    """Of one image: so many tokens, each of which attends over `context` earlier ones."""
+def _count_decoder_flops(tokens, context):
+    """Returns the operations for the tokens of an image; each attends to `context` earlier
+    tokens."""
     attention = 2 * DIM * DIM * 6 * tokens + 4 * tokens * DIM * (context + IMAGE_TOKENS)
     image = 2 * IMAGE_DIM * DIM * 2 * IMAGE_TOKENS
     mlp = 4 * DIM * MLP_DIM * tokens

@@ -1,6 +1,6 @@
-"""A side of the GPU benchmark: the same work in plain PyTorch, compiled where that is usual."""
+"""The GPU benchmark of plain PyTorch, compiled if this is common practice."""
 
-import benchmark_sizes as given
+import benchmark_sizes as workload
 import torch
 from benchmark_sizes import sizes
 from fusion_layers_twins import TWINS
@@ -13,16 +13,16 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def run_case(name, dtype):
-    """Measures a case in a dtype: a dict of results."""
+    """Measures a case in a dtype; returns a dict of results."""
     torch.manual_seed(0)
     if DEVICE == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     dtype = getattr(torch, dtype)
     if name.startswith("captioner_decoding_"):
-        found = time_decoding(dtype, int(name.rpartition("_")[2]))
+        result = time_decoding(dtype, int(name.rpartition("_")[2]))
     elif name.startswith("fusion_"):
-        found = time_rule(dtype, name.removeprefix("fusion_"))
+        result = time_rule(dtype, name.removeprefix("fusion_"))
     else:
         cases = {
             "captioner_training": time_training,
@@ -31,21 +31,21 @@ def run_case(name, dtype):
             "soft_dtw": time_soft_dtw,
             "sinkhorn": time_sinkhorn,
         }
-        found = cases[name](dtype)
+        result = cases[name](dtype)
     peak = torch.cuda.max_memory_allocated() if DEVICE == "cuda" else None
-    return {**found, "peak_bytes": peak}
+    return {**result, "peak_bytes": peak}
 
 
 def time_training(dtype):
     batch = sizes().training_batch
-    tokens, inputs, targets = _on_device(*given.caption_batch(batch))
+    tokens, inputs, targets = _on_device(*workload.draw_caption_batch(batch))
     decoder = Decoder().to(DEVICE).train()
     forward = _compiled(decoder)
     optimizer = torch.optim.AdamW(
         decoder.parameters(),
-        given.LEARNING_RATE,
+        workload.LEARNING_RATE,
         betas=(0.9, 0.98),
-        weight_decay=given.WEIGHT_DECAY,
+        weight_decay=workload.WEIGHT_DECAY,
         fused=DEVICE == "cuda",
     )
     scaler = torch.amp.GradScaler(DEVICE, enabled=dtype == torch.float16 and DEVICE == "cuda")
@@ -57,7 +57,7 @@ def time_training(dtype):
         loss = F.cross_entropy(
             logits.float().flatten(0, 2),
             targets.long().flatten(),
-            label_smoothing=given.LABEL_SMOOTHING,
+            label_smoothing=workload.LABEL_SMOOTHING,
         )
         scaler.scale(loss).backward()
         scaler.step(optimizer)
@@ -68,19 +68,19 @@ def time_training(dtype):
 
 
 def time_decoding(dtype, batch):
-    (tokens,) = _on_device(given.caption_batch(batch)[0])
+    (tokens,) = _on_device(workload.draw_caption_batch(batch)[0])
     decoder = Decoder().to(DEVICE).eval()
 
     def run():
         with torch.no_grad(), _autocast(dtype):
             return greedy_captions(decoder, tokens)
 
-    check_captions(run().cpu().numpy(), given.PAD, given.END)
+    check_captions(run().cpu().numpy(), workload.PAD, workload.END)
     return _measure(run, batch, finite=False)
 
 
 def greedy_captions(decoder, image_tokens):
-    """The likeliest tokens, one after the other, with cached keys and values."""
+    """Runs greedy search with cached keys and values."""
     batch = len(image_tokens)
     heads = _heads
     image = [
@@ -91,9 +91,9 @@ def greedy_captions(decoder, image_tokens):
         for block in decoder.blocks
     ]
     cache = [([], []) for _ in decoder.blocks]
-    ids = torch.full((batch, 1), given.START, device=image_tokens.device)
-    found = []
-    for index in range(given.LENGTH):
+    ids = torch.full((batch, 1), workload.START, device=image_tokens.device)
+    result = []
+    for index in range(workload.LENGTH):
         x = decoder.token_embedding(ids) + decoder.position_embedding[index]
         for block, (keys, values), context in zip(decoder.blocks, cache, image, strict=True):
             normed = block.self_norm(x)
@@ -104,17 +104,17 @@ def greedy_captions(decoder, image_tokens):
             x = x + _attend(block.cross_attention, block.cross_norm(x), *context)
             x = x + block.mlp(block.mlp_norm(x))
         logits = F.linear(decoder.norm(x), decoder.token_embedding.weight)[:, 0]
-        blocked = [given.START, given.PAD, given.UNKNOWN]
-        if index < given.LENGTH - 1:
-            blocked.append(given.END)
+        blocked = [workload.START, workload.PAD, workload.UNKNOWN]
+        if index < workload.LENGTH - 1:
+            blocked.append(workload.END)
         logits[:, blocked] = -torch.inf
         ids = logits.argmax(dim=-1, keepdim=True)
-        found.append(ids)
-    return torch.cat(found, dim=1)
+        result.append(ids)
+    return torch.cat(result, dim=1)
 
 
 def _heads(x):
-    return x.unflatten(-1, (given.HEADS, -1)).transpose(1, 2)
+    return x.unflatten(-1, (workload.HEADS, -1)).transpose(1, 2)
 
 
 def _attend(attention, x, keys, values):
@@ -136,7 +136,7 @@ def time_attention(dtype):
     batch, queries, keys, dim = sizes().attention
     module = nn.MultiheadAttention(dim, 8, batch_first=True).to(DEVICE)
     inputs = _on_device(
-        given.random_floats(batch, queries, dim), given.random_floats(batch, keys, dim, seed=1)
+        workload.draw_floats(batch, queries, dim), workload.draw_floats(batch, keys, dim, seed=1)
     )
 
     def call(query, value):
@@ -146,12 +146,12 @@ def time_attention(dtype):
 
 
 class GCN(nn.Module):
-    """Two graph convolutions, each a product with the normalized adjacency in CSR form."""
+    """Two graph convolutions with the normalized adjacency matrix in CSR format."""
 
     def __init__(self, features):
         super().__init__()
-        self.hidden = nn.Linear(features, given.HIDDEN)
-        self.output = nn.Linear(given.HIDDEN, given.CLASSES)
+        self.hidden = nn.Linear(features, workload.HIDDEN)
+        self.output = nn.Linear(workload.HIDDEN, workload.CLASSES)
 
     def forward(self, adjacency, x):
         x = F.relu(_aggregate(adjacency, F.linear(x, self.hidden.weight)) + self.hidden.bias)
@@ -159,13 +159,13 @@ class GCN(nn.Module):
 
 
 def _aggregate(adjacency, x):
-    if DEVICE == "cpu":  # Where sparse products are of float32 alone.
+    if DEVICE == "cpu":  # Sparse products may support only float32.
         return torch.sparse.mm(adjacency.float(), x.float()).to(x.dtype)
     return torch.sparse.mm(adjacency, x)
 
 
 def time_gcn(dtype):
-    features, edge_index, labels = given.random_graph()
+    features, edge_index, labels = workload.draw_graph()
     x, edges, labels = _on_device(features, edge_index, labels)
     nodes = len(x)
     loops = torch.arange(nodes, device=DEVICE)
@@ -193,7 +193,7 @@ def time_soft_dtw(dtype):
 
 
 def soft_dtw(cost):
-    """The sum of the values, by anti-diagonals of all rows at once."""
+    """Computes the sum of soft-DTW values, one anti-diagonal at a time."""
     batch, rows, columns = cost.shape
     far = cost.new_full((batch, rows + 2), 1e30, dtype=torch.float32)
     row = torch.arange(rows, device=cost.device)
@@ -204,8 +204,8 @@ def soft_dtw(cost):
         real = (column >= 0) & (column < columns)
         entries = cost[:, row, column.clamp(0, columns - 1)].float()
         above = torch.stack([before[:, :rows], last[:, :rows], last[:, 1 : rows + 1]])
-        least = -given.GAMMA * torch.logsumexp(-above / given.GAMMA, dim=0)
-        new = torch.where(real, entries + least, 1e30)
+        soft_min = -workload.GAMMA * torch.logsumexp(-above / workload.GAMMA, dim=0)
+        new = torch.where(real, entries + soft_min, 1e30)
         before, last = last, torch.cat([far[:, :1], new, far[:, :1]], dim=1)
     return last[:, rows].sum()
 
@@ -215,11 +215,11 @@ def time_sinkhorn(dtype):
 
 
 def sinkhorn(cost):
-    """The sum of the costs of transport, through all iterations."""
-    scaled = cost.float() / given.REGULARIZATION
+    """Computes the sum of the transport costs, with all iterations in the gradient."""
+    scaled = cost.float() / workload.REGULARIZATION
     rows, columns = (torch.full((), n).log().to(cost.device) for n in cost.shape[1:])
     column = scaled.new_zeros(len(cost), 1, cost.shape[2])
-    for _ in range(given.ITERATIONS):
+    for _ in range(workload.ITERATIONS):
         row = -torch.logsumexp(column - scaled, dim=2, keepdim=True) - rows
         column = -torch.logsumexp(row - scaled, dim=1, keepdim=True) - columns
     return ((row + column - scaled).exp() * cost.float()).sum()
@@ -281,10 +281,10 @@ def _synchronize(value):
         torch.cuda.synchronize()
 
 
-def matrix_peak(size=8192):
-    """Operations a second of a product of bfloat16 matrices: what the GPU gives at best."""
+def measure_matrix_peak(size=8192):
+    """Measures operations per second of a bfloat16 matrix product, the peak of the GPU."""
     if DEVICE == "cpu":
         size = 128
     a, b = (torch.randn(size, size, device=DEVICE, dtype=torch.bfloat16) for _ in range(2))
-    found = measure(lambda: a @ b, _synchronize, sizes().seconds)
-    return 2 * size**3 / found["seconds"]
+    result = measure(lambda: a @ b, _synchronize, sizes().seconds)
+    return 2 * size**3 / result["seconds"]

@@ -8,8 +8,8 @@ import numpy as np
 from augment import DRAWS, IDENTITY, augment_photos
 from keras import ops
 from packed import is_tiny, read_image_encoder, read_photos
-from precision import full_precision
-from training import Training, cosine, epoch_batches, warmed_up
+from precision import use_full_precision
+from training import Training, decay_cosine, select_epoch_rows, warm_up
 from training_step import TrainingStep
 
 from keras_mmfusion._provenance import machine, versions
@@ -26,17 +26,17 @@ from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 @dataclasses.dataclass(frozen=True)
 class CaptionerPlan:
-    """Everything that decides how a captioner is trained.
+    """The settings of a captioner's training.
 
     Attributes:
-        name: string. The preset's.
+        name: string. The name of the preset.
         encoder: string. The packed image encoder.
-        recipe: `CaptionerRecipe`, of which the model's sizes, `label_smoothing`, `weight_decay`,
-            `batch_size`, `samples` and both learning rates are used.
-        encoder_scale: float. The encoder's learning rate, in shares of the decoder's.
-        cross_entropy_share: float. Where in the training the self-critical stage begins.
-        average: float. Momentum, a step, of the average of the weights.
-        reward_sources: the data sets that the self-critical stage trains on.
+        recipe: `CaptionerRecipe`. Its model sizes, `label_smoothing`, `weight_decay`, `batch_size`,
+            `samples` and both learning rates are used.
+        encoder_scale: float. The encoder's learning rate, relative to the decoder's.
+        cross_entropy_share: float. The progress at which the self-critical stage starts.
+        average: float. The momentum of the moving average of the weights.
+        reward_sources: the data sets of the self-critical stage.
         dtype: string. The dtype policy in training.
         seed: int.
     """
@@ -57,7 +57,7 @@ class CaptionerPlan:
     seed: int = 0
 
     def tiny(self):
-        """The same with a decoder and batches so small that a CPU runs it in seconds."""
+        """Returns settings with a decoder and batches that a CPU can train in seconds."""
         recipe = dataclasses.replace(
             self.recipe,
             dim=16,
@@ -76,7 +76,7 @@ class CaptionerData:
     Args:
         photos: `Photos`.
         preprocessor: `CaptioningPreprocessor`.
-        captions: int. Captions of an image in training: more are left out, fewer filled up.
+        captions: int. Captions per image in training; truncated or padded to this number.
     """
 
     def __init__(self, photos, preprocessor, captions=5):
@@ -84,12 +84,12 @@ class CaptionerData:
         self.pixels = ops.convert_to_tensor(photos.pixels)
         filled = [(texts + [""] * captions)[:captions] for texts in photos.captions]
         swapped = [[swap_left_right(text) for text in texts] for texts in filled]
-        # By whether the photo is flipped, then by photo.
+        # Indexed by whether the photo is flipped, then by photo.
         both = [preprocessor.pack_captions(texts) for texts in (filled, swapped)]
         self.inputs, self.targets, self.weights = (np.stack(x) for x in zip(*both, strict=True))
 
     def references(self):
-        """(flipped, row) -> the captions' token ids, the end token included."""
+        """Returns a dict of (flipped, row) -> token ids of the captions, with the end token."""
         return {
             (flipped, row): [
                 ids[kept > 0].tolist()
@@ -104,7 +104,7 @@ class CaptionerData:
 
 
 class CaptionerSteps:
-    """The two kinds of steps.
+    """Training steps with cross-entropy and with self-critical rewards.
 
     Args:
         plan: `CaptionerPlan`.
@@ -132,12 +132,12 @@ class CaptionerSteps:
         self.drawn = None
 
     def cross_entropy(self, number, progress):
-        """Takes a step by the captions that people wrote."""
+        """Takes a cross-entropy step on reference captions."""
         rows, draws, flipped = self._batch(number, np.arange(len(self.data.photos)))
         weights = self.data.weights[flipped, rows]
         loss = self.step(
             self._loss,
-            self.plan.recipe.learning_rate * warmed_up(progress) * cosine(progress),
+            self.plan.recipe.learning_rate * warm_up(progress) * decay_cosine(progress),
             self.plan.average,
             self.data.pixels,
             rows,
@@ -151,9 +151,9 @@ class CaptionerSteps:
         return {"cross_entropy": loss}
 
     def self_critical(self, number, progress):
-        """Takes a step by the rewards of captions that were drawn in the step before.
+        """Takes a step with the rewards of captions sampled in the previous step.
 
-        The device draws the next step's captions while the processor scores this step's.
+        The device samples the captions of the next step while the CPU scores those of this step.
         """
         if self.scorer is None:
             self.scorer = CiderD(self.data.references())
@@ -166,7 +166,9 @@ class CaptionerSteps:
         inputs, weights = self_critical_targets(ids, rewards, self.special)
         loss = self.step(
             self._loss,
-            self.plan.recipe.self_critical_learning_rate * warmed_up(progress) * cosine(progress),
+            self.plan.recipe.self_critical_learning_rate
+            * warm_up(progress)
+            * decay_cosine(progress),
             self.plan.average,
             self.data.pixels,
             rows,
@@ -180,7 +182,7 @@ class CaptionerSteps:
         return {"self_critical": loss, "reward": np.float32(rewards.mean())}
 
     def _batch(self, number, among):
-        rows = epoch_batches(among, self.plan.recipe.batch_size, self.plan.seed, number)
+        rows = select_epoch_rows(among, self.plan.recipe.batch_size, self.plan.seed, number)
         rng = np.random.default_rng([self.plan.seed, 1, number])
         draws = rng.random((len(rows), DRAWS), "float32")
         return rows.astype("int32"), draws, (draws[:, 7] >= 0.5).astype("int32")
@@ -204,22 +206,22 @@ class CaptionerSteps:
     def _loss(self, pixels, rows, draws, inputs, *rest):
         images = self._images(pixels, rows, draws)
         logits = self.model({"images": images, "captions": inputs}, training=True)
-        return caption_loss(logits, *rest)
+        return compute_caption_loss(logits, *rest)
 
     def _draw(self, pixels, rows, draws, noise):
         tokens = self.model.encode(self._images(pixels, rows, draws), training=False)
         return SearchFunction(self.model, self.settings, self.special)(tokens, noise)[0]
 
 
-def caption_loss(logits, targets, weights, label_smoothing, bias):
-    """`SmoothedCrossEntropy` and `SelfCriticalLoss` in one formula, which compiles once for both.
+def compute_caption_loss(logits, targets, weights, label_smoothing, bias):
+    """Computes `SmoothedCrossEntropy` or `SelfCriticalLoss` with one formula that compiles once.
 
     Args:
         logits: float tensor `(..., words)`.
         targets: int tensor `(...)`.
         weights: float tensor `(...)`.
         label_smoothing: scalar tensor; 0 for a self-critical step.
-        bias: float tensor `(words,)`, added to the logits: -1e9 for words that are never drawn.
+        bias: float tensor `(words,)`, added to the logits: -1e9 for suppressed tokens.
 
     Returns:
         The sum over all targets, a scalar.
@@ -232,9 +234,9 @@ def caption_loss(logits, targets, weights, label_smoothing, bias):
 
 
 class CaptionerScores:
-    """Scores of greedy captions on the two halves of a split.
+    """Scores greedy captions on the two halves of a split.
 
-    The first half chooses the weights, and the second is reported.
+    The first half selects the weights; the second is reported.
 
     Args:
         model: `ImageCaptioningModel`.
@@ -269,27 +271,29 @@ class CaptionerScores:
         return scores
 
     def final(self, beams=4):
-        """Scores of the model in float32, on files as users have them, and all captions."""
-        found = {"scores": {}, "captions": {}}
+        """Scores the model in float32 on image files; returns the scores and all captions."""
+        result = {"scores": {}, "captions": {}}
         for name, width in (("greedy", 1), ("beams", beams)):
             captions = self.model.generate(
                 list(self.photos.pixels), beams=width, batch_size=self.batch_size
             )
-            found["captions"][name] = captions
+            result["captions"][name] = captions
             for half, rows in {**self.halves, "all": slice(None)}.items():
-                found["scores"][f"{name}_{half}"] = coco_caption_scores(
+                result["scores"][f"{name}_{half}"] = coco_caption_scores(
                     dict(enumerate(self.photos.captions[rows])),
                     dict(enumerate(captions[rows])),
                     ("bleu", "rouge_l", "cider"),
                 )
-        return found
+        return result
 
     def _ids(self):
-        found = []
+        result = []
         for start in range(0, len(self.photos), self.batch_size):
             rows = np.arange(start, start + self.batch_size) % len(self.photos)
-            found.append(ops.convert_to_numpy(self.search(self.pixels, rows.astype("int32")))[:, 0])
-        return np.concatenate(found)[: len(self.photos)]
+            result.append(
+                ops.convert_to_numpy(self.search(self.pixels, rows.astype("int32")))[:, 0]
+            )
+        return np.concatenate(result)[: len(self.photos)]
 
     def _search(self, pixels, rows):
         draws = np.tile(IDENTITY, (self.batch_size, 1))
@@ -303,12 +307,12 @@ class CaptionerScores:
 
 
 def train_captioner(plan, budget_seconds, out):
-    """Trains a captioner on the packed photos, from wherever an earlier run on `out` left it.
+    """Trains a captioner on the packed photos, or resumes the run in `out`.
 
     Args:
         plan: `CaptionerPlan`.
         budget_seconds: float.
-        out: string or path. The output folder; the files are named after the plan.
+        out: string or path. The output folder. File names start with the plan's name.
     """
     begin = time.monotonic()
     if is_tiny():
@@ -344,12 +348,12 @@ def train_captioner(plan, budget_seconds, out):
     training.run([(plan.cross_entropy_share, steps.cross_entropy), (1.0, steps.self_critical)])
     set_dtype_policy(model, "float32")
     model.reset_compiled_functions()
-    with full_precision():
+    with use_full_precision():
         training.finish(scores.final)
 
 
 def describe(plan, model, train):
-    """What the record says of a captioner: all that `publish.py` makes the preset from."""
+    """Returns the description of a captioner from which `publish.py` builds the preset."""
     return {
         "kind": "captioner",
         "model": keras.saving.serialize_keras_object(model),

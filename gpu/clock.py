@@ -1,19 +1,19 @@
-"""How far a training is, by the time that it is given."""
+"""Training progress as a function of time."""
 
 import time
 
 
 class Clock:
-    """A progress that goes from where a training stands to 1, and is there at the deadline.
+    """Training progress that grows from its current value to 1 at the deadline.
 
-    Learning rates and stages depend on the progress alone, so a training fits whatever time it has
-    on whatever machine. Time that was skipped, such as for compiling, advances nothing, and the
-    rest of the training is the quicker for it.
+    Learning rates and stages depend only on the progress, so training fits any time budget on any
+    machine. Skipped time, such as for compilation, does not increase the progress; the remaining
+    training is faster instead.
 
     Args:
         seconds: float. Time until the deadline.
-        progress: float in [0, 1]. Where the training stands.
-        steps: int. Counts this many ticks in place of seconds. For tests.
+        progress: float in [0, 1]. The current progress.
+        steps: int. Count this many ticks instead of seconds, for tests.
     """
 
     def __init__(self, seconds, progress=0.0, steps=None):
@@ -23,19 +23,19 @@ class Clock:
         self._deadline = self._last + seconds
 
     def tick(self):
-        """Counts the time since the last call."""
+        """Adds the time since the last call."""
         now = time.monotonic()
         left = self._deadline - self._last
         if self._share is not None:
             step = self._share
         else:
             step = (1 - self.progress) * (now - self._last) / left if left > 0 else 1.0
-        # Rounding must not leave a rest that takes a step more.
+        # Rounding errors must not lead to an additional step.
         self.progress = self.progress + step if self.progress + step < 1 - 1e-9 else 1.0
         self._last = now
 
     def skip(self):
-        """Leaves the time since the last call out, unless ticks are counted."""
+        """Ignores the time since the last call, unless ticks are counted."""
         if self._share is not None:
             self.tick()
         self._last = time.monotonic()

@@ -1,4 +1,4 @@
-"""End-to-end training of a model of images and texts, both encoders included, by large batches."""
+"""End-to-end training of an image-text model, including both encoders, with large batches."""
 
 import dataclasses
 import time
@@ -15,8 +15,8 @@ from packed import (
     read_text_encoder,
     read_word_pieces,
 )
-from precision import full_precision
-from training import Training, cosine, epoch_batches, warmed_up
+from precision import use_full_precision
+from training import Training, decay_cosine, select_epoch_rows, warm_up
 from training_step import TrainingStep
 
 from keras_mmfusion import losses
@@ -31,20 +31,20 @@ from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
 @dataclasses.dataclass(frozen=True)
 class EmbedderPlan:
-    """Everything that decides how a model of images and texts is trained.
+    """The settings of an image-text model's training.
 
     Attributes:
-        name: string. Names the output.
+        name: string. The name of the output files.
         loss: string. A class of `keras_mmfusion.losses`.
         encoder: string. The packed image encoder.
-        dim, dropout: of the projectors.
-        batch_size: int. Pairs of a batch.
-        chunk: int. Images that the encoder takes at a time; their gradients run through it again,
-            so that the memory holds the activations of one chunk alone.
-        learning_rate: float. The projectors'.
-        encoder_scale: float. The encoders' learning rate, in shares of the projectors'.
+        dim, dropout: settings of the projectors.
+        batch_size: int. Pairs per batch.
+        chunk: int. Images that the encoder processes at once. Activations are recomputed for the
+            gradients, so memory holds those of one chunk.
+        learning_rate: float. The learning rate of the projectors.
+        encoder_scale: float. The encoders' learning rate, relative to the projectors'.
         weight_decay: float.
-        average: float. Momentum, a step, of the average of the weights.
+        average: float. The momentum of the moving average of the weights.
         dtype: string. The dtype policy in training.
         seed: int.
     """
@@ -64,12 +64,12 @@ class EmbedderPlan:
     seed: int = 0
 
     def tiny(self):
-        """The same with projectors and batches so small that a CPU runs it in seconds."""
+        """Returns settings with projectors and batches that a CPU can train in seconds."""
         return dataclasses.replace(self, dim=16, batch_size=4, chunk=2)
 
 
 class EmbedderSteps:
-    """Steps on pairs: each photo with one of its captions.
+    """Training steps on pairs of a photo and one of its captions.
 
     Args:
         plan: `EmbedderPlan`.
@@ -84,20 +84,22 @@ class EmbedderSteps:
         self.pixels = ops.convert_to_tensor(photos.pixels)
         self.ids, self.masks = read_sentences(photos.rows)
         self.size = self.model.image_encoder.image_size
-        # Without dropout or statistics of the batch, the second run gives what the first one gave.
+        # Without dropout and batch statistics, recomputing gives the same activations.
         self.encode = keras.remat(lambda images: self.model.image_encoder(images, training=True))
 
     def contrastive(self, number, progress):
         """Takes a step."""
         among = np.arange(len(self.pixels))
-        rows = epoch_batches(among, self.plan.batch_size, self.plan.seed, number).astype("int32")
+        rows = select_epoch_rows(among, self.plan.batch_size, self.plan.seed, number).astype(
+            "int32"
+        )
         rng = np.random.default_rng([self.plan.seed, 1, number])
         draws = rng.random((len(rows), DRAWS), "float32")
         flipped = (draws[:, 7] >= 0.5).astype("int32")
         places = (flipped, rows, rng.integers(self.ids.shape[2], size=len(rows)))
         loss = self.step(
             self._loss,
-            self.plan.learning_rate * warmed_up(progress) * cosine(progress),
+            self.plan.learning_rate * warm_up(progress) * decay_cosine(progress),
             self.plan.average,
             self.pixels,
             rows,
@@ -129,12 +131,12 @@ class EmbedderSteps:
 
 
 class EmbedderScores:
-    """Recall on the two halves of a split, of which the first chooses the weights, and on it all.
+    """Recall on the two halves of a split and on all of it; the first half selects the weights.
 
     Args:
         model: `ContrastiveModel`.
         photos: `Photos`.
-        batch_size: int. Photos, and captions, that are embedded together.
+        batch_size: int. The batch size for embedding photos and captions.
     """
 
     def __init__(self, model, photos, batch_size=250):
@@ -142,7 +144,7 @@ class EmbedderScores:
         self.photos = photos
         self.pixels = ops.convert_to_tensor(photos.pixels)
         ids, masks = read_sentences(photos.rows)
-        # Photos with few captions have some again, which count once.
+        # Photos with few captions have repeated captions, which count once.
         counts = [min(len(texts), ids.shape[2]) for texts in photos.captions]
         real = np.arange(ids.shape[2]) < np.array(counts)[:, None]
         self.owners = np.repeat(np.arange(len(photos)), counts)
@@ -151,7 +153,7 @@ class EmbedderScores:
         self.restart()
 
     def restart(self):
-        """Compiles anew, as after a change of precision."""
+        """Recompiles, for use after a change of precision."""
         self.embed_images = compile_function(self.model, self._embed_images)
         self.embed_texts = compile_function(self.model, self._embed_texts)
 
@@ -163,14 +165,15 @@ class EmbedderScores:
         for half, rows in {**halves, "all": np.arange(len(self.photos))}.items():
             kept = np.isin(self.owners, rows)
             owners = np.searchsorted(rows, self.owners[kept])
-            found = retrieval_scores(images[rows] @ texts[kept].T, owners)
-            scores |= {f"{name}_{half}": float(value) for name, value in found.items()}
+            result = retrieval_scores(images[rows] @ texts[kept].T, owners)
+            scores |= {f"{name}_{half}": float(value) for name, value in result.items()}
         directions = ("image_to_text_recall_at_1", "text_to_image_recall_at_1")
         scores["chosen_by"] = sum(scores[f"{name}_chosen_on"] for name in directions) / 2
         return scores
 
     def final(self):
-        """The scores of the model in float32, and the cosine of each caption and its photo."""
+        """Scores the model in float32; returns the scores and the cosines of captions and
+        photos."""
         self.restart()
         images, texts = self._embeddings()
         cosines = np.sum(images[self.owners] * texts, axis=1)
@@ -182,11 +185,11 @@ class EmbedderScores:
         return images, self._in_batches(self.embed_texts, *self.texts)
 
     def _in_batches(self, function, *arrays):
-        found, total = [], len(arrays[0])
+        result, total = [], len(arrays[0])
         for start in range(0, total, self.batch_size):
             rows = np.arange(start, start + self.batch_size) % total
-            found.append(ops.convert_to_numpy(function(*(x[rows] for x in arrays))))
-        vectors = np.concatenate(found)[:total].astype("float32")
+            result.append(ops.convert_to_numpy(function(*(x[rows] for x in arrays))))
+        vectors = np.concatenate(result)[:total].astype("float32")
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
     def _embed_images(self, pixels, rows):
@@ -201,12 +204,12 @@ class EmbedderScores:
 
 
 def train_embedder(plan, budget_seconds, out):
-    """Trains on the packed photos and captions, from wherever an earlier run on `out` left it.
+    """Trains on the packed photos and captions, or resumes the run in `out`.
 
     Args:
         plan: `EmbedderPlan`.
         budget_seconds: float.
-        out: string or path. The output folder; the files are named after the plan.
+        out: string or path. The output folder. File names start with the plan's name.
     """
     begin = time.monotonic()
     if is_tiny():
@@ -229,7 +232,8 @@ def train_embedder(plan, budget_seconds, out):
         "machine": machine(),
     }
     set_dtype_policy(model, plan.dtype)
-    model.logit_scale.dtype_policy = "float32"  # Cosines times a hundred are too coarse in half.
+    # Half precision is too coarse for cosines times a hundred.
+    model.logit_scale.dtype_policy = "float32"
     of_encoders = {id(v) for encoder in encoders.values() for v in encoder.variables}
     optimizer = scale_updates(
         keras.optimizers.AdamW(weight_decay=plan.weight_decay, clipnorm=1.0, beta_2=0.98),
@@ -250,5 +254,5 @@ def train_embedder(plan, budget_seconds, out):
         return
     training.run([(1.0, EmbedderSteps(plan, step, train).contrastive)])
     set_dtype_policy(model, "float32")
-    with full_precision():
+    with use_full_precision():
         training.finish(scores.final)

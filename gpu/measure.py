@@ -1,4 +1,4 @@
-"""Time and memory of a function on the device, and its checks."""
+"""Measures the time and memory of a function on the device, and checks its results."""
 
 import statistics
 import time
@@ -7,13 +7,13 @@ import numpy as np
 
 
 def measure(run, synchronize, seconds, items=None):
-    """Times a function after two calls that do not count.
+    """Times a function after two warm-up calls.
 
     Args:
         run: function without arguments; starts work on the device and returns tensors.
-        synchronize: function of what `run` returned, which waits for the device.
-        seconds: float. The least time of all timed calls together.
-        items: int or `None`. What a call works on, for a throughput.
+        synchronize: function of the result of `run` that waits for the device.
+        seconds: float. The minimum total time of the timed calls.
+        items: int or `None`. The items that a call processes, for the throughput.
 
     Returns:
         A dict.
@@ -27,21 +27,21 @@ def measure(run, synchronize, seconds, items=None):
         times.append(time.perf_counter() - begin)
         total += times[-1]
     median = statistics.median(times)
-    found = {"seconds": median, "calls": len(times)}
+    result = {"seconds": median, "calls": len(times)}
     if items is not None:
-        found["items_a_second"] = items / median
-    return found
+        result["items_a_second"] = items / median
+    return result
 
 
 def check_finite(values):
-    """Raises if a result is not finite, such as a loss."""
+    """Raises an error if a result, such as a loss, is not finite."""
     for value in values:
         if not np.isfinite(np.asarray(value, "float64")).all():
             raise ValueError("The result is not finite.")
 
 
 def check_captions(ids, pad, end):
-    """Raises unless every caption has a word."""
+    """Raises an error if a caption has no words."""
     words = (ids != pad) & (ids != end)
     if not words.reshape(-1, ids.shape[-1]).any(axis=-1).all():
         raise ValueError("A caption is empty.")

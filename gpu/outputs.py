@@ -1,4 +1,4 @@
-"""What a part leaves: a JSON file and pieces of weights, each small enough to be sent back."""
+"""Output files of a part: a JSON file and pieces of weights that are small enough to copy back."""
 
 import contextlib
 import hashlib
@@ -10,26 +10,25 @@ import pathlib
 import numpy as np
 
 PIECE_BYTES = 15 * 2**20
-# What a machine sends back at most, all files together.
+# The maximum total size of the files that can be copied back.
 OUTPUT_BYTES = 60 * 10**6
 
 
 def write_output(out, name, record, arrays=None):
-    """Writes `<name>.json` and the pieces of its arrays; what was there before is replaced.
+    """Writes `<name>.json` and the pieces of its arrays, and replaces earlier output.
 
-    The JSON file is what counts: it names the pieces, is written after them in one move, and only
-    then the older pieces are deleted. So whatever moment a run is killed at, the folder holds a
-    whole output.
+    The JSON file lists the pieces. It is written atomically after them, and older pieces are
+    deleted last, so the folder has a complete output whenever a run is killed.
 
     Args:
         out: string or path. The folder.
         name: string.
-        record: dict that JSON can hold.
-        arrays: dict, name -> array; floats are stored as float16. `None` for an output without.
+        record: dict that can be stored as JSON.
+        arrays: dict of name -> array, or `None`. Floats are stored as float16.
     """
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    pieces = {} if arrays is None else _pieces(name, arrays)
+    pieces = {} if arrays is None else _split_arrays(name, arrays)
     for file, content in pieces.items():
         _write(out / file, content)
     record = {**record, "pieces": list(pieces)}
@@ -40,7 +39,7 @@ def write_output(out, name, record, arrays=None):
 
 
 def read_output(out, name):
-    """The record and the arrays that `write_output` wrote; `None` if there are none.
+    """Reads the record and the arrays that `write_output` wrote, or returns `None`.
 
     Raises:
         ValueError: if a piece is missing or damaged.
@@ -55,16 +54,18 @@ def read_output(out, name):
         return record, {}
     missing = [file for file in pieces if not (out / file).is_file()]
     if missing:
-        raise ValueError(f"{path} names {missing[0]}, which is not beside it: copy it there too.")
+        raise ValueError(
+            f"{path} lists {missing[0]}, which is missing. Copy it to the same folder."
+        )
     content = b"".join((out / file).read_bytes() for file in pieces)
     if f".{_digest(content)}." not in pieces[0]:
-        raise ValueError(f"The pieces of {path} are damaged: their content is not what it was.")
+        raise ValueError(f"The pieces of {path} are damaged: their checksum differs.")
     with np.load(io.BytesIO(content)) as arrays:
         return record, dict(arrays)
 
 
-def float16_arrays(variables):
-    """The values of variables, by their number, as float16.
+def to_float16_arrays(variables):
+    """Returns the values of variables as float16, by index.
 
     Raises:
         ValueError: if a value is not finite in float16.
@@ -77,25 +78,25 @@ def float16_arrays(variables):
         with np.errstate(over="ignore"):
             arrays[str(number)] = values.astype("float16")
         if not np.isfinite(arrays[str(number)]).all():
-            raise ValueError(f"{variable.path} has values that float16 does not hold.")
+            raise ValueError(f"{variable.path} has values that are not finite in float16.")
     return arrays
 
 
 def assign_arrays(variables, arrays):
-    """Gives variables the values that `float16_arrays` took."""
+    """Assigns the values that `to_float16_arrays` returned to variables."""
     if len(variables) != len(arrays):
         raise ValueError(f"Received {len(arrays)} arrays for {len(variables)} variables.")
     for number, variable in enumerate(variables):
         variable.assign(arrays[str(number)].astype("float32"))
 
 
-def with_prefix(prefix, arrays):
-    """The arrays under names that begin with `prefix`."""
+def add_prefix(prefix, arrays):
+    """Adds `prefix` to the names of arrays."""
     return {f"{prefix}{name}": values for name, values in arrays.items()}
 
 
-def without_prefix(prefix, arrays):
-    """Those whose names begin with `prefix`, under the rest of their names."""
+def remove_prefix(prefix, arrays):
+    """Selects the arrays whose names start with `prefix`, and removes it."""
     return {
         name.removeprefix(prefix): values
         for name, values in arrays.items()
@@ -103,7 +104,7 @@ def without_prefix(prefix, arrays):
     }
 
 
-def _pieces(name, arrays):
+def _split_arrays(name, arrays):
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     content = buffer.getvalue()

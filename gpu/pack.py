@@ -1,9 +1,9 @@
-"""Packs what parts need on a machine without network: photos, captions, weights and wheels.
+"""Packs photos, captions, weights and wheels for parts that run on a machine without network.
 
     python gpu/pack.py captioner_lite2 --data DATA
 
-writes `gpu/packed`, which Git ignores. The photos' quality is the highest at which all, a sparse
-checkout included, stays within `--limit`; `gpu/README.md` says how to make that.
+Writes `gpu/packed`, which Git ignores. Photos have the highest quality for which everything,
+including a sparse checkout, fits into `--limit`; `gpu/README.md` describes the sparse checkout.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 
 from packed import ENCODERS_FOLDER, INDEX_FILE, PHOTOS_FILE, TEXT_FOLDER  # noqa: E402
-from run import load_part, part_names  # noqa: E402
+from run import list_parts, load_part  # noqa: E402
 
 from keras_mmfusion.datasets.captions.coco_annotations import read_coco_captions  # noqa: E402
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k  # noqa: E402
@@ -34,14 +34,14 @@ SIZE = 224
 QUALITIES = range(60, 19, -2)
 MEBIBYTE = 2**20
 TEXT_PRESET = "image_text_flickr8k"
-# Of what a sparse checkout for the machine has; its weights stay at home.
+# The folders of the sparse checkout; its weights are not copied.
 CHECKOUT = ("keras_mmfusion", "gpu", "benchmarks")
 PLATFORMS = [f"manylinux_2_{number}_x86_64" for number in (17, 24, 26, 27, 28, 31, 34)]
 WHEELS = ("keras", "keras-hub", "namex", "optree")
 
 
-def captioned_photos(data):
-    """All captioned photos of the data folder: a list of dicts of path, captions, split, source."""
+def list_captioned_photos(data):
+    """Lists all captioned photos of the data folder: dicts of path, captions, split and source."""
     splits = [
         ("flickr8k", "train", read_flickr8k(data / "flickr8k", "train")),
         ("flickr8k", "dev", read_flickr8k(data / "flickr8k", "dev")),
@@ -65,7 +65,7 @@ def captioned_photos(data):
 
 
 def encode_photo(path, quality, size=SIZE):
-    """A photo as WebP of `size` by `size` pixels."""
+    """Encodes a photo as WebP with `size` by `size` pixels."""
     with Image.open(path) as image:
         image = image.convert("RGB")
     if image.size != (size, size):
@@ -75,21 +75,21 @@ def encode_photo(path, quality, size=SIZE):
     return buffer.getvalue()
 
 
-def highest_quality(entries, most_bytes, sample=100):
-    """The highest quality at which all photos together take at most so many bytes."""
+def find_highest_quality(entries, max_bytes, sample=100):
+    """Returns the highest quality for which all photos take at most `max_bytes`."""
     some = entries[:: max(1, len(entries) // sample)]
     for quality in QUALITIES:
         mean = np.mean([len(encode_photo(entry["path"], quality)) for entry in some])
-        if 1.02 * mean * len(entries) <= most_bytes:
+        if 1.02 * mean * len(entries) <= max_bytes:
             return quality
     raise ValueError(
-        f"At quality {QUALITIES[-1]}, the photos take more than the {most_bytes / MEBIBYTE:.1f} "
+        f"At quality {QUALITIES[-1]}, the photos take more than the {max_bytes / MEBIBYTE:.1f} "
         "MiB that the limit leaves them. Pack for fewer parts, or raise `--limit`."
     )
 
 
 def write_photos(folder, entries, quality, size=SIZE):
-    """Writes photos and captions, each file whole or not at all."""
+    """Writes photos and captions atomically."""
     with concurrent.futures.ThreadPoolExecutor() as pool:
         files = list(pool.map(lambda entry: encode_photo(entry["path"], quality, size), entries))
     rows = [
@@ -107,7 +107,7 @@ def write_photos(folder, entries, quality, size=SIZE):
 
 
 def copy_encoder(folder, source):
-    """Copies a preset of an image encoder; its weights are float16 already."""
+    """Copies an image encoder preset, whose weights are float16."""
     target = folder / ENCODERS_FOLDER / source.name
     target.mkdir(parents=True)
     for name in ("config.json", "metadata.json", "model.weights.h5"):
@@ -115,15 +115,15 @@ def copy_encoder(folder, source):
 
 
 def write_text(folder, model, captions):
-    """Writes a model's text encoder for the word pieces of some captions, and the captions' ids.
+    """Writes the text encoder of a model, restricted to the word pieces of captions, and their ids.
 
-    Matrices are stored as int8 with a scale for each column, those of embeddings for each row: it
-    is where training begins, not what it ends with.
+    Matrices are stored as int8 with a scale per column, or per row for embeddings, since they are
+    only the initial values of training.
 
     Args:
         folder: path.
         model: `ContrastiveModel` of images and texts, with its preprocessor.
-        captions: list of lists of strings, five at most for each photo.
+        captions: list of lists of strings, at most five for each photo.
     """
     import keras
 
@@ -131,7 +131,7 @@ def write_text(folder, model, captions):
 
     target = folder / TEXT_FOLDER
     target.mkdir()
-    ids, pad = sentence_ids(model.preprocessor, captions)
+    ids, pad = encode_sentences(model.preprocessor, captions)
     kept = np.union1d(np.unique(ids), [pad])
     np.savez_compressed(
         target / "sentences.npz",
@@ -165,17 +165,18 @@ def write_text(folder, model, captions):
 
 
 def compress(values, axis):
-    """A matrix as int8 and scales; anything else as float16."""
+    """Converts matrices to int8 and scales, and other arrays to float16."""
     if values.ndim < 2:
         return {"values": values.astype("float16")}
     scale = np.maximum(np.abs(values).max(axis=axis, keepdims=True), 1e-8) / 127
     return {"values": np.round(values / scale).astype("int8"), "scale": scale.astype("float32")}
 
 
-def sentence_ids(preprocessor, captions, count=5):
-    """Ids `(2, photos, count, tokens)` of captions and of their mirror images, and the padding's.
+def encode_sentences(preprocessor, captions, count=5):
+    """Returns ids `(2, photos, count, tokens)` of captions and mirrored captions, and the padding
+    id.
 
-    Photos with fewer captions have their first ones again.
+    Photos with fewer captions repeat their first ones.
     """
     from keras_mmfusion.datasets.captions.caption_augmentation import swap_left_right
 
@@ -187,7 +188,7 @@ def sentence_ids(preprocessor, captions, count=5):
 
 
 def download_wheels(folder, python_version):
-    """Fetches the wheels of packages that the machine lacks, for its Python."""
+    """Downloads the wheels of packages that the machine lacks, for its Python version."""
     from importlib.metadata import version
 
     target = folder / "wheels"
@@ -199,12 +200,12 @@ def download_wheels(folder, python_version):
     subprocess.run([*command, "-d", str(target), *pins], check=True)
 
 
-def folder_bytes(folder):
+def measure_folder(folder):
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def checkout_bytes():
-    """Bytes of the tracked files that travel: of `CHECKOUT`, without weights."""
+def measure_checkout():
+    """Returns the size of the tracked files in `CHECKOUT`, without weights."""
     command = ["git", "ls-files", "-z", *CHECKOUT]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout.decode()
     paths = [ROOT / name for name in listed.split("\0") if name and not name.endswith(".h5")]
@@ -213,7 +214,7 @@ def checkout_bytes():
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="+", choices=part_names(), metavar="PART")
+    parser.add_argument("parts", nargs="+", choices=list_parts(), metavar="PART")
     parser.add_argument("--data", type=pathlib.Path, required=True, help="holds flickr8k/ ...")
     parser.add_argument("--out", type=pathlib.Path, default=HERE / "packed")
     parser.add_argument("--python-version", default="3.12", help="the machine's Python")
@@ -228,7 +229,7 @@ def main():
     for name in sorted({name for need in needs for name in need.get("encoders", ())}):
         copy_encoder(scratch, ROOT / "zoo" / name)
     photos = any(need.get("encoders") for need in needs)
-    entries = captioned_photos(arguments.data) if photos else []
+    entries = list_captioned_photos(arguments.data) if photos else []
     if any(need.get("text") for need in needs):
         from keras_mmfusion.zoo import embedder
 
@@ -236,8 +237,8 @@ def main():
         write_text(scratch, model, [entry["captions"] for entry in entries])
     if photos:
         captions = gzip.compress(json.dumps([entry["captions"] for entry in entries]).encode())
-        left = arguments.limit * MEBIBYTE - folder_bytes(scratch) - checkout_bytes()
-        quality = arguments.quality or highest_quality(entries, left - 1.2 * len(captions))
+        left = arguments.limit * MEBIBYTE - measure_folder(scratch) - measure_checkout()
+        quality = arguments.quality or find_highest_quality(entries, left - 1.2 * len(captions))
         write_photos(scratch, entries, quality)
         print(f"photos at quality {quality}")
     shutil.rmtree(arguments.out, ignore_errors=True)
@@ -246,16 +247,16 @@ def main():
 
 
 def report(arguments):
-    """Prints what takes how much, and fails if it is too much."""
-    sizes = {path.name: folder_bytes(path) for path in arguments.out.iterdir() if path.is_dir()}
+    """Prints the sizes, and fails if the total exceeds the limit."""
+    sizes = {path.name: measure_folder(path) for path in arguments.out.iterdir() if path.is_dir()}
     sizes |= {path.name: path.stat().st_size for path in arguments.out.iterdir() if path.is_file()}
-    sizes["checkout"] = checkout_bytes()
+    sizes["checkout"] = measure_checkout()
     for name, size in sizes.items():
         print(f"{name:16} {size / MEBIBYTE:6.2f} MiB")
     total = sum(sizes.values()) / MEBIBYTE
     print(f"{'total':16} {total:6.2f} MiB of at most {arguments.limit:g}")
     if total > arguments.limit:
-        raise SystemExit("That is too much: pack for fewer parts, or at a lower --quality.")
+        raise SystemExit("The limit is exceeded: pack for fewer parts, or use a lower --quality.")
 
 
 if __name__ == "__main__":

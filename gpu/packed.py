@@ -1,4 +1,4 @@
-"""What `pack.py` wrote, as the parts read it: photos, captions, token ids, weights."""
+"""Reads the photos, captions, token ids and weights that `pack.py` wrote."""
 
 import concurrent.futures
 import dataclasses
@@ -17,14 +17,14 @@ ENCODERS_FOLDER = "encoders"
 TEXT_FOLDER = "text"
 
 
-def packed_folder():
-    """The folder with the packed files: `packed` beside this file, or what GPU_PACKED names."""
+def find_packed_folder():
+    """Returns the folder with the packed files: `packed` next to this file, or GPU_PACKED."""
     default = pathlib.Path(__file__).resolve().parent / "packed"
     return pathlib.Path(os.environ.get("GPU_PACKED", default))
 
 
 def is_tiny():
-    """Whether parts are to run at the smallest size, to see that they run: `run.py --tiny`."""
+    """Returns whether parts run at the smallest size, for a trial (`run.py --tiny`)."""
     return os.environ.get("GPU_TINY") == "1"
 
 
@@ -36,7 +36,7 @@ class Photos:
         pixels: uint8 array `(photos, height, width, 3)`.
         captions: list of lists of strings.
         sources: array of strings `(photos,)`: the data set of each.
-        rows: int array `(photos,)`: each photo's number among all that were packed.
+        rows: int array `(photos,)`: the index of each photo among all packed photos.
     """
 
     pixels: np.ndarray
@@ -58,7 +58,7 @@ def read_photos(split, sources=None):
     Returns:
         `Photos`.
     """
-    folder = packed_folder()
+    folder = find_packed_folder()
     if not (folder / INDEX_FILE).is_file():
         raise ValueError(
             f"{folder} holds no packed photos. Run `python gpu/pack.py` first, or set GPU_PACKED "
@@ -91,22 +91,22 @@ def read_photos(split, sources=None):
 
 
 def read_image_encoder(name):
-    """A pretrained `ImageEncoder` with all weights trainable."""
+    """Loads a pretrained `ImageEncoder` with all weights trainable."""
     from keras_mmfusion import ImageEncoder
 
-    folder = packed_folder() / ENCODERS_FOLDER / name
+    folder = find_packed_folder() / ENCODERS_FOLDER / name
     if not folder.is_dir():
         raise ValueError(f"{folder} is missing: name the part that needs it when packing.")
     return ImageEncoder.from_preset(str(folder))
 
 
 def read_text_encoder():
-    """A pretrained `TextEncoder` whose vocabulary is the word pieces of the packed captions."""
+    """Loads a pretrained `TextEncoder`, restricted to the word pieces of the packed captions."""
     import keras
 
     from keras_mmfusion.encoders import TextEncoder  # noqa: F401 (registers the class)
 
-    folder = packed_folder() / TEXT_FOLDER
+    folder = find_packed_folder() / TEXT_FOLDER
     if not folder.is_dir():
         raise ValueError(f"{folder} is missing: name the part that needs it when packing.")
     config = json.loads((folder / "config.json").read_text("utf-8"))
@@ -121,20 +121,20 @@ def read_text_encoder():
 
 
 def read_sentences(rows):
-    """Token ids and masks of the captions of photos, as they are and with left and right swapped.
+    """Reads token ids and masks of captions, original and with left and right swapped.
 
     Args:
         rows: int array, `Photos.rows`.
 
     Returns:
-        Two int32 arrays `(2, photos, captions, tokens)`: ids and masks; `[1]` has them swapped.
+        Two int32 arrays `(2, photos, captions, tokens)`: ids and masks. Index 1 is swapped.
     """
-    with np.load(packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
+    with np.load(find_packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
         ids = arrays["ids"][:, rows].astype("int32")
         return ids, (ids != arrays["pad"]).astype("int32")
 
 
 def read_word_pieces():
-    """The ids that the packed captions' ids stand for in the whole vocabulary, a list."""
-    with np.load(packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
+    """Returns the ids in the full vocabulary for the ids of the packed captions, as a list."""
+    with np.load(find_packed_folder() / TEXT_FOLDER / "sentences.npz") as arrays:
         return arrays["kept"].tolist()

@@ -1,11 +1,11 @@
-"""Measures what the quality setting of the packed photos costs in CIDEr.
+"""Measures the effect of the quality of packed photos on CIDEr.
 
     python gpu/photo_quality.py --data DATA/flickr8k \
         --json benchmarks/results/gpu_photo_quality.json
 
-The photos of Flickr8k's dev split are re-encoded at each setting, and a published captioner,
-which was trained on the photos as they are, captions them (greedy search). A setting that is in the
-file already is not measured again.
+The photos of Flickr8k's dev split are re-encoded with each setting and captioned (greedy search) by
+a published captioner that was trained on the original photos. Settings that are already in the file
+are not measured again.
 """
 
 import argparse
@@ -33,7 +33,7 @@ SETTINGS = [
 
 
 def encode(path, kind, quality):
-    """The bytes of a photo's file, re-encoded."""
+    """Re-encodes a photo; returns the bytes of the file."""
     if kind == "original":
         return path.read_bytes()
     with Image.open(path) as image:
@@ -44,7 +44,7 @@ def encode(path, kind, quality):
 
 
 def measure(model, pairs, kind, quality):
-    """The scores of one setting, and the mean size of a file."""
+    """Returns the scores of a setting and the mean file size."""
     files = [encode(pathlib.Path(path), kind, quality) for path in pairs.images]
     captions = model.generate(files, beams=1, batch_size=50)
     references = {number: list(filter(None, texts)) for number, texts in enumerate(pairs.captions)}

@@ -1,4 +1,4 @@
-"""Products of float32 in float32, where GPUs round them to fewer bits."""
+"""Full precision for float32 matrix products on GPUs."""
 
 import contextlib
 
@@ -6,10 +6,10 @@ import keras
 
 
 @contextlib.contextmanager
-def full_precision():
-    """Within it, float32 means float32 on a GPU too, so that other machines get the same numbers.
+def use_full_precision():
+    """Context manager that disables TF32 rounding, so results equal those of other machines.
 
-    What was compiled before keeps its precision.
+    Functions that are already compiled keep their precision.
     """
     if keras.config.backend() == "jax":
         import jax

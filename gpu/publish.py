@@ -1,9 +1,9 @@
-"""Makes a preset folder of what a part returned.
+"""Builds a preset folder from the output of a part.
 
     python gpu/publish.py OUT/captioner_flickr8k_lite2.json zoo/captioner_flickr8k_lite2
 
-The preset is in float32 as all presets are, its files in float16. Score it afterwards with
-`mmfusion evaluate`, on the photos as they are; `gpu/README.md` has the commands.
+The preset uses float32, like all presets; its files are float16. Then score it with `mmfusion
+evaluate` on the original photos; `gpu/README.md` has the commands.
 """
 
 import argparse
@@ -27,18 +27,18 @@ BASE_EMBEDDER = "image_text_flickr8k"
 
 
 def load_returned(path):
-    """The model that a finished part returned.
+    """Loads the model of a finished part.
 
     Args:
-        path: path of the JSON file; the pieces that it names lie beside it.
+        path: path of the JSON file; its pieces must be in the same folder.
 
     Returns:
-        The model, and the part's record.
+        The model and the record of the part.
     """
-    found = read_output(path.parent, path.stem)
-    if found is None:
+    result = read_output(path.parent, path.stem)
+    if result is None:
         raise ValueError(f"{path} does not exist.")
-    record, arrays = found
+    record, arrays = result
     if not record.get("done"):
         raise ValueError(
             f"{path} is of a run that was stopped at {record['progress']:.0%} of its training. "
@@ -56,7 +56,7 @@ def _captioner(record, arrays):
 
 
 def _embedder(record, arrays):
-    """With the whole vocabulary: word pieces that were not packed stay as they were before."""
+    """Loads an embedder with the full vocabulary; unpacked word pieces keep their weights."""
     trained = _model(record["model"])
     assign_arrays(trained.weights, arrays)
     before = embedder(str(ROOT / "zoo" / BASE_EMBEDDER))
@@ -68,11 +68,11 @@ def _embedder(record, arrays):
 
 
 def copy_text_weights(trained, whole, word_pieces):
-    """Puts the weights of a text encoder of some word pieces into that of all of them.
+    """Copies the weights of a text encoder with some word pieces to one with all of them.
 
     Args:
         trained, whole: `TextEncoder`s.
-        word_pieces: list of ints, the ids that the trained one's stand for.
+        word_pieces: list of ints, the full ids of the trained encoder's word pieces.
     """
     for source, target in zip(trained.weights, whole.weights, strict=True):
         values = keras.ops.convert_to_numpy(source)
@@ -90,7 +90,7 @@ def _model(config):
 
 
 def write_preset(model, folder):
-    """Saves a preset as presets are published; files of the folder that are not its own stay."""
+    """Saves a preset for publication; other files in the folder are kept."""
     scratch = folder.with_name(f".{folder.name}.new")
     model.save_to_preset(scratch)
     for weights in scratch.glob("*.weights.h5"):

@@ -1,9 +1,9 @@
-"""Runs parts, one after the other, within a given time.
+"""Runs parts one after another within a time limit.
 
     python gpu/run.py captioner_lite2 --out OUT --seconds 540
 
-A part is a file of `gpu/parts` with a function `run(budget_seconds, out)`. What is in `--out`
-already, or is copied there from `--resume`, the output of an earlier call, is not done again.
+A part is a file in `gpu/parts` with a function `run(budget_seconds, out)`. Work that is already in
+`--out`, or in the output of an earlier call given as `--resume`, is not repeated.
 """
 
 import argparse
@@ -16,15 +16,15 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 PARTS = HERE / "parts"
-MOST_FILES, MOST_BYTES = 8, 16 * 10**6
+MOST_FILES, MAX_BYTES = 8, 16 * 10**6
 
 
-def part_names():
+def list_parts():
     return sorted(path.stem for path in PARTS.glob("*.py"))
 
 
 def load_part(name):
-    """The module of a part."""
+    """Imports the module of a part."""
     spec = importlib.util.spec_from_file_location(f"part_{name}", PARTS / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -32,13 +32,13 @@ def load_part(name):
 
 
 def check_limits(out):
-    """Says so when the output is more than can be sent back."""
+    """Prints a warning if the output is too large to be copied back."""
     files = [path for path in out.rglob("*") if path.is_file()]
-    large = [path.name for path in files if path.stat().st_size > MOST_BYTES]
+    large = [path.name for path in files if path.stat().st_size > MAX_BYTES]
     if len(files) > MOST_FILES or large:
         print(
             f"WARNING: the output has {len(files)} files, and {large} are larger than "
-            f"{MOST_BYTES:,} bytes: not all may come back.",
+            f"{MAX_BYTES:,} bytes: not all may come back.",
             flush=True,
         )
 
@@ -46,12 +46,12 @@ def check_limits(out):
 def main():
     begin = time.monotonic()
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("parts", nargs="+", choices=part_names(), metavar="PART")
+    parser.add_argument("parts", nargs="+", choices=list_parts(), metavar="PART")
     parser.add_argument("--out", type=pathlib.Path, required=True, help="folder of the output")
     parser.add_argument("--resume", type=pathlib.Path, help="output of an earlier call")
     parser.add_argument("--seconds", type=float, default=525, help="time for all parts together")
-    parser.add_argument("--tiny", action="store_true", help="at the smallest size, to see it run")
-    parser.add_argument("--steps", type=int, help="train so many steps in place of seconds")
+    parser.add_argument("--tiny", action="store_true", help="run at the smallest size, as a trial")
+    parser.add_argument("--steps", type=int, help="train for this many steps instead of seconds")
     arguments = parser.parse_args()
     if arguments.tiny:
         os.environ["GPU_TINY"] = "1"

@@ -1,4 +1,4 @@
-"""The loop of a training that fits a given time, keeps the best weights, and survives a kill."""
+"""A training loop with a time budget that keeps the best weights and can be resumed."""
 
 import math
 import os
@@ -9,33 +9,33 @@ import numpy as np
 from clock import Clock
 from outputs import (
     OUTPUT_BYTES,
+    add_prefix,
     assign_arrays,
-    float16_arrays,
     read_output,
-    with_prefix,
-    without_prefix,
+    remove_prefix,
+    to_float16_arrays,
     write_output,
 )
 
-# Left of the budget for the last scores: this share, but no more than these seconds.
+# Time reserved for the final scores: a share of the budget, with a maximum in seconds.
 LAST_SHARE, LAST_SECONDS = 0.15, 60.0
 
 
 class Training:
-    """Trains in stages, scores the averaged weights now and then, and keeps the best.
+    """Trains in stages, scores the averaged weights regularly, and keeps the best.
 
-    After each score, the output folder has the best weights, the averaged ones where both fit, and
-    how far the training is. Another run on that folder goes on from the averaged weights, or else
-    from the best; what the optimizer remembers is not kept, for its size.
+    After each scoring, the output folder has the best weights, the averaged weights if both fit,
+    and the progress. Another run on this folder resumes from the averaged or else the best weights.
+    The optimizer's state is not stored because of its size.
 
     Args:
-        name: string. Names the files.
+        name: string. The name of the files.
         step: `TrainingStep`.
         out: string or path. The output folder.
-        budget_seconds: float. When to be done, from now.
-        description: dict, what the record is to say of the model.
+        budget_seconds: float. The time limit.
+        description: dict. The description of the model for the record.
         score: function without arguments that returns the scores, a dict of floats.
-        monitor: name of the score that chooses the best weights.
+        monitor: name of the score that selects the best weights.
         scorings: int. How often to score.
     """
 
@@ -68,12 +68,12 @@ class Training:
         return self.record["done"]
 
     def run(self, stages):
-        """Trains until all stages are through or time is up.
+        """Trains until all stages are finished or the time is over.
 
         Args:
-            stages: list of `(end, train)`: the progress at which a stage ends, and a function
-                of the number of the step and of the progress within the stage, which takes a step
-                and returns a dict of scalars for the log.
+            stages: list of `(end, train)`: the progress at which a stage ends, and a function of
+                the step number and the progress within the stage that takes a training step and
+                returns a dict of scalars for the log.
         """
         reserve = min(LAST_SHARE * self.budget_seconds, LAST_SECONDS)
         steps = os.environ.get("GPU_STEPS")
@@ -90,7 +90,7 @@ class Training:
             self.record["steps"] += 1
             if number in compiled:
                 clock.tick()
-            else:  # A stage's first step compiles.
+            else:  # The first step of a stage compiles.
                 compiled.add(number)
                 _wait_for(losses[-1])
                 clock.skip()
@@ -100,54 +100,54 @@ class Training:
                 losses, begin = [], time.monotonic()
 
     def finish(self, final):
-        """Gives the model the best weights, as float16 keeps them, and writes all, with scores.
+        """Assigns the best weights, rounded to float16, to the model, and writes the final output.
 
         Args:
-            final: function without arguments that returns what to add to the record.
+            final: function without arguments that returns a dict to add to the record.
         """
         assign_arrays(self.model.trainable_variables, self.best)
         self.record.update(final(), done=True)
-        write_output(self.out, self.name, self.record, float16_arrays(self.model.weights))
+        write_output(self.out, self.name, self.record, to_float16_arrays(self.model.weights))
 
     def seconds_left(self):
         return self.budget_seconds - (time.monotonic() - self.begin)
 
     def _log(self, losses, steps_a_second):
-        with self.step.averaged_weights():
+        with self.step.use_averaged_weights():
             scores = self.score()
-            average = float16_arrays(self.model.trainable_variables)
+            average = to_float16_arrays(self.model.trainable_variables)
         arrays = {}
         if self.best is None or scores[self.monitor] > self.record["best_score"]:
             self.best, self.record["best_score"] = average, scores[self.monitor]
         else:
-            arrays = with_prefix("average.", average)
+            arrays = add_prefix("average.", average)
         row = {
             "progress": round(self.record["progress"], 4),
             "step": self.record["steps"],
             "steps_a_second": round(steps_a_second, 3),
-            **{k: round(v, 4) for k, v in {**_means(losses), **scores}.items()},
+            **{k: round(v, 4) for k, v in {**_average_losses(losses), **scores}.items()},
         }
         print(" - ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         self.record["log"].append(row)
-        arrays.update(with_prefix("best.", self.best))
+        arrays.update(add_prefix("best.", self.best))
         if sum(values.nbytes for values in arrays.values()) > OUTPUT_BYTES:
-            arrays = with_prefix("best.", self.best)
+            arrays = add_prefix("best.", self.best)
         write_output(self.out, self.name, self.record, arrays)
 
     def _restore(self):
-        found = read_output(self.out, self.name)
-        if found is None:
+        result = read_output(self.out, self.name)
+        if result is None:
             return
-        record, arrays = found
+        record, arrays = result
         self.record.update(record)
-        self.best = without_prefix("best.", arrays)
-        average = without_prefix("average.", arrays) or self.best
+        self.best = remove_prefix("best.", arrays)
+        average = remove_prefix("average.", arrays) or self.best
         assign_arrays(self.model.trainable_variables, average)
         self.step.restart_average()
 
 
-def _means(losses):
-    """The means of the rows of scalars, by name; of those that have the name."""
+def _average_losses(losses):
+    """Averages the rows of scalars by name, over the rows that have the name."""
     names = {name for row in losses for name in row}
     return {
         name: float(
@@ -162,20 +162,20 @@ def _wait_for(row):
         keras.ops.convert_to_numpy(value)
 
 
-def cosine(progress, least=0.05):
-    """Falls from 1 to `least` as the progress goes from 0 to 1."""
-    return least + (1 - least) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+def decay_cosine(progress, minimum=0.05):
+    """Cosine decay from 1 to `minimum` as the progress grows from 0 to 1."""
+    return minimum + (1 - minimum) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
 
 
-def warmed_up(progress, share=0.04):
-    """Rises from near 0 to 1 within the first `share` of the progress."""
+def warm_up(progress, share=0.04):
+    """Linear warmup to 1 within the first `share` of the progress."""
     return min(1.0, (progress + 0.1 * share) / share)
 
 
-def epoch_batches(rows, batch_size, seed, step):
-    """Which rows a step trains on: each epoch has every row once, in an order of its own.
+def select_epoch_rows(rows, batch_size, seed, step):
+    """Selects the rows of a step: every epoch has each row once, in a different order.
 
-    What does not fill a batch is left out of the epoch.
+    The last incomplete batch of an epoch is dropped.
     """
     size = min(batch_size, len(rows))
     epoch, place = divmod(step, len(rows) // size)

@@ -1,4 +1,4 @@
-"""One step of an optimizer on any loss, compiled on JAX, with a moving average of the weights."""
+"""An optimizer step for any loss, compiled on JAX, with a moving average of the weights."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import keras
 
 
 class TrainingStep:
-    """Changes a model's weights by the gradient of a function of tensors.
+    """Updates a model's weights with the gradient of a function of tensors.
 
     Args:
         model: built `keras.Model`.
@@ -21,7 +21,7 @@ class TrainingStep:
         self.restart_average()
 
     def restart_average(self):
-        """Lets the moving average start from the weights as they are."""
+        """Restarts the moving average from the current weights."""
         self.average = [_copy(v.value) for v in self.model.trainable_variables]
 
     def __call__(self, loss, learning_rate, momentum, *inputs):
@@ -30,7 +30,7 @@ class TrainingStep:
         Args:
             loss: function of the inputs that returns a scalar; compiled once for each function.
             learning_rate: float.
-            momentum: float. The average's.
+            momentum: float. The momentum of the average.
             *inputs: arrays and tensors.
 
         Returns:
@@ -43,8 +43,8 @@ class TrainingStep:
         return self._steps[loss](momentum, *inputs)
 
     @contextlib.contextmanager
-    def averaged_weights(self):
-        """Within it the model has the moving average of its weights."""
+    def use_averaged_weights(self):
+        """Context manager in which the model has the moving average of its weights."""
         variables = self.model.trainable_variables
         weights = [_copy(v.value) for v in variables]
         for variable, value in zip(variables, self.average, strict=True):
@@ -62,7 +62,7 @@ class TrainingStep:
         others = self.model.non_trainable_variables
         optimizer = self.optimizer
 
-        def loss_of(weights, values, inputs):
+        def compute_loss(weights, values, inputs):
             mapping = [*zip(trained, weights, strict=True), *zip(others, values, strict=True)]
             with keras.StatelessScope(state_mapping=mapping) as scope:
                 value = loss(*inputs)
@@ -70,8 +70,8 @@ class TrainingStep:
 
         def step(state, momentum, inputs):
             weights, values, memory, average = state
-            # With the loss comes what it changes, such as the seeds of dropout.
-            (value, values), gradients = jax.value_and_grad(loss_of, has_aux=True)(
+            # The loss function also returns updated state, such as the seeds of dropout.
+            (value, values), gradients = jax.value_and_grad(compute_loss, has_aux=True)(
                 weights, values, inputs
             )
             weights, memory = optimizer.stateless_apply(memory, gradients, weights)

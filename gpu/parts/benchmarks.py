@@ -1,7 +1,7 @@
-"""Speed and memory of the library on JAX and PyTorch, next to plain PyTorch of the same sizes.
+"""Measures speed and memory of the library on JAX and PyTorch, and of plain PyTorch.
 
-Writes `gpu.json`, which goes to `benchmarks/results` when it comes from a GPU. Cases that are in
-the file already are not measured again, those that failed are.
+Writes `gpu.json`, which belongs in `benchmarks/results` if it was measured on a GPU. Cases that are
+already in the file are not measured again unless they failed.
 """
 
 import json
@@ -11,13 +11,13 @@ import subprocess
 import sys
 import time
 
-from benchmark_sizes import case_names, flops, sizes
+from benchmark_sizes import count_flops, list_cases, sizes
 from outputs import read_output, write_output
 
 HERE = pathlib.Path(__file__).resolve().parents[1]
 NAME = "gpu"
 NEEDS = {}
-# Side, and Keras's backend if it is this library.
+# Implementation, and Keras's backend for this library.
 SIDES = {
     "keras_mmfusion on jax": ("keras_mmfusion", "jax"),
     "plain torch": ("torch", "torch"),
@@ -34,22 +34,22 @@ def run(budget_seconds, out):
     for dtype in sizes().dtypes:
         for side in SIDES:
             measure_side(record, side, dtype, end, out)
-    wanted = len(sizes().dtypes) * len(SIDES) * len(case_names())
+    wanted = len(sizes().dtypes) * len(SIDES) * len(list_cases())
     record["done"] = sum("error" not in row for row in record["rows"]) == wanted
     add_shares(record)
     write_output(out, NAME, record)
     if not record["done"]:
-        print(f"{len(record['rows'])} of {wanted} measurements; a further call goes on.")
+        print(f"{len(record['rows'])} of {wanted} measurements; another call continues.")
 
 
 def measure_side(record, side, dtype, end, out):
-    """Runs the cases of a side that are missing, and writes the record after each."""
+    """Runs the missing cases of an implementation, and writes the record after each."""
     measured = {
         row["case"]
         for row in record["rows"]
         if (row["side"], row["dtype"]) == (side, dtype) and "error" not in row
     }
-    missing = [case for case in case_names() if case not in measured]
+    missing = [case for case in list_cases() if case not in measured]
     if not missing or time.monotonic() > end - 10:
         return
     record["rows"] = [
@@ -59,17 +59,17 @@ def measure_side(record, side, dtype, end, out):
     ]
     program, backend = SIDES[side]
     command = [sys.executable, str(HERE / "benchmark_side.py"), program, dtype, *missing]
-    # Sides run one after the other, and each has the GPU's memory to itself.
+    # One implementation runs at a time and can use all GPU memory.
     environment = {**os.environ, "KERAS_BACKEND": backend}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         timer = _kill_at(process, end)
         for line in process.stdout:
-            found = json.loads(line)
-            if "case" in found:
-                record["rows"].append({"side": side, "dtype": dtype, **found})
+            result = json.loads(line)
+            if "case" in result:
+                record["rows"].append({"side": side, "dtype": dtype, **result})
                 print(side, dtype, line.strip(), flush=True)
             else:
-                record.update(found)
+                record.update(result)
             write_output(out, NAME, record)
         timer.cancel()
 
@@ -84,16 +84,16 @@ def _kill_at(process, end):
 
 
 def add_shares(record):
-    """Adds to each row the share of the GPU's bfloat16 peak that it reaches, where it is known."""
+    """Adds the reached share of the GPU's bfloat16 peak to each row, if it is known."""
     peak = record.get("bfloat16_matrix_peak")
     for row in record["rows"]:
-        work = flops(row["case"])
+        work = count_flops(row["case"])
         if peak and work and "seconds" in row:
             row["share_of_bfloat16_peak"] = work / row["seconds"] / peak
 
 
 def device():
-    """What the benchmark ran on: never the name of a machine."""
+    """Describes the device of the benchmark, without the name of the machine."""
     import importlib.metadata
 
     packages = ("keras", "keras-hub", "jax", "torch", "numpy")
@@ -103,10 +103,10 @@ def device():
             versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return {"device": _device_name(), "versions": versions, "python": sys.version.split()[0]}
+    return {"device": _read_device_name(), "versions": versions, "python": sys.version.split()[0]}
 
 
-def _device_name():
+def _read_device_name():
     try:
         query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
         return subprocess.run(query, capture_output=True, text=True, check=True).stdout.strip()

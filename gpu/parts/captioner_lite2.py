@@ -1,4 +1,4 @@
-"""The captioner with EfficientNet-Lite2, trained end to end."""
+"""Trains the captioner with EfficientNet-Lite2 end to end."""
 
 from captioner import CaptionerPlan, train_captioner
 

@@ -1,4 +1,4 @@
-"""The model of images and texts, trained end to end with InfoNCE and 1,024 pairs a batch."""
+"""Trains the image-text model end to end with InfoNCE and 1,024 pairs per batch."""
 
 from embedder import EmbedderPlan, train_embedder
 

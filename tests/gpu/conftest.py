@@ -4,7 +4,7 @@ import pytest
 
 @pytest.fixture(scope="session")
 def packed(tmp_path_factory):
-    """The folder of packed files."""
+    """Writes a folder of packed files."""
     folder = tmp_path_factory.mktemp("packed")
     packed_files.write_packed(folder)
     return folder
@@ -12,7 +12,7 @@ def packed(tmp_path_factory):
 
 @pytest.fixture
 def small_network(packed, monkeypatch):
-    """What the packed files were made with, in this process too."""
+    """Uses the packed files and their small network in this process."""
     monkeypatch.setenv("GPU_PACKED", str(packed))
     with packed_files.small_network():
         yield

@@ -1,4 +1,4 @@
-"""Packed files small enough for tests, in the layout that `gpu/pack.py` writes."""
+"""Writes small packed files for tests, in the layout of `gpu/pack.py`."""
 
 import contextlib
 import os
@@ -48,7 +48,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 
 
 def write_entries(folder, count=18, size=48):
-    """Photos of one color each, left half darker, with captions; the last third is dev."""
+    """Writes photos of one color with a darker left half, and captions; the last third is dev."""
     entries = []
     for index in range(count):
         color = list(COLORS)[index % 3]
@@ -64,7 +64,7 @@ def write_entries(folder, count=18, size=48):
 
 
 def write_packed(folder):
-    """Packs photos, an encoder with random weights, and a text encoder with its captions' ids."""
+    """Packs photos, an encoder with random weights, and a text encoder with caption ids."""
     sys.path.insert(0, str(GPU))
     with small_network():
         import pack
@@ -83,7 +83,7 @@ def write_packed(folder):
 
 
 def small_embedder():
-    """The model that the packed text encoder comes from."""
+    """Creates the model of the packed text encoder."""
     import keras
     from keras_hub.layers import ImageConverter
     from keras_hub.tokenizers import BertTokenizer
@@ -110,7 +110,7 @@ def small_embedder():
 
 @contextlib.contextmanager
 def small_network():
-    """Within it `ImageEncoder("lite2")` is the one that `SMALL_ENCODER` makes."""
+    """Context manager in which `ImageEncoder("lite2")` is the one defined in `SMALL_ENCODER`."""
     before = network.VARIANTS["lite2"], network.STAGES, network.HEAD_FILTERS
     exec(SMALL_ENCODER, {})
     try:
@@ -120,12 +120,12 @@ def small_network():
 
 
 def command(*arguments):
-    """What runs parts in a process of its own, without TensorFlow and with a small encoder."""
+    """Returns a command that runs parts without TensorFlow and with a small encoder."""
     code = WITHOUT_TENSORFLOW + SMALL_ENCODER + RUN
     return [sys.executable, "-c", code, str(GPU), *map(str, arguments)]
 
 
-def environment(backend, packed, **more):
+def environment(backend, packed, **variables):
     paths = [str(ROOT / "tests"), str(ROOT), os.environ.get("PYTHONPATH", "")]
     return {
         **os.environ,
@@ -133,11 +133,11 @@ def environment(backend, packed, **more):
         "GPU_PACKED": str(packed),
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join(filter(None, paths)),
-        **more,
+        **variables,
     }
 
 
-def run_parts(backend, packed, *arguments, **more):
+def run_parts(backend, packed, *arguments, **variables):
     subprocess.run(
-        command(*arguments), env=environment(backend, packed, **more), check=True, timeout=1800
+        command(*arguments), env=environment(backend, packed, **variables), check=True, timeout=1800
     )

@@ -1,4 +1,4 @@
-"""The GPU benchmark at its smallest size, on CPUs."""
+"""Tests the GPU benchmark at its smallest size on CPUs."""
 
 import importlib
 import json
@@ -11,8 +11,8 @@ from packed_files import GPU, ROOT, run_parts
 sys.path.insert(0, str(GPU))
 
 
-def test_every_case_runs_on_every_side(tmp_path, monkeypatch):
-    # Nothing is packed for it.
+def test_all_cases_run_on_all_implementations(tmp_path, monkeypatch):
+    # The benchmark needs no packed files.
     run_parts("jax", tmp_path / "nothing", "benchmarks", "--out", tmp_path, "--tiny")
     report = json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))
     assert [row for row in report["rows"] if "error" in row] == []
@@ -27,22 +27,22 @@ def test_every_case_runs_on_every_side(tmp_path, monkeypatch):
     assert "| captioner_training | bfloat16 |" in table
 
 
-def test_both_sides_do_the_same_work(monkeypatch):
+def test_both_implementations_compute_the_same_costs(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     plain = importlib.import_module("benchmark_torch")
-    import benchmark_sizes as given
+    import benchmark_sizes as workload
 
     from keras_mmfusion.layers.alignment import solve_optimal_transport, solve_soft_dtw
 
     cost = np.random.default_rng(0).random((2, 6, 4)).astype("float32")
-    values, _ = solve_soft_dtw(cost, given.GAMMA)
+    values, _ = solve_soft_dtw(cost, workload.GAMMA)
     assert float(plain.soft_dtw(torch.tensor(cost))) == pytest.approx(float(sum(values)), rel=1e-4)
-    values, _ = solve_optimal_transport(cost, given.REGULARIZATION)
+    values, _ = solve_optimal_transport(cost, workload.REGULARIZATION)
     assert float(plain.sinkhorn(torch.tensor(cost))) == pytest.approx(float(sum(values)), rel=1e-3)
 
 
-def test_cached_keys_and_values_change_nothing_in_plain_torch(monkeypatch):
+def test_plain_torch_cache_gives_the_same_tokens(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     plain = importlib.import_module("benchmark_torch")
@@ -57,18 +57,24 @@ def test_cached_keys_and_values_change_nothing_in_plain_torch(monkeypatch):
     assert torch.equal(logits.argmax(dim=-1)[:, :-1], ids[:, :-1])
 
 
-def test_flops_of_a_captioning_step(monkeypatch):
-    """Counted anew, product by product, for a decoder of one layer and one caption."""
-    import benchmark_sizes as given
+def test_flops_of_captioning_match_a_count_by_hand(monkeypatch):
+    """Counts every product for a decoder with one layer and one caption."""
+    import benchmark_sizes as workload
 
-    monkeypatch.setattr(given, "LAYERS", 1)
-    n, d, w, i, t = given.LENGTH, given.DIM, given.IMAGE_DIM, given.IMAGE_TOKENS, given.MLP_DIM
+    monkeypatch.setattr(workload, "LAYERS", 1)
+    n, d, w, i, t = (
+        workload.LENGTH,
+        workload.DIM,
+        workload.IMAGE_DIM,
+        workload.IMAGE_TOKENS,
+        workload.MLP_DIM,
+    )
     multiplications = (
-        6 * n * d * d  # Query, key, value, output; the query and output of the second attention.
-        + 2 * i * w * d  # The image's keys and values.
+        6 * n * d * d  # Query, key, value and output; query and output of the second attention.
+        + 2 * i * w * d  # Keys and values of the image.
         + 2 * n * (n / 2) * d  # Half of the scores are masked.
         + 2 * n * i * d
         + 2 * n * d * t
-        + n * d * given.VOCABULARY_SIZE
+        + n * d * workload.VOCABULARY_SIZE
     )
-    assert given.flops("captioner_decoding_1") == 2 * multiplications
+    assert workload.count_flops("captioner_decoding_1") == 2 * multiplications

@@ -1,4 +1,4 @@
-"""Parts at their smallest size, on CPUs, from packed files, where TensorFlow is not installed."""
+"""Tests parts at their smallest size on CPUs, with packed files and without TensorFlow."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ def read_json(path):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_returned_captioner_says_the_same_in_tensorflow(backend, packed, tmp_path, small_network):
+def test_published_captioner_gives_the_same_captions(backend, packed, tmp_path, small_network):
     pytest.importorskip(backend)
     from packed import read_photos
     from publish import load_returned, write_preset
@@ -45,7 +45,7 @@ def test_a_returned_captioner_says_the_same_in_tensorflow(backend, packed, tmp_p
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_a_returned_embedder_finds_the_same_in_tensorflow(
+def test_published_embedder_gives_the_same_cosines(
     backend, packed, tmp_path, small_network, monkeypatch
 ):
     pytest.importorskip(backend)
@@ -70,7 +70,7 @@ def test_a_returned_embedder_finds_the_same_in_tensorflow(
     assert 0 <= record["scores"]["image_to_text_recall_at_1_all"] <= 1
 
 
-def test_a_killed_run_goes_on(packed, tmp_path):
+def test_killed_run_is_resumed(packed, tmp_path):
     backend = "torch" if keras.config.backend() != "jax" else "jax"
     pytest.importorskip(backend)
     first, second = tmp_path / "first", tmp_path / "second"
@@ -84,8 +84,8 @@ def test_a_killed_run_goes_on(packed, tmp_path):
         process.wait()
     before = read_json(record)
     assert not before["done"]
-    more = ["--out", second, "--resume", first, "--tiny", "--steps", 3]
-    run_parts(backend, packed, "captioner_lite2", *more)
+    resumed = ["--out", second, "--resume", first, "--tiny", "--steps", 3]
+    run_parts(backend, packed, "captioner_lite2", *resumed)
     after = read_json(second / f"{CAPTIONER}.json")
     assert after["done"]
     assert after["steps"] == before["steps"] + 3

@@ -1,4 +1,4 @@
-"""The parts' building blocks, without a training."""
+"""Tests the building blocks of parts without training."""
 
 import json
 import sys
@@ -19,7 +19,7 @@ from keras_mmfusion.datasets.captions.caption_augmentation import augment_array
 
 
 def photo(size=40):
-    """A smooth photo: where pixels differ little, so do the ways of rounding crops."""
+    """Returns a smooth photo, so that differences in rounding crops are small."""
     rng = np.random.default_rng(0)
     coarse = rng.integers(40, 216, (1, 4, 4, 3)).astype("float32")
     smooth = ops.image.resize(ops.convert_to_tensor(coarse), (size, size), "bilinear")
@@ -27,22 +27,22 @@ def photo(size=40):
 
 
 @pytest.mark.parametrize("flip", [0.0, 0.9])
-def test_augmentation_is_the_librarys(flip):
+def test_augmentation_matches_the_library(flip):
     draws = np.array([0.3, 0.8, 0.4, 0.6, 0.9, 0.2, 0.7, flip], "float32")
     expected, _ = augment_array(photo(), [], draws)
-    found = augment_photos(
+    result = augment_photos(
         ops.convert_to_tensor(photo()[None]), ops.convert_to_tensor(draws[None]), (40, 40)
     )
-    found = ops.convert_to_numpy(found)[0] * 128 + 127
-    assert np.abs(found - expected).mean() < 1.5
-    assert np.abs(found - expected.astype("float32")[:, ::-1]).mean() > 5
+    result = ops.convert_to_numpy(result)[0] * 128 + 127
+    assert np.abs(result - expected).mean() < 1.5
+    assert np.abs(result - expected.astype("float32")[:, ::-1]).mean() > 5
 
 
-def test_the_identity_changes_nothing():
+def test_identity_augmentation_only_resizes():
     pixels = photo()
     draws = ops.convert_to_tensor(IDENTITY[None])
-    found = augment_photos(ops.convert_to_tensor(pixels[None]), draws, (40, 40))
-    np.testing.assert_allclose(ops.convert_to_numpy(found)[0] * 128 + 127, pixels, atol=0.01)
+    result = augment_photos(ops.convert_to_tensor(pixels[None]), draws, (40, 40))
+    np.testing.assert_allclose(ops.convert_to_numpy(result)[0] * 128 + 127, pixels, atol=0.01)
     larger = augment_photos(ops.convert_to_tensor(pixels[None]), draws, (60, 60))
     resized = ops.image.resize(
         ops.convert_to_tensor(pixels[None].astype("float32")), (60, 60), "bilinear"
@@ -52,40 +52,40 @@ def test_the_identity_changes_nothing():
     )
 
 
-def test_outputs_come_back_in_pieces(tmp_path, monkeypatch):
+def test_outputs_are_written_in_pieces_and_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(outputs, "PIECE_BYTES", 1000)
     arrays = {str(n): np.full(400, n, "float16") for n in range(4)}
     outputs.write_output(tmp_path, "model", {"steps": 1}, arrays)
     assert all(path.stat().st_size <= 1000 for path in tmp_path.glob("*.npz-*"))
-    # The newer output takes the older one's place.
+    # New output replaces old output.
     arrays["3"] = arrays["3"] + 1
     outputs.write_output(tmp_path, "model", {"steps": 2}, arrays)
-    record, found = outputs.read_output(tmp_path, "model")
+    record, result = outputs.read_output(tmp_path, "model")
     assert record == {"steps": 2}
-    assert {name: x[0] for name, x in found.items()} == {"0": 0, "1": 1, "2": 2, "3": 4}
+    assert {name: x[0] for name, x in result.items()} == {"0": 0, "1": 1, "2": 2, "3": 4}
     pieces = json.loads((tmp_path / "model.json").read_text())["pieces"]
     assert sorted(path.name for path in tmp_path.glob("*.npz-*")) == sorted(pieces)
     (tmp_path / pieces[-1]).write_bytes(b"something else")
     with pytest.raises(ValueError, match="damaged"):
         outputs.read_output(tmp_path, "model")
     (tmp_path / pieces[-1]).unlink()
-    with pytest.raises(ValueError, match="not beside it"):
+    with pytest.raises(ValueError, match="which is missing"):
         outputs.read_output(tmp_path, "model")
 
 
-def test_values_beyond_float16_are_an_error():
+def test_values_beyond_float16_raise_an_error():
     with pytest.raises(ValueError, match="float16"):
-        outputs.float16_arrays([keras.Variable([1e6])])
+        outputs.to_float16_arrays([keras.Variable([1e6])])
 
 
-def test_the_clock_is_at_the_end_at_the_deadline(monkeypatch):
+def test_clock_reaches_the_end_at_the_deadline(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     clock = Clock(100, progress=0.2)
     now[0] = 50
     clock.tick()
     assert clock.progress == pytest.approx(0.6)
-    now[0] = 90  # Compiling advances nothing, and the rest goes quicker.
+    now[0] = 90  # Compilation does not increase the progress; the rest is faster.
     clock.skip()
     assert clock.progress == pytest.approx(0.6)
     now[0] = 95
@@ -96,7 +96,7 @@ def test_the_clock_is_at_the_end_at_the_deadline(monkeypatch):
     assert clock.progress == 1
 
 
-def test_a_clock_of_steps():
+def test_clock_counts_steps():
     clock = Clock(0, progress=0.5, steps=3)
     clock.skip()
     clock.tick()
@@ -105,8 +105,8 @@ def test_a_clock_of_steps():
     assert clock.progress == 1
 
 
-def test_one_loss_is_both_of_the_librarys():
-    from captioner import caption_loss
+def test_caption_loss_equals_both_losses_of_the_library():
+    from captioner import compute_caption_loss
 
     from keras_mmfusion.losses import SelfCriticalLoss, SmoothedCrossEntropy
 
@@ -119,12 +119,12 @@ def test_one_loss_is_both_of_the_librarys():
     tensors = [ops.convert_to_tensor(x) for x in (logits, targets)]
 
     def loss(weights, smoothing, bias):
-        more = (weights, np.float32(smoothing), bias)
-        return float(caption_loss(*tensors, *map(ops.convert_to_tensor, more)))
+        scalars = (weights, np.float32(smoothing), bias)
+        return float(compute_caption_loss(*tensors, *map(ops.convert_to_tensor, scalars)))
 
     expected = SmoothedCrossEntropy(0.1)(targets, logits, weights)
-    found = loss(weights / weights.sum(), 0.1, np.zeros(9, "float32"))
-    assert found == pytest.approx(float(expected), rel=1e-5)
+    result = loss(weights / weights.sum(), 0.1, np.zeros(9, "float32"))
+    assert result == pytest.approx(float(expected), rel=1e-5)
     blocked = np.zeros(9, "float32")
     blocked[:3] = -1e9
     weights -= 0.4 * (weights > 0)  # Advantages may be negative.
