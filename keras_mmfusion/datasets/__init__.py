@@ -65,6 +65,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "region_dataset": "captions.image_regions",
         "sequence_dataset": "sentiment.sequence_pipeline",
         "split_interactions": "recommendation.interactions",
+        "tfds_builders": "",
         "tfds_caption_dataset": "captions.tfds_captions",
         "write_graph_tensors": "graphs.graph_tensor",
         "write_item_features": "recommendation.item_features",

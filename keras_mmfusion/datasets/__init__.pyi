@@ -59,6 +59,7 @@ from keras_mmfusion.datasets.questions.vqa_v2 import read_vqa_v2 as read_vqa_v2
 from keras_mmfusion.datasets.captions.image_regions import region_dataset as region_dataset
 from keras_mmfusion.datasets.sentiment.sequence_pipeline import sequence_dataset as sequence_dataset
 from keras_mmfusion.datasets.recommendation.interactions import split_interactions as split_interactions
+from keras_mmfusion.datasets import tfds_builders as tfds_builders
 from keras_mmfusion.datasets.captions.tfds_captions import tfds_caption_dataset as tfds_caption_dataset
 from keras_mmfusion.datasets.graphs.graph_tensor import write_graph_tensors as write_graph_tensors
 from keras_mmfusion.datasets.recommendation.item_features import write_item_features as write_item_features
