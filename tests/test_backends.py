@@ -49,9 +49,25 @@ PARTS = {
 }
 
 
+@pytest.fixture(scope="session")
+def jax_cache(tmp_path_factory):
+    """Settings of a compilation cache that all parts and workers share.
+
+    Many tests make the same small model, and XLA would compile its step for each of them.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(folder / "jax_cache"),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 @pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_without_tensorflow(backend, part):
+def test_without_tensorflow(backend, part, jax_cache):
     pytest.importorskip(backend)
     paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
     subprocess.run(
@@ -60,6 +76,7 @@ def test_without_tensorflow(backend, part):
         cwd=TESTS.parent,
         env={
             **os.environ,
+            **jax_cache,
             "KERAS_BACKEND": backend,
             # Threads of OpenMP that wait for each other on busy cores take four times as long.
             "OMP_NUM_THREADS": "1",
