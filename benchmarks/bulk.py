@@ -35,7 +35,7 @@ def run(folder, photos, model):
     write_photos(listed, photos)
     command = [sys.executable, "-m", "keras_mmfusion.cli.main", "caption-dataset"]
     command += ["--input", f"{listed}/*.jpg", "--out", str(folder / f"out-{photos}")]
-    command += ["--model", str(model), "--images-per-shard", "100"]
+    command += ["--saved-model", str(model), "--images-per-shard", "100"]
     start = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     seconds = time.perf_counter() - start

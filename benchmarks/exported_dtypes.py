@@ -21,7 +21,7 @@ import tensorflow as tf
 from write_results import write_results
 
 from keras_mmfusion._provenance import machine, versions
-from keras_mmfusion.cli.export import Dtype, export_preset
+from keras_mmfusion.cli.tasks.captioner import Dtype, export_preset
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 

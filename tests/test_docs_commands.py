@@ -4,10 +4,8 @@ import re
 import shlex
 
 import pytest
-import typer
+from cli.parse_command import parse_command
 from docs_pages import PAGES, ROOT, blocks_of, name_of
-
-from keras_mmfusion.cli.main import app
 
 IN_BLOCKS = [
     (page, words)
@@ -31,37 +29,25 @@ def ids(commands):
     return [f"{name_of(page)}: {' '.join(words)}" for page, words in commands]
 
 
-def parse(words, capsys):
-    """Parses an `mmfusion` command without running it; returns exit status and output."""
-    leaf = command = typer.main.get_command(app)
-    for word in words:
-        leaf = getattr(leaf, "commands", {}).get(word, leaf)
-    leaf.callback = lambda **arguments: None
-    with pytest.raises(SystemExit) as stopped:
-        command.main(words, prog_name="mmfusion")
-    printed = capsys.readouterr()
-    return stopped.value.code, printed.out + printed.err
-
-
 @pytest.mark.parametrize(
     ("page", "words"), commands_of("mmfusion"), ids=ids(commands_of("mmfusion"))
 )
 def test_command_in_block_parses(page, words, capsys):
-    status, printed = parse(words[1:], capsys)
+    status, printed = parse_command(words[1:], capsys)
     assert status == 0, printed
 
 
 @pytest.mark.parametrize(("page", "words"), IN_TEXT, ids=ids(IN_TEXT))
 def test_command_in_text_exists(page, words, capsys):
-    status, printed = parse([word for word in words[1:] if word != "..."], capsys)
+    status, printed = parse_command([word for word in words[1:] if word != "..."], capsys)
     unfinished = "Missing", "requires an argument", "Usage:"
     assert status == 0 or any(words in printed for words in unfinished), printed
     assert "No such" not in printed
 
 
 def test_parse_rejects_unknown_commands_and_options(capsys):
-    assert parse(["caption", "photo.jpg", "--no-such-option"], capsys)[0] == 2
-    assert "No such" in parse(["evaluate", "nothing"], capsys)[1]
+    assert parse_command(["caption", "photo.jpg", "--no-such-option"], capsys)[0] == 2
+    assert "No such" in parse_command(["evaluate", "nothing"], capsys)[1]
 
 
 @pytest.mark.parametrize(("page", "words"), commands_of("python"), ids=ids(commands_of("python")))

@@ -7,7 +7,7 @@ import pytest
 from docs_pages import PAGES, ROOT, blocks_of, name_of
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 
 pytest.importorskip("tensorflow")
 

@@ -26,6 +26,7 @@ SHARED = {
     "_extras",
     "_keras_internals",
     "_lazy",
+    "_progress",
     "_provenance",
     "_short_repr",
     "__version__",

@@ -1,4 +1,4 @@
-"""`mmfusion caption`: a sentence for each photo."""
+"""`mmfusion caption`: a caption for each image."""
 
 import itertools
 import json
@@ -7,38 +7,41 @@ from typing import Annotated
 
 import typer
 
-from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import MAX_BEAMS
+from keras_mmfusion.cli import options
+from keras_mmfusion.cli.exit_codes import SOME_FAILED
+from keras_mmfusion.cli.model_files import check_model, load_model
 
 BATCH_SIZE = 32
 
 
 def caption(
-    photos: Annotated[list[str], typer.Argument(metavar="PHOTO...", help="Image files.")],
-    preset: Annotated[
-        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
-    ] = "captioner_flickr8k_lite0",
-    beams: Annotated[
-        int, typer.Option(min=1, max=MAX_BEAMS, help="Width of the search; 1 is greedy.")
-    ] = 4,
+    photos: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files.")],
+    preset: options.Preset = "captioner_flickr8k_lite0",
+    beams: options.Beams = 4,
     explain: Annotated[
         pathlib.Path | None,
         typer.Option(
             metavar="OUT.png",
-            help="Draw where the model looked for each word; of several photos OUT-1.png, ...",
+            help="Plot the attention of each word to this file; to OUT-1.png, OUT-2.png, ... for "
+            "several images.",
         ),
     ] = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: captions, scores, words.")
+        bool, typer.Option("--json", help="Print JSON: captions, scores, tokens.")
     ] = False,
 ):
-    """Caption photos.
+    """Caption images.
 
-    A file that is no image is reported and skipped, and the exit status is then 1.
+    Files that are not images are reported and skipped; the exit status is then 1.
+
+    Example:
+      mmfusion caption photo.jpg --beams 4
     """
-    draw = _picture_writer(explain, len(photos)) if explain else None
+    plot = _make_plotter(explain, len(photos)) if explain else None
     results = []
-    for result in _results(photos, preset, beams, details=as_json or draw is not None, draw=draw):
+    for result in _caption_all(
+        photos, preset, beams, details=as_json or plot is not None, plot=plot
+    ):
         results.append(result)
         if "error" in result:
             typer.echo(f"mmfusion: {result['error']}", err=True)
@@ -48,11 +51,11 @@ def caption(
     if as_json:
         typer.echo(json.dumps(results, indent=2, ensure_ascii=False))
     if any("error" in result for result in results):
-        raise typer.Exit(1)
+        raise typer.Exit(SOME_FAILED)
 
 
-def _results(photos, preset, beams, details, draw):
-    """Yields a dict of each photo's caption, or of the error that is in its way."""
+def _caption_all(photos, preset, beams, details, plot):
+    """Yields a dict for each image: its caption, or the error that prevented it."""
     from keras_mmfusion.datasets.images.read_image import read_image
 
     model = None
@@ -64,48 +67,51 @@ def _results(photos, preset, beams, details, draw):
                 images[number] = read_image(photo)
             except (ValueError, OSError) as error:
                 errors[number] = " ".join(str(error).split())
-        if images and model is None:  # Not before: a mistyped name is told at once.
-            from keras_mmfusion.zoo import captioner, resolve_preset
-
-            resolve_preset(preset)  # So is a mistyped preset.
-            import_keras()
-            model = captioner(preset)
+        if images and model is None:  # Wrong file names are reported before Keras is imported.
+            model = _load_captioner(preset)
         captions = {}
         if images:
-            made = model.generate(list(images.values()), beams=beams, details=details)
-            captions = dict(zip(images, made, strict=True))
+            generated = model.generate(list(images.values()), beams=beams, details=details)
+            captions = dict(zip(images, generated, strict=True))
         for number, photo in chunk:
             if number in errors:
                 yield {"image": photo, "error": errors[number]}
                 continue
-            result = {"image": photo, **_facts(captions[number])}
-            if draw is not None:
-                result["picture"] = draw(model, images[number], captions[number], number)
+            result = {"image": photo, **_describe_caption(captions[number])}
+            if plot is not None:
+                result["figure"] = plot(model, images[number], captions[number], number)
             yield result
 
 
-def _facts(made):
-    if isinstance(made, str):
-        return {"caption": made}
+def _load_captioner(preset):
+    check_model(preset)
+    from keras_mmfusion.models import Captioner
+
+    return load_model(preset, Captioner)
+
+
+def _describe_caption(generated):
+    if isinstance(generated, str):
+        return {"caption": generated}
     return {
-        "caption": made.text,
-        "score": made.score,
-        "tokens": made.tokens,
-        "token_log_probs": made.token_log_probs.tolist(),
+        "caption": generated.text,
+        "score": generated.score,
+        "tokens": generated.tokens,
+        "token_log_probs": generated.token_log_probs.tolist(),
     }
 
 
-def _picture_writer(out, count):
-    """A function that draws one photo's caption, and returns the path of the picture."""
+def _make_plotter(out, count):
+    """Returns a function that plots one image's caption and returns the path of the figure."""
     from keras_mmfusion.explain.attention_maps import plot_caption_attention
     from keras_mmfusion.explain.figure_files import check_picture_path
 
     check_picture_path(out)
 
-    def draw(model, image, made, number):
+    def plot(model, image, generated, number):
         path = out.with_stem(f"{out.stem}-{number}") if count > 1 else out
         converter = model.preprocessor.image_converter
-        plot_caption_attention(image, made, path, cropped=converter.crop_to_aspect_ratio)
+        plot_caption_attention(image, generated, path, cropped=converter.crop_to_aspect_ratio)
         return str(path)
 
-    return draw
+    return plot

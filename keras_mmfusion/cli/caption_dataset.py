@@ -1,4 +1,4 @@
-"""`mmfusion caption-dataset`: captions by the million, on Apache Beam."""
+"""`mmfusion caption-dataset`: captions of large image collections, on Apache Beam."""
 
 import enum
 import itertools
@@ -10,14 +10,15 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion._extras import require_extra
-from keras_mmfusion.cli.export import export_preset
-from keras_mmfusion.cli.interruption import says_how_to_resume
-from keras_mmfusion.cli.quiet_import import import_keras
-from keras_mmfusion.models.captioning.decoding.decoding_arguments import MAX_BEAMS
+from keras_mmfusion._progress import inform
+from keras_mmfusion.cli import options
+from keras_mmfusion.cli.interruption import explain_interruption
+from keras_mmfusion.cli.model_files import check_export
+from keras_mmfusion.cli.tasks.captioner import PRESET, export_preset
 
 
 class Format(enum.StrEnum):
-    """What the captions are written as."""
+    """File formats of the captions."""
 
     JSONL = "jsonl"
     TFRECORDS = "tfrecords"
@@ -28,57 +29,60 @@ def caption_dataset(
     images: Annotated[
         str,
         typer.Option(
-            "--input", help="Pattern of image files or of TFRecords, for Beam's file systems."
+            "--input",
+            help="Quoted pattern of image files or TFRecords, on any file system that Beam reads.",
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder for the captions.")],
-    model: Annotated[
+    saved_model: Annotated[
         str | None,
-        typer.Option(help="An exported captioner's version, such as served/captioner/1."),
+        typer.Option(help="Version of an exported captioner, such as served/captioner/1."),
     ] = None,
     preset: Annotated[
-        str, typer.Option(help="What is exported to OUT/model, without --model.")
-    ] = "captioner_flickr8k_lite0",
-    beams: Annotated[
-        int, typer.Option(min=1, max=MAX_BEAMS, help="Width of the preset's search; 1 is greedy.")
-    ] = 4,
-    images_per_shard: Annotated[
-        int, typer.Option(min=1, help="Image files that are written together.")
-    ] = 1000,
+        str,
+        typer.Option(help="Without --saved-model: the captioner that is exported to OUT/model."),
+    ] = PRESET,
+    beams: options.Beams = 4,
+    images_per_shard: Annotated[int, typer.Option(min=1, help="Images per output file.")] = 1000,
     output_format: Annotated[
-        Format, typer.Option("--format", help="What the captions are written as.")
+        Format, typer.Option("--format", help="Format of the captions.")
     ] = Format.JSONL,
 ):
-    """Caption a data set of any size, each image once.
+    """Caption a large image collection on Apache Beam.
 
-    What was killed goes on with the same command. All other flags go to Apache Beam, such as
-    --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
+    Each image is captioned once; the same command resumes an interrupted run. All other options go
+    to Beam, such as --runner DirectRunner, or --runner FlinkRunner --flink_master HOST:PORT.
+
+    Example:
+      mmfusion caption-dataset --input "photos/**/*.jpg" --out captions --runner DirectRunner
     """
     require_extra("beam", "Captioning in bulk", "apache_beam")
-    _check_flags(context.args)
-    if model is None:
-        _check_export(preset, out)
-    typer.echo("mmfusion: loading Apache Beam and TensorFlow", err=True)
-    with says_how_to_resume("the same command goes on with the shards that are left"):
-        logging.disable(
-            logging.WARNING
-        )  # Beam warns of Google's packages, which it can do without.
-        import apache_beam  # noqa: F401
-
-        logging.disable(logging.NOTSET)
-        import_keras()
+    _check_beam_options(context.args)
+    if saved_model is None:
+        _check_local_export(preset, out)
+    inform("mmfusion: loading Apache Beam and TensorFlow")
+    with explain_interruption("the same command resumes with the remaining shards"):
+        _import_beam()
         from keras_mmfusion.serving import caption_in_bulk
 
-        model = model or _exported(preset, out, beams)
-        typer.echo(f"mmfusion: looking for {images}", err=True)
-        written = caption_in_bulk(
-            images, out, model, context.args, images_per_shard, output_format.value
+        saved_model = saved_model or _export_once(preset, out, beams)
+        inform(f"mmfusion: listing {images}")
+        counts = caption_in_bulk(
+            images, out, saved_model, context.args, images_per_shard, output_format.value
         )
-    typer.echo(json.dumps(written))
+    typer.echo(json.dumps(counts))
 
 
-def _check_flags(arguments):
-    """Raises an error if an argument is no flag and no value of a flag."""
+def _import_beam():
+    """Imports Beam without its warnings about optional Google packages."""
+    logging.disable(logging.WARNING)
+    import apache_beam  # noqa: F401
+
+    logging.disable(logging.NOTSET)
+
+
+def _check_beam_options(arguments):
+    """Raises an error if an argument is neither an option nor the value of one."""
     strays = [
         argument
         for before, argument in itertools.pairwise(["", *arguments])
@@ -86,45 +90,43 @@ def _check_flags(arguments):
     ]
     if strays:
         raise ValueError(
-            "`--input` takes one pattern. Put it in quotes, such as 'photos/*.jpg', lest the shell "
-            f"replace it by the files that match. Received besides: {', '.join(strays[:3])}"
+            "`--input` takes one pattern. Quote it, such as 'photos/*.jpg', so that the shell does "
+            f"not replace it by the matching files. Received also: {', '.join(strays[:3])}"
             f"{', ...' if len(strays) > 3 else ''}"
         )
 
 
-def _check_export(preset, out):
-    """Raises an error if a preset cannot be exported to `out`, before imports that take long."""
-    from keras_mmfusion.models.export.export_target import check_export_target
-    from keras_mmfusion.zoo.presets import resolve_preset
-
+def _check_local_export(preset, out):
+    """Raises an error if a preset cannot be exported to `out`, before slow imports."""
     if "://" in out:
         raise ValueError(
-            "A preset is exported to a folder of this machine only: give `--model`, a captioner "
-            f"that `mmfusion export captioner` wrote, where every worker finds it. "
+            "Presets can only be exported to a local folder: give `--saved-model`, a captioner "
+            "written by `mmfusion export captioner` to where every worker can read it. "
             f"Received: --out {out}"
         )
-    check_export_target(out)
-    resolve_preset(preset)
+    check_export(preset, out)
 
 
-def _exported(preset, out, beams):
-    """The preset as a SavedModel in `out`, from an earlier run if there was one."""
+def _export_once(preset, out, beams):
+    """Returns the preset as a SavedModel in `out`, reusing that of an earlier run."""
+    from keras_mmfusion.cli.model_files import describe_model
     from keras_mmfusion.files.json_files import read_json
     from keras_mmfusion.models.export.saved_model_folder import MANIFEST
     from keras_mmfusion.models.runs.run_record import list_changes
-    from keras_mmfusion.zoo.presets import get_fingerprint
 
     version = pathlib.Path(out) / "model" / "1"
     if not version.exists():
-        typer.echo(f"mmfusion: exporting {preset} to {version}", err=True)
+        inform(f"mmfusion: exporting {preset} to {version}")
         return export_preset(preset, version.parent, beams)
     manifest = read_json(version / MANIFEST)
-    # What a program exported says of no preset.
-    found = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
-    changes = list_changes(found, {"preset": get_fingerprint(preset), "beams": beams})
+    # The manifest of a model that was exported in Python has no preset.
+    exported = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
+    requested = {"preset": describe_model(preset)["preset_hash"], "beams": beams}
+    changes = list_changes(exported, requested)
     if changes:
         raise ValueError(
-            f"{str(version)!r} is of another preset or other beams: {'; '.join(changes)}. Choose "
-            f"another `--out`. Received: --preset {preset}, --beams {beams}"
+            f"{str(version)!r} was exported from another preset or with other beams: "
+            f"{'; '.join(changes)}. Choose another `--out`. Received: --preset {preset}, "
+            f"--beams {beams}"
         )
     return version

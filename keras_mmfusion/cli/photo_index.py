@@ -1,4 +1,4 @@
-"""The vectors of a folder's photos, kept from one search to the next."""
+"""The cached embeddings of a folder of images."""
 
 import contextlib
 import dataclasses
@@ -10,32 +10,33 @@ import zipfile
 
 import numpy as np
 
+from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.zoo.download import get_cache_root
 
-# A file that changes this soon after it was read may keep its time and size.
+# A file that changes again within this time may keep its modification time and size.
 _SETTLED_NANOSECONDS = 2 * 10**9
 _UNREADABLE = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
 
 
 @dataclasses.dataclass(frozen=True)
 class _Stamp:
-    """What tells, without reading a photo, that it is as it was."""
+    """File attributes that change whenever the content changes."""
 
     size: int
     modified: int
-    changed: int  # A program can set the time of modification back, but not this one.
+    changed: int  # Unlike the modification time, programs cannot set it back.
 
 
 class PhotoIndex:
-    """Vectors of photos by the hashes of their contents, in a file of the user's cache.
+    """Embeddings of images by the hashes of their contents, in a file of the user's cache.
 
-    The file belongs to one folder and to one preset's very files. It is written whole or not at
-    all, and holds what the folder holds: photos that are gone leave it. A photo is read again only
-    if its size or one of its times is another. A file that cannot be read counts as empty.
+    The file belongs to one folder and one model. It is written atomically and holds only images
+    that are still in the folder. An image is read again only if its size or one of its times has
+    changed. An unreadable file counts as empty.
 
     Args:
-        folder: path. The folder of photos.
-        fingerprint: string. Tells the model that makes the vectors.
+        folder: path. The folder of images.
+        fingerprint: string. Identifies the model.
     """
 
     def __init__(self, folder, fingerprint):
@@ -61,8 +62,8 @@ class PhotoIndex:
         self._stamps = {name: _Stamp(*s) for name, s in zip(names, stamps, strict=True)}
         self.vectors = dict(zip(hashes, vectors, strict=True))
 
-    def hash_of(self, photo):
-        """The hash of a photo's content, which is read only if it may have changed.
+    def read_hash(self, photo):
+        """Returns the hash of an image file, which is read only if it may have changed.
 
         Args:
             photo: string, a path.
@@ -81,10 +82,10 @@ class PhotoIndex:
         return self._hashes[photo]
 
     def save(self, photos):
-        """Writes the vectors of these photos.
+        """Writes the embeddings of these images.
 
         Args:
-            photos: list of strings, the paths of all photos that the folder has.
+            photos: list of strings, the paths of all images in the folder.
 
         Raises:
             OSError: if the cache cannot be written.
@@ -94,16 +95,11 @@ class PhotoIndex:
             return
         names = "\0".join(photos).encode("utf-8", "surrogateescape")
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        part = self.path.with_name(f"{self.path.stem}.{os.getpid()}.part")
-        try:
-            with open(part, "wb") as file:
-                np.savez(
-                    file,
-                    names=np.frombuffer(names, "uint8"),
-                    hashes=np.array([self._hashes[photo] for photo in photos]),
-                    stamps=np.array([dataclasses.astuple(self._stamps[p]) for p in photos]),
-                    vectors=np.stack([self.vectors[self._hashes[photo]] for photo in photos]),
-                )
-            os.replace(part, self.path)
-        finally:
-            part.unlink(missing_ok=True)
+        with replace_file(self.path) as scratch:
+            np.savez(
+                scratch,
+                names=np.frombuffer(names, "uint8"),
+                hashes=np.array([self._hashes[photo] for photo in photos]),
+                stamps=np.array([dataclasses.astuple(self._stamps[p]) for p in photos]),
+                vectors=np.stack([self.vectors[self._hashes[photo]] for photo in photos]),
+            )

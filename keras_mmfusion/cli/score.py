@@ -5,41 +5,47 @@ from typing import Annotated
 
 import typer
 
-from keras_mmfusion.cli.json_file import check_json_file, write_json
-
-File = Annotated[
-    pathlib.Path,
-    typer.Option(help="COCO annotations or results, JSON lines, or Flickr8k's token format."),
-]
-
-
-Metrics = Annotated[
-    list[str] | None,
-    typer.Option(
-        help="bleu, meteor, rouge_l, cider or plain_cider; repeatable. By default the first four, "
-        "without METEOR where its tables (package pycocoevalcap) are not installed."
-    ),
-]
+from keras_mmfusion._progress import inform
+from keras_mmfusion.cli import options
+from keras_mmfusion.cli.json_file import check_json_file
+from keras_mmfusion.files.atomic_files import write_json
 
 
 def score(
-    references: File,
-    candidates: File,
+    references: Annotated[
+        pathlib.Path,
+        typer.Option(
+            help="Reference captions: COCO JSON, JSON lines, CSV, or Flickr8k's token format."
+        ),
+    ],
+    candidates: Annotated[
+        pathlib.Path,
+        typer.Option(
+            help="Captions to score, in one of these formats; or the output of mmfusion caption, "
+            "caption-dataset or evaluate captioner."
+        ),
+    ],
     json_file: Annotated[
         pathlib.Path | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,
-    metric: Metrics = None,
+    metric: options.Metrics = None,
     per_image: Annotated[
-        bool, typer.Option("--per-image", help="Also each image's scores, in the JSON file.")
+        bool, typer.Option("--per-image", help="Add each image's scores to the JSON file.")
     ] = False,
 ):
-    """Score captions as coco-caption does, without Java: BLEU, METEOR, ROUGE-L, CIDEr."""
+    """Score caption files against reference captions.
+
+    BLEU, METEOR, ROUGE-L and CIDEr-D are those of coco-caption, computed without Java.
+
+    Example:
+      mmfusion score --references captions.csv --candidates generated.jsonl
+    """
     from keras_mmfusion.metrics.caption_files import score_files
 
     check_json_file(json_file)
     if per_image and json_file is None:
         raise ValueError("`--per-image` needs `--json`, the file to write.")
-    scores = score_files(references, candidates, chosen_metrics(metric), per_image)
+    scores = score_files(references, candidates, select_metrics(metric), per_image)
     for name, value in scores.items():
         if name != "per_image":
             typer.echo(
@@ -49,10 +55,10 @@ def score(
         write_json(scores, json_file)
 
 
-def chosen_metrics(metric):
-    """The metrics asked for, or the default ones; says on stderr if METEOR is left out."""
+def select_metrics(metric):
+    """Returns the requested metrics, or the default ones; reports if METEOR is left out."""
     from keras_mmfusion.metrics.caption_scores import check_metrics, select_default_metrics
 
     if metric:
         return check_metrics(metric)
-    return select_default_metrics(lambda message: typer.echo(f"mmfusion: {message}", err=True))
+    return select_default_metrics(lambda message: inform(f"mmfusion: {message}"))

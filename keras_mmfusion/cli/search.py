@@ -1,4 +1,4 @@
-"""`mmfusion search`: the photos of a folder that are nearest to a sentence."""
+"""`mmfusion search`: the images of a folder that match a sentence best."""
 
 import itertools
 import json
@@ -7,8 +7,11 @@ from typing import Annotated
 
 import typer
 
-from keras_mmfusion.cli.interruption import says_how_to_resume
-from keras_mmfusion.cli.quiet_import import import_keras
+from keras_mmfusion._progress import inform, progress_bars
+from keras_mmfusion.cli import options
+from keras_mmfusion.cli.exit_codes import SOME_FAILED
+from keras_mmfusion.cli.interruption import explain_interruption
+from keras_mmfusion.cli.model_files import check_model, describe_model, load_model
 
 BATCH_SIZE = 32
 ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
@@ -16,81 +19,87 @@ ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 
 def search(
     folder: Annotated[
-        pathlib.Path, typer.Argument(help="Folder of photos, searched with all its subfolders.")
+        pathlib.Path, typer.Argument(help="Folder of images, searched with its subfolders.")
     ],
     sentences: Annotated[
-        list[str], typer.Argument(metavar="SENTENCE...", help="What the photos are to show.")
+        list[str], typer.Argument(metavar="SENTENCE...", help="Descriptions to search for.")
     ],
-    preset: Annotated[
-        str, typer.Option(help="A preset's name, a preset folder, or an hf:// handle.")
-    ] = "image_text_flickr8k",
-    count: Annotated[int, typer.Option(min=1, help="How many photos of each sentence.")] = 5,
+    preset: options.Preset = "image_text_flickr8k",
+    count: Annotated[int, typer.Option(min=1, help="Number of images per sentence.")] = 5,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON: sentences, photos, cosines.")
+        bool, typer.Option("--json", help="Print JSON: sentences, images, cosines.")
     ] = False,
 ):
-    """Search a folder of photos by sentences: the nearest photos, each with its cosine.
+    """Search a folder of images by sentences.
 
-    The photos' vectors are kept in the cache, so that the next search reads only photos that are
-    new or have changed. A file that is no image is reported and skipped, and the exit status is
-    then 1.
+    The best matches are printed with their cosines. Embeddings are cached, so that the next search
+    embeds only new and changed images. Files that are not images are reported and skipped; the exit
+    status is then 1.
+
+    Example:
+      mmfusion search photos "two dogs run through water" --count 3
     """
-    photos = photo_files(folder)
-    from keras_mmfusion.zoo import embedder, resolve_preset
-    from keras_mmfusion.zoo.presets import get_fingerprint
+    photos = list_images(folder)
+    check_model(preset)
+    index = _open_index(folder, describe_model(preset)["preset_hash"])
+    with explain_interruption("the same command resumes with the remaining images"):
+        from keras_mmfusion.models import ContrastiveModel
 
-    resolve_preset(preset)  # A mistyped name is told at once.
-    index = _index(folder, get_fingerprint(preset))
-    with says_how_to_resume("the index keeps what is done; the same command goes on from there"):
-        import_keras()
-        model = embedder(preset)
-        vectors, errors = _embedded(model, photos, index)
+        model = load_model(preset, ContrastiveModel)
+        vectors, errors = _embed_all(model, photos, index)
     for error in errors.values():
         typer.echo(f"mmfusion: {error}", err=True)
     photos = [photo for photo in photos if photo not in errors]
-    results = []
-    if photos:
-        places, cosines = model.retrieve({"text": sentences}, vectors, k=count)
-        for sentence, *found in zip(sentences, places, cosines, strict=True):
-            nearest = [
-                {"image": photos[place], "cosine": round(float(cosine), 4)}
-                for place, cosine in zip(*found, strict=True)
-            ]
-            results.append({"sentence": sentence, "photos": nearest})
+    results = _find_nearest(model, sentences, photos, vectors, count) if photos else []
     if as_json:
         typer.echo(json.dumps(results, indent=2, ensure_ascii=False))
     else:
         _print(results)
     if errors:
-        raise typer.Exit(1)
+        raise typer.Exit(SOME_FAILED)
 
 
-def photo_files(folder):
-    """The photos of a folder and its subfolders, by their names' endings, as sorted strings.
+def list_images(folder):
+    """Lists the image files of a folder and its subfolders by their suffixes.
 
     Args:
         folder: path.
 
     Returns:
-        A list of strings.
+        A sorted list of strings.
 
     Raises:
-        ValueError: if there is no such folder, or no photo in it.
+        ValueError: if the folder does not exist or contains no image.
     """
     if not folder.is_dir():
-        raise ValueError(f"`folder` must be a folder of photos. Received: {folder}")
-    found = sorted(
+        raise ValueError(f"`folder` must be a folder of images. Received: {folder}")
+    paths = sorted(
         str(path) for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.is_file()
     )
-    if not found:
+    if not paths:
         raise ValueError(
-            f"`folder` {folder} has no file whose name ends in {', '.join(sorted(ENDINGS))}."
+            f"`folder` {folder} contains no file with the suffix {', '.join(sorted(ENDINGS))}."
         )
-    return found
+    return paths
 
 
-def _index(folder, fingerprint):
-    """The folder's index, or `None` where nothing tells the files of the preset."""
+def _find_nearest(model, sentences, photos, vectors, count):
+    """Returns a dict for each sentence: the nearest images with their cosines."""
+    indices, cosines = model.retrieve({"text": sentences}, vectors, k=count)
+    return [
+        {
+            "sentence": sentence,
+            "photos": [
+                {"image": photos[index], "cosine": round(float(cosine), 4)}
+                for index, cosine in zip(*row, strict=True)
+            ],
+        }
+        for sentence, *row in zip(sentences, indices, cosines, strict=True)
+    ]
+
+
+def _open_index(folder, fingerprint):
+    """Returns the index of a folder, or `None` if the files of the preset have no fingerprint."""
     from keras_mmfusion.cli.photo_index import PhotoIndex
     from keras_mmfusion.models.runs.run_record import describe_code
 
@@ -98,51 +107,40 @@ def _index(folder, fingerprint):
     return fingerprint and PhotoIndex(folder, f"{fingerprint} {code}")
 
 
-def _embedded(model, photos, index):
-    """The vectors of those photos that can be read, and what is wrong with the others."""
+def _embed_all(model, photos, index):
+    """Returns the embeddings of all readable images, and the errors of the others by path."""
     import numpy as np
 
     known, hashes, errors = (index.vectors if index else {}), {}, {}
-    new = {}  # hash -> photo; photos of one content are read once.
-    with _progress() as progress:
-        for photo in progress.track(photos, description="Photos"):
+    new = {}  # hash -> path; images with the same content are read once.
+    with progress_bars() as bars:
+        for photo in bars.track(photos, description="Images"):
             try:
-                hashes[photo] = index.hash_of(photo) if index else photo
+                hashes[photo] = index.read_hash(photo) if index else photo
             except OSError as error:
                 errors[photo] = f"{photo}: {error.strerror}"
                 continue
             if hashes[photo] not in known:
                 new.setdefault(hashes[photo], photo)
-        old = sum(key in known for key in hashes.values())
+        num_known = sum(key in known for key in hashes.values())
         try:
-            failures = _embed(model, new, known, progress, f"New photos ({old} in the index)")
-        finally:  # What is done stays done, on Ctrl-C too.
+            failures = _embed_new(model, new, known, bars)
+        finally:  # Keeps the finished embeddings also after Ctrl-C.
             if index:
                 _save(index, photos)
     if new:
-        typer.echo(f"{len(new) - len(failures)} photos embedded, {old} from the index", err=True)
+        inform(f"mmfusion: embedded {len(new) - len(failures)} images, {num_known} from the cache")
     errors |= {photo: failures[key] for photo, key in hashes.items() if key in failures}
-    found = [known[key] for photo, key in hashes.items() if photo not in errors]
-    return np.stack(found) if found else None, errors
+    vectors = [known[key] for photo, key in hashes.items() if photo not in errors]
+    return np.stack(vectors) if vectors else None, errors
 
 
-def _progress():
-    """Bars with counts, on a terminal or in a notebook."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    shown = console.is_terminal or console.is_jupyter
-    return Progress(*columns, console=console, transient=True, disable=not shown)
-
-
-def _embed(model, new, known, progress, description):
-    """Adds the vectors of new photos, by their hashes, and returns what is wrong with some."""
+def _embed_new(model, new, known, bars):
+    """Adds the embeddings of new images, by hash, to `known`; returns the errors by hash."""
     from keras_mmfusion.datasets.images.read_image import read_image
 
     errors, remaining = {}, iter(new.items())
-    task = progress.add_task(description, total=len(new))
+    task = bars.add_task("New images", total=len(new))
     while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
         images = {}
         for key, photo in chunk:
@@ -153,7 +151,7 @@ def _embed(model, new, known, progress, description):
         if images:
             vectors = model.embed("image", list(images.values()), BATCH_SIZE)
             known.update(zip(images, vectors, strict=True))
-        progress.advance(task, len(chunk))
+        bars.advance(task, len(chunk))
     return errors
 
 
@@ -161,7 +159,7 @@ def _save(index, photos):
     try:
         index.save(photos)
     except OSError as error:
-        typer.echo(f"mmfusion: the index was not kept: {error}", err=True)
+        inform(f"mmfusion: the embeddings could not be cached: {error}")
 
 
 def _print(results):

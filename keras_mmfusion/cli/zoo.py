@@ -1,27 +1,29 @@
-"""`mmfusion zoo`: what presets there are, and fetching them."""
+"""`mmfusion zoo`: lists, describes and downloads the published presets."""
 
 import json
 from typing import Annotated
 
 import typer
 
+from keras_mmfusion.cli import options
+from keras_mmfusion.cli.commands import add_command
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest, to_json
 from keras_mmfusion.zoo.presets import find_origins, get_preset_folder
 
-app = typer.Typer(no_args_is_help=True, help="List, describe and download pretrained presets.")
-
-Name = Annotated[str, typer.Argument(help="A preset's name, as `mmfusion zoo list` gives it.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+Name = Annotated[str, typer.Argument(help="Preset name, as listed by `mmfusion zoo list`.")]
 
 
-@app.command("list")
-def list_presets(as_json: Json = False):
-    """List the presets, and where each one is."""
+def list_presets(as_json: options.PrintJson = False):
+    """List all presets and where each one is.
+
+    Example:
+      mmfusion zoo list
+    """
     presets = load_manifest()
     origins = find_origins(presets.values())
     if as_json:
-        facts = [_facts(preset, origins[name]) for name, preset in presets.items()]
-        print(json.dumps(facts, indent=2))
+        described = [_describe(preset, origins[name]) for name, preset in presets.items()]
+        print(json.dumps(described, indent=2))
         return
     from rich import filesize, table
 
@@ -34,44 +36,52 @@ def list_presets(as_json: Json = False):
     _print(listing)
 
 
-@app.command()
-def show(name: Name, as_json: Json = False):
-    """Describe one preset: its terms, its scores, its files."""
+def show(name: Name, as_json: options.PrintJson = False):
+    """Describe a preset: license, scores, files.
+
+    Example:
+      mmfusion zoo show captioner_flickr8k_lite0
+    """
     preset = find_preset(name)
     origin = find_origins([preset])[name]
     if as_json:
-        print(json.dumps(_facts(preset, origin), indent=2))
+        print(json.dumps(_describe(preset, origin), indent=2))
         return
     from rich import box, filesize, table, text
 
-    facts = table.Table(title=preset.name, title_justify="left", show_header=False, box=box.SIMPLE)
-    facts.add_column(no_wrap=True)
-    facts.add_column(overflow="fold")
-    facts.add_row("Task", preset.task)
-    facts.add_row("Description", text.Text(preset.description))
-    facts.add_row("License", preset.license)
-    facts.add_row("Credit", text.Text(preset.credit))
-    facts.add_row("Size", filesize.decimal(preset.size))
-    facts.add_row("Where", origin)
-    facts.add_row("Fingerprint", preset.fingerprint)
+    card = table.Table(title=preset.name, title_justify="left", show_header=False, box=box.SIMPLE)
+    card.add_column(no_wrap=True)
+    card.add_column(overflow="fold")
+    card.add_row("Task", preset.task)
+    card.add_row("Description", text.Text(preset.description))
+    card.add_row("License", preset.license)
+    card.add_row("Credit", text.Text(preset.credit))
+    card.add_row("Size", filesize.decimal(preset.size))
+    card.add_row("Where", origin)
+    card.add_row("Fingerprint", preset.fingerprint)
     for metric, score in preset.scores.items():
-        facts.add_row(metric, f"{score:.4g}")
+        card.add_row(metric, f"{score:.4g}")
     for key, value in preset.protocol.items():
-        facts.add_row(key, text.Text(value if isinstance(value, str) else json.dumps(value)))
+        card.add_row(key, text.Text(value if isinstance(value, str) else json.dumps(value)))
     files = table.Table("File", "Bytes", "SHA-256", box=box.SIMPLE)
     for file in preset.files:
         files.add_row(file.path, f"{file.size:,}", file.sha256[:16])
-    _print(facts, files)
+    _print(card, files)
 
 
-@app.command()
-def pull(name: Name, as_json: Json = False):
-    """Fetch one preset if need be, check every file, and print its folder."""
+def pull(name: Name, as_json: options.PrintJson = False):
+    """Download a preset and print its folder.
+
+    A preset that is already present is only verified.
+
+    Example:
+      mmfusion zoo pull captioner_flickr8k_lite0
+    """
     folder = get_preset_folder(name)
     print(json.dumps({"name": name, "folder": str(folder)}) if as_json else folder)
 
 
-def _facts(preset, origin):
+def _describe(preset, origin):
     return {
         "name": preset.name,
         **to_json(preset),
@@ -85,3 +95,9 @@ def _print(*renderables):
     from rich import console
 
     console.Console().print(*renderables)
+
+
+app = typer.Typer(no_args_is_help=True, help="List, describe and download pretrained presets.")
+add_command(app, list_presets, "list")
+add_command(app, show)
+add_command(app, pull)

@@ -16,7 +16,6 @@ from keras_mmfusion.datasets.tables.modality_table import MultimodalRows as Mult
 from keras_mmfusion.graphs.neighbor_sampler import NeighborSampler as NeighborSampler
 from keras_mmfusion.datasets.tables.table_columns import NumberColumn as NumberColumn
 from keras_mmfusion.datasets.questions.question_answers import QuestionAnswers as QuestionAnswers
-from keras_mmfusion.datasets.recommendation.recommender_tables import RecommenderTables as RecommenderTables
 from keras_mmfusion.datasets.tables.table_columns import RecordColumns as RecordColumns
 from keras_mmfusion.datasets.graphs.scene_graphs import SceneGraph as SceneGraph
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences as SentimentSequences
@@ -34,6 +33,7 @@ from keras_mmfusion.datasets.sentiment.sequence_pipeline import measure_padding 
 from keras_mmfusion.datasets.tables.modality_table import multimodal_dataset as multimodal_dataset
 from keras_mmfusion.datasets.tables.modality_table import multimodal_table_dataset as multimodal_table_dataset
 from keras_mmfusion.datasets.questions.question_pipeline import question_dataset as question_dataset
+from keras_mmfusion.datasets.recommendation.recommender_data import read_any_interactions as read_any_interactions
 from keras_mmfusion.datasets.captions.caption_folder import read_caption_folder as read_caption_folder
 from keras_mmfusion.datasets.sentiment.cmu_sdk import read_cmu_mosei as read_cmu_mosei
 from keras_mmfusion.datasets.sentiment.cmu_mosi import read_cmu_mosi as read_cmu_mosi
@@ -50,7 +50,7 @@ from keras_mmfusion.datasets.recommendation.movielens import read_movielens as r
 from keras_mmfusion.datasets.tables.modality_table import read_multimodal_table as read_multimodal_table
 from keras_mmfusion.datasets.graphs.planetoid import read_planetoid as read_planetoid
 from keras_mmfusion.datasets.recommendation.movielens import read_ratings as read_ratings
-from keras_mmfusion.datasets.recommendation.recommender_tables import read_recommender_tables as read_recommender_tables
+from keras_mmfusion.datasets.recommendation.recommender_data import read_recommender_data as read_recommender_data
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
 from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions as read_visual_genome_questions

@@ -63,7 +63,7 @@ class TaskModel(PresetModel, StepsByRank, NaNChecks):
 
     def get_compile_config(self):
         config = super().get_compile_config()
-        optimizer = self.optimizer
+        optimizer = getattr(self, "optimizer", None)  # None before the first `compile`.
         return config and {**config, "optimizer_built": optimizer is not None and optimizer.built}
 
     def compile_from_config(self, config):

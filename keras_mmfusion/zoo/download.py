@@ -5,6 +5,7 @@ import os
 import pathlib
 import time
 
+from keras_mmfusion._progress import inform, progress_bars
 from keras_mmfusion.zoo.manifest import compute_sha256
 from keras_mmfusion.zoo.mirror import MIRROR_VARIABLE, MirrorError
 
@@ -198,7 +199,7 @@ def _lock(folder, preset):
     try:
         lock.acquire(timeout=0)
     except filelock.Timeout:
-        _console().print(f"Another process is fetching {preset.name}; waiting for it.")
+        inform(f"Another process is fetching {preset.name}; waiting for it.")
         lock.acquire()
     try:
         yield
@@ -211,25 +212,10 @@ def _progress(preset, total):
     """Shows a progress bar in a terminal or notebook; yields a function of the received bytes."""
     from rich import progress
 
-    console = _console()
-    bar = progress.Progress(
-        progress.TextColumn("{task.description}"),
-        progress.BarColumn(),
-        progress.DownloadColumn(),
-        progress.TransferSpeedColumn(),
-        progress.TimeRemainingColumn(),
-        console=console,
-        disable=not (console.is_terminal or console.is_jupyter),
-    )
+    bar = progress_bars(progress.DownloadColumn(), progress.TransferSpeedColumn())
     with bar:
         task = bar.add_task(preset.name, total=total)
         yield lambda position: bar.update(task, completed=position)
-
-
-def _console():
-    from rich import console
-
-    return console.Console(stderr=True)
 
 
 def _is_valid(path, file):

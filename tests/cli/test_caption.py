@@ -9,13 +9,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli import caption
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.models import Captioner
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """Three photos, and in the middle a file that is none."""
+    """Three images, and a file between them that is not an image."""
     folder = tmp_path_factory.mktemp("photos")
     for name, color in (("a.png", "red"), ("b.jpg", "lime"), ("d.png", "blue")):
         Image.new("RGB", (40, 36), color).save(folder / name)
@@ -25,7 +25,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def expected(photos, captioner_preset):
-    """What the model itself says of the photos."""
+    """The captions that the model itself generates."""
     model = Captioner.from_preset(captioner_preset)
     good = [photo for photo in photos if not photo.endswith("c.jpg")]
     return dict(zip(good, model.generate(good), strict=True))
@@ -35,7 +35,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["caption", *arguments])
 
 
-def test_the_caption_of_a_photo_is_all_that_is_printed(photos, expected, captioner_preset):
+def test_only_the_caption_is_printed(photos, expected, captioner_preset):
     command = run(photos[0], "--preset", captioner_preset)
 
     assert (command.exit_code, command.stderr) == (0, "")
@@ -43,7 +43,7 @@ def test_the_caption_of_a_photo_is_all_that_is_printed(photos, expected, caption
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 32])
-def test_a_bad_file_is_reported_and_the_rest_is_captioned(
+def test_invalid_file_is_reported_and_others_are_captioned(
     photos, expected, captioner_preset, monkeypatch, batch_size
 ):
     monkeypatch.setattr(caption, "BATCH_SIZE", batch_size)
@@ -56,7 +56,7 @@ def test_a_bad_file_is_reported_and_the_rest_is_captioned(
     assert len(command.stderr.splitlines()) == 1
 
 
-def test_beams_reach_the_search(photos, captioner_preset):
+def test_beams_option_reaches_the_search(photos, captioner_preset):
     model = Captioner.from_preset(captioner_preset)
     details = json.loads(
         run(photos[0], "--preset", captioner_preset, "--beams", "1", "--json").stdout
@@ -66,7 +66,7 @@ def test_beams_reach_the_search(photos, captioner_preset):
     np.testing.assert_allclose(details[0]["score"], greedy.score, rtol=1e-5)
 
 
-def test_json_holds_each_caption_and_each_error(photos, expected, captioner_preset):
+def test_json_has_each_caption_and_error(photos, expected, captioner_preset):
     command = run(*photos, "--preset", captioner_preset, "--json")
     results = json.loads(command.stdout)
 
@@ -77,23 +77,23 @@ def test_json_holds_each_caption_and_each_error(photos, expected, captioner_pres
     assert len(results[0]["tokens"]) == len(results[0]["token_log_probs"])
 
 
-def test_explain_draws_the_photo(photos, expected, captioner_preset, tmp_path):
-    picture = tmp_path / "out.png"
-    command = run(photos[0], "--preset", captioner_preset, "--explain", str(picture))
+def test_explain_writes_a_figure(photos, expected, captioner_preset, tmp_path):
+    figure = tmp_path / "out.png"
+    command = run(photos[0], "--preset", captioner_preset, "--explain", str(figure))
 
     assert command.exit_code == 0, command.output
     assert command.stdout == f"{expected[photos[0]]}\n"
-    with Image.open(picture) as drawn:
-        assert drawn.format == "PNG"
+    with Image.open(figure) as plotted:
+        assert plotted.format == "PNG"
 
 
-def test_pictures_of_several_photos_are_numbered(photos, captioner_preset, tmp_path):
+def test_figures_of_several_images_are_numbered(photos, captioner_preset, tmp_path):
     out = str(tmp_path / "out.png")
     command = run(*photos, "--preset", captioner_preset, "--explain", out, "--json")
     names = sorted(path.name for path in tmp_path.iterdir())
 
     assert names == ["out-1.png", "out-2.png", "out-4.png"]
-    assert json.loads(command.stdout)[3]["picture"] == str(tmp_path / "out-4.png")
+    assert json.loads(command.stdout)[3]["figure"] == str(tmp_path / "out-4.png")
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_bad_arguments_exit_with_2(photos, arguments, message):
 
 
 @pytest.mark.parametrize("level", [None, "3"])
-def test_the_command_as_a_process_prints_nothing_else(photos, expected, captioner_preset, level):
+def test_process_prints_nothing_else(photos, expected, captioner_preset, level):
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
     if level:
         environment["TF_CPP_MIN_LOG_LEVEL"] = level
@@ -130,7 +130,7 @@ def test_the_command_as_a_process_prints_nothing_else(photos, expected, captione
     assert command.stdout == f"{expected[photos[0]]}\n"
 
 
-def test_a_mistyped_name_is_told_without_loading_a_model():
+def test_wrong_file_name_is_an_error_before_keras_is_imported():
     code = (
         "import sys; sys.argv = ['mmfusion', 'caption', 'nothing.jpg']\n"
         "from keras_mmfusion.cli.main import main\n"

@@ -1,4 +1,4 @@
-"""What the command makes of its arguments; tests/serving/test_bulk.py runs it."""
+"""Arguments of the command; tests/serving/test_bulk.py runs the pipeline."""
 
 import json
 
@@ -6,16 +6,16 @@ import pytest
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli import caption_dataset
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.zoo.presets import get_fingerprint
 
 pytest.importorskip("apache_beam", reason="needs the extra `beam`")
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """The arguments of every call that would caption; exporting writes a manifest alone."""
-    asked = []
+def calls(monkeypatch):
+    """The arguments of each call that would caption; exporting only writes a manifest."""
+    calls = []
 
     def export_preset(preset, folder, beams):
         version = folder / "1"
@@ -25,38 +25,38 @@ def asked(monkeypatch):
         return version
 
     def caption_in_bulk(*arguments):
-        asked.append(arguments)
+        calls.append(arguments)
         return {"shards": 1, "captions": 2, "errors": 0}
 
     monkeypatch.setattr(caption_dataset, "export_preset", export_preset)
     monkeypatch.setattr(
         "keras_mmfusion.serving.bulk.caption_pipeline.caption_in_bulk", caption_in_bulk
     )
-    return asked
+    return calls
 
 
 def run(*arguments):
     return CliRunner().invoke(app, ["caption-dataset", "--input", "*.jpg", *map(str, arguments)])
 
 
-def test_flags_that_are_not_ours_go_to_beam(asked):
+def test_unknown_options_go_to_beam(calls):
     command = run(
-        *("--out", "out", "--model", "served/1", "--format", "tfrecords"),
+        *("--out", "out", "--saved-model", "served/1", "--format", "tfrecords"),
         *("--images-per-shard", 5, "--runner", "FlinkRunner", "--flink_master=host:8081"),
     )
     assert command.exit_code == 0, command.output
     assert json.loads(command.stdout) == {"shards": 1, "captions": 2, "errors": 0}
     beam = ["--runner", "FlinkRunner", "--flink_master=host:8081"]
-    assert asked == [("*.jpg", "out", "served/1", beam, 5, "tfrecords")]
+    assert calls == [("*.jpg", "out", "served/1", beam, 5, "tfrecords")]
 
 
-def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
+def test_preset_is_exported_once(calls, tmp_path, captioner_preset):
     arguments = ["--out", tmp_path, "--preset", captioner_preset, "--beams"]
     for _ in range(2):
         command = run(*arguments, 1)
         assert command.exit_code == 0, command.output
     version = tmp_path / "model" / "1"
-    assert asked == [("*.jpg", str(tmp_path), version, [], 1000, "jsonl")] * 2
+    assert calls == [("*.jpg", str(tmp_path), version, [], 1000, "jsonl")] * 2
     other = run(*arguments, 2)
     assert other.exit_code == 2
     assert "other beams" in other.stderr
@@ -65,18 +65,18 @@ def test_a_preset_is_exported_once(asked, tmp_path, captioner_preset):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--out", "gs://bucket/out"], "give `--model`"),
+        (["--out", "gs://bucket/out"], "give `--saved-model`"),
         (["--out", "out", "--preset", "captioner_flickr8k_lite9"], "Unknown preset"),
         (["--out", __file__], "`folder` must be a folder or must not exist"),
     ],
 )
-def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, message, monkeypatch):
-    monkeypatch.setattr(caption_dataset, "import_keras", lambda: pytest.fail("Imports Keras."))
+def test_export_problems_are_errors_before_imports(calls, arguments, message, monkeypatch):
+    monkeypatch.setattr(caption_dataset, "_import_beam", lambda: pytest.fail("Imports Beam."))
     command = run(*arguments)
     assert command.exit_code == 2
     assert message in command.stderr
     assert "loading" not in command.stderr
-    assert asked == []
+    assert calls == []
 
 
 @pytest.mark.parametrize(
@@ -88,32 +88,32 @@ def test_what_cannot_be_exported_is_told_before_the_imports(asked, arguments, me
         ["--out", "out", "--runner=FlinkRunner", "b.jpg"],
     ],
 )
-def test_files_that_the_shell_put_in_place_of_a_pattern(asked, arguments):
+def test_pattern_that_the_shell_expanded_is_an_error(calls, arguments):
     command = run(*arguments)
     assert command.exit_code == 2
-    assert "Put it in quotes, such as 'photos/*.jpg'" in command.stderr
-    assert "Received besides: b.jpg" in command.stderr
-    assert asked == []
+    assert "Quote it, such as 'photos/*.jpg'" in command.stderr
+    assert "Received also: b.jpg" in command.stderr
+    assert calls == []
 
 
-def test_a_model_that_a_program_exported_is_of_another_preset(asked, tmp_path, captioner_preset):
+def test_model_exported_without_preset_is_an_error(calls, tmp_path, captioner_preset):
     version = tmp_path / "model" / "1"
     version.mkdir(parents=True)
     (version / "manifest.json").write_text('{"decoding": {"beams": 4}}', encoding="utf-8")
     command = run("--out", tmp_path, "--preset", captioner_preset)
     assert command.exit_code == 2
-    assert "is of another preset or other beams: preset: null -> " in command.stderr
+    assert "from another preset or with other beams: preset: null -> " in command.stderr
     (version / "manifest.json").write_text('{"decoding": ', encoding="utf-8")
     command = run("--out", tmp_path, "--preset", captioner_preset)
     assert command.exit_code == 2
     assert "manifest.json' is not JSON" in command.stderr
 
 
-def test_ctrl_c_says_that_shards_are_kept(asked, monkeypatch):
+def test_ctrl_c_explains_how_to_resume(calls, monkeypatch):
     def interrupt(*arguments):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("keras_mmfusion.serving.bulk.caption_pipeline.caption_in_bulk", interrupt)
-    command = run("--out", "out", "--model", "served/1")
+    command = run("--out", "out", "--saved-model", "served/1")
     assert command.exit_code == 130
-    assert "the same command goes on with the shards that are left" in command.stderr
+    assert "the same command resumes with the remaining shards" in command.stderr

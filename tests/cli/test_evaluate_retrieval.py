@@ -2,10 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from cli.test_evaluate import CAPTIONS, write_flickr8k
+from cli.captioned_squares import CAPTIONS, write_flickr8k
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.zoo import embedder
 from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
@@ -20,7 +20,7 @@ def data(tmp_path):
 
 
 def run(data, preset, *arguments):
-    """Runs the command and returns what it wrote, if it did."""
+    """Runs the command and returns it with the results that it wrote, or `None`."""
     target = data.parent / "results.json"
     command = CliRunner().invoke(
         app,
@@ -30,7 +30,7 @@ def run(data, preset, *arguments):
     return command, json.loads(target.read_text()) if target.exists() else None
 
 
-def test_the_scores_are_those_of_the_models_vectors(data, embedder_preset):
+def test_scores_match_those_of_embeddings(data, embedder_preset):
     command, results = run(data, embedder_preset, "--split", "dev")
     model = embedder(embedder_preset)
     images = model.embed("image", [data / "images" / name for name in CAPTIONS])
@@ -49,7 +49,7 @@ def test_the_scores_are_those_of_the_models_vectors(data, embedder_preset):
     assert np.mean(np.array(firsts) <= 1) == expected["image_to_text_recall_at_1"]
 
 
-def test_the_protocol_says_how_and_names_no_place(data, embedder_preset):
+def test_protocol_is_complete_and_without_paths(data, embedder_preset):
     _, results = run(data, embedder_preset, "--split", "dev", "--limit", "3")
     protocol = results["protocol"]
 
@@ -66,7 +66,10 @@ def test_the_protocol_says_how_and_names_no_place(data, embedder_preset):
     ("arguments", "message"),
     [
         (["--split", "validation"], "'validation'"),
-        (["--split", "dev", "--json", "nowhere/out.json"], "`--json` must lie in a folder"),
+        (
+            ["--split", "dev", "--json", "nowhere/out.json"],
+            "`--json` must be in an existing folder",
+        ),
     ],
 )
 def test_bad_arguments_exit_with_2_and_write_nothing(data, embedder_preset, arguments, message):

@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 import keras_mmfusion
-from keras_mmfusion.cli.main import Commands, app
+from keras_mmfusion.cli.app import Commands, app
 
 HEAVY = ("keras", "keras_hub", "tensorflow", "torch", "jax", "numpy")
 
@@ -21,7 +21,7 @@ def run(*arguments):
 @pytest.mark.parametrize(
     "arguments", [["--help"], ["zoo", "--help"], ["zoo", "list"], ["--version"]]
 )
-def test_help_and_listings_load_neither_keras_nor_tensorflow(arguments):
+def test_help_and_listings_do_not_import_heavy_packages(arguments):
     code = (
         f"import sys; sys.argv = ['mmfusion', *{arguments}]\n"
         "from keras_mmfusion.cli.main import main\n"
@@ -35,7 +35,7 @@ def test_help_and_listings_load_neither_keras_nor_tensorflow(arguments):
     assert command.stderr.splitlines()[-1] == "0 []"
 
 
-def test_an_expected_error_is_one_line_on_stderr():
+def test_expected_error_is_one_line_on_stderr():
     command = run("zoo", "show", "efficientnet_lite0_imagnet")
 
     assert command.returncode == 2
@@ -44,7 +44,7 @@ def test_an_expected_error_is_one_line_on_stderr():
     assert command.stderr.startswith("mmfusion: Unknown preset 'efficientnet_lite0_imagnet'. Did")
 
 
-def test_debug_shows_where_it_arose():
+def test_debug_shows_the_traceback():
     command = run("--debug", "zoo", "show", "nothing")
 
     assert command.returncode == 1
@@ -52,14 +52,14 @@ def test_debug_shows_where_it_arose():
     assert "ValueError: Unknown preset 'nothing'" in command.stderr
 
 
-def test_no_command_prints_the_help():
+def test_help_without_a_command():
     command = CliRunner().invoke(app, [])
 
     assert "Usage:" in command.output
     assert "zoo" in command.output
 
 
-def test_an_unknown_command_exits_with_2():
+def test_unknown_command_exits_with_2():
     command = CliRunner().invoke(app, ["captoin"])
 
     assert command.exit_code == 2
@@ -68,7 +68,7 @@ def test_an_unknown_command_exits_with_2():
 
 @pytest.fixture
 def failing():
-    """A command line whose one command raises what it is given."""
+    """A command line with one command that raises a given error."""
     commands = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
     raised = []
 
@@ -98,21 +98,21 @@ def failing():
         (ValueError(), "mmfusion: ValueError\n"),
     ],
 )
-def test_values_and_files_are_expected_errors(failing, error, line):
+def test_value_and_file_errors_are_expected(failing, error, line):
     command = failing(error)
 
     assert (command.exit_code, command.stderr) == (2, line)
 
 
-@pytest.mark.parametrize("error", [TypeError("a fault"), KeyError("a fault")])
-def test_faults_of_ours_are_not_hidden(failing, error):
+@pytest.mark.parametrize("error", [TypeError("a bug"), KeyError("a bug")])
+def test_bugs_are_not_hidden(failing, error):
     command = failing(error)
 
     assert command.exit_code == 1
     assert command.exception is error
 
 
-def test_a_closed_pipe_is_quiet():
+def test_closed_pipe_prints_no_error():
     code = (
         "import subprocess, sys\n"
         "command = subprocess.Popen([sys.executable, '-u', '-m', 'keras_mmfusion.cli.main', 'zoo',"
@@ -131,11 +131,16 @@ def test_a_closed_pipe_is_quiet():
     [
         *([], ["caption"], ["caption-dataset"], ["score"], ["search"]),
         *([group] for group in ("evaluate", "export", "train", "zoo")),
-        *(["export", "captioner"], ["train", "captioner"], ["evaluate", "nodes"], ["zoo", "list"]),
+        *(
+            ["export", "captioner"],
+            ["train", "captioner"],
+            ["evaluate", "captioner"],
+            ["zoo", "list"],
+        ),
     ],
     ids=" ".join,
 )
-def test_short_help_is_the_long_one(arguments):
+def test_short_and_long_help_are_equal(arguments):
     short, long = (CliRunner().invoke(app, [*arguments, each]) for each in ("-h", "--help"))
 
     assert short.exit_code == 0
@@ -143,7 +148,7 @@ def test_short_help_is_the_long_one(arguments):
     assert short.output == long.output
 
 
-def test_versions():
+def test_version_prints_packages():
     command = CliRunner().invoke(app, ["--version"])
 
     assert command.exit_code == 0
@@ -156,7 +161,7 @@ def test_versions():
     ]
 
 
-def test_the_version_of_a_package_that_is_not_installed(monkeypatch):
+def test_version_of_a_missing_package(monkeypatch):
     def version(name):
         raise importlib.metadata.PackageNotFoundError(name)
 

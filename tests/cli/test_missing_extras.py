@@ -1,11 +1,11 @@
-"""What a command says of a package that only an extra installs: one line, before any work."""
+"""Errors for packages that only an extra installs: one line, before any work."""
 
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 
 PHOTO = "tests/data/photo.jpg"
 
@@ -19,7 +19,7 @@ PHOTO = "tests/data/photo.jpg"
         (["caption-dataset", "--input", "*.jpg", "--out", "out"], "apache_beam", "beam"),
     ],
 )
-def test_the_extra_is_named(monkeypatch, request, command, package, extra):
+def test_missing_extra_is_named(monkeypatch, request, command, package, extra):
     monkeypatch.chdir(request.config.rootpath)
     monkeypatch.setitem(sys.modules, package, None)
     refused = CliRunner().invoke(app, command)

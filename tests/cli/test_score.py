@@ -35,16 +35,19 @@ def test_scores_are_printed_and_written(files, tmp_path, monkeypatch):
     assert [path.name for path in tmp_path.iterdir() if path.suffix == ".part"] == []
 
 
-def test_where_scores_go_is_checked_before_the_work(files, tmp_path):
+def test_json_file_is_checked_before_scoring(files, tmp_path):
     arguments = ["--references", "no.json", "--candidates", "no.json", "--json"]
-    for target, message in ((tmp_path, "is a folder"), (tmp_path / "no" / "x.json", "that is ")):
+    for target, message in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "x.json", "existing folder"),
+    ):
         with pytest.raises(ValueError, match=f"`--json` must .*{message}"):
             CliRunner().invoke(app, [*arguments, str(target)], catch_exceptions=False)
     with pytest.raises(ValueError, match="`--per-image` needs `--json`"):
         CliRunner().invoke(app, [*arguments[:-1], "--per-image"], catch_exceptions=False)
 
 
-def test_metrics_can_be_chosen(files):
+def test_metrics_can_be_selected(files):
     references, candidates = files
     arguments = ["--references", references, "--candidates", candidates, "--metric", "rouge_l"]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli import search
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.cli.photo_index import PhotoIndex
 from keras_mmfusion.models.retrieval import ContrastiveModel
 from keras_mmfusion.zoo import embedder
@@ -18,7 +18,7 @@ SENTENCES = ["a red square", "a blue wall"]
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory):
-    """A folder of four photos, one in a subfolder, and what is none."""
+    """A folder of four images, one in a subfolder, and a text file."""
     folder = tmp_path_factory.mktemp("photos")
     (folder / "more").mkdir()
     for name, color in (("a.png", "red"), ("b.JPG", "lime"), ("d.png", "blue")):
@@ -30,7 +30,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture(scope="module", autouse=True)
 def cache(tmp_path_factory):
-    """A cache of its own."""
+    """An empty cache for this module."""
     with pytest.MonkeyPatch.context() as patch:
         home = tmp_path_factory.mktemp("keras_home")
         patch.setenv("KERAS_HOME", str(home))
@@ -39,7 +39,7 @@ def cache(tmp_path_factory):
 
 @pytest.fixture
 def embedded(monkeypatch):
-    """How many images were embedded, by call."""
+    """The number of embedded images per call."""
     counts = []
     embed = ContrastiveModel.embed
 
@@ -58,16 +58,16 @@ def run(*arguments):
 
 @pytest.fixture(scope="module")
 def expected(photos, embedder_preset):
-    """What the model itself finds: for each sentence the photos, nearest first, with cosines."""
+    """The results of the model itself: images and cosines for each sentence, nearest first."""
     files = [str(photos / name) for name in ("a.png", "b.JPG", "d.png", "more/e.webp")]
-    places, cosines = embedder(embedder_preset).retrieve({"text": SENTENCES}, {"image": files})
+    indices, cosines = embedder(embedder_preset).retrieve({"text": SENTENCES}, {"image": files})
     return [
-        [(files[place], cosine) for place, cosine in zip(*row, strict=True)]
-        for row in zip(places, cosines, strict=True)
+        [(files[index], cosine) for index, cosine in zip(*row, strict=True)]
+        for row in zip(indices, cosines, strict=True)
     ]
 
 
-def test_the_nearest_photos_first(photos, expected, embedder_preset):
+def test_nearest_images_come_first(photos, expected, embedder_preset):
     command = run(photos, SENTENCES[0], "--preset", embedder_preset)
 
     assert command.exit_code == 0, command.output
@@ -75,7 +75,7 @@ def test_the_nearest_photos_first(photos, expected, embedder_preset):
     assert command.stdout.splitlines() == lines
 
 
-def test_several_sentences(photos, expected, embedder_preset):
+def test_several_sentences_are_printed_in_blocks(photos, expected, embedder_preset):
     command = run(photos, *SENTENCES, "--preset", embedder_preset, "--count", 2)
 
     first, second = command.stdout.split("\n\n")
@@ -86,7 +86,7 @@ def test_several_sentences(photos, expected, embedder_preset):
 
 
 @pytest.mark.parametrize("batch_size", [1, 32])
-def test_json_and_a_bad_file(tmp_path, photos, embedder_preset, monkeypatch, batch_size):
+def test_json_output_skips_invalid_file(tmp_path, photos, embedder_preset, monkeypatch, batch_size):
     monkeypatch.setattr(search, "BATCH_SIZE", batch_size)
     for name in ("a.png", "d.png"):
         (tmp_path / name).write_bytes((photos / name).read_bytes())
@@ -107,7 +107,7 @@ def test_json_and_a_bad_file(tmp_path, photos, embedder_preset, monkeypatch, bat
         assert np.isfinite(cosines).all()
 
 
-def test_a_folder_without_any_photo_that_can_be_read(tmp_path, embedder_preset):
+def test_folder_without_readable_image_exits_with_1(tmp_path, embedder_preset):
     (tmp_path / "c.jpg").write_text("not a photo")
     command = run(tmp_path, "a dog", "--preset", embedder_preset)
 
@@ -117,8 +117,8 @@ def test_a_folder_without_any_photo_that_can_be_read(tmp_path, embedder_preset):
 @pytest.mark.parametrize(
     ("name", "arguments", "message"),
     [
-        ("nothing", [], "`folder` must be a folder of photos"),
-        ("more/none", [], "has no file whose name ends in .bmp, .gif"),
+        ("nothing", [], "`folder` must be a folder of images"),
+        ("more/none", [], "contains no file with the suffix .bmp, .gif"),
         (".", ["--preset", "image_text_flickr9k"], "Unknown preset 'image_text_flickr9k'"),
         (".", ["--count", "0"], "count"),
     ],
@@ -132,12 +132,12 @@ def test_bad_arguments_exit_with_2(photos, name, arguments, message):
 
 
 def colored(path, color, age=60):
-    """A photo that was written a while ago."""
+    """Writes an image with an old modification time."""
     Image.new("RGB", (40, 36), color).save(path)
     os.utime(path, (time.time() - age, time.time() - age))
 
 
-def test_only_new_and_changed_photos_are_embedded(tmp_path, cache, embedder_preset, embedded):
+def test_only_new_and_changed_images_are_embedded(tmp_path, cache, embedder_preset, embedded):
     colors = {"a.png": "red", "b.png": "lime", "c.png": "red"}
     for name, color in colors.items():
         colored(tmp_path / name, color)
@@ -159,7 +159,7 @@ def test_only_new_and_changed_photos_are_embedded(tmp_path, cache, embedder_pres
     (tmp_path / "b.png").rename(tmp_path / "e.png")
     (tmp_path / "c.png").unlink()
     second = found()
-    assert embedded == [2, 2]  # A photo of another name is the same photo.
+    assert embedded == [2, 2]  # A renamed image keeps its embedding.
     assert set(second) == {"a.png", "d.png", "e.png"}
     assert second["e.png"] == first["b.png"] and second["a.png"] != first["a.png"]
 
@@ -169,10 +169,10 @@ def test_only_new_and_changed_photos_are_embedded(tmp_path, cache, embedder_pres
         index.write_bytes(damage)
         assert found() == second | {"c.png": first["c.png"]}
     assert embedded == [2, 2, 4, 4, 4]
-    assert list(cache.glob("*.part")) == []
+    assert set(cache.glob("*")) - before == {index}  # No temporary file is left.
 
 
-def test_a_photo_that_changed_just_now_is_read_again(tmp_path, embedder_preset, embedded):
+def test_recently_changed_image_is_read_again(tmp_path, embedder_preset, embedded):
     path = tmp_path / "a.bmp"
     colored(path, "red", age=0)
     times = path.stat()
@@ -185,22 +185,22 @@ def test_a_photo_that_changed_just_now_is_read_again(tmp_path, embedder_preset, 
     assert embedded == [1, 1]
 
 
-def test_a_cache_that_cannot_be_written_is_no_hindrance(tmp_path, embedder_preset, monkeypatch):
+def test_unwritable_cache_is_reported_and_ignored(tmp_path, embedder_preset, monkeypatch):
     colored(tmp_path / "a.png", "red")
     (tmp_path / "home").write_text("no folder")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "home"))
     command = run(tmp_path, "a red wall", "--preset", embedder_preset)
     assert command.exit_code == 0 and "a.png" in command.stdout
-    assert "the index was not kept" in command.stderr
+    assert "could not be cached" in command.stderr
 
 
-def test_other_weights_have_their_own_index(tmp_path, monkeypatch, cache):
+def test_each_model_and_folder_has_its_own_index(tmp_path, monkeypatch, cache):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     paths = {PhotoIndex(folder, model).path for folder in "ab" for model in ("1", "2")}
     assert len(paths) == 4
 
 
-def test_ctrl_c_keeps_what_is_embedded(tmp_path, embedder_preset, embedded, monkeypatch):
+def test_ctrl_c_keeps_finished_embeddings(tmp_path, embedder_preset, embedded, monkeypatch):
     for name, color in (("a.png", "red"), ("b.png", "lime"), ("c.png", "blue")):
         Image.new("RGB", (40, 36), color).save(tmp_path / name)
     monkeypatch.setattr(search, "BATCH_SIZE", 1)
@@ -215,7 +215,7 @@ def test_ctrl_c_keeps_what_is_embedded(tmp_path, embedder_preset, embedded, monk
         patch.setattr(ContrastiveModel, "embed", interrupted)
         stopped = run(tmp_path, SENTENCES[0], "--preset", embedder_preset)
     assert stopped.exit_code == 130
-    assert "the same command goes on from there" in stopped.stderr
+    assert "the same command resumes with the remaining images" in stopped.stderr
     embedded.clear()
     assert run(tmp_path, SENTENCES[0], "--preset", embedder_preset).exit_code == 0
     assert embedded == [1]

@@ -7,7 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.zoo.download import get_cache_folder
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest
 
@@ -24,7 +24,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["zoo", *arguments])
 
 
-def test_list_names_each_preset():
+def test_list_has_a_line_per_preset():
     command = run("list")
 
     assert command.exit_code == 0
@@ -44,7 +44,7 @@ def test_list_as_json():
     )
 
 
-def test_list_says_where_each_preset_is(monkeypatch, tmp_path):
+def test_list_reports_the_origin_of_each_preset(monkeypatch, tmp_path):
     def origins():
         listing = json.loads(run("list", "--json").stdout)
         return {preset["name"]: preset["origin"] for preset in listing}
@@ -80,7 +80,7 @@ def test_show_as_json():
     assert shown["origin"] == "checkout"
 
 
-def test_pull_fetches_and_prints_the_folder():
+def test_pull_downloads_and_prints_the_folder():
     command = run("pull", NAME)
     folder = pathlib.Path(command.stdout.strip())
 
@@ -92,7 +92,7 @@ def test_pull_fetches_and_prints_the_folder():
     assert json.loads(run("show", NAME, "--json").stdout)["origin"] == "cache"
 
 
-def test_pull_of_an_unknown_preset_is_one_line():
+def test_pull_of_unknown_preset_is_a_one_line_error():
     command = run("pull", "efficientnet")
 
     assert command.exit_code == 2
@@ -100,7 +100,7 @@ def test_pull_of_an_unknown_preset_is_one_line():
     assert command.stderr.startswith("mmfusion: Unknown preset 'efficientnet'.")
 
 
-def test_pull_from_a_mirror_without_it_is_one_line(tmp_path):
+def test_pull_from_a_mirror_without_the_preset_is_a_one_line_error(tmp_path):
     command = subprocess.run(
         [sys.executable, "-m", "keras_mmfusion.cli.main", "zoo", "pull", NAME],
         env={**os.environ, "KERAS_MMFUSION_MIRROR": str(tmp_path / "empty")},

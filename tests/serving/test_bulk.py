@@ -21,7 +21,7 @@ from apache_beam.runners.worker.worker_pool_main import (  # noqa: E402
 from models.captioning.small_captioners import small_captioner, write_images  # noqa: E402
 from PIL import Image  # noqa: E402
 
-from keras_mmfusion.cli.main import app  # noqa: E402
+from keras_mmfusion.cli.app import app  # noqa: E402
 from keras_mmfusion.serving import caption_in_bulk  # noqa: E402
 from keras_mmfusion.serving.bulk.shard_images import (  # noqa: E402
     ShardImage,
@@ -180,7 +180,7 @@ def test_killed_run_is_resumed(work, tmp_path):
         (many / f"{index}.png").write_bytes((photos / f"{index % 7}.png").read_bytes())
     out = tmp_path / "run [1]"
     command = ["caption-dataset", "--input", f"{many}/*.png", "--out", str(out)]
-    command += ["--model", str(version), "--images-per-shard", "2"]
+    command += ["--saved-model", str(version), "--images-per-shard", "2"]
     run = subprocess.Popen([sys.executable, "-m", "keras_mmfusion.cli.main", *command])
     deadline = time.monotonic() + 300
     while not list(out.glob("captions-*")):

@@ -6,7 +6,6 @@ import socket
 
 import http_server
 import pytest
-from rich.console import Console
 
 from keras_mmfusion.zoo import download
 from keras_mmfusion.zoo.download import (
@@ -304,10 +303,14 @@ def test_file_that_cannot_be_replaced_is_an_error(server, preset):
 
 
 def test_progress_bar_counts_bytes(server, preset, monkeypatch):
-    screen = io.StringIO()
-    monkeypatch.setattr(
-        download, "_console", lambda: Console(file=screen, force_terminal=True, width=100)
-    )
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
     fetch(preset, server)
 
     assert "captioner_tiny" in screen.getvalue()

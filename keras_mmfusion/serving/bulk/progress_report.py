@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 
+from keras_mmfusion._progress import is_silent
 from keras_mmfusion.serving.bulk.beam_files import list_names
 from keras_mmfusion.serving.bulk.shard_plan import read_shards
 
@@ -70,6 +71,8 @@ class ProgressReport:
             self._print()
 
     def _print(self, end=None):
+        if is_silent():
+            return
         line = self.format_line(is_finished=end is not None)
         if self._is_terminal:
             sys.stderr.write(f"\r{line}\x1b[K{end or ''}")  # Erases the rest of the line.

@@ -2,48 +2,14 @@ import json
 
 import numpy as np
 import pytest
+from cli.captioned_squares import CAPTIONS, write_coco, write_flickr8k
 from metrics.meteor_small_tables import write_tables
-from PIL import Image
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.evaluate import NodeModel
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
 from keras_mmfusion.models import Captioner
 from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
-
-COLORS = {"r_1.png": "red", "g_2.png": "lime", "b_3.png": "blue", "x_4.png": "gray"}
-CAPTIONS = {
-    name: [f"A {color} square on the wall .", f"The wall is {color} ."]
-    for name, color in COLORS.items()
-}
-
-
-def write_images(folder):
-    folder.mkdir()
-    for name, color in COLORS.items():
-        Image.new("RGB", (40, 36), color).save(folder / name)
-
-
-def write_flickr8k(folder):
-    write_images(folder / "images")
-    lines = [f"{n}#{i}\t{text}\n" for n, texts in CAPTIONS.items() for i, text in enumerate(texts)]
-    (folder / "Flickr8k.token.txt").write_text("".join(lines))
-    (folder / "Flickr_8k.devImages.txt").write_text("".join(f"{name}\n" for name in CAPTIONS))
-
-
-def write_coco(folder):
-    write_images(folder / "dev")
-    (folder / "annotations").mkdir()
-    content = {
-        "images": [{"id": 10 + i, "file_name": name} for i, name in enumerate(CAPTIONS)],
-        "annotations": [
-            {"image_id": 10 + i, "id": 100 * i + j, "caption": text}
-            for i, texts in enumerate(CAPTIONS.values())
-            for j, text in enumerate(texts)
-        ],
-    }
-    (folder / "annotations" / "captions_dev.json").write_text(json.dumps(content))
 
 
 @pytest.fixture(params=[write_flickr8k, write_coco])
@@ -55,7 +21,7 @@ def data(request, tmp_path):
 
 
 def run(data, preset, *arguments):
-    """Runs the command and returns what it wrote, if it did."""
+    """Runs the command and returns it with the results that it wrote, or `None`."""
     target = data.parent / "results.json"
     command = CliRunner().invoke(
         app,
@@ -69,19 +35,19 @@ def run(data, preset, *arguments):
 FAST = ("--metric", "bleu", "--metric", "cider")
 
 
-def test_the_scores_are_those_of_the_captions_that_the_model_makes(data, captioner_preset):
+def test_scores_match_those_of_generated_captions(data, captioner_preset):
     command, results = run(data, captioner_preset, "--split", "dev", *FAST)
     folder = data / ("images" if (data / "images").is_dir() else "dev")
-    made = Captioner.from_preset(captioner_preset).generate(
+    generated = Captioner.from_preset(captioner_preset).generate(
         [str(folder / name) for name in CAPTIONS]
     )
     expected = coco_caption_scores(
-        CAPTIONS, dict(zip(CAPTIONS, made, strict=True)), ("bleu", "cider"), per_image=True
+        CAPTIONS, dict(zip(CAPTIONS, generated, strict=True)), ("bleu", "cider"), per_image=True
     )
 
     assert command.exit_code == 0, command.output
     assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)
-    assert [sample["caption"] for sample in results["samples"]] == made
+    assert [sample["caption"] for sample in results["samples"]] == generated
     assert set(results["samples"][1]) == {"image", "caption", "scores"}
     assert results["samples"][1]["scores"]["cider"] == expected["per_image"]["cider"]["g_2.png"]
     assert set(results["metrics"]) == {"bleu_1", "bleu_2", "bleu_3", "bleu_4", "cider"}
@@ -90,7 +56,7 @@ def test_the_scores_are_those_of_the_captions_that_the_model_makes(data, caption
         assert f"{name:15} {value:.4f}\n" in command.stdout
 
 
-def test_the_protocol_says_how_and_names_no_place(data, captioner_preset):
+def test_protocol_is_complete_and_without_paths(data, captioner_preset):
     _, results = run(data, captioner_preset, "--split", "dev", "--beams", "2", *FAST)
     protocol = results["protocol"]
 
@@ -106,14 +72,14 @@ def test_the_protocol_says_how_and_names_no_place(data, captioner_preset):
     assert captioner_preset not in json.dumps(results)
 
 
-def test_the_first_images_alone(data, captioner_preset):
+def test_limit_uses_first_images(data, captioner_preset):
     _, results = run(data, captioner_preset, "--split", "dev", "--limit", "2", *FAST)
 
     assert results["protocol"]["limit"] == 2
     assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)[:2]
 
 
-def test_a_list_file_is_a_split(data, captioner_preset):
+def test_list_file_as_split(data, captioner_preset):
     chosen = data.parent / "mine.txt"
     chosen.write_text("b_3.png\nr_1.png\n")
     _, results = run(data, captioner_preset, "--split", str(chosen), *FAST)
@@ -122,7 +88,7 @@ def test_a_list_file_is_a_split(data, captioner_preset):
     assert [sample["image"] for sample in results["samples"]] == ["b_3.png", "r_1.png"]
 
 
-def test_the_default_metrics_and_which_meteor(data, captioner_preset, tmp_path, monkeypatch):
+def test_default_metrics_and_meteor_variant(data, captioner_preset, tmp_path, monkeypatch):
     write_tables(tmp_path)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras_home"))
     for module in (caption_scores, meteor):
@@ -135,7 +101,7 @@ def test_the_default_metrics_and_which_meteor(data, captioner_preset, tmp_path, 
     assert "meteor_variant  meteor-1.5 (exact stem synonym paraphrase)\n" in command.stdout
 
 
-def test_meteor_without_its_tables_is_left_out_or_refused(data, captioner_preset, monkeypatch):
+def test_meteor_without_tables_is_omitted_or_an_error(data, captioner_preset, monkeypatch):
     for module in (caption_scores, meteor):
         monkeypatch.setattr(module, "find_installed_tables", lambda: None)
     command, results = run(data, captioner_preset, "--split", "dev", "--limit", "1")
@@ -147,7 +113,7 @@ def test_meteor_without_its_tables_is_left_out_or_refused(data, captioner_preset
     assert "pip install pycocoevalcap" in command.stderr
 
 
-def test_a_table_of_captions_is_scored_like_a_folder(data, captioner_preset):
+def test_table_and_folder_have_equal_scores(data, captioner_preset):
     folder = data / ("images" if (data / "images").is_dir() else "dev")
     rows = [f'{name},"{text}"' for name, texts in CAPTIONS.items() for text in texts]
     table = data.parent / "captions.csv"
@@ -171,7 +137,7 @@ def test_a_table_of_captions_is_scored_like_a_folder(data, captioner_preset):
     [
         (["--split", "validation"], "'validation'"),
         ([], "`--data` needs `--split`"),
-        (["--split", "dev", "--images", "here"], "`--data` does not go with `--images`"),
+        (["--split", "dev", "--images", "here"], "`--data` cannot be combined with `--images`"),
         (["--split", "dev", "--metric", "spice"], "unknown names: 'spice'"),
     ],
 )
@@ -183,7 +149,7 @@ def test_bad_arguments_exit_with_2_and_write_nothing(data, captioner_preset, arg
     assert results is None
 
 
-def test_a_folder_of_neither_layout_is_an_error(tmp_path, captioner_preset):
+def test_folder_in_unknown_layout_is_an_error(tmp_path, captioner_preset):
     (tmp_path / "empty").mkdir()
     command, _ = run(tmp_path / "empty", captioner_preset, "--split", "dev")
 
@@ -191,40 +157,10 @@ def test_a_folder_of_neither_layout_is_an_error(tmp_path, captioner_preset):
     assert "layout of Flickr8k" in command.stderr and "MS COCO" in command.stderr
 
 
-def test_a_listed_image_that_the_annotations_lack_is_named(tmp_path, captioner_preset):
+def test_listed_image_without_annotation_is_named(tmp_path, captioner_preset):
     write_coco(tmp_path)
     (tmp_path / "mine.txt").write_text("r_1.png\nz_9.png\n")
     command, _ = run(tmp_path, captioner_preset, "--split", str(tmp_path / "mine.txt"))
 
     assert command.exit_code == 2
     assert "'z_9.png'" in command.stderr
-
-
-def test_classifiers_of_nodes(tmp_path, monkeypatch):
-    from datasets.planetoid_files import write_planetoid
-
-    from keras_mmfusion.models.node_classification import GCNClassifier, NodeRecipe
-    from keras_mmfusion.models.node_classification.node_recipe import RECIPES
-
-    monkeypatch.setitem(RECIPES, "gcn", NodeRecipe(GCNClassifier, 0.01, epochs=2))
-    data, target = write_planetoid(tmp_path), tmp_path / "nodes.json"
-    arguments = ["evaluate", "nodes", "--data", str(data), "--dataset", "tiny"]
-    command = CliRunner().invoke(app, [*arguments, "--runs", "2", "--json", str(target)])
-    assert command.exit_code == 0, command.output
-    assert "test_accuracy" in command.output
-    results = json.loads(target.read_text())
-    assert len(results["samples"]) == 2
-    assert results["protocol"]["dataset"] == "tiny"
-    assert results["protocol"]["recipe"]["epochs"] == 2
-    assert {"versions", "machine"} <= set(results["protocol"])
-
-    assert list(NodeModel) == list(RECIPES)
-    for wrong, message in (
-        (["--model", "mlp"], "'mlp' is not one of 'gcn', 'gat', 'appnp', 'gcn2'"),
-        (["--dataset", "other"], "`data_dir` must have the files of 'other'"),
-        (["--json", str(tmp_path / "no" / "x.json")], "`--json` must lie in a folder"),
-        (["--json", str(tmp_path)], "`--json` must be a file to write, but"),
-    ):
-        command = CliRunner().invoke(app, [*arguments, *wrong])
-        assert command.exit_code == 2
-        assert message in command.stderr

@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from keras_mmfusion import ImageEncoder
-from keras_mmfusion.cli.main import app
+from keras_mmfusion import ImageEncoder, zoo
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.models import Captioner, GraphCaptioner
 
 COLORS = ("red", "lime", "blue")
@@ -25,7 +25,7 @@ def encoder(tmp_path_factory):
 
 @pytest.fixture
 def data(tmp_path):
-    """Squares in Flickr8k's layout: four of each colour, split in six to train on and six more."""
+    """Squares in Flickr8k's layout: four of each color; six in train and six in dev."""
     folder = tmp_path / "squares"
     (folder / "images").mkdir(parents=True)
     names = [f"{color}_{i}.png" for color in COLORS for i in range(4)]
@@ -48,7 +48,7 @@ def train(data, encoder, *arguments):
     )
 
 
-def test_slices_of_a_run_end_in_a_preset(data, encoder):
+def test_paused_run_resumes_and_writes_the_preset(data, encoder):
     pauses, done_output = 0, ""
     graph = ("--graph-layers", "1")
     while (done := train(data, encoder, *graph, "--stop-after", "0")).exit_code == PAUSED:
@@ -71,7 +71,7 @@ def test_slices_of_a_run_end_in_a_preset(data, encoder):
     for stage in ("Cross-entropy", "Fine-tuning"):
         assert f"{stage}, epoch 1/1: " in done_output
 
-    # The run is finished: nothing is done again, and nothing of it is taken for another run's.
+    # A finished run is not repeated, and its results are not used for another run.
     again = train(data, encoder, *graph)
     assert again.exit_code == 0 and "This run is finished" in again.output
     tokens = data / "Flickr8k.token.txt"
@@ -82,7 +82,7 @@ def test_slices_of_a_run_end_in_a_preset(data, encoder):
     assert "--restart" in other.stderr
 
 
-def test_feature_maps_alone(data, encoder):
+def test_features_only_writes_feature_maps(data, encoder):
     features = data.parent / "features"
     done = train(data, encoder, "--features", str(features), "--features-only")
     assert done.exit_code == 0
@@ -106,59 +106,62 @@ def test_feature_maps_alone(data, encoder):
     assert "--features" in refused.stderr
 
 
-def test_an_unknown_split_is_told_at_once(data, encoder):
+def test_unknown_split_is_an_error_before_training(data, encoder):
     refused = train(data, encoder, "--dev-split", "evening")
     assert refused.exit_code == 2
     assert "evening" in refused.stderr
     assert not (data.parent / "mine.training").exists()
 
 
+@pytest.fixture
+def no_training(monkeypatch):
+    """Makes loading the encoder, which comes before training, an unexpected error."""
+    monkeypatch.setattr(zoo, "image_encoder", None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--epochs", "0"), "`epochs` must be a positive integer. Received: 0"),
-        (("--batch-size", "-1"), "`batch_size` must be a positive integer"),
+        (("--batch-size", "-1"), "Invalid value for '--batch-size'"),
         (("--dropout", "1"), "`dropout` must be in [0, 1). Received: 1.0"),
         (("--learning-rate", "nan"), "`learning_rate` must be a positive number"),
         (("--heads", "3"), "`num_heads` must divide `dim`"),
-        (("--dtype", "float16"), "`dtype` must be one of float32, mixed_bfloat16, mixed_float16"),
+        (("--dtype", "float16"), "`dtype` must be one of 'float32', 'mixed_bfloat16'"),
         (("--stop-after", "-1"), "--stop-after"),
         (("--encoder", "efficientnet"), "Unknown preset 'efficientnet'"),
-        (("--images", "here"), "`--data` does not go with `--images`"),
-        (("--dev-fraction", "0.1"), "`--dev-fraction` does not go with `--data`"),
+        (("--images", "here"), "`--data` cannot be combined with `--images`"),
+        (("--dev-fraction", "0.1"), "`--dev-fraction` cannot be combined with `--data`"),
     ],
 )
-def test_bad_arguments_are_told_before_keras_is_imported(data, monkeypatch, arguments, message):
-    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+def test_bad_arguments_are_errors_before_training(data, no_training, arguments, message):
     refused = train(data, str(data), *arguments)
     assert refused.exit_code == 2
     assert message in " ".join(refused.stderr.split())
 
 
-def test_a_missing_extra_is_told_before_keras_is_imported(data, monkeypatch):
-    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+def test_missing_extra_is_an_error_before_training(data, no_training, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     refused = train(data, str(data), "--tensorboard")
     assert refused.exit_code == 2
     assert "pip install 'keras-mmfusion[tensorboard]'" in refused.stderr
 
 
-def test_a_folder_of_photos_is_not_replaced_by_a_preset(data, monkeypatch):
-    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", None)
+def test_folder_of_images_is_not_replaced_by_a_preset(data, no_training):
     refused = train(data, str(data), "--out", str(data / "images"))
     assert refused.exit_code == 2
     assert "must be new, empty, or a preset to replace" in refused.stderr
 
 
-def test_ctrl_c_says_how_to_go_on(data, encoder, monkeypatch):
-    def interrupt():
+def test_ctrl_c_explains_how_to_resume(data, encoder, monkeypatch):
+    def interrupt(preset):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("keras_mmfusion.cli.train.import_keras", interrupt)
+    monkeypatch.setattr(zoo, "image_encoder", interrupt)
     stopped = train(data, encoder)
     assert stopped.exit_code == 130
     assert stopped.stderr == (
-        "mmfusion: interrupted; the same command goes on from the last checkpoint\n"
+        "mmfusion: interrupted; the same command resumes it from the last checkpoint\n"
     )
     stopped = train(data, encoder, "--restart")
-    assert "the same command, without `--restart`, goes on" in stopped.stderr
+    assert "the same command, without `--restart`, resumes it" in stopped.stderr

@@ -3,7 +3,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 
 tf = pytest.importorskip("tensorflow")
@@ -13,7 +13,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["export", "captioner", *map(str, arguments)])
 
 
-def test_export(tmp_path, captioner_preset):
+def test_export_writes_version_and_manifest(tmp_path, captioner_preset):
     command = run("--preset", captioner_preset, "--out", tmp_path / "served", "--beams", 1)
     assert command.exit_code == 0, command.output
     version = tmp_path / "served" / "1"
@@ -25,7 +25,7 @@ def test_export(tmp_path, captioner_preset):
     assert "serving_default" in tf.saved_model.load(version).signatures
 
 
-def test_an_unknown_preset(tmp_path):
+def test_unknown_preset_is_an_error(tmp_path):
     command = run("--out", tmp_path / "served", "--preset", "captioner_flickr8k_lite9")
     assert command.exit_code == 2
     assert "Unknown preset 'captioner_flickr8k_lite9'" in command.stderr
@@ -42,18 +42,18 @@ def test_an_unknown_preset(tmp_path):
         ("--length-penalty", "nan"),
     ],
 )
-def test_options_out_of_range(tmp_path, option, value):
+def test_options_out_of_range_are_errors(tmp_path, option, value):
     command = run("--out", tmp_path / "served", option, value)
     assert command.exit_code == 2
     assert option in command.stderr
     assert not (tmp_path / "served").exists()
 
 
-def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
-    asked = []
+def test_export_edge_passes_model_and_format(tmp_path, captioner_preset, monkeypatch):
+    calls = []
 
-    def write(model, folder, edge_format):  # tests/models/captioning/test_edge_export.py does it.
-        asked.append((type(model).__name__, folder, edge_format))
+    def write(model, folder, edge_format):  # Tested in tests/models/captioning/test_edge_export.py.
+        calls.append((type(model).__name__, folder, edge_format))
         return folder
 
     monkeypatch.setattr(
@@ -63,4 +63,4 @@ def test_networks_for_devices(tmp_path, captioner_preset, monkeypatch):
     command = CliRunner().invoke(app, ["export", "edge", *arguments])
     assert command.exit_code == 0, command.output
     assert command.stdout == f"{tmp_path / 'edge'}\n"
-    assert asked == [("TransformerCaptioner", tmp_path / "edge", "litert")]
+    assert calls == [("TransformerCaptioner", tmp_path / "edge", "litert")]

@@ -5,7 +5,7 @@ import pytest
 from models.sentiment.small_utterances import make_utterances, write_utterances
 from typer.testing import CliRunner
 
-from keras_mmfusion.cli.main import app
+from keras_mmfusion.cli.app import app
 from keras_mmfusion.models.sentiment import evaluate_sentiment
 from keras_mmfusion.zoo import sentiment
 from keras_mmfusion.zoo.manifest import compute_sha256, hash_files, list_preset_files
@@ -19,7 +19,7 @@ def data(tmp_path):
 
 
 def run(data, preset, *arguments):
-    """Runs the command and returns what it wrote, if it did."""
+    """Runs the command and returns it with the results that it wrote, or `None`."""
     target = data.parent / "results.json"
     command = CliRunner().invoke(
         app,
@@ -29,7 +29,7 @@ def run(data, preset, *arguments):
     return command, json.loads(target.read_text()) if target.exists() else None
 
 
-def test_what_it_writes(data, sentiment_preset):
+def test_results_and_protocol(data, sentiment_preset):
     command, results = run(data, sentiment_preset)
     expected = evaluate_sentiment(sentiment(sentiment_preset), make_utterances())
 
@@ -60,7 +60,7 @@ def test_what_it_writes(data, sentiment_preset):
         ({"audio": np.array([{}] * 18)}, "Pickled objects are never loaded"),
     ],
 )
-def test_bad_files_exit_with_2_and_write_nothing(data, sentiment_preset, changes, message):
+def test_invalid_files_exit_with_2_and_write_nothing(data, sentiment_preset, changes, message):
     write_utterances(data, **changes)
     command, results = run(data, sentiment_preset)
 
@@ -69,9 +69,32 @@ def test_bad_files_exit_with_2_and_write_nothing(data, sentiment_preset, changes
     assert results is None
 
 
-def test_results_need_a_folder_that_is_there(data, sentiment_preset):
+def test_results_need_an_existing_folder(data, sentiment_preset):
     command, results = run(data, sentiment_preset, "--json", "nowhere/out.json")
 
     assert command.exit_code == 2
-    assert "`--json` must lie in a folder" in command.stderr
+    assert "`--json` must be in an existing folder" in command.stderr
     assert results is None
+
+
+@pytest.mark.parametrize("name", ["model", "model.keras"])
+def test_training_writes_a_model_that_evaluation_scores(data, name):
+    out = data.parent / name
+    small = ["--dim", "8", "--epochs", "8", "--dropout", "0", "--feature-dropout", "0"]
+    trained = CliRunner().invoke(
+        app, ["train", "sentiment", "--data", str(data), "--out", str(out), *small]
+    )
+    assert trained.exit_code == 0, trained.output
+    assert trained.stdout == f"{out}\n"
+    command, results = run(data, str(out))
+    assert command.exit_code == 0, command.output
+    assert results["metrics"]["accuracy"] > 0.9
+    assert results["protocol"]["preset"] == name
+
+
+def test_bad_targets_of_training_exit_with_2(data):
+    trained = CliRunner().invoke(
+        app, ["train", "sentiment", "--data", str(data), "--out", str(data.parent)]
+    )
+    assert trained.exit_code == 2
+    assert "must be new, empty, or a preset to replace" in trained.stderr
