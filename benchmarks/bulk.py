@@ -1,13 +1,11 @@
-"""How many photos a second one worker of `mmfusion caption-dataset` captions, and what a billion
-of them come to.
+"""Measures a worker of `mmfusion caption-dataset`, and extrapolates to a billion photos.
 
     python benchmarks/bulk.py --price 0.09
 
-`--price`, dollars that a worker's machine costs an hour, is an assumption of yours, as are the
-days that the work may take. Two runs over JPEGs of 500 by 375 pixels, of which the second has
-`--images` more, in processes of their own: the rate is that of the images more, so that imports,
-loading the model and planning its graph, which a worker does once, are not in it. They are the
-`start_seconds`. Writes `benchmarks/results/bulk.json`.
+`--price` (dollars per worker hour) and `--days` are assumptions of the user. Two runs in separate
+processes caption JPEGs of 500 by 375 pixels; the second has `--images` more. The rate is that of
+the additional images, so it excludes imports, loading the model and planning its graph, which
+happen once per worker and are reported as `start_seconds`. Writes `benchmarks/results/bulk.json`.
 """
 
 import argparse
@@ -29,7 +27,7 @@ BILLION = 10**9
 
 
 def run(folder, photos, model):
-    """Seconds of the command for as many of the photos, and what it says."""
+    """Runs the command on some of the photos; returns the seconds and its output."""
     listed = folder / f"photos-{photos}"
     listed.mkdir(parents=True)
     write_photos(listed, photos)
@@ -45,7 +43,7 @@ def run(folder, photos, model):
 
 
 def arithmetic(images_per_second, price, days):
-    """What a billion images take, as a dict."""
+    """Computes the resources for a billion images, as a dict."""
     hours = BILLION / images_per_second / 3600
     return {
         "worker_hours": hours,

@@ -1,4 +1,4 @@
-"""The one model that every peer of the captioning benchmark is built as: the lite2 preset's."""
+"""The model sizes that all peers of the captioning benchmark share: those of the lite2 preset."""
 
 import os
 
@@ -10,8 +10,8 @@ DIM = 384
 LAYERS = 3
 HEADS = 6
 MLP_DIM = 1536
-LENGTH = 22  # tokens of a caption; every search of the benchmark writes them all
-CAPTIONS = 5  # captions of an image in training
+LENGTH = 22  # Tokens per caption; every search in the benchmark generates all of them.
+CAPTIONS = 5  # Captions per image in training.
 TRAINING_BATCH = 32
 DROPOUT = 0.2
 LABEL_SMOOTHING = 0.1

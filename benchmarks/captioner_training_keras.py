@@ -1,4 +1,4 @@
-"""Peer of captioning.py: training a captioner with Keras on PyTorch, and where its time goes."""
+"""Peer of captioning.py: captioner training with Keras on PyTorch, and the time of its parts."""
 
 import functools
 import pathlib
@@ -57,7 +57,7 @@ def captioner(dtype):
             LEARNING_RATE, weight_decay=WEIGHT_DECAY, global_clipnorm=1.0, beta_2=0.98
         ),
         loss=SmoothedCrossEntropy(LABEL_SMOOTHING),
-        weighted_metrics=[],  # The peer computes no accuracy either.
+        weighted_metrics=[],  # Like the peer, compute no accuracy.
     )
     return model
 
@@ -85,7 +85,7 @@ def photo_batches():
 
 
 def time_input_pipeline():
-    """Seconds to decode and resize a batch of photos."""
+    """Returns the seconds to decode and resize a batch of photos."""
     batches = photo_batches()
     batches.on_epoch_end()
     return seconds(lambda: batches[0])

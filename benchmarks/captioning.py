@@ -1,13 +1,13 @@
-"""Times caption generation and captioner training side by side with other ways to do it.
+"""Compares the speed of caption generation and captioner training with other implementations.
 
 One command, on an idle machine, from the repository's root:
 
     python benchmarks/captioning.py
 
-It makes an environment of its own for the peers (`benchmarks/.venv`, from `requirements.txt`), and
-writes medians and ratios to `benchmarks/results/captioning.json`. Every peer is a process of its
-own that waits while others run; they take turns, so that whatever else the machine does falls on
-all alike. Every search is made to write all tokens, so that all do the same work.
+Creates an environment for the peers (`benchmarks/.venv`, from `requirements.txt`), and writes
+medians and ratios to `benchmarks/results/captioning.json`. Every peer is a separate process. Peers
+run alternately, so other load on the machine affects all of them equally. Every search generates
+all tokens, so all peers do the same work.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 from captioner_sizes import CAPTIONS, LENGTH, THREADS, TRAINING_BATCH
-from peer_environment import python_of
+from peer_environment import create_environment
 from peer_process import PeerProcess, seconds
 from synthetic_photos import write_photos
 from write_results import write_results
@@ -29,11 +29,11 @@ from write_results import write_results
 HERE = pathlib.Path(__file__).parent
 BATCH_SIZES, BEAMS = (1, 32), (1, 4)
 DTYPES = ("float32", "mixed_bfloat16")
-SLOWEST = 120.0  # seconds for all repeats of one cell, after which it has enough
+SLOWEST = 120.0  # Seconds for all repeats of a configuration.
 
 
 def alternate(functions, repeats):
-    """Median of what each function of a dict returns; they run in turn, once before it counts."""
+    """Runs functions alternately after a warm-up; returns the median result of each."""
     for function in functions.values():
         function()
     times = {name: [] for name in functions}
@@ -46,11 +46,11 @@ def alternate(functions, repeats):
 
 
 def time_generation(python, repeats):
-    """Captions per second in every cell, from images and from image tokens."""
+    """Measures captions per second in every configuration, from images and from image tokens."""
     results = {"versions": {}, "cells": []}
     with (
         PeerProcess(
-            [sys.executable, HERE / "captioning_keras.py"], **keras_on("tensorflow")
+            [sys.executable, HERE / "captioning_keras.py"], **make_keras_environment("tensorflow")
         ) as ours,
         PeerProcess([python, HERE / "captioning_transformers.py"]) as transformers,
     ):
@@ -92,10 +92,12 @@ def time_generation(python, repeats):
 
 
 def time_training(repeats):
-    """Samples (an image with all its captions) per second, and the parts of a step from JPEGs."""
+    """Measures samples (an image and its captions) per second, and the parts of a step from
+    JPEGs."""
     with (
         PeerProcess(
-            [sys.executable, HERE / "captioner_training_keras.py"], **keras_on("torch")
+            [sys.executable, HERE / "captioner_training_keras.py"],
+            **make_keras_environment("torch"),
         ) as ours,
         PeerProcess([sys.executable, HERE / "plain_torch_captioner.py"]) as plain,
     ):
@@ -123,7 +125,7 @@ def time_training(repeats):
 
 
 def time_command(preset, repeats):
-    """Cold `mmfusion caption PHOTO` beside the bare import of what it stands on."""
+    """Compares a cold `mmfusion caption PHOTO` with the import of its dependencies."""
     with tempfile.TemporaryDirectory() as folder:
         [photo] = write_photos(folder, 1)
         arguments = ["caption", photo, *(["--preset", preset] if preset else [])]
@@ -138,11 +140,15 @@ def time_command(preset, repeats):
 
 
 def time_process(command):
-    run = {"check": True, "capture_output": True, "env": {**os.environ, **keras_on("tensorflow")}}
+    run = {
+        "check": True,
+        "capture_output": True,
+        "env": {**os.environ, **make_keras_environment("tensorflow")},
+    }
     return seconds(lambda: subprocess.run(command, **run))
 
 
-def keras_on(backend):
+def make_keras_environment(backend):
     return {
         "KERAS_BACKEND": backend,
         "TF_CPP_MIN_LOG_LEVEL": "2",
@@ -189,7 +195,7 @@ def main():
     }
     parts = {
         "generation": lambda: time_generation(
-            options.peers_python or python_of("requirements.txt"), options.repeats
+            options.peers_python or create_environment("requirements.txt"), options.repeats
         ),
         "training": lambda: time_training(options.repeats),
         "command": lambda: time_command(options.preset, options.repeats),

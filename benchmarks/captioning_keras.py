@@ -1,4 +1,4 @@
-"""Peer of captioning.py: our search, ways to decode without caches, and keras_hub's samplers."""
+"""Peer of captioning.py: our search, decoding without caches, and keras_hub's samplers."""
 
 import functools
 
@@ -38,7 +38,7 @@ SPECIAL = SpecialTokens(START, END, PAD, (UNKNOWN,))
 
 
 class UncachedCaptioner(TransformerCaptioner):
-    """Decodes the whole caption so far for each token; compiled like our search."""
+    """Decodes the whole caption prefix for each token; compiled like our search."""
 
     def _build_step(self, image_tokens, length, hypotheses):
         return build_uncached_step(self, image_tokens), ()
@@ -58,7 +58,7 @@ def models():
         cross_attention=True,
     )
     cached = TransformerCaptioner(encoder, decoder)
-    # Further from uniform than fresh weights, so that captions differ between images.
+    # Larger weights than the initial ones, so that captions differ between images.
     embeddings = decoder.embedding.token_embedding.embeddings
     embeddings.assign(5 * embeddings)
     return {"ours": cached, "without_caches": UncachedCaptioner(encoder, decoder)}
@@ -66,7 +66,7 @@ def models():
 
 @functools.cache
 def inputs(batch_size, from_images):
-    """Normalized images, or image tokens as the ReLU6 at the encoder's end leaves them."""
+    """Returns normalized images, or non-negative image tokens like those after ReLU6."""
     rng = np.random.default_rng(0)
     if from_images:
         shape = (batch_size, IMAGE_SIZE, IMAGE_SIZE, 3)
@@ -77,7 +77,7 @@ def inputs(batch_size, from_images):
 
 @functools.cache
 def keras_hub_search(beams):
-    """A keras_hub sampler over our decoder's cached step, with a cache for each hypothesis."""
+    """Creates a search with a keras_hub sampler, our decoder's cached step and separate caches."""
     model = models()["ours"]
     decoder = model.text_decoder
     sampler = keras_hub.samplers.GreedySampler()
@@ -109,7 +109,7 @@ def keras_hub_search(beams):
 
 
 def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
-    """Token ids `(batch, hypotheses, length)`."""
+    """Returns token ids `(batch, hypotheses, length)`."""
     images = inputs(batch_size, from_images)
     if peer == "keras_example":
         return keras_example_search(images, beams, from_images, min_length)
@@ -121,7 +121,7 @@ def search(peer, batch_size, beams, from_images, min_length=LENGTH - 1):
 
 
 def keras_example_search(images, beams, from_images, min_length):
-    """As Keras's captioning example: a Python loop, the decoder called eagerly each time."""
+    """Searches as in Keras's captioning example: a Python loop with eager calls of the decoder."""
     model = models()["ours"]
     tokens = encoder_function(model)(images) if from_images else images
     settings = DecodingSettings(max_length=LENGTH, min_length=min_length, beams=beams)
@@ -130,12 +130,12 @@ def keras_example_search(images, beams, from_images, min_length):
 
 
 def time_search(**cell):
-    """Seconds of a search in which every hypothesis has all its steps."""
+    """Returns the seconds of a search in which every hypothesis has full length."""
     return seconds(lambda: search(**cell))
 
 
 def same_captions(batch_size, beams):
-    """Whether caches leave every token of every hypothesis as it is, short captions included."""
+    """Returns whether the search with caches gives the same tokens, including short captions."""
     return all(
         np.array_equal(
             search("ours", batch_size, beams, True, length),

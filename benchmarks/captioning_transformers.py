@@ -1,7 +1,7 @@
-"""Peer of captioning.py: Hugging Face transformers' `generate` on PyTorch, sizes the same.
+"""Peer of captioning.py: `generate` of Hugging Face transformers on PyTorch, of the same size.
 
-A VisionEncoderDecoderModel of EfficientNet-Lite2 and MBart's decoder, a pre-norm Transformer with
-tied embeddings as ours is.
+A VisionEncoderDecoderModel of EfficientNet-Lite2 and MBart's decoder, which is a pre-norm
+Transformer with tied embeddings like ours.
 """
 
 import functools
@@ -44,7 +44,7 @@ class Encoder(transformers.PreTrainedModel):
         self.post_init()
 
     def _init_weights(self, module):
-        pass  # The network has initialized itself.
+        pass  # The network initializes itself.
 
     def forward(self, pixel_values, **kwargs):
         features = self.network.extract_features(pixel_values)
@@ -99,10 +99,10 @@ def inputs(batch_size, from_images):
 
 @torch.inference_mode()
 def time_search(batch_size, beams, from_images):
-    """Seconds of a `generate` that writes all tokens."""
+    """Returns the seconds of a `generate` call that generates all tokens."""
     arguments = dict(inputs(batch_size, from_images))
     if not from_images:
-        # A new one for each call: `generate` repeats its tokens for every beam, in place.
+        # A new object for each call: `generate` repeats the tokens for every beam in place.
         tokens = arguments.pop("image_tokens")
         arguments["encoder_outputs"] = BaseModelOutput(last_hidden_state=tokens)
     results = []
@@ -118,7 +118,7 @@ def time_encoder(batch_size):
     return seconds(lambda: model().encoder(images))
 
 
-# VisionEncoderDecoderModel makes its parts by the names of their configs.
+# VisionEncoderDecoderModel creates its parts from their registered configs.
 transformers.AutoConfig.register("efficientnet_lite", EncoderConfig)
 transformers.AutoModel.register(EncoderConfig, Encoder)
 

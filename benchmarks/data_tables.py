@@ -1,6 +1,6 @@
 """The tables of docs/ on the speed of metrics and of the input pipeline.
 
-`zoo/update_score_tables.py` puts them where they belong.
+`zoo/update_score_tables.py` inserts them into the pages.
 """
 
 from result_tables import format_cores, markdown_table
@@ -9,7 +9,7 @@ SCORES = {"tokens": "tokens", "bleu": "BLEU", "rouge_l": "ROUGE-L", "cider": "CI
 
 
 def metrics_speed_table(report):
-    """Seconds of each metric, beside pycocoevalcap's."""
+    """Formats the seconds of each metric, next to pycocoevalcap's."""
     rows = []
 
     def add(what, images, theirs, ours):
@@ -31,7 +31,7 @@ def metrics_speed_table(report):
         batch["pycocoevalcap"]["seconds"],
         batch["keras_mmfusion"]["seconds"],
     )
-    facts = (
+    note = (
         f"Five references an image; {report['machine']}, Python {report['python']}. Java's start "
         f"({report['java_start_up']['seconds']:.2f} s) is part of its tokenizer's time. METEOR's "
         f"includes loading its tables: {meteor['jar_start_up']['seconds']:.1f} s in Java, "
@@ -40,12 +40,12 @@ def metrics_speed_table(report):
         "rewards use references that were counted before it."
     )
     return markdown_table(
-        ["What", "Images", "pycocoevalcap, s", "ours, s", "times faster"], rows, facts
+        ["What", "Images", "pycocoevalcap, s", "ours, s", "times faster"], rows, note
     )
 
 
 def input_pipeline_table(report):
-    """Images per second beside a bare loop that decodes and does nothing else."""
+    """Formats images per second, next to a loop that only decodes."""
     heads = [
         "Photos",
         "to",
@@ -74,7 +74,7 @@ def input_pipeline_table(report):
     ]
     memory = report["memory"]
     megabytes = memory["resident_megabytes"]
-    facts = (
+    note = (
         f"Images a second, the best of {report['epochs']} epochs, in batches of "
         f"{report['batch_size']}. The bare loop reads and decodes, one photo after the other or "
         "in parallel; plain tf.data decodes, shrinks by `tf.image.resize(antialias=True)` and "
@@ -83,7 +83,7 @@ def input_pipeline_table(report):
         f"over an "
         f"epoch of {memory['images']:,} images: {megabytes[0]:,.0f} to {megabytes[-1]:,.0f} MB."
     )
-    return markdown_table(heads, rows, facts)
+    return markdown_table(heads, rows, note)
 
 
 TABLES = {

@@ -1,10 +1,10 @@
-"""Draws what `benchmarks/fusion_mosi.py` wrote.
+"""Plots the results of `benchmarks/fusion_mosi.py`.
 
     python benchmarks/draw_fusion_mosi.py
 
 Reads `benchmarks/results/fusion_mosi.json`; writes `docs/images/fusion_mosi.svg`, the accuracy of
-each model, and `docs/images/missing_modalities.svg`, that of models which are given a part of the
-modalities. Needs matplotlib.
+each model, and `docs/images/missing_modalities.svg`, the accuracy with missing modalities. Needs
+matplotlib.
 """
 
 import argparse
@@ -15,13 +15,13 @@ import matplotlib
 import matplotlib.pyplot as plt
 
 ROOT = Path(__file__).resolve().parents[1]
-# Text stays text, and the same numbers make the same file.
+# Keep text as text, and make the file reproducible.
 STYLE = {"svg.fonttype": "none", "svg.hashsalt": "fusion", "font.size": 9}
-LOWEST = 0.68  # What is lower is told in words at the edge.
+LOWEST = 0.68  # Lower values are written at the edge.
 
 
 def draw_models(report):
-    """The accuracy of each model, best on top, with its spread and its interval."""
+    """Plots the accuracy of each model, best first, with its spread and interval."""
     models = sorted(report["models"].items(), key=lambda item: item[1]["accuracy"])
     figure, axes = plt.subplots(figsize=(7, 0.22 * len(models) + 0.8), layout="constrained")
     for row, (name, model) in enumerate(models):
@@ -45,7 +45,7 @@ def draw_models(report):
 
 
 def draw_missing(report):
-    """The accuracy of models on each subset of the modalities."""
+    """Plots the accuracy of models on each subset of the modalities."""
     figure, axes = plt.subplots(figsize=(7, 3), layout="constrained")
     for shift, (name, subsets) in zip(
         (-0.1, 0.1), report["without_modalities"].items(), strict=True

@@ -1,12 +1,11 @@
-"""A captioner exported in each dtype: size on disk, CPU seconds a photo, scores on Flickr8k.
+"""Measures a captioner exported in each dtype: size, CPU seconds per photo, and scores.
 
     python benchmarks/exported_dtypes.py --data DATA --limit 200
 
-Takes the dev split's first `--limit` photos, all of them without it. Every SavedModel is asked
-for 32 files at a time, and one by one for the first 32; the first call, which plans the graph, is
-timed apart. Seconds are those that the processor worked, on all cores together, which other work
-on the machine hardly changes. What is in `benchmarks/results/exported_dtypes.json` already is not
-repeated.
+Uses the first `--limit` photos of Flickr8k's dev split, by default all of them. Every SavedModel
+captions batches of 32 files, and the first 32 files one by one; the first call, which plans the
+graph, is timed separately. Times are CPU seconds on all cores, which depend little on other load.
+Results that are already in `benchmarks/results/exported_dtypes.json` are not measured again.
 """
 
 import argparse
@@ -29,8 +28,8 @@ BATCH = 32
 
 
 def ask(signature, files):
-    found = signature(image_bytes=tf.constant(np.array(files, dtype=object)))
-    return [caption.decode() for caption in found["captions"].numpy()]
+    result = signature(image_bytes=tf.constant(np.array(files, dtype=object)))
+    return [caption.decode() for caption in result["captions"].numpy()]
 
 
 def seconds(function, *arguments):
@@ -40,7 +39,7 @@ def seconds(function, *arguments):
 
 
 def measure(version, pairs):
-    """What one exported model comes to, as a dict."""
+    """Measures an exported model; returns a dict."""
     sizes = [path.stat().st_size for path in version.rglob("*") if path.is_file()]
     loading, loaded = seconds(tf.saved_model.load, version)
     signature = loaded.signatures["serving_default"]
@@ -51,8 +50,8 @@ def measure(version, pairs):
     captions, batches = [], []
     for start in range(0, len(files), BATCH):
         batch = files[start : start + BATCH]
-        time_taken, found = seconds(ask, signature, batch)
-        captions += found
+        time_taken, result = seconds(ask, signature, batch)
+        captions += result
         batches.append(time_taken / len(batch))
     references = [[text for text in texts if text.strip()] for texts in pairs.captions]
     scores = coco_caption_scores(
@@ -87,14 +86,14 @@ def main():
         "data": "flickr8k",
         "split": "dev",
         "images": len(pairs),
-        "seeds": [],  # A search draws nothing.
+        "seeds": [],  # Beam search uses no random numbers.
         "machine": machine(),
         "versions": versions(),
     }
     report = {"protocol": protocol, "dtypes": {}}
     if options.json.exists():
-        found = json.loads(options.json.read_text("utf-8"))
-        report = found if found["protocol"] == protocol else report
+        result = json.loads(options.json.read_text("utf-8"))
+        report = result if result["protocol"] == protocol else report
     for dtype in options.dtypes:
         if dtype.value in report["dtypes"]:
             continue

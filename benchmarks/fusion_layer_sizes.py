@@ -1,16 +1,16 @@
-"""What the peers of fusion_layers.py are given: the same sizes for all."""
+"""Sizes that all peers of fusion_layers.py share."""
 
 import numpy as np
 
 THREADS = 2
 BATCH, TOKEN_BATCH, TENSOR_BATCH = 1024, 32, 64
 OUTPUT, TENSOR_OUTPUT, TOKEN_DIM, HEADS, LAYERS = 256, 64, 128, 4, 2
-# Vectors, and the small ones of the tensor product, whose size is the product of theirs.
+# Vectors, and small ones for the tensor product, whose size is the product of their sizes.
 DIMS = {"text": 768, "audio": 128, "video": 512}
 TENSOR_DIMS = {"text": 64, "audio": 32, "video": 32}
 TOKENS = {"text": (32, 256), "audio": (100, 64), "video": (49, 192)}
 LATENTS, QUERIES, BOTTLENECKS = 64, 32, 4
-# Query tokens, key tokens and dim, of a caption over the grid of an image, and of few over many.
+# Query tokens, key tokens and dim: a caption and an image grid, and few queries with many keys.
 ATTENTION = {"caption_over_image": (32, 20, 196, 256), "few_over_many": (4, 64, 4096, 256)}
 MEMORY_KEYS = (4096, 8192, 16384)
 
@@ -35,7 +35,7 @@ TOKEN_RULES = (
 
 
 def rule_shapes(name):
-    """Modality -> shape of what a rule is called with."""
+    """Returns the input shape of a rule for each modality."""
     if name in TOKEN_RULES:
         return {m: (TOKEN_BATCH, *shape) for m, shape in TOKENS.items()}
     if name == "tensor":

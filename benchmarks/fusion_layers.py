@@ -1,14 +1,14 @@
-"""Times the fusion rules and cross-attention side by side with PyTorch's and Keras's own.
+"""Compares the speed of fusion rules and cross-attention with PyTorch and Keras.
 
-One command, on an idle machine, from the repository's root; it takes some minutes:
+Run it on an idle machine from the repository's root; it takes several minutes:
 
     python benchmarks/fusion_layers.py --json benchmarks/results/fusion_layers.json
 
-Each rule on Keras's PyTorch backend beside the same in plain PyTorch, with as many weights, both
-eagerly, and on TensorFlow, compiled by XLA; cross-attention beside `nn.MultiheadAttention` and
-`keras.layers.MultiHeadAttention`. Every peer is a process of its own that waits while others run;
-they take turns. Ratios are of medians. Then the memory of cross-attention over many keys, and the
-largest tensor of the tensor fusion. Soft-DTW has its own `soft_dtw.py`.
+Compares each rule on Keras's PyTorch backend with plain PyTorch (the same number of weights, both
+eager), and on TensorFlow with XLA; compares cross-attention with `nn.MultiheadAttention` and
+`keras.layers.MultiHeadAttention`. Every peer is a separate process; peers run alternately. Ratios
+are of medians. Also measures the memory of cross-attention over many keys and the largest tensor of
+tensor fusion. Soft-DTW is measured by `soft_dtw.py`.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import pathlib
 import statistics
 import sys
 
-from captioning import keras_on, machine
+from captioning import machine, make_keras_environment
 from fusion_layer_sizes import (
     ATTENTION,
     MEMORY_KEYS,
@@ -35,11 +35,11 @@ SECONDS_OF_A_TURN = 0.1
 
 
 def take_turns(peers, repeats):
-    """Median seconds of each peer's pass, and how many times ours is slower than the others'.
+    """Measures the median seconds of a pass of each peer, and the ratios of ours to the others.
 
     Args:
-        peers: dict, name -> function of a count that returns the mean seconds of as many passes.
-        repeats: int. How many turns each has; in one it makes passes for a tenth of a second.
+        peers: dict of name -> function from a number of passes to their mean seconds.
+        repeats: int. The number of turns of each peer; a turn takes a tenth of a second.
     """
     counts = {
         name: max(1, round(SECONDS_OF_A_TURN / max(time_pass(1), 1e-6)))
@@ -109,13 +109,13 @@ def time_attention(ours, compiled, plain, repeats):
 
 
 def measure_memory(script):
-    """Megabytes that a pass over so many keys adds, each in a fresh process."""
-    found = {}
+    """Measures the memory of a pass for each number of keys, in new processes."""
+    result = {}
     for keys in MEMORY_KEYS:
-        with PeerProcess([sys.executable, script], **keras_on("torch")) as fresh:
-            found[keys] = round(fresh("peak_megabytes", keys=keys), 1)
-    smaller, larger = (found[keys] for keys in MEMORY_KEYS[-2:])
-    return {"megabytes": found, "times_for_twice_the_keys": round(larger / smaller, 2)}
+        with PeerProcess([sys.executable, script], **make_keras_environment("torch")) as fresh:
+            result[keys] = round(fresh("peak_megabytes", keys=keys), 1)
+    smaller, larger = (result[keys] for keys in MEMORY_KEYS[-2:])
+    return {"megabytes": result, "times_for_twice_the_keys": round(larger / smaller, 2)}
 
 
 def main():
@@ -129,8 +129,8 @@ def main():
     script = HERE / "fusion_layers_keras.py"
     results = {"script": "benchmarks/fusion_layers.py", "machine": machine()}
     with (
-        PeerProcess([sys.executable, script], **keras_on("torch")) as ours,
-        PeerProcess([sys.executable, script], **keras_on("tensorflow")) as compiled,
+        PeerProcess([sys.executable, script], **make_keras_environment("torch")) as ours,
+        PeerProcess([sys.executable, script], **make_keras_environment("tensorflow")) as compiled,
         PeerProcess([sys.executable, HERE / "fusion_layers_torch.py"]) as plain,
     ):
         results["versions"] = {**ours.versions, **compiled.versions, **plain.versions}

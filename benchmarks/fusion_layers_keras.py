@@ -1,4 +1,4 @@
-"""Peer of fusion_layers.py: our layers and Keras's attention, on the backend of the environment."""
+"""Peer of fusion_layers.py: our layers and Keras's attention on the selected backend."""
 
 import functools
 import math
@@ -48,7 +48,8 @@ def attention(name, peer):
 
 
 def step(layer, call, inputs, backward):
-    """A function of one pass, forward or forward and backward, inputs' gradients included."""
+    """Returns a function for a forward pass, or a forward and backward pass with input
+    gradients."""
     return (torch_step if BACKEND == "torch" else tensorflow_step)(layer, call, inputs, backward)
 
 
@@ -86,7 +87,7 @@ def tensorflow_step(layer, call, inputs, backward):
         return tape.gradient(total, (weights, inputs))
 
     function = forward_and_backward if backward else forward
-    return lambda: function(inputs)  # On a CPU it is done when the call returns.
+    return lambda: function(inputs)  # On a CPU, calls are synchronous.
 
 
 def time_rule(layer, backward, repeats):
@@ -98,13 +99,13 @@ def time_attention(layer, peer, backward, repeats):
 
 
 def time_passes(function, repeats):
-    """Seconds of a pass, the mean of some, after one that does not count."""
+    """Returns the mean seconds of several passes after a warm-up."""
     function()
     return seconds(lambda: [function() for _ in range(repeats)]) / repeats
 
 
 def peak_megabytes(keys):
-    """What a forward and a backward pass of 64 queries over `keys` keys adds to the memory."""
+    """Measures the memory of a forward and backward pass of 64 queries over `keys` keys."""
     inputs = random_arrays({"query": (4, 64, 256), "value": (4, keys, 256)})
     layer = CrossModalAttention(HEADS, 64)
     layer(inputs["query"], inputs["value"][:, :2])
@@ -115,7 +116,7 @@ def peak_megabytes(keys):
 
 
 def largest_tensor_of_tensor_fusion():
-    """Numbers in the largest tensor that any operation gives, and in the formula's own."""
+    """Returns the sizes of the largest tensor of any operation, and of that in the formula."""
     from torch.utils._python_dispatch import TorchDispatchMode
 
     largest = 0

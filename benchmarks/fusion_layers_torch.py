@@ -1,4 +1,4 @@
-"""Peer of fusion_layers.py: the rules and cross-attention in plain PyTorch, eagerly."""
+"""Peer of fusion_layers.py: the rules and cross-attention in eager PyTorch."""
 
 import functools
 
@@ -14,7 +14,8 @@ def weight_count(module):
 
 
 def step(module, call, inputs, backward):
-    """A function of one pass, forward or forward and backward, inputs' gradients included."""
+    """Returns a function for a forward pass, or a forward and backward pass with input
+    gradients."""
     parameters = list(module.parameters())
 
     def forward():
@@ -55,7 +56,7 @@ def time_attention(layer, backward, repeats):
 
 
 def time_passes(function, repeats):
-    """Seconds of a pass, the mean of some, after one that does not count."""
+    """Returns the mean seconds of several passes after a warm-up."""
     function()
     return seconds(lambda: [function() for _ in range(repeats)]) / repeats
 

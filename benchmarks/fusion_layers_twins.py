@@ -1,4 +1,4 @@
-"""Every fusion rule in plain PyTorch, with as many weights as ours."""
+"""All fusion rules in plain PyTorch, with the same number of weights as ours."""
 
 import functools
 
@@ -13,7 +13,7 @@ def linears(dims, size):
 
 
 def outer(values):
-    """The tensor product of `[x; 1]` over the modalities, as rows."""
+    """Returns the flattened tensor product of `[x; 1]` over the modalities."""
     product = torch.ones(len(values[0]), 1)
     for value in values:
         factor = F.pad(value, (0, 1), value=1.0)
@@ -194,19 +194,19 @@ class MCB(nn.Module):
     def __init__(self, dims, size):
         super().__init__()
         self.size = size
-        self.places = [torch.randint(size, (dim,)) for dim in dims]
+        self.indices = [torch.randint(size, (dim,)) for dim in dims]
         self.signs = [torch.randint(2, (dim,)) * 2.0 - 1 for dim in dims]
 
     def forward(self, values):
         spectrum = 1.0
-        for place, sign, x in zip(self.places, self.signs, values, strict=True):
-            sketch = torch.zeros(len(x), self.size).index_add(1, place, sign * x)
+        for index, sign, x in zip(self.indices, self.signs, values, strict=True):
+            sketch = torch.zeros(len(x), self.size).index_add(1, index, sign * x)
             spectrum = spectrum * torch.fft.rfft(sketch)
         return power_normalize(torch.fft.irfft(spectrum, n=self.size))
 
 
 class TransformerBlock(nn.Module):
-    """Pre-norm: attention to itself or, with a context, to that; then an MLP."""
+    """Pre-norm self-attention, or cross-attention with a context, followed by an MLP."""
 
     def __init__(self, dim, context=False, mlp=True, gated=False):
         super().__init__()
@@ -232,7 +232,7 @@ class TransformerBlock(nn.Module):
 
 
 class Stack(nn.Module):
-    """Blocks, and a norm behind them."""
+    """Blocks followed by a normalization."""
 
     def __init__(self, dim, context):
         super().__init__()
@@ -246,9 +246,9 @@ class Stack(nn.Module):
 
 
 def with_positions(x):
-    places = torch.arange(x.shape[1]).unsqueeze(1)
+    positions = torch.arange(x.shape[1]).unsqueeze(1)
     rates = torch.exp(torch.arange(0, x.shape[2], 2) * (-9.21 / x.shape[2]))
-    angles = places * rates
+    angles = positions * rates
     return x + torch.cat([angles.sin(), angles.cos()], dim=1)
 
 
@@ -314,7 +314,7 @@ class Perceiver(nn.Module):
 
 
 class QFormer(nn.Module):
-    """Queries attend to each other, and in every second layer to the tokens."""
+    """Queries attend to each other and, in every second layer, to the tokens."""
 
     def __init__(self, dims, size):
         super().__init__()

@@ -3,11 +3,10 @@
     KERAS_BACKEND=jax python benchmarks/fusion_mosi.py --train train.npz --dev dev.npz \\
         --json benchmarks/results/fusion_mosi.json
 
-Every model is trained on all of `train.npz` and scored on the other videos of `dev.npz`, after each
-epoch. The number of epochs is the only thing chosen on dev: that of one half of dev's videos is the
-one that is best on the other half, so every utterance is scored without having been chosen on. The
-runs of a model, one for each seed, train side by side as one vectorized program, for which the
-backend must be JAX.
+Every model is trained on `train.npz` and scored on the videos in `dev.npz` after each epoch. Only
+the number of epochs is selected on dev: each half of the dev videos uses the number that is best on
+the other half, so no utterance is scored with a number selected on it. The runs of a model, one per
+seed, are trained together as a vectorized program, which needs the JAX backend.
 """
 
 import argparse
@@ -34,11 +33,11 @@ from keras_mmfusion.models import ConversationModel, FusionModel
 MODALITIES = ("text", "audio", "video")
 DIM = 32
 DROPOUT = 0.2
-FEATURE_DROPOUT = 0.5  # Of the standardized features, as in `SentimentRecipe`.
+FEATURE_DROPOUT = 0.5  # Dropout of the standardized features, as in `SentimentRecipe`.
 
 
 def fusion_model(modalities=MODALITIES, modality_dropout=0.0, head=True, **fusion):
-    """A model of utterances; a decision is a logit."""
+    """Creates a model of utterances with a logit as output."""
     decides = "num_outputs" in fusion
     return FusionModel(
         {name: VectorEncoder(DIM, dropout=FEATURE_DROPOUT) for name in modalities},
@@ -54,21 +53,21 @@ def conversation_model(causal, **settings):
 
 
 def models():
-    """Name -> function that makes the model, and whether it sees the conversation."""
+    """Returns a dict of name -> function that creates the model, and whether inputs are videos."""
     late, pair = {"strategy": "late", "num_outputs": 1}, ("text", "video")
     rules = ("sum", "weighted_sum", "tensor", "low_rank", "product_of_experts")
     pairs = ("mlb", "mutan", "block", "mfb", "mfh", "mcb", "film")
     of_tokens = ("deep_set", "gated_cross_attention", "bottleneck", "mult")
     of_tokens += ("q_former", "perceiver_resampler")
     make = functools.partial
-    found = {f"{name} alone": make(fusion_model, (name,)) for name in MODALITIES}
-    found["early, gated"] = make(fusion_model, combine="gated")
-    found["early, gated, modality dropout"] = make(
+    result = {f"{name} alone": make(fusion_model, (name,)) for name in MODALITIES}
+    result["early, gated"] = make(fusion_model, combine="gated")
+    result["early, gated, modality dropout"] = make(
         fusion_model, combine="gated", modality_dropout=0.3
     )
-    found["late, weighted_sum"] = make(fusion_model, **late)
-    found["hybrid, weighted_sum"] = make(fusion_model, strategy="hybrid")
-    found["early, concat"] = make(fusion_model, combine="concat")
+    result["late, weighted_sum"] = make(fusion_model, **late)
+    result["hybrid, weighted_sum"] = make(fusion_model, strategy="hybrid")
+    result["early, concat"] = make(fusion_model, combine="concat")
     conversations = {
         f"early, concat, {kind} context": make(
             conversation_model, kind == "causal", combine="concat"
@@ -81,26 +80,26 @@ def models():
     conversations["text alone, bidirectional context"] = make(
         conversation_model, False, modalities=("text",)
     )
-    found |= conversations
-    found["hybrid, decisions"] = make(fusion_model, strategy="hybrid", num_outputs=1)
-    found |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in rules}
-    found |= {
+    result |= conversations
+    result["hybrid, decisions"] = make(fusion_model, strategy="hybrid", num_outputs=1)
+    result |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in rules}
+    result |= {
         f"early, {rule} (text and video)": make(fusion_model, pair, combine=rule) for rule in pairs
     }
-    # Of one token a modality.
-    found |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in of_tokens}
-    return {name: (function, name in conversations) for name, function in found.items()}
+    # With one token per modality.
+    result |= {f"early, {rule}": make(fusion_model, combine=rule) for rule in of_tokens}
+    return {name: (function, name in conversations) for name, function in result.items()}
 
 
 class Experiment:
-    """Utterances to train on and to score on, and the runs of a model.
+    """Trains the runs of a model, and scores them on the dev utterances.
 
     Args:
         train, dev: `SentimentUtterances` of different videos.
         seeds, epochs: ints.
     """
 
-    batch_sizes = {False: 256, True: 13}  # Utterances, or videos of some 23 utterances.
+    batch_sizes = {False: 256, True: 13}  # Utterances, or videos of about 23 utterances.
 
     def __init__(self, train, dev, seeds, epochs):
         self.train, self.dev = train, dev
@@ -108,15 +107,15 @@ class Experiment:
         self.half_of = dev.assign_folds(2)
 
     def run(self, make_model, conversations, views=((),)):
-        """Trains every run, and looks at dev after each epoch.
+        """Trains every run, and predicts dev after each epoch.
 
         Args:
             make_model: function without arguments.
-            conversations: bool. Whether a sample is a video, else an utterance.
-            views: tuples of names of modalities that are taken away for the look at dev.
+            conversations: bool. Whether a sample is a video instead of an utterance.
+            views: tuples of names of modalities that are missing on dev.
 
         Returns:
-            Tuple of the model; and float array `(seeds, epochs, views, utterances)`, the logits.
+            A tuple of the model and the logits, a float array `(seeds, epochs, views, utterances)`.
         """
         model, weights = self._first_weights(make_model, conversations)
         names = model.modalities
@@ -167,7 +166,7 @@ class Experiment:
         return model, jax.tree.map(lambda *each: jnp.stack(each), *weights)
 
     def _steps(self, samples, conversations):
-        """The samples of each batch: int array `(seeds, epochs, batches, batch)`."""
+        """Returns the samples of each batch, an int array `(seeds, epochs, batches, batch)`."""
         size = self.batch_sizes[conversations]
         orders = []
         for seed in self.seeds:
@@ -177,13 +176,13 @@ class Experiment:
         return orders.reshape(*orders.shape[:2], -1, size)
 
     def scores(self, logits):
-        """What the runs come to on dev, each half of it after the epochs that suit the other.
+        """Scores the runs on dev; each half uses the number of epochs selected on the other.
 
         Args:
             logits: float array `(seeds, epochs, views, utterances)`.
 
         Returns:
-            A list of dicts, one for each view; the epochs are chosen on the first.
+            A list with a dict for each view; epochs are selected on the first view.
         """
         right = (logits > 0) == self.dev.labels
         chosen = [
@@ -209,10 +208,10 @@ class Experiment:
         }
 
     def _interval(self, right):
-        """95 % of the mean accuracies if other videos of their kind had been drawn."""
+        """Returns the 95 % bootstrap interval of the mean accuracy over videos."""
         videos = [
-            (right[:, here].mean(axis=0).sum(), here.sum())
-            for here in (self.dev.video_ids == name for name in np.unique(self.dev.video_ids))
+            (right[:, mask].mean(axis=0).sum(), mask.sum())
+            for mask in (self.dev.video_ids == name for name in np.unique(self.dev.video_ids))
         ]
 
         def accuracy(drawn):
@@ -224,17 +223,17 @@ class Experiment:
 
 
 def training_samples(data, modalities, conversations):
-    """Inputs, labels and what counts in the loss: of utterances, or of videos."""
-    features, labels, here = data.features, data.labels, np.ones(len(data), "bool")
+    """Returns inputs, labels and loss weights, for utterances or for videos."""
+    features, labels, mask = data.features, data.labels, np.ones(len(data), "bool")
     if conversations:
-        features, labels, here = data.group_by_video()
+        features, labels, mask = data.group_by_video()
     inputs = {name: features[name] for name in modalities}
-    inputs |= {f"{name}_mask": here for name in modalities}
-    return jax.tree.map(jnp.asarray, (inputs, labels.astype("float32"), here.astype("float32")))
+    inputs |= {f"{name}_mask": mask for name in modalities}
+    return jax.tree.map(jnp.asarray, (inputs, labels.astype("float32"), mask.astype("float32")))
 
 
 def dev_samples(data, modalities, conversations, missing):
-    """Inputs as `training_samples` has them, with masks that take modalities away."""
+    """Returns inputs like `training_samples`, with masks for missing modalities."""
     inputs = training_samples(data, modalities, conversations)[0]
     masks = {f"{name}_mask": jnp.zeros_like(inputs[f"{name}_mask"]) for name in missing}
     return inputs | masks
@@ -259,20 +258,20 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, required=True)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--only", default="", help="models whose names have this in them")
+    parser.add_argument("--only", default="", help="only models whose names contain this")
     arguments = parser.parse_args()
     train, dev = read_cmu_mosi(arguments.train), read_cmu_mosi(arguments.dev)
     experiment = Experiment(train, dev, arguments.seeds, arguments.epochs)
     results = {
         **machine(),
-        "train": facts(train),
-        "dev": facts(dev),
+        "train": describe_data(train),
+        "dev": describe_data(dev),
         "majority_accuracy": rounded(np.bincount(dev.labels).max() / len(dev)),
         **{name: getattr(arguments, name) for name in ("seeds", "epochs")},
         "models": {},
         "without_modalities": {},
     }
-    if arguments.json.exists():  # Goes on where an earlier run was cut off.
+    if arguments.json.exists():  # Resumes an interrupted run.
         earlier = json.loads(arguments.json.read_text(encoding="utf-8"))
         if all(earlier.get(name) == results[name] for name in ("dev", "seeds", "epochs")):
             results |= {name: earlier[name] for name in ("models", "without_modalities")}
@@ -299,7 +298,7 @@ def main():
         write_results(arguments.json, results)
 
 
-def facts(data):
+def describe_data(data):
     return {"utterances": len(data), "videos": len(np.unique(data.video_ids))}
 
 

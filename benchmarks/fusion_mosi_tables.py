@@ -2,7 +2,7 @@
 
 
 def fusion_mosi_table(report):
-    """Scores of the fusion models, best first."""
+    """Formats the scores of the fusion models, best first."""
     headings = "Model | Accuracy | Over seeds | Over videos | F1 | Parameters | CPU seconds"
     lines = [f"| {headings} |", "|---|" + "---:|" * 6]
     for name, model in sorted(report["models"].items(), key=lambda item: -item[1]["accuracy"]):
@@ -31,7 +31,7 @@ def fusion_mosi_table(report):
 
 
 def missing_modalities_table(report):
-    """Accuracy of models when some of the modalities are missing."""
+    """Formats the accuracy of models with missing modalities."""
     models = report["without_modalities"]
     lines = ["| Modalities | " + " | ".join(models) + " |", "|---|" + "---:|" * len(models)]
     for subset in next(iter(models.values())):

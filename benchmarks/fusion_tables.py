@@ -1,6 +1,6 @@
 """The tables of docs/benchmarks/fusion.md on the speed of the layers.
 
-`zoo/update_score_tables.py` puts them where they belong.
+`zoo/update_score_tables.py` inserts them into the pages.
 """
 
 from result_tables import format_cores, markdown_table
@@ -14,21 +14,21 @@ PEERS = {
 
 
 def cross_attention_speed_table(report):
-    """Seconds of `CrossModalAttention` over those of its peers, and its memory."""
+    """Formats the time of `CrossModalAttention` relative to its peers, and its memory."""
     rows = []
     for cell in report["cross_attention"].values():
         what = f"{cell['batch']} times {cell['query_tokens']} tokens over {cell['key_tokens']:,}"
         for peer, name in PEERS.items():
             rows.append([what, name, *(f"{cell[kind][peer]:.2f}" for kind in PASSES)])
     memory = report["memory_of_cross_attention"]["megabytes"]
-    facts = f"{_facts(report)} Over "
-    facts += f"{_listed(f'{int(keys):,}' for keys in memory)} keys it takes "
-    facts += f"{_listed(f'{megabytes:.0f}' for megabytes in memory.values())} MB."
-    return markdown_table(["`CrossModalAttention`", "beside", "forward", "both"], rows, facts)
+    note = f"{_describe_protocol(report)} Over "
+    note += f"{_listed(f'{int(keys):,}' for keys in memory)} keys it takes "
+    note += f"{_listed(f'{megabytes:.0f}' for megabytes in memory.values())} MB."
+    return markdown_table(["`CrossModalAttention`", "beside", "forward", "both"], rows, note)
 
 
 def fusion_speed_table(report):
-    """Seconds of each rule over those of its twin in plain PyTorch."""
+    """Formats the time of each rule relative to plain PyTorch."""
     rows = [
         [f"`{name}`", *(f"{rule[kind]['times_plain_torch']:.2f}" for kind in PASSES)]
         for name, rule in report["rules"].items()
@@ -39,11 +39,11 @@ def fusion_speed_table(report):
         if rule["forward_and_backward"]["times_plain_torch"] > 1.2
     ]
     within = len(rows) - len(slower)
-    facts = f"{_facts(report)} In training {within} of the {len(rows)} rules are within 1.2 times "
-    facts += f"of PyTorch{'; not so: ' + ', '.join(slower) if slower else ''}. The largest tensor "
-    facts += f"of the tensor fusion has {report['tensor_fusion']['largest']:,} numbers, its "
-    facts += f"formula's {report['tensor_fusion']['of_the_formula']:,}."
-    return markdown_table(["Rule", "forward", "both"], rows, facts)
+    note = f"{_describe_protocol(report)} In training {within} of the {len(rows)} rules are within "
+    note += f"1.2 times of PyTorch{'; not so: ' + ', '.join(slower) if slower else ''}. The largest tensor "
+    note += f"of the tensor fusion has {report['tensor_fusion']['largest']:,} numbers, its "
+    note += f"formula's {report['tensor_fusion']['of_the_formula']:,}."
+    return markdown_table(["Rule", "forward", "both"], rows, note)
 
 
 def soft_dtw_table(report):
@@ -57,14 +57,14 @@ def soft_dtw_table(report):
     }
     factors = {"keras_mmfusion_xla": 1.0, **report["times_faster_by_xla"]}
     rows = [[what, f"{report['seconds'][n]:.2f}", f"{factors[n]:.1f}"] for n, what in names.items()]
-    facts = (
+    note = (
         f"{report['machine']}, shared with other work; Keras {report['keras']}, TensorFlow "
         f"{report['tensorflow']}."
     )
-    return markdown_table(["Implementation", "seconds", "times the first"], rows, facts)
+    return markdown_table(["Implementation", "seconds", "times the first"], rows, note)
 
 
-def _facts(report):
+def _describe_protocol(report):
     versions = report["versions"]
     return (
         f"Medians of {report['repeats']} turns on {format_cores(report['machine'])}; Keras "

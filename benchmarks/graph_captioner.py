@@ -1,12 +1,12 @@
-"""Trains a `GraphCaptioner` beside a `TransformerCaptioner`, with the same budget, on Flickr8k.
+"""Compares a `GraphCaptioner` with a `TransformerCaptioner` on Flickr8k with the same budget.
 
     python benchmarks/graph_captioner.py --data FLICKR8K --runs RUNS
 
-Both have EfficientNet-Lite2, frozen, and the default decoder; of the one, the image tokens go
-through two graph convolutions first. RUNS keeps feature maps (1.2 GB), checkpoints and presets: run
-again, it goes on where it was stopped. Dev chooses the epoch and is what is scored, greedily and
-with 4 beams. PyTorch trains and TensorFlow captions, each what it does fastest on CPUs. Writes
-`benchmarks/results/graph_captioner.json`.
+Both have a frozen EfficientNet-Lite2 and the default decoder; the graph captioner first applies two
+graph convolutions to the image tokens. RUNS stores feature maps (1.2 GB), checkpoints and presets,
+so an interrupted run can be resumed. The epoch is selected on dev, which is scored with greedy
+search and 4 beams. Training uses PyTorch and captioning TensorFlow, the fastest backends on CPUs.
+Writes `benchmarks/results/graph_captioner.json`.
 """
 
 import argparse
@@ -39,7 +39,7 @@ def mmfusion(backend, *arguments):
 
 
 def train(data, runs, name):
-    """Trains a captioner; returns the rows of its log, one an epoch."""
+    """Trains a captioner; returns the rows of its log, one per epoch."""
     settings = [word for pair in SETTINGS.items() for word in pair]
     graph_layers = ["--graph-layers", str(GRAPH_LAYERS[name])]
     folders = ["--data", data, "--out", str(runs / name), "--features", str(runs / "features")]
@@ -70,12 +70,12 @@ def main():
     report = {"settings": SETTINGS, "trained_on": TRAINED_ON, "models": {}, "decoding": {}}
     for name, layers in GRAPH_LAYERS.items():
         log = train(options.data, options.runs, name)
-        found = {"graph_layers": layers, "dev_cider_of_epochs": [float(r["cider"]) for r in log]}
-        found["seconds_of_epochs"] = [float(row["seconds"]) for row in log]
+        result = {"graph_layers": layers, "dev_cider_of_epochs": [float(r["cider"]) for r in log]}
+        result["seconds_of_epochs"] = [float(row["seconds"]) for row in log]
         for search, beams in SEARCHES.items():
-            found[search], protocol = evaluate(options.data, options.runs, name, beams)
+            result[search], protocol = evaluate(options.data, options.runs, name, beams)
             report["decoding"][search] = protocol["decoding"]
-        report["models"][name] = found
+        report["models"][name] = result
     protocol = {key: protocol[key] for key in ("data", "split", "images", "machine", "versions")}
     write_results(options.json, {**report, "protocol": protocol})
 

@@ -1,4 +1,4 @@
-"""The graphs of the graph benchmark, as files that every peer reads."""
+"""Writes and reads the graphs of the graph benchmark, for all peers."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ CLASSES, HIDDEN, LEARNING_RATE = 40, 128, 0.01
 
 
 def write_synthetic(path, nodes, edges, dim=128, seed=0):
-    """A random undirected graph with labels: `edges` counts both directions."""
+    """Writes a random undirected graph with labels; `edges` counts both directions."""
     rng = np.random.default_rng(seed)
     pairs = rng.integers(0, nodes, (2, edges // 2))
     train = rng.permutation(nodes)[: nodes // 2]
@@ -20,7 +20,7 @@ def write_synthetic(path, nodes, edges, dim=128, seed=0):
 
 
 def write_cora(path, folder):
-    """Cora, with dense features whose rows add up to 1."""
+    """Writes Cora, with dense features whose rows sum to 1."""
     from keras_mmfusion.datasets import read_planetoid
 
     data = read_planetoid(folder, "cora")
@@ -41,6 +41,6 @@ def write_graph(path, features, edge_index, labels, train_nodes):
 
 
 def read_graph(path):
-    """Features, edges, labels, and each node's share in the mean loss: a dict of arrays."""
+    """Reads features, edges, labels and the loss weight of each node, as a dict of arrays."""
     with np.load(path) as arrays:
         return dict(arrays)

@@ -1,14 +1,14 @@
-"""Times a GCN's training step side by side with PyTorch Geometric, TF-GNN and Spektral.
+"""Compares the training step of a GCN with PyTorch Geometric, TF-GNN and Spektral.
 
     python benchmarks/graph_layers.py --planetoid DATA --json benchmarks/results/graph_layers.json
 
-Two layers, 128 hidden units, Adam, on the whole graph: Cora, and a random graph of the size of
-ogbn-arxiv. Cora's features, of which 1.3% are not zero, go in densely, and, where a library takes
-that, as their entries: PyTorch Geometric in compressed rows, its quickest way. Normalizations are
-computed once where a library can. Peers of other Keras versions run in environments that the script
-makes. Every peer is a process of its own that waits while others run; they take turns, of 20 steps
-on Cora, which are some milliseconds each. Then the time and the peak memory of our step over graphs
-of 1,000 to 1,000,000 nodes, seven edges a node, each in a new process; `--plot` draws them.
+Two layers, 128 hidden units and Adam on the full graph: Cora, and a random graph of the size of
+ogbn-arxiv. Cora's features, of which 1.3% are nonzero, are dense or, if the library supports it,
+sparse (compressed rows for PyTorch Geometric, its fastest format). Normalizations are computed once
+if possible. Peers with other Keras versions run in environments that the script creates. Every peer
+is a separate process; peers run alternately, with 20 steps per turn on Cora. Then measures time and
+peak memory of our step on graphs of 1,000 to 1,000,000 nodes with seven edges per node, each in a
+new process; `--plot` plots them.
 """
 
 import argparse
@@ -20,9 +20,9 @@ import sys
 import tempfile
 
 import numpy as np
-from captioning import alternate, keras_on, machine
+from captioning import alternate, machine, make_keras_environment
 from graph_data import CLASSES, HIDDEN, write_cora, write_synthetic
-from peer_environment import python_of
+from peer_environment import create_environment
 from peer_process import PeerProcess
 from write_results import write_results
 
@@ -34,13 +34,13 @@ STEPS = 20
 
 
 def time_peers(graphs, repeats, pyg_python, tfgnn_python):
-    """Median seconds of a step on each graph, and how many times faster ours is."""
-    quiet = keras_on("tensorflow")
+    """Measures the median seconds of a step on each graph, and the speedup of ours."""
+    quiet = make_keras_environment("tensorflow")
     ours = [sys.executable, HERE / "graph_layers_keras.py"]
     with (
-        PeerProcess(ours, **keras_on("torch")) as torch,
+        PeerProcess(ours, **make_keras_environment("torch")) as torch,
         PeerProcess(ours, **quiet) as tensorflow,
-        PeerProcess(ours, **keras_on("jax")) as jax,
+        PeerProcess(ours, **make_keras_environment("jax")) as jax,
         PeerProcess([pyg_python, HERE / "graph_layers_pyg.py"], **quiet) as pyg,
         PeerProcess([tfgnn_python, HERE / "graph_layers_tfgnn.py"], **quiet) as tfgnn,
     ):
@@ -60,7 +60,7 @@ def time_peers(graphs, repeats, pyg_python, tfgnn_python):
                 "spektral": lambda g=graph: tfgnn("time_spektral", **g),
             }
             if "entries" in graph:
-                del steps["tensorflow_gnn"]  # It has no sparse features.
+                del steps["tensorflow_gnn"]  # TF-GNN has no sparse features.
             medians = alternate(steps, repeats)
             ours = [step for step in steps if step.startswith("ours")]
             results[name] = {"seconds": medians} | {
@@ -75,18 +75,18 @@ def _ratios(medians, name):
 
 
 def measure_scale(folder, repeats):
-    """Seconds and memory by size, with the exponents of power laws through them."""
+    """Measures seconds and memory by graph size, and fits power laws."""
     rows = []
     for nodes in SIZES:
         path = folder / f"{nodes}.npz"
         write_synthetic(path, nodes, EDGES_PER_NODE * nodes)
         command = [sys.executable, str(HERE / "graph_layers_scale.py"), str(path), str(repeats)]
-        environment = {**os.environ, **keras_on("torch")}
+        environment = {**os.environ, **make_keras_environment("torch")}
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=environment)
         rows.append({"nodes": nodes, **json.loads(output.stdout.splitlines()[-1])})
         print(rows[-1], file=sys.stderr)
         path.unlink()
-    # The process itself takes some memory before there is any graph.
+    # Subtract the memory of the process without a graph.
     base = rows[0]["peak_bytes"]
     large = [row for row in rows if row["nodes"] >= 10_000]
     logs = np.log([row["nodes"] for row in large])
@@ -151,8 +151,8 @@ def main():
         results |= time_peers(
             graphs,
             options.repeats,
-            options.pyg_python or python_of("requirements.txt"),
-            options.tfgnn_python or python_of("requirements-tfgnn.txt"),
+            options.pyg_python or create_environment("requirements.txt"),
+            options.tfgnn_python or create_environment("requirements-tfgnn.txt"),
         )
         results["scale"] = measure_scale(folder, min(options.repeats, 3))
     write_results(options.json, results)

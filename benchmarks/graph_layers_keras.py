@@ -1,4 +1,4 @@
-"""Side of graph_layers.py: a GCN's training step with this library."""
+"""Peer of graph_layers.py: the training step of a GCN with this library."""
 
 import functools
 import os
@@ -23,7 +23,7 @@ class GCN(keras.Model):
 
 
 class EntriesGCN(keras.Model):
-    """The same, of features whose entries are given: the kernel stands before the layer."""
+    """A GCN for sparse features, which are multiplied by a kernel before the layer."""
 
     def __init__(self, num_features):
         super().__init__()
@@ -49,8 +49,8 @@ def training(path, entries=False):
     graph = normalize_graph({"node_features": features, "edge_index": data["edge_index"]})
     keras.utils.set_random_seed(0)
     if entries:
-        places = features.nonzero()
-        graph["index"], graph["values"] = np.stack(places).astype("int32"), features[places]
+        positions = features.nonzero()
+        graph["index"], graph["values"] = np.stack(positions).astype("int32"), features[positions]
         graph["order"] = order_edges(graph["index"])
         del graph["node_features"]
         model = EntriesGCN(features.shape[1])

@@ -1,4 +1,4 @@
-"""Side of graph_layers.py: seconds and peak memory of a training step, in a process of its own."""
+"""Peer of graph_layers.py: seconds and peak memory of a training step in a new process."""
 
 import json
 import resource

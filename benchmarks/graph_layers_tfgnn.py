@@ -1,12 +1,12 @@
 """Peer of graph_layers.py: the same training step with TF-GNN's GCNConv, and with Spektral's.
 
-Runs in an environment of its own, `requirements-tfgnn.txt`, on legacy Keras.
+Runs on legacy Keras in a separate environment (`requirements-tfgnn.txt`).
 """
 
 import functools
 import os
 
-os.environ["TF_USE_LEGACY_KERAS"] = "1"  # Before TensorFlow is imported.
+os.environ["TF_USE_LEGACY_KERAS"] = "1"  # Must be set before TensorFlow is imported.
 
 import spektral
 import tensorflow as tf
@@ -73,7 +73,7 @@ def spektral_training(path, entries=False):
 
 
 def compiled_step(logits, layers, data):
-    logits()  # Makes the weights.
+    logits()  # Creates the weights.
     weights = [weight for layer in layers for weight in layer.trainable_weights]
     optimizer = tf_keras.optimizers.Adam(LEARNING_RATE)
     optimizer.build(weights)

@@ -1,6 +1,6 @@
 """The tables of docs/benchmarks/graphs.md on speed, on Cora and on graphs of images.
 
-`zoo/update_score_tables.py` puts them where they belong.
+`zoo/update_score_tables.py` inserts them into the pages.
 """
 
 from result_tables import format_cores, markdown_table
@@ -20,7 +20,7 @@ GRAPHS = {
 
 
 def speed_table(report):
-    """Seconds of a GCN's training step beside other libraries'."""
+    """Formats the time of a GCN's training step next to other libraries."""
     versions = report["versions"]
     names = {
         "ours_on_jax": "this library, on JAX",
@@ -34,13 +34,13 @@ def speed_table(report):
     rows = [[what, *(_time(each.get(name)) for each in seconds)] for name, what in names.items()]
     graphs = [what.format(**report["arxiv_size"]) for what in GRAPHS.values()]
     machine, model = report["machine"], report["model"]
-    facts = (
+    note = (
         f"A training step of {model['layers']} layers with {model['hidden']} hidden units on the "
         f"whole graph, {model['optimizer']}; medians of turns, on Cora of "
         f"{report['steps_a_turn']['cora']} steps each; Keras {versions['ours'][0]['keras']}, "
         f"{format_cores(machine)}."
     )
-    return markdown_table(["Library", *graphs], rows, facts)
+    return markdown_table(["Library", *graphs], rows, note)
 
 
 def _time(seconds):
@@ -50,8 +50,8 @@ def _time(seconds):
 
 
 def planetoid_table(report):
-    """Accuracy of each classifier of nodes on Cora, beside its paper's."""
-    rows, places = [], set()
+    """Formats the accuracy of each node classifier on Cora next to that of its paper."""
+    rows, environments = [], set()
     models = report["cora"]
     for name in sorted(models, key=list(PAPERS).index):
         metrics = models[name]["metrics"]
@@ -60,16 +60,16 @@ def planetoid_table(report):
         rows.append([f"`{name}`", runs, f"{mean:.2f} ± {spread:.2f}", PAPERS[name]])
         for part in models[name]["parts"]:
             versions = part["versions"]
-            where = f"Keras {versions['keras']} on {versions['backend']}, "
-            where += format_cores(part["machine"])
-            places.add(where)
+            environment = f"Keras {versions['keras']} on {versions['backend']}, "
+            environment += format_cores(part["machine"])
+            environments.add(environment)
     heads = ["Model", "Runs", "Test accuracy, mean ± standard deviation", "The paper's"]
-    facts = f"Seeds from 0 on; {'; '.join(sorted(places))}."
-    return markdown_table(heads, rows, facts)
+    note = f"Seeds from 0 on; {'; '.join(sorted(environments))}."
+    return markdown_table(heads, rows, note)
 
 
 def graph_captioner_table(report):
-    """A captioner with and without graph convolutions over its image tokens."""
+    """Formats the scores of a captioner with and without graph convolutions."""
     rows = []
     for model in report["models"].values():
         what = "`GraphCaptioner`" if model["graph_layers"] else "`TransformerCaptioner`"
@@ -78,14 +78,14 @@ def graph_captioner_table(report):
             cells = [f"{model[search][score]:.3f}" for score in SCORES]
             rows.append([what, search, *cells, f"{minutes:.0f}"])
     protocol, settings = report["protocol"], report["settings"]
-    facts = (
+    note = (
         f"{protocol['data']}, {protocol['split']} split, {protocol['images']:,} images; length "
         f"penalty {report['decoding']['4 beams']['length_penalty']:g}; "
         f"`{settings['--encoder']}`, frozen, {settings['--epochs']} epochs of cross-entropy on "
         f"{settings['--views']} versions of each image, {settings['--dtype']}, seed "
         f"{settings['--seed']}, on {report['trained_on']}; {format_cores(protocol['machine'])}."
     )
-    return markdown_table(["Model", "Search", *SCORES.values(), "Minutes"], rows, facts)
+    return markdown_table(["Model", "Search", *SCORES.values(), "Minutes"], rows, note)
 
 
 TABLES = {

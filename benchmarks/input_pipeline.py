@@ -1,13 +1,13 @@
-"""Times the input pipeline beside a bare loop that decodes the same photos, and tests its promises.
+"""Measures the input pipeline next to a loop that only decodes the same photos.
 
     python benchmarks/input_pipeline.py
 
-Photos of 500 x 375 are drawn; with `KERAS_MMFUSION_TEST_DATA` those of its `flickr8k/`, 224 x 224,
-are read, too, as large as they are and larger. All runs on two CPU cores. Writes to
+Uses generated photos of 500 x 375 pixels and, with `KERAS_MMFUSION_TEST_DATA`, those in its
+`flickr8k/` (224 x 224), in their own size and enlarged, on two CPU cores. Writes
 `benchmarks/results/input_pipeline.json`: images per second of `caption_dataset`, which reads,
-decodes, resizes and batches, beside a loop that reads and decodes alone and beside a plain pipeline
-of `tf.image.resize`; resident memory over an epoch; and whether epochs are the same again, also
-when they are taken up in the middle. Linux only.
+decodes, resizes and batches, of a loop that reads and decodes, and of a plain pipeline with
+`tf.image.resize`; resident memory over an epoch; and whether epochs are reproducible, also when
+resumed in the middle. Linux only.
 """
 
 import argparse
@@ -29,7 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
 class DecodeInTurn:
-    """One photo after the other."""
+    """Decodes one photo after another."""
 
     def __init__(self, paths):
         self.paths = paths
@@ -42,7 +42,7 @@ class DecodeInTurn:
 
 
 def decode_in_parallel(paths):
-    """As many photos at a time as there are cores."""
+    """Decodes photos in parallel on all cores."""
     import tensorflow as tf
 
     return tf.data.Dataset.from_tensor_slices(paths).map(
@@ -51,7 +51,7 @@ def decode_in_parallel(paths):
 
 
 def plain_batches(paths, size):
-    """A pipeline of TensorFlow's own operations, as one would write it."""
+    """Returns a plain pipeline of TensorFlow operations."""
     import tensorflow as tf
 
     def load(path):
@@ -63,42 +63,42 @@ def plain_batches(paths, size):
 
 
 def our_sequence(paths, size):
-    """The same as `dataset_of` without TensorFlow."""
+    """Returns the same batches as `make_dataset`, without TensorFlow."""
     from keras_mmfusion.datasets import CaptionSequence
 
-    return CaptionSequence(pairs_of(paths), BATCH_SIZE, size, workers=CORES)
+    return CaptionSequence(make_pairs(paths), BATCH_SIZE, size, workers=CORES)
 
 
-def pairs_of(paths):
+def make_pairs(paths):
     from keras_mmfusion.datasets import CaptionPairs
 
     return CaptionPairs(list(paths), [["A photo."]] * len(paths))
 
 
-def dataset_of(paths, size=SIZE, **options):
-    """What a captioner is trained on."""
+def make_dataset(paths, size=SIZE, **options):
+    """Returns the training data of a captioner."""
     from keras_mmfusion.datasets import caption_dataset
 
-    return caption_dataset(pairs_of(paths), BATCH_SIZE, size, captions_per_image=1, **options)
+    return caption_dataset(make_pairs(paths), BATCH_SIZE, size, captions_per_image=1, **options)
 
 
 def time_photos(paths, size, repeats):
-    """Images per second of each way in the best of its epochs, and what is the share of ours."""
+    """Measures images per second of each method in its best epoch, and the share of ours."""
     ways = {
         "bare_loop_in_turn": DecodeInTurn(paths),
         "bare_loop_in_parallel": decode_in_parallel(paths),
         "plain_tf_data": plain_batches(paths, size),
-        "caption_dataset": dataset_of(paths, size),
+        "caption_dataset": make_dataset(paths, size),
         "caption_sequence": our_sequence(paths, size),
     }
     rates = {name: [] for name in ways}
     for turn in range(repeats + 1):
         for name, way in ways.items():
             rate = len(paths) / seconds(lambda way=way: collections.deque(way, maxlen=0))
-            # The first turn pays for imports, traces and the disk.
+            # The first turn includes imports, tracing and disk access.
             rates[name] += [rate] if turn else []
-    # Now and then the kernel leaves the threads of an epoch on one core, whatever the way: medians
-    # tell how often, the best what the code can do.
+    # The kernel sometimes runs all threads of an epoch on one core: medians show how often, the
+    # best epoch shows what the code can do.
     rates = {name: max(each) for name, each in rates.items()}
     return {
         "images": len(paths),
@@ -113,14 +113,14 @@ def time_photos(paths, size, repeats):
     }
 
 
-def memory_of_an_epoch(paths, images):
-    """Resident megabytes after each tenth of an epoch."""
-    dataset = dataset_of([paths[i % len(paths)] for i in range(images)])
+def measure_epoch_memory(paths, images):
+    """Returns resident megabytes after each tenth of an epoch."""
+    dataset = make_dataset([paths[i % len(paths)] for i in range(images)])
     tenth, samples = max(1, len(dataset) // 10), []
     for step, _ in enumerate(dataset, start=1):
         if step % tenth == 0:
             samples.append(round(resident_megabytes(), 1))
-    # The first tenth pays for buffers and thread pools.
+    # The first tenth includes buffers and thread pools.
     return {
         "images": images,
         "resident_megabytes": samples,
@@ -128,27 +128,27 @@ def memory_of_an_epoch(paths, images):
     }
 
 
-def digests(batches):
+def hash_batches(batches):
     return [hashlib.sha256(batch["images"].numpy().tobytes()).hexdigest() for batch in batches]
 
 
-def same_epochs(paths):
-    """Whether a seed gives an epoch again, and the rest of one from a checkpoint in its middle."""
+def check_epochs(paths):
+    """Returns whether a seed reproduces an epoch, also from a checkpoint in the middle."""
     import tensorflow as tf
 
     options = {"seed": 1, "augment": True}
-    whole = digests(dataset_of(paths, **options))
-    begun = iter(dataset_of(paths, **options))
+    whole = hash_batches(make_dataset(paths, **options))
+    begun = iter(make_dataset(paths, **options))
     half = len(whole) // 2
-    first = digests(next(begun) for _ in range(half))
+    first = hash_batches(next(begun) for _ in range(half))
     with tempfile.TemporaryDirectory() as folder:
         checkpoint = tf.train.Checkpoint(iterator=begun).save(os.path.join(folder, "iterator"))
-        resumed = iter(dataset_of(paths, **options))
+        resumed = iter(make_dataset(paths, **options))
         tf.train.Checkpoint(iterator=resumed).restore(checkpoint)
-        rest = digests(resumed)
+        rest = hash_batches(resumed)
     return {
-        "again_the_same": digests(dataset_of(paths, **options)) == whole,
-        "another_seed_differs": digests(dataset_of(paths, seed=2, augment=True)) != whole,
+        "again_the_same": hash_batches(make_dataset(paths, **options)) == whole,
+        "another_seed_differs": hash_batches(make_dataset(paths, seed=2, augment=True)) != whole,
         "resumed_rest_the_same": first + rest == whole,
     }
 
@@ -161,7 +161,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory-images", type=int, default=20_000)
     options = parser.parse_args()
-    # Before TensorFlow counts the cores.
+    # Must be set before TensorFlow counts the cores.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     import tensorflow as tf
 
@@ -185,8 +185,8 @@ def main():
             "batch_size": BATCH_SIZE,
             "epochs": options.repeats,
             "speed": {name: time_photos(*of, options.repeats) for name, of in photos.items()},
-            "memory": memory_of_an_epoch(drawn, options.memory_images),
-            "same_epochs": same_epochs(drawn[:200]),
+            "memory": measure_epoch_memory(drawn, options.memory_images),
+            "same_epochs": check_epochs(drawn[:200]),
         }
     for name, speed in report["speed"].items():
         share = speed["share_of_the_loop_in_parallel"]

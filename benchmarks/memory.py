@@ -1,8 +1,8 @@
-"""Resident memory while a captioner captions 10,000 photos from files: it has to stay flat.
+"""Measures resident memory while a captioner captions 10,000 photos; it must stay constant.
 
     python benchmarks/memory.py
 
-The default captioner with 4 beams, and as many JPEGs as `--files`, over and over. Writes
+Uses the default captioner with 4 beams, and `--files` JPEGs repeatedly. Writes
 `benchmarks/results/memory.json`. Linux only.
 """
 
@@ -32,14 +32,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         files = write_photos(folder, options.files)
         paths = [files[i % len(files)] for i in range(options.images)]
-        # A tenth at a time: each a call as an evaluation makes it.
+        # One call per tenth, like an evaluation.
         share = max(len(paths) // 10, 1)
         samples = []
         for start in range(0, len(paths), share):
             model.generate(paths[start : start + share], batch_size=BATCH_SIZE)
             samples.append(round(resident_megabytes(), 1))
             print(f"{start + share} images: {samples[-1]} MB", file=sys.stderr)
-    # The first share pays for compilation, buffers and thread pools.
+    # The first tenth includes compilation, buffers and thread pools.
     growth = (samples[-1] - samples[0]) / samples[0]
     report = {
         "images": options.images,

@@ -1,12 +1,12 @@
-"""Times the caption metrics side by side with pycocoevalcap, as its users call it.
+"""Compares the speed of caption metrics with pycocoevalcap.
 
 Needs Java, the pycocoevalcap package and Flickr8k's captions:
 
     KERAS_MMFUSION_TEST_DATA=data python benchmarks/metrics.py
 
 Writes `benchmarks/results/metrics.json`.
-Captions of more images than Flickr8k has are spliced out of its captions: the first half of one and
-the second half of another, so that sentences are as long as real ones and few are the same.
+For more images than Flickr8k has, captions are spliced from the first half of one caption and the
+second half of another, so they have realistic lengths and few duplicates.
 """
 
 import argparse
@@ -40,7 +40,7 @@ def read_captions(folder):
 
 
 def make_images(captions, images, seed=0):
-    """References (5 for each image) and candidates for any number of images."""
+    """Generates 5 references per image and candidates for any number of images."""
     rng = random.Random(seed)
 
     def splice():
@@ -48,7 +48,7 @@ def make_images(captions, images, seed=0):
         return " ".join(head[: len(head) // 2] + tail[len(tail) // 2 :])
 
     references = {i: [splice() for _ in range(5)] for i in range(images)}
-    # A candidate shares half of its words with a reference, as a captioner's would.
+    # A candidate shares half of its words with a reference, like those of a captioner.
     candidates = {}
     for i, each in references.items():
         words, other = rng.choice(each).split(" "), splice().split(" ")
@@ -57,9 +57,9 @@ def make_images(captions, images, seed=0):
 
 
 def timed(function, *arguments):
-    """Wall-clock and CPU seconds (the second with those of child processes), and the result.
+    """Returns wall-clock and CPU seconds (including child processes), and the result.
 
-    On a busy machine the CPU seconds are the figure to compare.
+    Compare CPU seconds on a busy machine.
     """
     start, cpu_start = time.perf_counter(), cpu_seconds()
     result = function(*arguments)
@@ -78,7 +78,7 @@ def times(values):
 
 
 def time_java_start():
-    """Seconds for Java's tokenizer to do nothing: what each of its calls pays."""
+    """Measures Java's tokenizer on no input: the overhead of each call."""
     import pycocoevalcap.tokenizer.ptbtokenizer as peer
 
     jar = pathlib.Path(peer.__file__).parent / peer.STANFORD_CORENLP_3_4_1_JAR
@@ -89,7 +89,7 @@ def time_java_start():
 
 
 def time_scores(captions, images):
-    """BLEU, ROUGE-L, CIDEr and the tokenizer, ours and pycocoevalcap's, on one set of captions."""
+    """Times BLEU, ROUGE-L, CIDEr and the tokenizer, ours and pycocoevalcap's."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
@@ -97,20 +97,20 @@ def time_scores(captions, images):
 
     references, candidates = make_images(captions, images)
 
-    def with_java():
+    def tokenize_with_java():
         tokenizer = JavaTokenizer()
         as_dicts = {i: [{"caption": c} for c in each] for i, each in references.items()}
         truth = tokenizer.tokenize(as_dicts)
         return truth, tokenizer.tokenize({i: [{"caption": c}] for i, c in candidates.items()})
 
-    def with_ours():
+    def tokenize_with_ours():
         tokenizer = PTBTokenizer()
         truth = tokenizer.tokenize(references)
         return truth, tokenizer.tokenize({i: [c] for i, c in candidates.items()})
 
     theirs, ours = {}, {}
-    theirs["tokens"], (truth, results) = timed(with_java)
-    ours["tokens"], own_tokens = timed(with_ours)
+    theirs["tokens"], (truth, results) = timed(tokenize_with_java)
+    ours["tokens"], own_tokens = timed(tokenize_with_ours)
     single = {i: each[0] for i, each in results.items()}
     peers = {"bleu": Bleu(4), "rouge_l": Rouge(), "cider": Cider()}
     functions = {"bleu": bleu_scores, "rouge_l": rouge_l_score, "cider": cider_d_score}
@@ -135,7 +135,7 @@ def time_scores(captions, images):
 
 
 def time_meteor(captions, images):
-    """METEOR, ours and the jar's; its start-up is that of a call with one pair."""
+    """Times METEOR, ours and the jar's; the start-up time is that of a call with one pair."""
     from pycocoevalcap.meteor.meteor import Meteor as JarMeteor
 
     references, candidates = make_images(captions, images)
@@ -145,7 +145,7 @@ def time_meteor(captions, images):
     jar_start, _ = timed(lambda: JarMeteor().compute_score({0: ["a dog"]}, {0: ["a dog"]}))
     jar, (expected, _) = timed(lambda: JarMeteor().compute_score(truth, results))
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, KERAS_HOME=folder):
-        # A machine's first call also keeps the tables in a form that is read fast.
+        # The first call on a machine also caches the tables.
         own_first, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
         own_start, _ = timed(lambda: Meteor().score({0: ["a dog"]}, {0: "a dog"}))
     single = {i: each[0] for i, each in results.items()}
@@ -163,7 +163,7 @@ def time_meteor(captions, images):
 
 
 def time_self_critical_batch(captions, images=6000, batch=160, steps=100):
-    """One step's rewards: pycocoevalcap on the batch's references, ours on precomputed ones."""
+    """Times the rewards of a step: pycocoevalcap on the batch, ours with precomputed references."""
     from pycocoevalcap.cider.cider import Cider
 
     references, candidates = make_images(captions, images)

@@ -94,7 +94,7 @@ def models_table(report):
         )
     protocol = report["protocol"]
     versions = protocol["versions"]
-    facts = (
+    note = (
         "Flickr8k: dev split, 4 beams; the references are on the test split. Sentiment: other "
         "videos of CMU-MOSI; the reference is on its test split with other features. Cora: "
         "Planetoid's split. Latency of one input, the least of "
@@ -102,7 +102,7 @@ def models_table(report):
         f"{versions['keras']} on {versions['backend']}."
     )
     heads = ["Model", "Task", "Parameters", "Size", "Latency", "Score", "Reference", "Reproduce"]
-    return markdown_table(heads, rows, facts, "llrrrlll")
+    return markdown_table(heads, rows, note, "llrrrlll")
 
 
 def _metrics(name):

@@ -1,4 +1,4 @@
-"""Environments of Python for the peers of a benchmark, made on first use."""
+"""Creates Python environments for the peers of a benchmark on first use."""
 
 import pathlib
 import subprocess
@@ -7,8 +7,8 @@ import venv
 HERE = pathlib.Path(__file__).parent
 
 
-def python_of(requirements):
-    """The Python of the environment in which a file of requirements, beside this one, is met."""
+def create_environment(requirements):
+    """Returns the Python of an environment with the packages of a requirements file."""
     wanted = (HERE / requirements).read_text("utf-8")
     folder = HERE / requirements.replace("requirements", ".venv").removesuffix(".txt")
     python = folder / "bin" / "python"

@@ -1,4 +1,4 @@
-"""Peers of a benchmark, each in a Python process of its own, that take turns at the machine."""
+"""Runs the peers of a benchmark in separate Python processes that take turns."""
 
 import json
 import os
@@ -8,11 +8,11 @@ import time
 
 
 class PeerProcess:
-    """A script that answers requests, one line of JSON for each.
+    """A script that responds to requests with a line of JSON.
 
     Args:
         command: list of strings, the command line.
-        **environment: variables added to this process's own.
+        **environment: additional environment variables.
     """
 
     def __init__(self, command, **environment):
@@ -26,7 +26,7 @@ class PeerProcess:
         self.versions = self._answer()
 
     def __call__(self, name, **arguments):
-        """What the peer's function `name` returns."""
+        """Returns the result of the peer's function `name`."""
         self._process.stdin.write(json.dumps([name, arguments]) + "\n")
         self._process.stdin.flush()
         return self._answer()
@@ -46,9 +46,9 @@ class PeerProcess:
 
 
 def serve(versions, functions):
-    """The peer's side: answers requests for `functions`, a dict, until there are no more."""
+    """Responds to requests for the functions in a dict until the input ends; runs in the peer."""
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # Whatever a library prints must not stand between the answers.
+    os.dup2(2, 1)  # Output of libraries must not be mixed with the responses.
     _write(answers, versions)
     for line in sys.stdin:
         name, arguments = json.loads(line)
@@ -61,7 +61,7 @@ def _write(answers, value):
 
 
 def seconds(function, calls=1):
-    """Wall-clock seconds of a call, the mean of some in a row."""
+    """Returns the mean wall-clock seconds of several calls."""
     begin = time.perf_counter()
     for _ in range(calls):
         function()

@@ -60,7 +60,7 @@ class Block(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Logits of captions `(images, captions, tokens)`; an image's captions share its tokens."""
+    """Computes logits of captions `(images, captions, tokens)` that share the image tokens."""
 
     def __init__(self):
         super().__init__()
@@ -80,7 +80,7 @@ class Decoder(nn.Module):
 
 @functools.cache
 def training_step(dtype):
-    """A function that trains on one batch and returns the loss."""
+    """Returns a function that trains on a batch and returns the loss."""
     torch.manual_seed(0)
     decoder = Decoder().train()
     optimizer = torch.optim.AdamW(

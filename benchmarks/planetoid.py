@@ -1,11 +1,11 @@
-"""Accuracy of the node classifiers on a citation graph, by the protocols of their papers.
+"""Measures the accuracy of node classifiers on a citation graph, as in their papers.
 
     KERAS_BACKEND=jax python benchmarks/planetoid.py --data planetoid \\
         --json benchmarks/results/planetoid.json
 
-Each model is trained `--runs` times from other seeds, or as often as `--minutes` allow, on
-Planetoid's split. Settings are those of the papers; nothing is chosen by the test nodes. Runs that
-the file has of a model are not repeated: the command goes on with the next seed.
+Each model is trained on Planetoid's split `--runs` times with different seeds, or as often as
+`--minutes` permits. Settings are those of the papers; nothing is selected on test nodes. Runs that
+are already in the file are not repeated; the command continues with the next seed.
 """
 
 import argparse
@@ -54,23 +54,23 @@ def main():
         if len(before["runs"]) >= arguments.runs:
             continue
         start = time.perf_counter()
-        found = evaluate_node_classifier(
+        result = evaluate_node_classifier(
             name, data, arguments.runs, 60 * arguments.minutes, show, before["runs"]
         )
         part = {
-            "runs": len(found.samples) - len(before["runs"]),
+            "runs": len(result.samples) - len(before["runs"]),
             "seconds": round(time.perf_counter() - start, 1),
             "versions": versions(),
             "machine": machine(),
         }
         models[name] = {
-            "metrics": found.metrics,
-            "protocol": found.protocol,
-            "runs": found.samples,
+            "metrics": result.metrics,
+            "protocol": result.protocol,
+            "runs": result.samples,
             "parts": [*before["parts"], part],
         }
         write_results(arguments.json, results)
-        print(name, found.metrics)
+        print(name, result.metrics)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
-"""Recommenders on MovieLens with posters and plots: all items, cold items, modality by modality.
+"""Compares recommenders on MovieLens with posters and plots: all items, cold items, ablations.
 
     KERAS_BACKEND=torch python benchmarks/recommendation.py --data movielens \\
         --features movie_features --json benchmarks/results/recommendation.json \\
         --left-out genres overview poster title year all
 
-Each user's latest 15 % of the ratings are foretold from the rest, and ranked among all movies. The
-recipes were chosen on the rest alone: `--validation` splits it once more, in the same way, and
-scores on that. A model's results replace those that the file has of it, so that models can be run
-one by one.
+The latest 15 % of each user's ratings are predicted from the rest and ranked among all movies. The
+recipes were selected only on the rest: `--validation` splits it again in the same way and scores on
+that. Results of a model replace earlier ones in the file, so models can be run one by one.
 """
 
 import argparse
@@ -33,16 +32,16 @@ from keras_mmfusion.zoo import load_item_features
 
 
 def run(recipe, train, test, items, seeds):
-    """Trains and scores once for each seed; means and standard deviations over the seeds."""
+    """Trains and scores with each seed; returns means and standard deviations."""
     scores, seconds = [], []
     for seed in seeds:
         keras.backend.clear_session()
         start = time.perf_counter()
         model = train_recommender(dataclasses.replace(recipe, seed=seed), train, items)
         seconds.append(time.perf_counter() - start)
-        found = evaluate_recommender(model, test)
-        scores.append(found.metrics)
-        print(seed, {name: round(value, 4) for name, value in found.metrics.items()}, flush=True)
+        result = evaluate_recommender(model, test)
+        scores.append(result.metrics)
+        print(seed, {name: round(value, 4) for name, value in result.metrics.items()}, flush=True)
     return {
         "metrics": {name: float(np.mean([x[name] for x in scores])) for name in scores[0]},
         "std": {name: float(np.std([x[name] for x in scores])) for name in scores[0]},
@@ -51,7 +50,7 @@ def run(recipe, train, test, items, seeds):
         "parameters": sum(int(np.prod(weight.shape)) for weight in model.trainable_variables),
         "recipe": describe_recipe(recipe),
         "protocol": {
-            **found.protocol,
+            **result.protocol,
             "split": "each user's latest 15 % are predicted from the rest",
             "seeds": list(seeds),
         },
@@ -82,20 +81,20 @@ def main():
     items = load_item_features(movies, arguments.features)
     jobs = {name: (get_recommender_recipe(name), items) for name in arguments.models}
     for name in arguments.left_out:
-        # Without all of them: what the loss does alone, with a feature that tells nothing.
+        # Without all modalities: a constant feature shows the effect of the loss alone.
         nothing = ItemFeatures(items.item_ids, {"nothing": np.zeros((len(items), 1), "float32")})
         kept = nothing if name == "all" else items.drop(name)
         jobs[f"graph_fusion without {name}"] = (get_recommender_recipe("graph_fusion"), kept)
     for name, (recipe, known) in jobs.items():
         print(name)
         seeds = range(arguments.seeds if recipe.epochs else 1)
-        found = run(recipe, train, test, known, seeds)
-        print(name, found.metrics, flush=True)
+        result = run(recipe, train, test, known, seeds)
+        print(name, result.metrics, flush=True)
         if arguments.json:
             results = {}
             if arguments.json.is_file():
                 results = json.loads(arguments.json.read_text(encoding="utf-8"))
-            results[name] = found
+            results[name] = result
             write_results(arguments.json, results)
 
 

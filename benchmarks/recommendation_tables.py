@@ -11,7 +11,7 @@ METRICS = [
 
 
 def recommendation_table(report):
-    """Scores of recommenders, over all items and over new ones."""
+    """Formats the scores of recommenders on all items and on cold items."""
     headings = [name.replace("cold_", "cold ").replace("ndcg", "NDCG") for name in METRICS]
     lines = [f"| Model | {' | '.join(headings)} |", "|---|" + "---:|" * len(METRICS)]
     for model, result in report.items():

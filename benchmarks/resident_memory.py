@@ -1,4 +1,4 @@
-"""How much memory this process has, on Linux."""
+"""Reads the resident memory of this process on Linux."""
 
 import os
 import pathlib

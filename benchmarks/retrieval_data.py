@@ -1,4 +1,4 @@
-"""Flickr8k as a retrieval model trains on it: what is frozen in the encoders, run once."""
+"""Training data of retrieval models on Flickr8k, with frozen encoders applied once."""
 
 import json
 import os
@@ -24,11 +24,11 @@ CAPTIONS = 5
 
 
 class RetrievalSplit:
-    """A split, as the two encoders see it.
+    """The tokens of the two encoders for a split.
 
     Args:
         pairs: `CaptionPairs`, with five captions for each image.
-        folder: path of a folder for the tokens; those that are there are not made again.
+        folder: path of a folder that caches the tokens.
         image_encoder: `ImageEncoder`.
         text_encoder: `TextEncoder`.
         preprocessor: `RetrievalPreprocessor`.
@@ -42,20 +42,20 @@ class RetrievalSplit:
         packed = preprocessor({"text": captions})["text"]
         self.text_mask = packed["padding_mask"] > 0
         path = folder / "text" / "tokens.npy"
-        facts = {
+        metadata = {
             **describe_code(),
             "text encoder": compute_encoder_digest(text_encoder),
             "tokens": compute_digest(packed["token_ids"].tolist()),
         }
         if path.exists():
-            check_record(path.parent, facts, "Give another `--work`.", what="text tokens")
+            check_record(path.parent, metadata, "Give another `--work`.", what="text tokens")
         else:
-            write_record(path.parent, facts)
+            write_record(path.parent, metadata)
             write_text_tokens(path, packed["token_ids"], self.text_mask, text_encoder)
         self.text_tokens = np.load(path, mmap_mode="r")
 
     def text_inputs(self, rows):
-        """The model's inputs of these captions; those of image `i` are `5 i` to `5 i + 4`."""
+        """Returns model inputs of captions; rows `5 i` to `5 i + 4` belong to image `i`."""
         mask = self.text_mask[rows]
         length = int(mask.sum(axis=1).max())
         tokens = self.text_tokens[rows, :length].astype("float32")
@@ -63,7 +63,7 @@ class RetrievalSplit:
 
 
 def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
-    """Writes the tokens of all sentences as float16, `(sentences, length, dim)`."""
+    """Writes the tokens of all sentences as float16 `(sentences, length, dim)`."""
     scratch = path.with_name(f".{os.getpid()}.{path.name}")
     shape = (*mask.shape, encoder.token_dim)
     tokens = np.lib.format.open_memmap(scratch, "w+", "float16", shape)
@@ -72,24 +72,24 @@ def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
     )
     progress = keras.utils.Progbar(len(mask), unit_name="caption")
     lengths = mask.sum(axis=1)
-    by_length = np.argsort(lengths, kind="stable")  # So that next to nothing is padding.
+    by_length = np.argsort(lengths, kind="stable")  # Sorting by length minimizes padding.
     for start in range(0, len(mask), batch_size):
         rows = by_length[start : start + batch_size]
         length = int(lengths[rows].max())
-        found = encode(token_ids[rows, :length], mask[rows, :length])
-        tokens[rows, :length] = keras.ops.convert_to_numpy(found)
+        result = encode(token_ids[rows, :length], mask[rows, :length])
+        tokens[rows, :length] = keras.ops.convert_to_numpy(result)
         progress.update(start + len(rows))
     tokens.flush()
     os.replace(scratch, path)
 
 
 class RetrievalSequence(keras.utils.PyDataset):
-    """Batches of pairs: each epoch every image once, with one of its captions.
+    """Batches of pairs: every epoch has each image once, with one of its captions.
 
-    Of an image, a batch has some of the tokens alone, drawn anew each time: steps are quicker by
-    their share, and no cell can be relied on (Li et al., "Scaling Language-Image Pre-training via
-    Masking", 2023). All draws depend on the seed and the epoch alone. What does not fill a batch
-    is left out.
+    Each batch has a random subset of the image tokens, which makes steps faster and regularizes (Li
+    et al., "Scaling Language-Image Pre-training via
+    Masking", 2023). Random choices depend only on the seed and the epoch. The last incomplete batch
+    is dropped.
 
     Args:
         split: `RetrievalSplit`.
@@ -122,12 +122,12 @@ class RetrievalSequence(keras.utils.PyDataset):
 
 
 class ViewSequence(keras.utils.PyDataset):
-    """Batches of pairs: each epoch every image once, in one version, with one of its captions.
+    """Batches of pairs: every epoch has each image once, in one version and with one caption.
 
-    All draws depend on the seed and the epoch alone. What does not fill a batch is left out.
+    Random choices depend only on the seed and the epoch. The last incomplete batch is dropped.
 
     Args:
-        folder: path, from `write_feature_cache`: maps of the images, and their captions.
+        folder: path of the feature maps and captions from `write_feature_cache`.
         preprocessor: `RetrievalPreprocessor`.
         batch_size: int.
         seed: int.
@@ -158,8 +158,8 @@ class ViewSequence(keras.utils.PyDataset):
         maps = self.maps[views[images], images].astype("float32")
         return ({"image": maps, "text": self.texts(views[images], images, numbers[images])},)
 
-    def texts(self, *places):
-        """The token ids and the mask of captions, no longer than the longest of them."""
-        found = {name: ids[places] for name, ids in self.packed.items()}
-        length = int(found["padding_mask"].sum(axis=-1).max())
-        return {name: ids[..., :length] for name, ids in found.items()}
+    def texts(self, *positions):
+        """Returns token ids and mask of captions, padded to the longest caption."""
+        result = {name: ids[positions] for name, ids in self.packed.items()}
+        length = int(result["padding_mask"].sum(axis=-1).max())
+        return {name: ids[..., :length] for name, ids in result.items()}

@@ -1,16 +1,16 @@
-"""Image-text retrieval on Flickr8k: losses between the two modalities, on fine-tuned encoders.
+"""Compares losses for image-text retrieval on Flickr8k with fine-tuned encoders.
 
     KERAS_BACKEND=torch python benchmarks/retrieval_fine_tuning.py --data DATA \
         --work runs/retrieval --maps runs/features-lite2 \
         --json benchmarks/results/retrieval_fine_tuning.json
 
-Goes on from the presets that `benchmarks/retrieval.py`, with frozen encoders, left in `--work`:
-the projectors, the whole text encoder and the last blocks of the image encoder are trained, with
-settings common to all losses but where `SETTINGS` says so, which were not tuned. The image
-encoder's lower part is frozen; what it makes of six versions of each image is computed once,
-as `mmfusion train captioner --features-only --views 6` does. Reports dev like `retrieval.py`; the
-last epoch counts. Each run leaves a preset folder in `--work`. A run that is in the JSON file
-already is not repeated.
+Continues from the presets with frozen encoders that `benchmarks/retrieval.py` wrote to `--work`.
+The projectors, the text encoder and the last blocks of the image encoder are trained; the settings
+are shared by all losses except for those in `SETTINGS`, and were not tuned. The lower part of the
+image encoder is frozen; its feature maps of six versions of each image are computed once, as with
+`mmfusion train captioner --features-only --views 6`. Reports dev like `retrieval.py`; the last
+epoch counts. Each run writes a preset folder to `--work`. Runs that are already in the JSON file
+are not repeated.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import time
 
 import keras
 import numpy as np
-from retrieval import LOSSES, complete_report, fit, is_blind, save_published, scores_of
+from retrieval import LOSSES, fit, is_blind, run_missing_losses, save_published, score_split
 from retrieval_data import ViewSequence
 
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
@@ -32,13 +32,13 @@ from keras_mmfusion.zoo import image_encoder
 VIEWS = 6
 BLOCKS = 4
 COMMON = {"batch_size": 250, "learning_rate": 1e-4}
-# The canonical correlations of a batch mean nothing unless it is much larger than the space has
-# dims, 64; of more than 500 images the blocks' gradient does not fit a small machine's memory.
+# Canonical correlations need batches much larger than the 64 dimensions; the gradients of more than
+# 500 images do not fit into the memory of a small machine.
 SETTINGS = {"DeepCCALoss": {"batch_size": 500}}
 
 
 def embeddings(model, split):
-    """Of a split's images and captions as they were written: two arrays, not of unit length."""
+    """Returns unnormalized embeddings of the images and captions of a split."""
     texts = [ids.reshape(-1, ids.shape[-1]) for ids in split.texts(0).values()]
     names = list(split.packed)
     of_images = compile_function(model, lambda maps: model.embeddings({"image": maps})["image"])
@@ -50,12 +50,12 @@ def embeddings(model, split):
 
 def in_batches(function, *arrays, batch_size=100):
     starts = range(0, len(arrays[0]), batch_size)
-    found = (function(*(x[start : start + batch_size] for x in arrays)) for start in starts)
-    return np.concatenate([keras.ops.convert_to_numpy(x) for x in found])
+    result = (function(*(x[start : start + batch_size] for x in arrays)) for start in starts)
+    return np.concatenate([keras.ops.convert_to_numpy(x) for x in result])
 
 
 def run(name, folders, arguments):
-    """Goes on with one loss's frozen run, saves the preset, and returns what came of it."""
+    """Continues the frozen run of a loss, saves the preset, and returns the results."""
     settings = {**COMMON, **SETTINGS.get(name, {})}
     keras.utils.set_random_seed(arguments.seed)
     whole = ContrastiveModel.from_preset(arguments.work / name)
@@ -68,7 +68,7 @@ def run(name, folders, arguments):
         for folder in folders
     )
     score = functools.partial(
-        scores_of, functools.partial(embeddings, model), dev, train if is_blind(name) else None
+        score_split, functools.partial(embeddings, model), dev, train if is_blind(name) else None
     )
     before = score()
     start = time.perf_counter()
@@ -106,7 +106,7 @@ def main():
     recipe = CaptionerRecipe(fine_tune_blocks=BLOCKS, views=VIEWS)
     encoder = image_encoder("efficientnet_lite2_imagenet")
     folders = recipe.cache_features(encoder, *splits, arguments.maps)
-    complete_report(
+    run_missing_losses(
         arguments.json,
         arguments.losses,
         lambda name: run(name, folders, arguments),

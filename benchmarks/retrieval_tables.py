@@ -8,7 +8,7 @@ HEADINGS = "Image to text R@1 | R@5 | R@10 | Text to image R@1 | R@5 | R@10"
 
 
 def retrieval_losses_table(frozen, fine_tuned):
-    """Scores of each loss, with frozen and with fine-tuned encoders.
+    """Formats the scores of each loss with frozen and fine-tuned encoders.
 
     Args:
         frozen, fine_tuned: dicts, the reports of `retrieval.py` and `retrieval_fine_tuning.py`.

@@ -1,15 +1,15 @@
-"""An exported captioner under load, beside `generate`.
+"""Measures an exported captioner under load, and next to `generate`.
 
     python benchmarks/serving.py
 
-The SavedModel is served, in a process of its own, by the stand-in for TensorFlow Serving that the
-tests use, with requests that arrive together in one batch, as `examples/serving/batching.config`
-has it: it tells how the exported graph behaves under load, not how fast TensorFlow Serving is.
+The SavedModel runs in a separate process in the replacement for TensorFlow Serving that the tests
+use, which batches concurrent requests as in `examples/serving/batching.config`. This shows the
+behavior of the exported graph under load, not the speed of TensorFlow Serving.
 
-- Throughput and latencies with 1, 8 and 32 clients over gRPC, a photo a request.
-- How much memory the server takes at most, and whether it grows in `--minutes` of requests.
-- How long a server takes to load the model and for its first answer.
-- In one process, in turn, what the SavedModel and what `generate` captions a second.
+- Throughput and latencies with 1, 8 and 32 gRPC clients, one photo per request.
+- The peak memory of the server, and its growth during `--minutes` of requests.
+- The time to load the model and to the first response.
+- Captions per second of the SavedModel and of `generate`, alternately in one process.
 
 Writes `benchmarks/results/serving.json`. Linux only: reads `/proc`.
 """
@@ -34,9 +34,9 @@ BATCH = 32
 
 
 def serve(folder, connection):
-    """Serves until the other end of the connection says something."""
+    """Serves until a message arrives on the connection."""
     sys.path.insert(0, str(HERE.parent / "tests" / "serving"))
-    import tensorflow  # noqa: F401  Its import is no part of loading a model.
+    import tensorflow  # noqa: F401  Exclude the import from the loading time.
     from conformance_server import Batcher, Model, run_server
 
     start = time.perf_counter()
@@ -49,7 +49,7 @@ def serve(folder, connection):
 
 @contextlib.contextmanager
 def server(folder):
-    """A server's address, its process id, and the seconds that it loaded."""
+    """Starts a server; yields its address, process id and loading seconds."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=serve, args=(folder, there))
@@ -63,7 +63,7 @@ def server(folder):
 
 
 def megabytes(pid, field):
-    """`VmRSS`, what a process has of memory, or `VmHWM`, the most that it had."""
+    """Reads `VmRSS` (resident memory) or `VmHWM` (its peak) of a process."""
     for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith(field):
             return round(int(line.split()[1]) / 1024, 1)
@@ -71,7 +71,7 @@ def megabytes(pid, field):
 
 
 def load(address, files, clients, seconds):
-    """Latencies in seconds of all requests that `clients` sent one after the other."""
+    """Returns the latencies in seconds of all requests of concurrent clients."""
     from keras_mmfusion.serving import GrpcClient
 
     end = time.perf_counter() + seconds
@@ -81,8 +81,8 @@ def load(address, files, clients, seconds):
         with GrpcClient(address, "captioner", timeout=120.0, retries=0) as client:
             while (start := time.perf_counter()) < end:
                 photo = files[(number + len(latencies)) % len(files)]
-                found = client.predict({"image_bytes": [photo]})
-                assert found["error_codes"][0] == 0
+                result = client.predict({"image_bytes": [photo]})
+                assert result["error_codes"][0] == 0
                 latencies.append(time.perf_counter() - start)
 
     start = time.perf_counter()
@@ -94,8 +94,8 @@ def load(address, files, clients, seconds):
     return latencies, time.perf_counter() - start
 
 
-def under_load(folder, files, seconds, minutes):
-    """Load and first answer, throughput and latencies, and memory, as a dict."""
+def measure_load(folder, files, seconds, minutes):
+    """Measures loading, first response, throughput, latencies and memory; returns a dict."""
     with server(folder) as (address, pid, load_seconds):
         from keras_mmfusion.serving import GrpcClient
 
@@ -120,30 +120,30 @@ def under_load(folder, files, seconds, minutes):
             )
             print(report["clients"][-1], file=sys.stderr)
         samples = []
-        for _ in range(10):  # A tenth of the time each.
+        for _ in range(10):  # Ten intervals.
             latencies, _ = load(address, files, 8, minutes * 6)
             samples.append(megabytes(pid, "VmRSS"))
         report["memory"] = {
             "minutes": minutes,
             "clients": 8,
             "megabytes": samples,
-            # The first tenth fills buffers and pools.
+            # The first tenth includes buffers and thread pools.
             "growth": (samples[-1] - samples[0]) / samples[0],
             "peak_megabytes": megabytes(pid, "VmHWM"),
         }
     return report
 
 
-def beside_generate(version, model, paths, beams, repeats):
-    """Captions a second of the SavedModel and of `generate`, from files, in turn."""
+def compare_with_generate(version, model, paths, beams, repeats):
+    """Measures captions per second of the SavedModel and of `generate` alternately."""
     import tensorflow as tf
 
     signature = tf.saved_model.load(version).signatures["serving_default"]
 
     def exported():
         files = [pathlib.Path(path).read_bytes() for path in paths]
-        found = signature(image_bytes=tf.constant(np.array(files, dtype=object)))
-        return [caption.decode() for caption in found["captions"].numpy()]
+        result = signature(image_bytes=tf.constant(np.array(files, dtype=object)))
+        return [caption.decode() for caption in result["captions"].numpy()]
 
     functions = {"exported": exported, "generate": lambda: model.generate(paths, beams=beams)}
     captions = {name: function() for name, function in functions.items()}
@@ -158,7 +158,7 @@ def beside_generate(version, model, paths, beams, repeats):
     return {
         "captions_per_second": rates,
         "exported_over_generate": rates["exported"] / rates["generate"],
-        # Two decoders of JPEG may round a pixel in two ways.
+        # JPEG decoders may round pixels differently.
         "same_captions": float(np.mean(same)),
     }
 
@@ -189,12 +189,12 @@ def main():
             "photos": "JPEG, 500 by 375",
             "machine": machine(),
             "versions": versions(),
-            "beside_generate": beside_generate(
+            "beside_generate": compare_with_generate(
                 version, model, paths, options.beams, options.repeats
             ),
         }
         print(report["beside_generate"], file=sys.stderr)
-        report["under_load"] = under_load(str(folder), files, options.seconds, options.minutes)
+        report["under_load"] = measure_load(str(folder), files, options.seconds, options.minutes)
     write_results(options.json, report)
 
 

@@ -1,13 +1,13 @@
 """The tables of docs/ on serving, from the results of the benchmarks.
 
-`zoo/update_score_tables.py` puts them where they belong.
+`zoo/update_score_tables.py` inserts them into the pages.
 """
 
 from result_tables import format_cores, markdown_table
 
 
 def billion_table(report):
-    """What a billion images come to, line by line, for each search."""
+    """Formats the resources for a billion images for each search."""
     runs = report["runs"]
     per_second = [run["images_per_second_of_a_worker"] for run in runs]
     billions = [run["billion"] for run in runs]
@@ -28,16 +28,16 @@ def billion_table(report):
     }
     heads = ["", *(f"{run['beams']} beams" if run["beams"] > 1 else "greedy" for run in runs)]
     machine, (width, height) = report["machine"], report["size"]
-    facts = (
+    note = (
         f"`{runs[0]['preset']}`, {report['images']:,} JPEGs of {width} by {height} pixels, a "
         f"worker of {runs[0]['cores_of_a_worker']} CPU cores ({machine['cpu']}). The price is an "
         "assumption."
     )
-    return markdown_table(heads, [[name, *cells] for name, cells in rows.items()], facts)
+    return markdown_table(heads, [[name, *cells] for name, cells in rows.items()], note)
 
 
 def exported_dtypes_table(report):
-    """Size, speed and score of a captioner exported in each dtype."""
+    """Formats size, speed and scores of a captioner exported in each dtype."""
     heads = ["Dtype", "MB", "CPU ms a photo, of 32", "Alone", "BLEU-4", "CIDEr-D"]
     rows = [
         [
@@ -51,15 +51,15 @@ def exported_dtypes_table(report):
         for dtype, run in sorted(report["dtypes"].items(), key=lambda each: -each[1]["megabytes"])
     ]
     protocol = report["protocol"]
-    facts = (
+    note = (
         f"`{protocol['preset']}`, {protocol['beams']} beams, the first {protocol['images']:,} "
         f"images of Flickr8k's {protocol['split']} split, {format_cores(protocol['machine'])}."
     )
-    return markdown_table(heads, rows, facts)
+    return markdown_table(heads, rows, note)
 
 
 def load_table(report):
-    """An exported captioner under load, and beside `generate`."""
+    """Formats the results of an exported captioner under load and next to `generate`."""
     heads = ["Clients", "Captions a second", "Median, ms", "90 %", "99 %"]
     under, beside = report["under_load"], report["beside_generate"]
     rows = [
@@ -71,7 +71,7 @@ def load_table(report):
         for each in under["clients"]
     ]
     memory, rates = under["memory"], beside["captions_per_second"]
-    facts = (
+    note = (
         f"`{report['preset']}`, {report['beams']} beams, {report['photos']}, "
         f"{format_cores(report['machine'])}, clients and server on one machine. Loaded in "
         f"{under['load_seconds']:.1f} s, first answer after "
@@ -81,7 +81,7 @@ def load_table(report):
         f"the SavedModel {rates['exported']:.1f} captions a second, `generate` "
         f"{rates['generate']:.1f}, a ratio of {beside['exported_over_generate']:.2f}."
     )
-    return markdown_table(heads, rows, facts)
+    return markdown_table(heads, rows, note)
 
 
 def _grown(growth):

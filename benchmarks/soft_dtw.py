@@ -1,10 +1,10 @@
-"""Times soft-DTW side by side with the recursion as a Python loop, and with tslearn if it is there.
+"""Compares the speed of soft-DTW with Python loops, and with tslearn if it is installed.
 
     python benchmarks/soft_dtw.py --json benchmarks/results/soft_dtw.json
 
-The loops go over the pairs of tokens, with an operation on the whole batch for each: in PyTorch,
-which differentiates it, and in NumPy with the backward recursion written out. All figures are of a
-forward and a backward pass.
+The loops iterate over pairs of tokens with operations on the batch, in PyTorch with automatic
+differentiation and in NumPy with an explicit backward recursion. All times are of a forward and a
+backward pass.
 """
 
 import argparse
@@ -23,11 +23,11 @@ from keras_mmfusion.layers.alignment import solve_soft_dtw
 
 
 def loop_values(cost, gamma):
-    """The values of a batch of costs `(batch, rows, columns)`, pair by pair."""
+    """Computes the values of a batch of costs `(batch, rows, columns)`, pair by pair."""
     import torch
 
     _, rows, columns = cost.shape
-    # Split once: the gradient of an index into all of `cost` would be as large as `cost`.
+    # Unbind once: the gradient of indexing `cost` would be as large as `cost`.
     costs = [row.unbind(1) for row in cost.unbind(1)]
     far = torch.full((len(cost),), 1e30)
     totals = {(0, 0): torch.zeros(len(cost))}
@@ -49,7 +49,7 @@ def time_torch_loop(cost, gamma):
 
 
 def time_numpy_loop(cost, gamma):
-    """Seconds, values and gradients."""
+    """Returns seconds, values and gradients."""
     start = time.perf_counter()
     cost = np.float64(cost).transpose(1, 2, 0)
     rows, columns, batch_size = cost.shape
@@ -96,7 +96,7 @@ def time_ours(function, cost, repeats):
 
 
 def time_tslearn(shape, gamma):
-    """tslearn's loop, compiled by numba, over one pair of sequences of numbers at a time."""
+    """Times tslearn's loop, compiled by numba, for one pair of sequences at a time."""
     from tslearn.metrics import soft_dtw_alignment
 
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""JPEGs of a photo's size and compressibility, for benchmarks that may not ship photos."""
+"""Generates JPEGs with the size and compressibility of photos, for benchmarks without photos."""
 
 import pathlib
 
@@ -7,7 +7,7 @@ from PIL import Image
 
 
 def write_photos(folder, count, size=(500, 375), seed=0):
-    """Writes `count` JPEGs, coarse noise enlarged, and returns their paths."""
+    """Writes `count` JPEGs of enlarged coarse noise; returns their paths."""
     rng = np.random.default_rng(seed)
     paths = []
     for index in range(count):

@@ -1,4 +1,4 @@
-"""What a benchmark found, as a file."""
+"""Writes the results of a benchmark."""
 
 import json
 import os
@@ -6,7 +6,7 @@ import pathlib
 
 
 def write_results(path, results):
-    """Writes a dict as JSON, whole or not at all.
+    """Writes a dict as JSON, atomically.
 
     Args:
         path: string or path.

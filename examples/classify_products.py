@@ -1,10 +1,10 @@
-"""From files to a graph of several modalities to predictions.
+"""Builds a multimodal graph from files, and classifies its nodes.
 
     python examples/classify_products.py shop
 
-The first run makes the folder: `products.csv` (a product and its class in a row), `pairs.csv`
-(products that were bought together) and an array for each modality, `image.npy` and `text.npy`, a
-row for each product, NaN where it has no text. `--short` trains for fewer steps.
+The first run writes the folder: `products.csv` (one product and its class per row), `pairs.csv`
+(products bought together) and an array for each modality, `image.npy` and `text.npy`, with one row
+per product and NaN for missing texts. `--short` trains for fewer steps.
 """
 
 import argparse
@@ -28,7 +28,7 @@ PRODUCTS, CLASSES, LABELED = 200, 4, 60
 
 
 def make_files(folder):
-    """Products whose photo tells half of the class, and whose text the other half."""
+    """Writes products whose photo and text each determine half of the class."""
     rng = np.random.default_rng(0)
     classes = rng.integers(CLASSES, size=PRODUCTS)
     image = rng.normal(size=(PRODUCTS, 16)) + 3.0 * np.eye(2, 16)[classes % 2]
@@ -55,10 +55,10 @@ def read_table(path):
 
 
 def read_graph(folder):
-    """The graph: a node for each photo and text, and edges of four relations."""
+    """Builds the graph: a node for each photo and text, and edges of four relations."""
     image, text = np.load(folder / "image.npy"), np.load(folder / "text.npy")
     pairs = read_table(folder / "pairs.csv")
-    same = np.stack([np.arange(len(image))] * 2, axis=1)  # product i's text, product i's photo
+    same = np.stack([np.arange(len(image))] * 2, axis=1)  # The text and the photo of product i.
     graph = MultimodalGraph(
         {"image": image, "text": text}, node_mask={"text": np.isfinite(text).all(axis=1)}
     )
@@ -72,7 +72,7 @@ def read_graph(folder):
 
 @keras.saving.register_keras_serializable(package="examples")
 class ProductClassifier(keras.Model):
-    """Logits of each product's class, from the graph of all."""
+    """Computes class logits of all products from their graph."""
 
     def __init__(self, num_classes, dim=32, **kwargs):
         super().__init__(**kwargs)
@@ -94,7 +94,7 @@ class ProductClassifier(keras.Model):
 
 
 def with_string_keys(graph):
-    """Relations as Keras saves them, `"source/relation/target"`."""
+    """Converts relations to strings as Keras saves them: `"source/relation/target"`."""
     return {
         key: {"/".join(k) if isinstance(k, tuple) else k: x for k, x in value.items()}
         for key, value in graph.items()
@@ -104,12 +104,12 @@ def with_string_keys(graph):
 def train(graph, labels, nodes, steps):
     model = ProductClassifier(int(labels.max()) + 1)
     model.compile(
-        keras.optimizers.AdamW(0.01, weight_decay=5.0),  # Few labels: hold the weights down.
+        keras.optimizers.AdamW(0.01, weight_decay=5.0),  # Weight decay, since there are few labels.
         keras.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"),
         jit_compile=False,
     )
     share = np.zeros(len(labels), "float32")
-    share[nodes] = 1 / len(nodes)  # The others' labels are not seen.
+    share[nodes] = 1 / len(nodes)  # Other labels are not used.
     for _ in range(steps):
         model.train_on_batch(graph, labels, share)
     return model
@@ -127,7 +127,7 @@ def without(graph, modality):
 
 
 def export(model, graph, folder):
-    """A SavedModel of the nodes' features; the edges are part of it."""
+    """Exports a SavedModel from node features to logits; the edges are constants."""
     import tensorflow as tf
 
     features, mask = graph["node_features"], graph["node_mask"]["text"]
@@ -166,7 +166,7 @@ def main():
         score = accuracy(model, without(inputs, modality), labels, rest)
         print(f"  without {modality}: {score:.2f}")
 
-    # One without a text: others must tell what its text would.
+    # A product without text: its class must come from its neighbors.
     product = int(next(p for p in rest if not graph.node_mask["text"][p]))
     [why] = explain_nodes(model, inputs, [product], steps=50 if args.short else 200)
     print(f"product {product} is of class {why.predicted_class}, as these edges say:")

@@ -1,10 +1,10 @@
-"""Fine-tunes a pretrained captioner on your own photos; scores it before and after.
+"""Fine-tunes a pretrained captioner on custom photos, and scores it before and after.
 
     python examples/fine_tune_captioner.py --photos FOLDER --captions captions.csv --out mine
 
-`captions.csv` has the columns `image` (a file in the folder) and `caption`; an image in several
-rows has several captions. `--short` shows the same on a few drawn pictures, in less than a minute.
-The vocabulary stays the preset's: a word that it does not know is learned as an unknown one.
+`captions.csv` has the columns `image` (a file in the folder) and `caption`; an image may have
+several rows. `--short` uses a few generated images and takes less than a minute. The vocabulary is
+that of the preset: other words are learned as unknown words.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from keras_mmfusion.models.captioning import evaluate_captioner
 from keras_mmfusion.zoo import captioner
 
 
-def draw_pictures(folder, count=24):
+def draw_images(folder, count=24):
     """Draws squares and circles in a folder, with a table of captions; returns the table's path."""
     table = folder / "captions.csv"
     with table.open("w", newline="", encoding="utf-8") as file:
@@ -40,7 +40,7 @@ def draw_pictures(folder, count=24):
 
 
 def split_pairs(pairs, dev_share=0.1):
-    """Splits `CaptionPairs` into those to train on, and the last ones to score on."""
+    """Splits `CaptionPairs` into training pairs and the last ones for scoring."""
     count = max(1, round(len(pairs) * dev_share))
     return pairs.take(len(pairs) - count), CaptionPairs(
         pairs.images[-count:], pairs.captions[-count:]
@@ -51,9 +51,9 @@ def fine_tune(preset, pairs, epochs, learning_rate, batch_size, out):
     """Fine-tunes the decoder of a preset and writes a new preset.
 
     Args:
-        preset: string. What `keras_mmfusion.zoo.captioner` takes.
+        preset: string. A preset for `keras_mmfusion.zoo.captioner`.
         pairs: `CaptionPairs`.
-        epochs, learning_rate, batch_size: of the training.
+        epochs, learning_rate, batch_size: settings of the training.
         out: path of the preset folder to write.
 
     Returns:
@@ -79,7 +79,7 @@ def fine_tune(preset, pairs, epochs, learning_rate, batch_size, out):
 
 
 def report(when, model, dev):
-    """Prints scores on the photos that training does not see, and one caption."""
+    """Prints scores on photos that are not used in training, and one caption."""
     results = evaluate_captioner(model, dev, metrics=("bleu", "cider"))
     scores = ", ".join(f"{name} {value:.3f}" for name, value in results.metrics.items())
     print(f"{when}: {scores}; e.g. {results.samples[0]['caption']!r}")
@@ -94,16 +94,16 @@ def main():
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--out", type=pathlib.Path, default=pathlib.Path("my_captioner"))
-    parser.add_argument("--short", action="store_true", help="on a few drawn pictures")
+    parser.add_argument("--short", action="store_true", help="use a few generated images")
     args = parser.parse_args()
     if args.short:
         with tempfile.TemporaryDirectory() as folder:
             folder = pathlib.Path(folder)
-            pairs = read_image_caption_pairs(str(folder), str(draw_pictures(folder)))
+            pairs = read_image_caption_pairs(str(folder), str(draw_images(folder)))
             fine_tune(args.preset, pairs, 2, args.learning_rate, 8, folder / "preset")
         return
     if args.photos is None or args.captions is None:
-        parser.error("name the --photos and the --captions, or ask for the --short form")
+        parser.error("pass --photos and --captions, or --short")
     pairs = read_image_caption_pairs(str(args.photos), str(args.captions))
     fine_tune(args.preset, pairs, args.epochs, args.learning_rate, args.batch_size, args.out)
 

@@ -1,10 +1,10 @@
-"""Fuses three modalities, drops one, and shows what the model relied on.
+"""Fuses three modalities, removes one, and shows which ones the model uses.
 
     python examples/fuse_three_modalities.py
 
-The data are made here: 'is this machine about to fail?', told by what a technician wrote (word
-ids), by what its sensors measured over time, and by a row of a table about it. Each sample has a
-cause that shows in one of the three, and says nothing in the others. `--short` trains on fewer.
+The data are generated: whether a machine is about to fail, from a technician's note (word ids),
+sensor readings over time, and a table row. The cause of a failure shows in only one of the three
+modalities. `--short` uses fewer samples.
 """
 
 import argparse
@@ -23,10 +23,10 @@ MODELS = 5
 
 
 def make_data(count, rng):
-    """Samples, which are to fail, and where it shows: in the modality of that number.
+    """Generates samples, labels, and the index of the modality that shows the cause.
 
     Returns:
-        Tuple of a dict of arrays, labels `(count,)` and numbers `(count,)`.
+        A tuple of a dict of arrays, labels `(count,)` and indices `(count,)`.
     """
     labels = rng.integers(2, size=count)
     cause = rng.integers(len(MODALITIES), size=count)
@@ -36,9 +36,9 @@ def make_data(count, rng):
 
     shows = [(cause == number) & (labels == 1) for number in range(len(MODALITIES))]
     notes[shows[0], :2] = rng.choice(FAILURE_WORDS, size=(shows[0].sum(), 2))
-    sensors[shows[1], TIMES // 2 :, 0] += 2.5  # One of them drifts away.
-    record[shows[2], 1] = 0  # The model of machine that is known for it.
-    record[rng.random(count) < 0.05, 0] = np.nan  # Not every age is known.
+    sensors[shows[1], TIMES // 2 :, 0] += 2.5  # One sensor drifts.
+    record[shows[2], 1] = 0  # The machine type that is known for failures.
+    record[rng.random(count) < 0.05, 0] = np.nan  # Some ages are unknown.
     data = {
         "notes": notes.astype("int32"),
         "sensors": sensors.astype("float32"),
@@ -48,7 +48,7 @@ def make_data(count, rng):
 
 
 def make_model(data):
-    """An encoder for each modality, gates that weigh them, and a logit."""
+    """Creates a model with an encoder for each modality, gated fusion, and a logit."""
     model = FusionModel(
         encoders={
             "notes": TokenEncoder(32, vocabulary_size=VOCABULARY),

@@ -96,7 +96,7 @@ class EmbedderSteps:
         rng = np.random.default_rng([self.plan.seed, 1, number])
         draws = rng.random((len(rows), DRAWS), "float32")
         flipped = (draws[:, 7] >= 0.5).astype("int32")
-        places = (flipped, rows, rng.integers(self.ids.shape[2], size=len(rows)))
+        positions = (flipped, rows, rng.integers(self.ids.shape[2], size=len(rows)))
         loss = self.step(
             self._loss,
             self.plan.learning_rate * warm_up(progress) * decay_cosine(progress),
@@ -104,8 +104,8 @@ class EmbedderSteps:
             self.pixels,
             rows,
             draws,
-            self.ids[places],
-            self.masks[places],
+            self.ids[positions],
+            self.masks[positions],
         )
         return {"loss": loss}
 
@@ -234,10 +234,10 @@ def train_embedder(plan, budget_seconds, out):
     set_dtype_policy(model, plan.dtype)
     # Half precision is too coarse for cosines times a hundred.
     model.logit_scale.dtype_policy = "float32"
-    of_encoders = {id(v) for encoder in encoders.values() for v in encoder.variables}
+    encoder_ids = {id(v) for encoder in encoders.values() for v in encoder.variables}
     optimizer = scale_updates(
         keras.optimizers.AdamW(weight_decay=plan.weight_decay, clipnorm=1.0, beta_2=0.98),
-        lambda variable: plan.encoder_scale if id(variable) in of_encoders else 1.0,
+        lambda variable: plan.encoder_scale if id(variable) in encoder_ids else 1.0,
     )
     step = TrainingStep(model, optimizer)
     scores = EmbedderScores(model, dev)
