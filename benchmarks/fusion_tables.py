@@ -39,8 +39,9 @@ def fusion_speed_table(report):
         if rule["forward_and_backward"]["times_plain_torch"] > 1.2
     ]
     within = len(rows) - len(slower)
+    others = f"; not so: {', '.join(slower)}" if slower else ""
     note = f"{_describe_protocol(report)} In training {within} of the {len(rows)} rules are within "
-    note += f"1.2 times of PyTorch{'; not so: ' + ', '.join(slower) if slower else ''}. The largest tensor "
+    note += f"1.2 times of PyTorch{others}. The largest tensor "
     note += f"of the tensor fusion has {report['tensor_fusion']['largest']:,} numbers, its "
     note += f"formula's {report['tensor_fusion']['of_the_formula']:,}."
     return markdown_table(["Rule", "forward", "both"], rows, note)
