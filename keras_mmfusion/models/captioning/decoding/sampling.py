@@ -27,11 +27,11 @@ def sample_captions(step, cache, noise, settings, special):
         top-k: Fan et al., "Hierarchical Neural Story Generation", 2018.
     """
 
-    def draw(log_probs, index):
+    def choose(log_probs, index):
         return _sample(log_probs, ops.take(noise, index, axis=-1), settings)
 
     shape = (ops.shape(noise)[0], settings.samples)
-    return decode_token_by_token(step, cache, draw, shape, settings, special)
+    return decode_token_by_token(step, cache, choose, shape, settings, special)
 
 
 def _sample(log_probs, uniform, settings):
