@@ -18,7 +18,7 @@ from write_results import write_results
 
 from keras_mmfusion._provenance import machine, versions
 from keras_mmfusion.datasets import read_planetoid
-from keras_mmfusion.models.node_classification import evaluate_node_classifier
+from keras_mmfusion.models.node_classification import score_node_recipe
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
 from keras_mmfusion.models.runs.run_record import list_changes
 
@@ -47,15 +47,15 @@ def main():
         before = models.get(name, {"runs": [], "parts": []})
         if before["runs"]:
             recipe = dataclasses.asdict(RECIPES[name])
-            del recipe["model"]
+            del recipe["model"], recipe["seed"]
             changes = list_changes(before["protocol"]["recipe"], recipe)
             if changes:
                 parser.error(f"--json has {name} by another recipe: {'; '.join(changes)}")
         if len(before["runs"]) >= arguments.runs:
             continue
         start = time.perf_counter()
-        result = evaluate_node_classifier(
-            name, data, arguments.runs, 60 * arguments.minutes, show, before["runs"]
+        result = score_node_recipe(
+            RECIPES[name], data, arguments.runs, 60 * arguments.minutes, show, before["runs"]
         )
         part = {
             "runs": len(result.samples) - len(before["runs"]),

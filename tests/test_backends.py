@@ -10,6 +10,7 @@ import pytest
 TESTS = Path(__file__).resolve().parent
 LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"))]
 CAPTIONING = "models/captioning"
+NODES = "models/node_classification/test_node_classifiers.py"
 # Parts that can run beside each other.
 PARTS = {
     "layers and losses": [*LAYERS, "losses"],
@@ -23,9 +24,9 @@ PARTS = {
     ],
     "graph": [
         "layers/graph",
-        "models/node_classification/test_node_classifiers.py::test_training_finds_communities",
-        "models/node_classification/test_node_classifiers.py::test_a_run_depends_on_its_seed_alone",
-        "models/node_classification/test_node_classifiers.py::test_orders_change_nothing",
+        f"{NODES}::test_training_separates_communities",
+        f"{NODES}::test_training_depends_only_on_the_seed",
+        f"{NODES}::test_orders_do_not_change_outputs",
         "models/recommendation/test_recommenders.py",
         "explain/test_explain_nodes.py",
     ],

@@ -1,4 +1,4 @@
-"""Classes for the nodes of a graph."""
+"""Node classification: models, recipes, training and evaluation."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -12,7 +12,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NodeClassifier": "node_classifier",
         "NodeRecipe": "node_recipe",
         "evaluate_node_classifier": "node_evaluation",
+        "get_node_recipe": "node_recipe",
         "node_classifier_inputs": "node_inputs",
+        "score_node_recipe": "node_evaluation",
         "train_node_classifier": "node_training",
         "with_orders": "node_inputs",
     },

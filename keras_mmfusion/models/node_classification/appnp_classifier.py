@@ -7,7 +7,7 @@ from keras_mmfusion.models.node_classification.node_classifier import NodeClassi
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class APPNPClassifier(NodeClassifier):
-    """Predict, then propagate: a network for each node, and steps of personalized PageRank.
+    """APPNP: an MLP on each node's features, then steps of personalized PageRank.
 
     ```
     H = ReLU(X W_1) W_2
@@ -18,10 +18,10 @@ class APPNPClassifier(NodeClassifier):
         num_features: int. Dim of the node features.
         num_classes: int.
         hidden_dim: int.
-        alpha: float. Probability of the walk to start anew.
-        num_steps: int. Steps of propagation.
-        dropout: float, before each kernel, and of the edges in each step.
-        weight_decay: float, of the first layer's kernel.
+        alpha: float. Restart probability of the random walk.
+        num_steps: int. Number of propagation steps.
+        dropout: float. Dropout before each kernel, and of the edges in each step.
+        weight_decay: float. Weight decay of the first layer's kernel.
 
     Call arguments: see `NodeClassifier`.
 
@@ -47,7 +47,7 @@ class APPNPClassifier(NodeClassifier):
         self.hidden_dim = hidden_dim
         self.alpha = alpha
         self.num_steps = num_steps
-        self.input_layer = self.first_kernel(hidden_dim, activation="relu", use_bias=False)
+        self.input_layer = self.make_input_layer(hidden_dim, activation="relu", use_bias=False)
         self.dropout_layer = Dropout(dropout)
         self.output_layer = keras.layers.Dense(num_classes, use_bias=False, name="output")
         self.edge_dropout = EdgeDropout(dropout)
@@ -61,7 +61,7 @@ class APPNPClassifier(NodeClassifier):
         x = self.project(self.input_layer, inputs, training)
         x = initial = self.output_layer(self.dropout_layer(x, training=training))
         for _ in range(self.num_steps):
-            graph = self.graph_with(x, inputs)
+            graph = self.make_graph(x, inputs)
             if training:
                 graph = self.edge_dropout(graph, training=True)
             x = self.step(graph, initial)

@@ -7,16 +7,16 @@ from keras_mmfusion.models.node_classification.node_classifier import NodeClassi
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GATClassifier(NodeClassifier):
-    """Two graph attention layers, the first of several heads side by side.
+    """Two graph attention layers, the first with several concatenated heads.
 
     Args:
         num_features: int. Dim of the node features.
         num_classes: int.
         head_dim: int. Size of each head of the first layer.
-        num_heads: int, of the first layer.
-        output_heads: int, of the second, which are averaged.
-        dropout: float, before each layer, and of the attention weights.
-        weight_decay: float, of all kernels.
+        num_heads: int. Number of heads of the first layer.
+        output_heads: int. Number of heads of the second layer, which are averaged.
+        dropout: float. Dropout before each layer, and of the attention weights.
+        weight_decay: float. Weight decay of all kernels.
 
     Call arguments: see `NodeClassifier`.
 
@@ -42,8 +42,8 @@ class GATClassifier(NodeClassifier):
         self.head_dim = head_dim
         self.num_heads = num_heads
         self.output_heads = output_heads
-        settings = {"dropout": dropout, "kernel_regularizer": self.regularizer(weight_decay)}
-        self.input_layer = self.first_kernel(head_dim * num_heads, use_bias=False)
+        settings = {"dropout": dropout, "kernel_regularizer": self.make_regularizer(weight_decay)}
+        self.input_layer = self.make_input_layer(head_dim * num_heads, use_bias=False)
         self.hidden_layer = GATLayer(
             head_dim, num_heads, activation="elu", project=False, name="hidden", **settings
         )
@@ -59,9 +59,9 @@ class GATClassifier(NodeClassifier):
 
     def call(self, inputs, training=None):
         x = self.project(self.input_layer, inputs, training)
-        x = self.hidden_layer(self.graph_with(x, inputs), training=training)
+        x = self.hidden_layer(self.make_graph(x, inputs), training=training)
         x = self.dropout_layer(x, training=training)
-        return self.output_layer(self.graph_with(x, inputs), training=training)
+        return self.output_layer(self.make_graph(x, inputs), training=training)
 
     def get_config(self):
         return {

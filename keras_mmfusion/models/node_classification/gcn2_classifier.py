@@ -9,7 +9,7 @@ from keras_mmfusion.models.node_classification.node_classifier import NodeClassi
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GCN2Classifier(NodeClassifier):
-    """A deep network of graph convolutions that keep the first features in sight (GCNII).
+    """GCNII: a deep graph convolutional network with initial residuals.
 
     ```
     H⁰ = ReLU(X W + b),  Hˡ⁺¹ = GCN2Layer(Hˡ, H⁰) with β_l = log(λ / l + 1)
@@ -20,11 +20,11 @@ class GCN2Classifier(NodeClassifier):
         num_classes: int.
         hidden_dim: int.
         num_layers: int. Number of convolutions.
-        alpha: float. Share of the first features in each layer.
-        theta: float, the λ of the formula.
-        dropout: float, before each layer.
-        weight_decay: float, of the first and the last kernel.
-        convolution_decay: float, of the convolutions' kernels.
+        alpha: float. Weight of the initial features in each layer.
+        theta: float. The λ of the formula.
+        dropout: float. Dropout before each layer.
+        weight_decay: float. Weight decay of the first and the last kernel.
+        convolution_decay: float. Weight decay of the convolutions' kernels.
 
     Call arguments: see `NodeClassifier`.
 
@@ -54,20 +54,20 @@ class GCN2Classifier(NodeClassifier):
         self.alpha = alpha
         self.theta = theta
         self.convolution_decay = convolution_decay
-        self.input_layer = self.first_kernel(hidden_dim, activation="relu")
+        self.input_layer = self.make_input_layer(hidden_dim, activation="relu")
         self.dropout_layer = Dropout(dropout)
         self.convolutions = [
             GCN2Layer(
                 alpha,
                 math.log(theta / (i + 1) + 1),
                 activation="relu",
-                kernel_regularizer=self.regularizer(convolution_decay),
+                kernel_regularizer=self.make_regularizer(convolution_decay),
                 name=f"convolution_{i}",
             )
             for i in range(num_layers)
         ]
         self.output_layer = keras.layers.Dense(
-            num_classes, kernel_regularizer=self.regularizer(weight_decay), name="output"
+            num_classes, kernel_regularizer=self.make_regularizer(weight_decay), name="output"
         )
 
     def build(self, input_shape=None):
@@ -80,7 +80,7 @@ class GCN2Classifier(NodeClassifier):
         x = initial = self.project(self.input_layer, inputs, training)
         for convolution in self.convolutions:
             x = self.dropout_layer(x, training=training)
-            x = convolution(self.graph_with(x, inputs), initial)
+            x = convolution(self.make_graph(x, inputs), initial)
         return self.output_layer(self.dropout_layer(x, training=training))
 
     def get_config(self):

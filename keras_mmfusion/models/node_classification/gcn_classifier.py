@@ -13,8 +13,8 @@ class GCNClassifier(NodeClassifier):
         num_features: int. Dim of the node features.
         num_classes: int.
         hidden_dim: int.
-        dropout: float, before each layer.
-        weight_decay: float, of the first layer's kernel.
+        dropout: float. Dropout before each layer.
+        weight_decay: float. Weight decay of the first layer's kernel.
 
     Call arguments: see `NodeClassifier`.
 
@@ -30,7 +30,7 @@ class GCNClassifier(NodeClassifier):
     ):
         super().__init__(num_features, num_classes, dropout, weight_decay, **kwargs)
         self.hidden_dim = hidden_dim
-        self.input_layer = self.first_kernel(hidden_dim, use_bias=False)
+        self.input_layer = self.make_input_layer(hidden_dim, use_bias=False)
         self.hidden_layer = GCNLayer(activation="relu", name="hidden")
         self.dropout_layer = Dropout(dropout)
         self.output_layer = GCNLayer(num_classes, name="output")
@@ -42,9 +42,9 @@ class GCNClassifier(NodeClassifier):
 
     def call(self, inputs, training=None):
         x = self.project(self.input_layer, inputs, training)
-        x = self.hidden_layer(self.graph_with(x, inputs))
+        x = self.hidden_layer(self.make_graph(x, inputs))
         x = self.dropout_layer(x, training=training)
-        return self.output_layer(self.graph_with(x, inputs))
+        return self.output_layer(self.make_graph(x, inputs))
 
     def get_config(self):
         return {**super().get_config(), "hidden_dim": self.hidden_dim}

@@ -9,21 +9,21 @@ from keras_mmfusion.models.task_model import TaskModel
 
 
 class NodeClassifier(TaskModel, keras.Model):
-    """What the classifiers of nodes share: inputs, and a first kernel for sparse features.
+    """Base class of node classifiers, with a first layer for sparse features.
 
-    A classifier of your own implements `build`, which builds its layers, and `call(inputs,
-    training)` with `self.project` and `self.graph_with`.
+    A subclass implements `build`, which builds its layers, and `call(inputs, training)`, which
+    uses `self.project` and `self.make_graph`.
 
     Args:
         num_features: int. Dim of the node features.
         num_classes: int.
-        dropout: float. Share dropped in training of what enters a layer.
-        weight_decay: float. The loss gets `weight_decay / 2 · ‖W‖²` of each regularized kernel,
-            which is what papers and PyTorch call weight decay.
+        dropout: float. Fraction of each layer's input to drop during training.
+        weight_decay: float. Adds `weight_decay / 2 · ‖W‖²` to the loss for each regularized
+            kernel, which papers and PyTorch call weight decay.
 
     Call arguments:
-        inputs: dict of tensors, see `node_classifier_inputs`; with an `edge_weight` `(edges,)` too,
-            if edges are to count more or less; and, for many steps, `with_orders`.
+        inputs: dict of tensors, see `node_classifier_inputs`; optionally with an `edge_weight`
+            `(edges,)`, and with the orders of `with_orders` for long training.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -37,36 +37,36 @@ class NodeClassifier(TaskModel, keras.Model):
         self.dropout = dropout
         self.weight_decay = weight_decay
 
-    def first_kernel(self, units, **settings):
-        """The layer that features enter."""
+    def make_input_layer(self, units, **settings):
+        """Returns the layer that projects the features."""
         return SparseDense(
             units,
             self.num_features,
             dropout=self.dropout,
-            kernel_regularizer=self.regularizer(self.weight_decay),
+            kernel_regularizer=self.make_regularizer(self.weight_decay),
             name="first_kernel",
             **settings,
         )
 
-    def regularizer(self, weight_decay):
-        """The L2 regularizer whose gradient is `weight_decay · W`."""
+    def make_regularizer(self, weight_decay):
+        """Returns the L2 regularizer whose gradient is `weight_decay · W`."""
         return keras.regularizers.L2(weight_decay / 2)
 
     def project(self, layer, inputs, training):
-        """`layer`, from `first_kernel`, of the features."""
+        """Applies `layer`, from `make_input_layer`, to the features."""
         rows = ops.shape(inputs["source_scale"])[0]
         index, values = inputs["feature_index"], inputs["feature_values"]
         order = inputs.get("feature_order")
         return layer(index, values, num_rows=rows, order=order, training=training)
 
-    def graph_with(self, x, inputs):
-        """The dict of the graph whose node features are `x`."""
+    def make_graph(self, x, inputs):
+        """Returns the graph dict with the node features `x`."""
         keys = ("edge_index", "edge_weight", "edge_order", "source_scale")
         edges = {key: inputs[key] for key in keys if key in inputs}
         return {"node_features": x, **edges}
 
     def build_layer(self, layer, dim, *shapes):
-        """Builds a graph layer for node features of this dim, and other tensors' shapes."""
+        """Builds a graph layer for node features of size `dim`, and for other input shapes."""
         graph = {"node_features": (None, dim), "edge_index": (2, None), "source_scale": (None,)}
         layer.build(graph, *shapes)
 
@@ -79,12 +79,12 @@ class NodeClassifier(TaskModel, keras.Model):
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes the tensors of `node_classifier_inputs`, of a graph of any size, and
-        returns `outputs`, the logits.
+        `serving_default` takes the tensors of `node_classifier_inputs`, for a graph of any size,
+        and returns `outputs`, the logits.
 
         Args:
-            folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
-            manifest: dict or `None`. What else `manifest.json` is to say.
+            folder: string or path. Versions are written to its subfolders `1`, `2`, ...
+            manifest: dict or `None`. Additional entries of `manifest.json`.
 
         Returns:
             The path of the new version.

@@ -1,4 +1,4 @@
-"""A labeled graph to what a node classifier takes."""
+"""Conversion of a labeled graph to the inputs of a node classifier."""
 
 import keras
 import numpy as np
@@ -7,17 +7,17 @@ from keras_mmfusion.layers.graph import normalize_graph, order_edges
 
 
 def node_classifier_inputs(data):
-    """The inputs of a `NodeClassifier`, computed once for a fixed graph.
+    """Computes the inputs of a `NodeClassifier` for a fixed graph.
 
-    Features are normalized so that each row adds up to 1, and given by their entries, since those
-    of documents are nearly all zeros.
+    Each row of features is normalized to a sum of 1. Features are given by their nonzero entries,
+    since bags of words are sparse.
 
     Args:
         data: `LabeledGraph`.
 
     Returns:
         A dict of arrays: `feature_index` `(2, entries)`, `feature_values` `(entries,)`,
-        `edge_index` `(2, edges)` and `source_scale` `(nodes,)`, of `normalize_graph`.
+        `edge_index` `(2, edges)` and the `source_scale` `(nodes,)` from `normalize_graph`.
     """
     totals = np.abs(data.node_features).sum(axis=1, keepdims=True)
     features = data.node_features / np.where(totals == 0, 1, totals)
@@ -32,13 +32,13 @@ def node_classifier_inputs(data):
 
 
 def with_orders(inputs):
-    """The inputs of a `NodeClassifier` with the orders of their edges and entries, for many steps.
+    """Adds the orders of edges and feature entries, which make many training steps faster.
 
     Args:
-        inputs: dict, of `node_classifier_inputs`.
+        inputs: dict, from `node_classifier_inputs`.
 
     Returns:
-        A new dict, with `feature_order` and `edge_order`, see `order_edges`.
+        A new dict that also has `feature_order` and `edge_order`, see `order_edges`.
     """
     orders = {name: order_edges(inputs[f"{name}_index"]) for name in ("feature", "edge")}
     return {**inputs, **{f"{name}_order": order for name, order in orders.items()}}

@@ -1,4 +1,4 @@
-"""How each paper trained its classifier of nodes."""
+"""Training recipes of node classifiers."""
 
 import dataclasses
 
@@ -12,34 +12,47 @@ from keras_mmfusion.models.runs.setting_checks import check_integers, check_posi
 
 @dataclasses.dataclass(frozen=True)
 class NodeRecipe:
-    """A classifier's class and how to train it.
+    """A model class and its training settings.
 
     Args:
-        model: subclass of `NodeClassifier`, whose defaults are the paper's.
-        learning_rate: float, of Adam.
-        epochs: int. Steps over the whole graph at most.
-        patience: int or `None`. Stop after so many epochs without a lower validation loss or a
-            higher validation accuracy, and take the weights of the epoch that had both; `None`
-            trains for all epochs and takes the last weights.
+        model: subclass of `NodeClassifier`, whose defaults are those of its paper.
+        learning_rate: float. Learning rate of Adam.
+        epochs: int. Maximum number of full-graph steps.
+        patience: int or `None`. Stop after this many epochs without a lower validation loss or a
+            higher validation accuracy, and restore the weights of the last epoch that reached
+            both. `None` trains for all epochs and keeps the last weights.
+        seed: int. Seed of the initial weights and the dropout.
 
     Raises:
-        ValueError: if a number is out of its range.
+        ValueError: if a number is out of range.
     """
 
     model: type[NodeClassifier]
     learning_rate: float
     epochs: int
     patience: int | None = None
+    seed: int = 0
 
     def __post_init__(self):
         check_positives(self, "learning_rate")
-        check_integers(self, {"epochs": 1} | ({} if self.patience is None else {"patience": 1}))
+        check_integers(self, {"epochs": 1, "seed": 0} | ({} if self.patience is None else {"patience": 1}))
 
 
-# By the names of the command; on Cora, as in the papers.
+# The papers' settings for Cora, by the names of the command.
 RECIPES = {
     "gcn": NodeRecipe(GCNClassifier, learning_rate=0.01, epochs=200),
     "gat": NodeRecipe(GATClassifier, learning_rate=0.005, epochs=100_000, patience=100),
     "appnp": NodeRecipe(APPNPClassifier, learning_rate=0.01, epochs=10_000, patience=100),
     "gcn2": NodeRecipe(GCN2Classifier, learning_rate=0.01, epochs=1_500, patience=100),
 }
+
+
+def get_node_recipe(name):
+    """Returns a paper's recipe: "gcn", "gat", "appnp" or "gcn2".
+
+    Raises:
+        ValueError: if there is no recipe of this name.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"`name` must be one of {', '.join(RECIPES)}. Received: {name!r}")
+    return RECIPES[name]

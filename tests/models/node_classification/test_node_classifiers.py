@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -12,11 +14,14 @@ from keras_mmfusion.models.node_classification import (
     GCNClassifier,
     NodeRecipe,
     evaluate_node_classifier,
+    get_node_recipe,
     node_classifier_inputs,
+    score_node_recipe,
     train_node_classifier,
     with_orders,
 )
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
+from keras_mmfusion.models.node_classification.node_training import train_for_seeds
 
 DIM = 12
 CLASSIFIERS = {
@@ -28,8 +33,8 @@ CLASSIFIERS = {
 each_classifier = pytest.mark.parametrize("name", CLASSIFIERS)
 
 
-def communities(nodes=90, seed=0):
-    """Three groups which cite themselves and share words: any classifier must find them."""
+def make_communities(nodes=90, seed=0):
+    """Three groups with edges and words in common, which any classifier must separate."""
     rng = np.random.default_rng(seed)
     labels = np.arange(nodes) % 3
     words = rng.random((nodes, DIM)) < np.where(np.arange(DIM) % 3 == labels[:, None], 0.5, 0.15)
@@ -47,7 +52,7 @@ def communities(nodes=90, seed=0):
     )
 
 
-DATA = communities()
+DATA = make_communities()
 INPUTS = node_classifier_inputs(DATA)
 DTYPES = {
     "feature_index": "int32",
@@ -57,14 +62,14 @@ DTYPES = {
 }
 
 
-def test_inputs_are_the_rows_normalized():
+def test_inputs_are_normalized_rows():
     features = np.zeros((90, DIM))
     features[tuple(INPUTS["feature_index"])] = INPUTS["feature_values"]
     totals = DATA.node_features.sum(axis=1, keepdims=True)
     np.testing.assert_allclose(features, DATA.node_features / np.maximum(totals, 1), atol=1e-6)
 
 
-def dense_logits(model):
+def compute_dense_logits(model):
     """GCN and GAT with layers that project the dense features themselves."""
     features = np.zeros((90, DIM), "float32")
     features[tuple(INPUTS["feature_index"])] = INPUTS["feature_values"]
@@ -83,14 +88,14 @@ def dense_logits(model):
 
 
 @pytest.mark.parametrize("name", ["gcn", "gat"])
-def test_sparse_features_give_what_dense_ones_give(name):
+def test_sparse_features_equal_dense_features(name):
     model = CLASSIFIERS[name]()
-    found = to_numpy(model(INPUTS))
-    np.testing.assert_allclose(found, to_numpy(dense_logits(model)), atol=1e-5)
+    logits = to_numpy(model(INPUTS))
+    np.testing.assert_allclose(logits, to_numpy(compute_dense_logits(model)), atol=1e-5)
 
 
 @each_classifier
-def test_a_classifier_saves_and_drops_in_training_only(name, tmp_path):
+def test_classifier_saves_and_uses_dropout_only_in_training(name, tmp_path):
     model = CLASSIFIERS[name]()
     logits = to_numpy(model(INPUTS))
     assert logits.shape == (90, 3)
@@ -103,7 +108,7 @@ def test_a_classifier_saves_and_drops_in_training_only(name, tmp_path):
 
 
 @pytest.mark.parametrize(("name", "decayed"), [("gcn", 1), ("gat", 6), ("appnp", 1), ("gcn2", 5)])
-def test_weight_decay_is_that_of_papers(name, decayed):
+def test_weight_decay_matches_the_papers(name, decayed):
     model = CLASSIFIERS[name](weight_decay=0.2)
     model(INPUTS)
     kernels = [weight for weight in model.trainable_weights if weight.regularizer is not None]
@@ -113,52 +118,56 @@ def test_weight_decay_is_that_of_papers(name, decayed):
     assert total == pytest.approx(0.1 * np.sum(to_numpy(first) ** 2), rel=1e-5)
 
 
-def recipe_of(name, epochs, patience=None):
+def make_recipe(name, epochs, patience=None):
     return NodeRecipe(lambda dim, classes: CLASSIFIERS[name](dropout=0.2), 0.02, epochs, patience)
 
 
 @each_classifier
-def test_training_finds_communities(name):
-    ((_, scores),) = train_node_classifier(recipe_of(name, 60), DATA, [0])
+def test_training_separates_communities(name):
+    ((model, scores),) = train_for_seeds(make_recipe(name, 60), DATA, [0])
     assert scores["test_accuracy"] > 0.7
     assert scores["epochs"] == 60
+    result = evaluate_node_classifier(model, DATA)
+    assert result.metrics == {key: scores[key] for key in ("test_accuracy", "validation_accuracy")}
+    correct = [sample["label"] == sample["prediction"] for sample in result.samples]
+    assert np.mean(correct) == pytest.approx(scores["test_accuracy"])
 
 
-def test_a_run_depends_on_its_seed_alone():
-    recipe = recipe_of("gcn", 10)
+def test_training_depends_only_on_the_seed():
+    recipe = make_recipe("gcn", 10)
     kernels = []
-    for model, _ in train_node_classifier(recipe, DATA, [3, 4, 3]):
+    for model, _ in train_for_seeds(recipe, DATA, [3, 4, 3]):
         kernels.append(to_numpy(model.input_layer.kernel))
-    ((model, _),) = train_node_classifier(recipe, DATA, [4])
+    model = train_node_classifier(dataclasses.replace(recipe, seed=4), DATA)
     np.testing.assert_allclose(kernels[0], kernels[2], atol=1e-5)
     np.testing.assert_allclose(kernels[1], to_numpy(model.input_layer.kernel), atol=1e-5)
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-2
 
 
-def test_only_training_nodes_are_learned_from():
+def test_training_uses_only_labels_of_training_nodes():
     other = DATA.labels.copy()
     other[DATA.validation_nodes] = other[DATA.test_nodes] = 0
-    blind = LabeledGraph(**{**vars(DATA), "labels": other})
+    relabeled = LabeledGraph(**{**vars(DATA), "labels": other})
     kernels = [
-        to_numpy(next(train_node_classifier(recipe_of("gcn", 5), data, [0]))[0].input_layer.kernel)
-        for data in (DATA, blind)
+        to_numpy(train_node_classifier(make_recipe("gcn", 5), data).input_layer.kernel)
+        for data in (DATA, relabeled)
     ]
     np.testing.assert_allclose(kernels[0], kernels[1], atol=1e-6)
 
 
-def test_early_stopping_takes_the_best_epoch_on_validation():
+def test_early_stopping_restores_the_best_validation_epoch():
     labels = DATA.labels.copy()
     labels[DATA.validation_nodes] = (labels[DATA.validation_nodes] + np.arange(25) % 2) % 3
     noisy = LabeledGraph(**{**vars(DATA), "labels": labels})
     recipe = NodeRecipe(lambda dim, classes: CLASSIFIERS["gcn"](), 0.1, 300, patience=3)
-    model, scores = next(train_node_classifier(recipe, noisy, [0]))
+    model, scores = next(train_for_seeds(recipe, noisy, [0]))
     assert 4 <= scores["epochs"] < 300
     logits = to_numpy(model(INPUTS))
-    right = logits.argmax(axis=1) == DATA.labels
-    assert scores["test_accuracy"] == pytest.approx(right[DATA.test_nodes].mean())
+    correct = logits.argmax(axis=1) == DATA.labels
+    assert scores["test_accuracy"] == pytest.approx(correct[DATA.test_nodes].mean())
 
 
-def test_the_papers_settings():
+def test_recipes_have_the_papers_settings():
     assert (RECIPES["gcn"].learning_rate, RECIPES["gcn"].epochs) == (0.01, 200)
     assert (RECIPES["gat"].learning_rate, RECIPES["gat"].patience) == (0.005, 100)
     config = GCNClassifier(DIM, 3).get_config()
@@ -167,43 +176,48 @@ def test_the_papers_settings():
     assert [config[key] for key in ("head_dim", "num_heads", "dropout")] == [8, 8, 0.6]
 
 
-def test_an_evaluation(monkeypatch):
-    monkeypatch.setitem(RECIPES, "gcn", NodeRecipe(GCNClassifier, 0.01, 3))
-    results = evaluate_node_classifier("gcn", DATA, runs=3)
+def test_score_node_recipe_averages_runs_and_resumes():
+    recipe = NodeRecipe(GCNClassifier, 0.01, 3)
+    results = score_node_recipe(recipe, DATA, runs=3)
     accuracy = [run["test_accuracy"] for run in results.samples]
     assert results.metrics["test_accuracy"] == pytest.approx(np.mean(accuracy))
     assert results.metrics["test_accuracy_std"] == pytest.approx(np.std(accuracy))
     assert results.protocol["seeds"] == [0, 1, 2]
     assert results.protocol["settings"]["hidden_dim"] == 16
     assert results.protocol["recipe"] == {"learning_rate": 0.01, "epochs": 3, "patience": None}
-    part = evaluate_node_classifier("gcn", DATA, runs=3, time_limit=0)
-    assert len(part.samples) == 1
-    whole = evaluate_node_classifier("gcn", DATA, runs=3, earlier=part.samples)
-    assert whole.samples == results.samples and whole.metrics == results.metrics
-    assert whole.protocol["seeds"] == [0, 1, 2]
-    with pytest.raises(ValueError, match="`runs` must be more than those of `earlier`"):
-        evaluate_node_classifier("gcn", DATA, runs=1, earlier=part.samples)
+    assert results.protocol["model"] == "GCNClassifier"
+    first = score_node_recipe(recipe, DATA, runs=3, time_limit=0)
+    assert len(first.samples) == 1
+    resumed = score_node_recipe(recipe, DATA, runs=3, earlier=first.samples)
+    assert resumed.samples == results.samples and resumed.metrics == results.metrics
+    assert resumed.protocol["seeds"] == [0, 1, 2]
+    with pytest.raises(ValueError, match="`runs` must be larger than the number of `earlier` runs"):
+        score_node_recipe(recipe, DATA, runs=1, earlier=first.samples)
+
+
+def test_get_node_recipe():
+    assert get_node_recipe("gat") is RECIPES["gat"]
     with pytest.raises(ValueError, match="`name` must be one of gcn, gat, appnp, gcn2"):
-        evaluate_node_classifier("mlp", DATA, runs=1)
+        get_node_recipe("mlp")
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="needs TensorFlow")
 @pytest.mark.parametrize("name", CLASSIFIERS)
-def test_an_exported_classifier_takes_any_graph(name, tmp_path):
+def test_exported_classifier_accepts_graphs_of_any_size(name, tmp_path):
     import tensorflow as tf
 
     model = CLASSIFIERS[name]()
     expected = to_numpy(model(INPUTS))
     serve = tf.saved_model.load(model.export(tmp_path)).signatures["serving_default"]
-    found = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in INPUTS.items()})
-    np.testing.assert_allclose(found["outputs"], expected, atol=1e-5)
-    other = node_classifier_inputs(communities(nodes=60, seed=1))
-    found = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in other.items()})
-    np.testing.assert_allclose(found["outputs"], to_numpy(model(other)), atol=1e-5)
+    served = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in INPUTS.items()})
+    np.testing.assert_allclose(served["outputs"], expected, atol=1e-5)
+    other = node_classifier_inputs(make_communities(nodes=60, seed=1))
+    served = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in other.items()})
+    np.testing.assert_allclose(served["outputs"], to_numpy(model(other)), atol=1e-5)
 
 
 @each_classifier
-def test_orders_change_nothing(name):
+def test_orders_do_not_change_outputs(name):
     model = CLASSIFIERS[name]()
     expected = to_numpy(model(INPUTS))
     np.testing.assert_allclose(to_numpy(model(with_orders(INPUTS))), expected, atol=1e-5)
