@@ -104,9 +104,9 @@ def _describe_caption(generated):
 def _make_plotter(out, count):
     """Returns a function that plots one image's caption and returns the path of the figure."""
     from keras_mmfusion.explain.attention_maps import plot_caption_attention
-    from keras_mmfusion.explain.figure_files import check_picture_path
+    from keras_mmfusion.explain.figure_files import check_figure_path
 
-    check_picture_path(out)
+    check_figure_path(out)
 
     def plot(model, image, generated, number):
         path = out.with_stem(f"{out.stem}-{number}") if count > 1 else out

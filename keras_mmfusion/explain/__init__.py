@@ -1,4 +1,4 @@
-"""Why a model said what it said: where it looked, and what its predictions rest on."""
+"""Explanations of predictions: attention maps of captions, edges and features of graphs."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Where a captioner looked, word by word, as a picture."""
+"""Figures of a captioner's attention, word by word."""
 
 import math
 import pathlib
@@ -8,40 +8,42 @@ import numpy as np
 from PIL import Image
 
 from keras_mmfusion.datasets.images.read_image import read_image
-from keras_mmfusion.explain.figure_files import figure_class, save_picture
+from keras_mmfusion.explain.figure_files import get_figure_class, save_figure
 
 COLUMNS = 5
 CELL_INCHES = 2.6
-# Enough for the size that a photo has in the picture; drawing a full one for every word is slow.
+# Larger photos would be drawn slowly and scaled down in the figure.
 MAX_SIDE = 480
-# From where the model did not look to where it looked the most: red, green, blue, opacity.
+# Colors from no attention to the most attention: red, green, blue, opacity.
 HEAT = [(1.0, 0.85, 0.2, 0.0), (1.0, 0.55, 0.05, 0.45), (0.85, 0.05, 0.05, 0.75)]
-LEGEND = "red: where the model looked most as it wrote the word      %: the word's probability"
+LEGEND = "red: highest attention while generating the word      %: probability of the word"
 _SPECIAL_TOKEN = re.compile(r"\[[A-Z]+\]|<.+>")
 
 
 def plot_caption_attention(image, caption, path=None, cropped=False):
-    """Draws a photo and, for each generated word, where the model looked as it wrote the word.
+    """Plots a photo and, for each generated word, the model's attention over the photo.
 
-    Over the photo, paled, lies a colour of the strength `attention / max(attention)`, for each
-    word by itself, interpolated bilinearly between the centres of the grid's cells. A title gives
-    the word and its probability, given the image and the words before. Special tokens are left
-    out.
+    Each word has a panel: the photo, lightened, under a heat map of `attention / max(attention)`,
+    interpolated bilinearly between the centers of the grid's cells. The title gives the word and
+    its probability, given the image and the previous words. Special tokens are omitted.
 
     Args:
-        image: what `ImageCaptioningModel.generate` took: path, encoded bytes, PIL image, array or
-            tensor.
+        image: the input of `ImageCaptioningModel.generate`: path, encoded bytes, PIL image, array
+            or tensor.
         caption: `Caption`, from `model.generate(image, details=True)`.
-        path: string or path of a picture to write; the ending tells the format, such as `.png`.
-        cropped: bool. Whether the model saw only the middle of the photo, cut to the shape of the
-            attention grid, as of an `ImageConverter` with `crop_to_aspect_ratio=True`.
+        path: string or path of an image file to write. Its suffix, such as `.png`, selects the
+            format.
+        cropped: bool. Whether the model received only the center of the photo, cropped to the
+            shape of the attention grid, as by an `ImageConverter` with
+            `crop_to_aspect_ratio=True`.
 
     Returns:
-        A `matplotlib.figure.Figure`; a notebook shows it at the end of a cell.
+        A `matplotlib.figure.Figure`, which a notebook displays at the end of a cell.
 
     Raises:
         ImportError: if matplotlib is not installed.
-        ValueError: if the image cannot be read, or the ending of `path` is no picture's.
+        ValueError: if the image cannot be read, or matplotlib does not support the suffix of
+            `path`.
 
     Example:
 
@@ -57,7 +59,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     Reference:
         Xu et al., "Show, Attend and Tell", 2015, figures 2 and 3.
     """
-    new_figure, colormap = figure_class(), _colormap()
+    figure_class, colormap = get_figure_class(), _make_colormap()
     photo = Image.fromarray(read_image(image))
     photo.thumbnail((MAX_SIDE, MAX_SIDE))
     pale = Image.blend(
@@ -71,43 +73,45 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     columns = min(COLUMNS, len(steps) + 1)
     rows = math.ceil((len(steps) + 1) / columns)
     row_height = CELL_INCHES * photo.height / photo.width + 0.3
-    figure = new_figure(
+    figure = figure_class(
         figsize=(columns * CELL_INCHES, rows * row_height + 0.7), layout="constrained"
     )
     figure.get_layout_engine().set(h_pad=0.03, w_pad=0.04, hspace=0, wspace=0)
     figure.suptitle(caption.text, fontsize=16, wrap=True)
     figure.supxlabel(LEGEND, fontsize=9, color="0.4")
-    for place, step in enumerate([None, *steps], start=1):
-        axes = figure.add_subplot(rows, columns, place)
+    for number, step in enumerate([None, *steps], start=1):
+        axes = figure.add_subplot(rows, columns, number)
         axes.set_axis_off()
         axes.imshow(photo if step is None else pale)
         if step is None:
             continue
         word, log_prob, attention = step
-        axes.imshow(_strength(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1)
+        axes.imshow(
+            _resize_attention(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1
+        )
         axes.set_title(word, loc="left", fontsize=14, fontweight="bold")
         axes.set_title(f"{math.exp(log_prob):.0%}", loc="right", fontsize=11, color="0.4")
     if path is not None:
-        save_picture(figure, pathlib.Path(path))
+        save_figure(figure, pathlib.Path(path))
     return figure
 
 
-def _colormap():
+def _make_colormap():
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("attention", HEAT)
 
 
-def _strength(attention, size, cropped):
-    """Attention from 0 to 1 for each pixel of a photo of `size`, (width, height)."""
+def _resize_attention(attention, size, cropped):
+    """Scales attention to [0, 1] and to the pixels of a photo of `size` (width, height)."""
     width, height = size
     if cropped:
         rows, columns = attention.shape
         scale = min(width / columns, height / rows)
         width, height = round(columns * scale), round(rows * scale)
     largest = max(float(attention.max()), np.finfo("float32").tiny)
-    cells = Image.fromarray((attention / largest).astype("float32"))
-    seen = cells.resize((width, height), Image.Resampling.BILINEAR)
-    whole = Image.new("F", size)
-    whole.paste(seen, ((size[0] - width) // 2, (size[1] - height) // 2))
-    return np.asarray(whole)
+    grid = Image.fromarray((attention / largest).astype("float32"))
+    resized = grid.resize((width, height), Image.Resampling.BILINEAR)
+    heat = Image.new("F", size)
+    heat.paste(resized, ((size[0] - width) // 2, (size[1] - height) // 2))
+    return np.asarray(heat)

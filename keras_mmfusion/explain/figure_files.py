@@ -1,4 +1,4 @@
-"""Pictures as files, with matplotlib where it is installed."""
+"""Creates matplotlib figures and saves them as files."""
 
 import functools
 import io
@@ -10,18 +10,18 @@ from keras_mmfusion._extras import require_extra
 _DPI = 110
 
 
-def figure_class():
-    """Matplotlib's class of figures. Without pyplot: no display, no state to close.
+def get_figure_class():
+    """Returns a subclass of matplotlib's `Figure` that notebooks display.
 
-    A notebook shows one that a cell ends with; it knows matplotlib's own class only after
-    pyplot was imported.
+    It does not need pyplot, which would need a display and keep figures open. Notebooks display
+    matplotlib's own class only after pyplot has been imported.
     """
-    require_extra("explain", "Drawing a picture", "matplotlib")
-    return _notebook_figure()
+    require_extra("explain", "Plotting", "matplotlib")
+    return _make_notebook_figure()
 
 
 @functools.cache
-def _notebook_figure():
+def _make_notebook_figure():
     from matplotlib.figure import Figure
 
     class NotebookFigure(Figure):
@@ -33,23 +33,27 @@ def _notebook_figure():
     return NotebookFigure
 
 
-def check_picture_path(path):
-    """Raises what a plot would raise for its `path`, before any work is done."""
-    new_figure = figure_class()
+def check_figure_path(path):
+    """Checks the `path` of a figure before work on the figure starts.
+
+    Raises:
+        ImportError: if matplotlib is not installed.
+        ValueError: if the suffix is not supported, or the folder does not exist.
+    """
     path = pathlib.Path(path)
-    formats = new_figure().canvas.get_supported_filetypes()
+    formats = get_figure_class()().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(
-            f"`path` must end in the format of a picture: {', '.join(f'.{f}' for f in formats)}. "
-            f"Received: {str(path)!r}"
+            f"`path` must have the suffix of an image format: "
+            f"{', '.join(f'.{f}' for f in formats)}. Received: {str(path)!r}"
         )
     if not path.absolute().parent.is_dir():
-        raise ValueError(f"`path` must lie in a folder that is there. Received: {str(path)!r}")
+        raise ValueError(f"`path` must be in an existing folder. Received: {str(path)!r}")
 
 
-def save_picture(figure, path):
-    """Writes a figure, whole or not at all."""
-    check_picture_path(path)
+def save_figure(figure, path):
+    """Writes a figure to a file atomically."""
+    check_figure_path(path)
     part = path.with_name(f".{os.getpid()}.{path.name}")
     try:
         figure.savefig(part, dpi=_DPI, format=path.suffix[1:].lower())

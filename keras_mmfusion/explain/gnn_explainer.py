@@ -1,52 +1,52 @@
-"""Which edges and features the predictions of a graph's nodes rest on."""
+"""GNNExplainer: the edges and features that explain the predictions for nodes."""
 
 import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.explain.mask_gradients import mask_gradients
+from keras_mmfusion.explain.mask_gradients import compile_gradients
 from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
-from keras_mmfusion.explain.node_attention import node_attention
+from keras_mmfusion.explain.node_attention import compute_node_attention
 from keras_mmfusion.explain.node_explanation import NodeExplanation
 
-# How much the loss minds the size and the entropy of the masks, as the authors' own and PyTorch
-# Geometric's have it: the sum over edges, the mean over features.
+# Loss weights for mask size (summed over edges, averaged over features) and entropy; the defaults
+# of the reference code and of PyTorch Geometric.
 EDGE_SIZE, EDGE_ENTROPY = 0.005, 1.0
 FEATURE_SIZE, FEATURE_ENTROPY = 1.0, 0.1
 
 
 def explain_nodes(model, graph, nodes, steps=200, learning_rate=0.05):
-    """Explains predictions for nodes by the edges and features that are enough for them.
+    """Explains node predictions by a small set of edges and features (GNNExplainer).
 
-    GNNExplainer: for each node, masks `M` of the edges and `F` of the features are learned that
-    keep what the model predicts, `ŷ`, with as little of the graph as they can:
+    For each node, it learns masks `M` of the edges and `F` of the features that preserve the
+    predicted class `ŷ` with as little of the graph as possible:
 
     ```
     min_{M,F} -log P(Y = ŷ | A ∘ σ(M), X ∘ σ(F)) + size and entropy of σ(M) and σ(F)
     ```
 
-    A mask multiplies the weight of an edge, and a feature in all nodes. The masks start at 1/2
-    everywhere, so that a result does not depend on a seed. Edges and features by which the first
-    gradient is zero, such as edges too far away, have no effect and score 0. To features that are
-    zero nothing is to mask: what a zero says is not seen. Nor is what the only edge of a node says
-    to a layer whose weights are normalized, such as a mean, which is the same by any weight.
+    A mask multiplies an edge's weight, or a feature of all nodes. All masks start at 1/2, so that
+    results do not depend on a seed. Edges and features whose first gradient is zero, such as edges
+    outside the receptive field, have no effect and score 0. The method does not see the effect of
+    features that are zero, nor that of a node's only edge in a layer that normalizes its weights,
+    such as a mean.
 
     Args:
-        model: Keras model from a graph to logits `(nodes, classes)`, or `(entities, classes)`.
-        graph: what it takes: a graph's dict with an `edge_index`, see `GraphLayer`; a typed graph,
-            see `GraphFusion`; or the inputs of a `NodeClassifier`. The model must heed
-            `edge_weight`, as all graph layers but `SAGELayer`'s maximum do.
-        nodes: sequence of ints. Rows of the output.
-        steps: int. Steps of Adam for each node; a mask has one step size.
+        model: Keras model that maps a graph to logits `(nodes, classes)`, or `(entities, classes)`.
+        graph: input of the model: a graph dict with an `edge_index`, see `GraphLayer`; a
+            heterogeneous graph, see `GraphFusion`; or the inputs of a `NodeClassifier`. The model
+            must use `edge_weight`, as all graph layers do except `SAGELayer` with "max".
+        nodes: sequence of ints. Rows of the output to explain.
+        steps: int. Number of Adam steps for each node.
         learning_rate: float.
 
     Returns:
-        List of `NodeExplanation`, one for each of `nodes`. With the model's attention weights, if
-        it has `GATLayer`s.
+        List of `NodeExplanation`, one for each of `nodes`, including the attention weights of the
+        model's `GATLayer`s.
 
     Raises:
-        ValueError: if the graph is not one, the output has not the shape `(nodes, classes)`, or a
-            node is out of range.
+        ValueError: if the graph is invalid, the output does not have the shape `(nodes, classes)`,
+            or a node is out of range.
 
     Example:
 
@@ -65,27 +65,27 @@ def explain_nodes(model, graph, nodes, steps=200, learning_rate=0.05):
 
     Reference:
         Ying et al., "GNNExplainer: Generating Explanations for Graph Neural Networks", 2019,
-        equations 5 (edges) and 6 (features), section 4.2 (size and entropy); features are
-        multiplied by their mask, without the paper's draws in place of what is left out.
+        equations 5 (edges) and 6 (features), section 4.2 (size and entropy). Features are
+        multiplied by their mask; the paper's sampling of masked features is not used.
     """
     check_integer(explain_nodes, "steps", steps)
     masked = MaskedGraph(graph)
     logits = ops.convert_to_numpy(model(masked.inputs, training=False)).astype("float64")
     if logits.ndim != 2 or logits.shape[1] < 2:
         raise ValueError(
-            "`model` must give logits (nodes, classes), of two classes at least. Received shape: "
-            f"{logits.shape}"
+            "`model` must return logits (nodes, classes) with at least two classes. Received "
+            f"shape: {logits.shape}"
         )
     nodes = [int(node) for node in nodes]
     for node in nodes:
         if not 0 <= node < len(logits):
             raise ValueError(
-                f"`nodes` must be in [0, {len(logits)}), for {len(logits)} rows of the output. "
-                f"Received: {node}"
+                f"`nodes` must be in [0, {len(logits)}), the rows of the output. Received: {node}"
             )
     attention = {}
-    if not masked.typed:
-        attention = node_attention(model, masked.inputs, masked.edge_index[ONE].shape[1])
+    if not masked.hetero:
+        edges = masked.edge_index[ONE].shape[1]
+        attention = compute_node_attention(model, masked.inputs, edges)
     search = _MaskSearch(model, masked)
     explanations = []
     for node in nodes:
@@ -97,9 +97,9 @@ def explain_nodes(model, graph, nodes, steps=200, learning_rate=0.05):
                 node,
                 predicted,
                 probability,
-                masked.edge_index if masked.typed else masked.edge_index[ONE],
-                edges if masked.typed else edges[ONE],
-                features if masked.typed else features[ONE],
+                masked.unwrap(masked.edge_index),
+                masked.unwrap(edges),
+                masked.unwrap(features),
                 attention,
             )
         )
@@ -107,37 +107,37 @@ def explain_nodes(model, graph, nodes, steps=200, learning_rate=0.05):
 
 
 class _MaskSearch:
-    """Masks for one node after the other, by a step that is compiled once."""
+    """Learns the masks of one node after the other, with a gradient function compiled once."""
 
     def __init__(self, model, masked):
         self.model = model
         self.masked = masked
-        self.edges, self.features = masked.ones()
+        self.edges, self.features = masked.make_ones()
         self.ones = [*self.edges.values(), *self.features.values()]
-        self.gradients = mask_gradients(self._loss, len(self.ones))
+        self.gradients = compile_gradients(self._loss, len(self.ones))
 
     def run(self, node, predicted, steps, learning_rate):
-        masks = [np.zeros_like(one) for one in self.ones]
+        logits = [np.zeros_like(one) for one in self.ones]
         node, predicted = (ops.convert_to_tensor(x, "int32") for x in (node, predicted))
-        # Counting none, size and entropy have no slope, and what is left is the prediction's.
-        slopes = self._slopes(masks, masks, node, predicted)
-        counts = [np.float32(slope != 0) for slope in slopes]
-        step = _Adam(masks, learning_rate)
+        # With no mask active, size and entropy vanish: the gradient is that of the prediction.
+        gradients = self._compute_gradients(logits, logits, node, predicted)
+        active = [np.float32(gradient != 0) for gradient in gradients]
+        step = _Adam(logits, learning_rate)
         for _ in range(steps):
-            masks = step(masks, self._slopes(masks, counts, node, predicted))
-        scores = [count / (1 + np.exp(-mask)) for mask, count in zip(masks, counts, strict=True)]
+            logits = step(logits, self._compute_gradients(logits, active, node, predicted))
+        scores = [each / (1 + np.exp(-logit)) for logit, each in zip(logits, active, strict=True)]
         edges = dict(zip(self.edges, scores[: len(self.edges)], strict=True))
         return edges, dict(zip(self.features, scores[len(self.edges) :], strict=True))
 
-    def _slopes(self, masks, counts, *of_node):
-        arrays = [ops.convert_to_tensor(x, "float32") for x in (*masks, *counts)]
-        _, slopes = self.gradients(*arrays, *of_node)
-        return [ops.convert_to_numpy(slope) for slope in slopes]
+    def _compute_gradients(self, logits, active, node, predicted):
+        arrays = [ops.convert_to_tensor(x, "float32") for x in (*logits, *active)]
+        _, gradients = self.gradients(*arrays, node, predicted)
+        return [ops.convert_to_numpy(gradient) for gradient in gradients]
 
     def _loss(self, *args):
         count = len(self.ones)
-        masks, counts, (node, predicted) = args[:count], args[count : 2 * count], args[2 * count :]
-        masks = [ops.sigmoid(mask) for mask in masks]
+        masks = [ops.sigmoid(logits) for logits in args[:count]]
+        active, (node, predicted) = args[count : 2 * count], args[2 * count :]
         split = len(self.edges)
         inputs = self.masked.with_masks(
             dict(zip(self.edges, masks[:split], strict=True)),
@@ -146,30 +146,30 @@ class _MaskSearch:
         logits = ops.cast(self.model(inputs, training=False), "float32")
         log_probabilities = ops.log_softmax(ops.take(logits, node, axis=0))
         loss = -ops.take(log_probabilities, predicted)
-        size, entropy = _size_and_entropy(masks[:split], counts[:split])
+        size, entropy = _compute_size_and_entropy(masks[:split], active[:split])
         loss = loss + EDGE_SIZE * size
-        number = sum(ops.sum(each) for each in counts[:split])
+        number = sum(ops.sum(each) for each in active[:split])
         loss = loss + EDGE_ENTROPY * entropy / ops.maximum(number, 1.0)
-        size, entropy = _size_and_entropy(masks[split:], counts[split:])
-        number = sum(ops.sum(each) for each in counts[split:])
+        size, entropy = _compute_size_and_entropy(masks[split:], active[split:])
+        number = sum(ops.sum(each) for each in active[split:])
         return loss + (FEATURE_SIZE * size + FEATURE_ENTROPY * entropy) / ops.maximum(number, 1.0)
 
 
-def _size_and_entropy(masks, counts):
-    """The sums of masks, and of the entropies of their numbers, over those that count."""
+def _compute_size_and_entropy(masks, active):
+    """Returns the sum of the active mask entries, and the sum of their binary entropies."""
     size = entropy = 0.0
-    for mask, count in zip(masks, counts, strict=True):
-        size = size + ops.sum(count * mask)
-        sure, unsure = ops.log(mask + 1e-15), ops.log(1.0 - mask + 1e-15)
-        entropy = entropy - ops.sum(count * (mask * sure + (1.0 - mask) * unsure))
+    for mask, each in zip(masks, active, strict=True):
+        size = size + ops.sum(each * mask)
+        log_on, log_off = ops.log(mask + 1e-15), ops.log(1.0 - mask + 1e-15)
+        entropy = entropy - ops.sum(each * (mask * log_on + (1.0 - mask) * log_off))
     return size, entropy
 
 
 class _Adam:
-    """Adam with one step size for a whole mask, by its largest slope.
+    """Adam with one step size per mask, from its largest gradient.
 
-    With one for each of its numbers, all would move alike, whatever their slopes are, and what
-    matters little could not be told from what matters. In NumPy: Keras's optimizers, called
+    With one step size per entry, all entries would move alike whatever their gradients, and the
+    scores would not reflect their importance. It runs in NumPy, since Keras's optimizers, called
     eagerly, take longer than the rest of a step.
     """
 
@@ -179,13 +179,13 @@ class _Adam:
         self.means = [np.zeros_like(x) for x in masks]
         self.squares = [0.0 for _ in masks]
 
-    def __call__(self, masks, slopes):
+    def __call__(self, masks, gradients):
         self.count += 1
         rate = self.learning_rate * np.sqrt(1 - 0.999**self.count) / (1 - 0.9**self.count)
-        found = []
-        for i, (mask, slope) in enumerate(zip(masks, slopes, strict=True)):
-            self.means[i] += 0.1 * (slope - self.means[i])
-            self.squares[i] += 0.001 * (float(np.max(slope**2, initial=0)) - self.squares[i])
-            moved = mask - rate * self.means[i] / (np.sqrt(self.squares[i]) + 1e-7)
-            found.append(np.float32(moved))
-        return found
+        updated = []
+        for i, (mask, gradient) in enumerate(zip(masks, gradients, strict=True)):
+            self.means[i] += 0.1 * (gradient - self.means[i])
+            self.squares[i] += 0.001 * (float(np.max(gradient**2, initial=0)) - self.squares[i])
+            mask = mask - rate * self.means[i] / (np.sqrt(self.squares[i]) + 1e-7)
+            updated.append(np.float32(mask))
+        return updated

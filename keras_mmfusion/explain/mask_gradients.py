@@ -1,18 +1,18 @@
-"""The gradients of a loss by masks, on each backend."""
+"""Gradients of a loss with respect to masks, on each backend."""
 
 import keras
 
 
-def mask_gradients(loss, masks):
-    """Compiles a loss's value and gradients by its first arguments.
+def compile_gradients(loss, masks):
+    """Compiles a function that returns a loss and its gradients for the first arguments.
 
     Args:
         loss: function of tensors that returns a scalar tensor.
-        masks: int. How many of its first arguments the gradients are by.
+        masks: int. Number of leading arguments to differentiate by.
 
     Returns:
-        A function of the same arguments that returns the value and a list of gradients. On
-        PyTorch it runs eagerly.
+        A function of the same arguments that returns the loss and a list of gradients. On PyTorch
+        it runs eagerly.
     """
     backend = keras.config.backend()
     if backend == "jax":
@@ -41,7 +41,7 @@ def _torch(loss, masks):
     def gradients(*args):
         sources = [mask.detach().requires_grad_() for mask in args[:masks]]
         value = loss(*sources, *args[masks:])
-        found = torch.autograd.grad(value, sources, allow_unused=True, materialize_grads=True)
-        return value.detach(), list(found)
+        grads = torch.autograd.grad(value, sources, allow_unused=True, materialize_grads=True)
+        return value.detach(), list(grads)
 
     return gradients

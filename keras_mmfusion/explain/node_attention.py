@@ -1,4 +1,4 @@
-"""The attention weights of a model's `GATLayer`s."""
+"""Attention weights of a model's `GATLayer`s."""
 
 import functools
 
@@ -8,33 +8,33 @@ from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.layers.graph import GATLayer
 
 
-def node_attention(model, inputs, edges):
-    """The attention weights of every `GATLayer` of a model, in one call of it.
+def compute_node_attention(model, inputs, edges):
+    """Computes the attention weights of all `GATLayer`s of a model in one call.
 
     Args:
         model: Keras model of a graph.
-        inputs: what it takes.
-        edges: int. How many edges the graph has.
+        inputs: input of the model.
+        edges: int. Number of edges of the graph.
 
     Returns:
-        Dict, name of the layer -> float array `(edges, num_heads)`, without the loops' weights.
+        Dict, layer name -> float array `(edges, num_heads)`, without self-loops.
     """
     layers = [layer for layer in flatten_layers(model) if isinstance(layer, GATLayer)]
-    found = {}
+    attention = {}
 
-    def call_and_keep(layer, graph, mask=None, training=None):
+    def call_and_record(layer, graph, mask=None, training=None):
         output, scores = GATLayer.call(
             layer, graph, mask, return_attention_scores=True, training=training
         )
-        found[layer.name] = keras.ops.convert_to_numpy(scores)[:edges]
+        attention[layer.name] = keras.ops.convert_to_numpy(scores)[:edges]
         return output
 
     for layer in layers:
-        layer.call = functools.partial(call_and_keep, layer)
+        layer.call = functools.partial(call_and_record, layer)
     try:
         if layers:
             model(inputs, training=False)
     finally:
         for layer in layers:
             del layer.call
-    return found
+    return attention

@@ -1,4 +1,4 @@
-"""What the prediction for a node rests on."""
+"""Explanation of the prediction for a node."""
 
 import dataclasses
 
@@ -11,18 +11,18 @@ from keras_mmfusion._short_repr import short_repr
 class NodeExplanation:
     """Scores of edges and features for the prediction of one node, from `explain_nodes`.
 
-    Of a plain graph, `edge_index`, `edge_scores` and `feature_scores` are arrays; of a typed graph
-    each is a dict, by relation `"source/relation/target"` or by modality.
+    For a homogeneous graph, `edge_index`, `edge_scores` and `feature_scores` are arrays. For a
+    heterogeneous graph they are dicts, by relation `"source/relation/target"` or by modality.
 
     Args:
-        node: int. The node, or the entity, that the output's row is of.
+        node: int. The node or entity: a row of the model's output.
         predicted_class: int.
-        probability: float, of the predicted class.
+        probability: float. Probability of the predicted class.
         edge_index: int array `(2, edges)`.
-        edge_scores: float array `(edges,)` in [0, 1]; 0 for an edge that has no effect.
+        edge_scores: float array `(edges,)` in [0, 1]; 0 for an edge without effect.
         feature_scores: float array `(features,)` in [0, 1]; 0 for a feature without effect.
-        attention: dict, name of a `GATLayer` -> float array `(edges, num_heads)`: the weight that
-            the target of each edge gives it, loops left out. Empty for a model without one.
+        attention: dict, name of a `GATLayer` -> float array `(edges, num_heads)` of attention
+            weights, without self-loops. Empty for a model without such layers.
     """
 
     node: int
@@ -34,20 +34,20 @@ class NodeExplanation:
     attention: dict
 
     def __repr__(self):
-        edges = sum(index.shape[1] for index in _by_name(self.edge_index).values())
-        facts = {name: getattr(self, name) for name in ("node", "predicted_class", "probability")}
-        return short_repr(self, **facts, edges=edges)
+        edges = sum(index.shape[1] for index in _as_dict(self.edge_index).values())
+        values = {name: getattr(self, name) for name in ("node", "predicted_class", "probability")}
+        return short_repr(self, **values, edges=edges)
 
     def top_edges(self, count=10):
-        """The edges of the highest scores, above 0.
+        """Returns the edges with the highest scores above 0.
 
         Returns:
-            List of `(source, target, score)`, the highest first; of a typed graph, source and
-            target are `(modality, node)`.
+            List of `(source, target, score)` by decreasing score. In a heterogeneous graph,
+            source and target are `(modality, node)`.
         """
-        found = []
-        for relation, index in _by_name(self.edge_index).items():
-            scores = _by_name(self.edge_scores)[relation]
+        edges = []
+        for relation, index in _as_dict(self.edge_index).items():
+            scores = _as_dict(self.edge_scores)[relation]
             ends = relation.split("/")[::2] if relation else (None, None)
             for edge in np.argsort(-scores, kind="stable")[:count]:
                 if scores[edge] > 0:
@@ -55,25 +55,24 @@ class NodeExplanation:
                         int(node) if modality is None else (modality, int(node))
                         for modality, node in zip(ends, index[:, edge], strict=True)
                     )
-                    found.append((source, target, float(scores[edge])))
-        return sorted(found, key=lambda edge: -edge[2])[:count]
+                    edges.append((source, target, float(scores[edge])))
+        return sorted(edges, key=lambda edge: -edge[2])[:count]
 
     def top_features(self, count=10):
-        """The features of the highest scores, above 0.
+        """Returns the features with the highest scores above 0.
 
         Returns:
-            List of `(feature, score)`, the highest first; of a typed graph, a feature is
+            List of `(feature, score)` by decreasing score. In a heterogeneous graph, a feature is
             `(modality, feature)`.
         """
-        found = []
-        for modality, scores in _by_name(self.feature_scores).items():
-            for feature in np.argsort(-scores, kind="stable")[:count]:
+        features = []
+        for modality, scores in _as_dict(self.feature_scores).items():
+            for feature in map(int, np.argsort(-scores, kind="stable")[:count]):
                 if scores[feature] > 0:
-                    feature = int(feature)
                     name = (modality, feature) if modality else feature
-                    found.append((name, float(scores[name[1] if modality else feature])))
-        return sorted(found, key=lambda each: -each[1])[:count]
+                    features.append((name, float(scores[feature])))
+        return sorted(features, key=lambda each: -each[1])[:count]
 
 
-def _by_name(x):
+def _as_dict(x):
     return x if isinstance(x, dict) else {"": x}

@@ -100,7 +100,7 @@ def test_figures_of_several_images_are_numbered(photos, captioner_preset, tmp_pa
     ("arguments", "message"),
     [
         (["--explain", "nowhere/out.png"], "nowhere"),
-        (["--explain", "out.doc"], "`path` must end in the format of a picture"),
+        (["--explain", "out.doc"], "`path` must have the suffix of an image format"),
         (["--preset", "captioner_flickr7k"], "Unknown preset 'captioner_flickr7k'"),
         (["--beams", "0"], "beams"),
     ],
