@@ -5,7 +5,7 @@ from keras_mmfusion.graphs.edge_arrays import as_array, connect_where
 
 
 def connect_boxes(sources, targets=None, min_overlap=0.0):
-    """Edges between nodes whose boxes in an image overlap.
+    """Connects nodes whose bounding boxes overlap.
 
     ```
     w_ij = area(i ∩ j) / area(i ∪ j)
@@ -14,11 +14,11 @@ def connect_boxes(sources, targets=None, min_overlap=0.0):
 
     Args:
         sources: numbers `(sources, 4)`: left, top, right, bottom.
-        targets: numbers `(targets, 4)`. `None` for the sources themselves, without loops.
+        targets: numbers `(targets, 4)`. `None` for the sources themselves, without self-loops.
         min_overlap: number in [0, 1).
 
     Returns:
-        `edge_index`, int32 `(2, edges)`, and `edge_weight`, float32 `(edges,)`, `w`.
+        `edge_index`, int32 `(2, edges)`, and `edge_weight`, the float32 `(edges,)` overlaps `w`.
 
     Example:
 
@@ -33,8 +33,8 @@ def connect_boxes(sources, targets=None, min_overlap=0.0):
     """
     check_fraction(None, "min_overlap", min_overlap)
     same = targets is None
-    sources = _boxes("sources", sources)
-    targets = sources if same else _boxes("targets", targets)
+    sources = _check_boxes("sources", sources)
+    targets = sources if same else _check_boxes("targets", targets)
 
     def weigh(rows):
         boxes = targets[rows, None]
@@ -43,23 +43,23 @@ def connect_boxes(sources, targets=None, min_overlap=0.0):
             np.minimum(boxes[..., 2:], sources[:, 2:]),
         )
         common = np.prod(np.maximum(high - low, 0), axis=-1)
-        union = _area(boxes) + _area(sources) - common
+        union = _compute_area(boxes) + _compute_area(sources) - common
         overlap = common / np.where(union > 0, union, 1)
         return np.where(overlap > min_overlap, overlap, 0)
 
     return connect_where(weigh, len(targets), loops=not same)
 
 
-def _boxes(name, boxes):
+def _check_boxes(name, boxes):
     boxes = as_array(name, boxes, (None, 4))
-    turned = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
-    if turned.any():
+    invalid = np.any(boxes[:, 2:] < boxes[:, :2], axis=1)
+    if invalid.any():
         raise ValueError(
-            f"`{name}` must be boxes (left, top, right, bottom) in this order. Received: "
-            f"{boxes[turned][0].tolist()}"
+            f"`{name}` must be boxes (left, top, right, bottom) with left <= right and "
+            f"top <= bottom. Received: {boxes[invalid][0].tolist()}"
         )
     return boxes
 
 
-def _area(boxes):
+def _compute_area(boxes):
     return np.prod(boxes[..., 2:] - boxes[..., :2], axis=-1)

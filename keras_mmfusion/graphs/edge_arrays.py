@@ -1,23 +1,23 @@
-"""What the builders of edges share: NumPy arrays in, edges out."""
+"""Helpers of the functions that build edges from NumPy arrays."""
 
 import keras
 import numpy as np
 
 from keras_mmfusion.graphs.table_nodes import NAMES_HINT
 
-ROWS = 1024  # Targets that are compared with all sources at once.
+ROWS = 1024  # Number of targets to compare with all sources at once.
 
 
 def as_array(name, x, shape):
-    """`x` as a NumPy array, of float64 if it has fractions.
+    """Converts to a NumPy array: floats become float64, integers and bool keep their dtype.
 
     Args:
-        name: string. The argument for error messages.
+        name: string. The argument's name for error messages.
         x: array or tensor of any backend.
-        shape: tuple, `None` for a dim of any size.
+        shape: tuple, with `None` for a dim of any size.
 
     Raises:
-        ValueError: if it has another shape, or what is no number.
+        ValueError: if the shape differs, or an entry is not a number.
     """
     x = np.asarray(x) if isinstance(x, (np.ndarray, list, tuple)) else keras.ops.convert_to_numpy(x)
     fits = x.ndim == len(shape) and all(n in (None, m) for n, m in zip(shape, x.shape, strict=True))
@@ -33,24 +33,24 @@ def as_array(name, x, shape):
 
 
 def edges_of(source, target, weight):
-    """`(edge_index, edge_weight)` as the graph layers take them: int32 and float32."""
+    """Returns `edge_index` as int32 and `edge_weight` as float32, as graph layers expect."""
     return np.stack([source, target]).astype("int32"), np.asarray(weight, "float32")
 
 
 def connect_where(weigh, num_targets, loops):
-    """Edges between all pairs whose weight is not 0, a slice of the targets at a time.
+    """Connects all pairs of nonzero weight, one slice of the targets at a time.
 
     Args:
-        weigh: function of a slice of the targets, which returns the weights
+        weigh: function that maps a slice of the targets to weights
             `(targets of the slice, sources)`.
         num_targets: int.
         loops: bool. Whether target `i` may have source `i`.
     """
-    found = [(np.zeros(0), np.zeros(0), np.zeros(0))]
+    parts = [(np.zeros(0), np.zeros(0), np.zeros(0))]
     for start in range(0, num_targets, ROWS):
         weight = weigh(slice(start, start + ROWS))
         row, source = np.nonzero(weight)
         keep = np.ones(len(row), "bool") if loops else row + start != source
         row, source = row[keep], source[keep]
-        found.append((source, row + start, weight[row, source]))
-    return edges_of(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+        parts.append((source, row + start, weight[row, source]))
+    return edges_of(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

@@ -1,4 +1,4 @@
-"""Graphs out of tables whose nodes have names, by NumPy alone."""
+"""Graphs from tables of named nodes."""
 
 import numpy as np
 
@@ -17,20 +17,20 @@ def graph_from_tables(
     weight_column=None,
     undirected=False,
 ):
-    """Makes the dict that graph layers take of a table of nodes and a table of edges.
+    """Builds the input dict of graph layers from a table of nodes and a table of edges.
 
-    Row `i` of the nodes becomes node `i`, whatever its id is; edges name their nodes by ids.
+    Row `i` of the nodes becomes node `i`; edges refer to nodes by id.
 
     Args:
-        nodes: a table: a pandas `DataFrame`, a dict, column -> sequence, or a structured array.
-            Ids are strings, integers or anything else that can be looked up.
-        edges: a sequence of pairs of ids, `(source, target)`; or a table of them.
-        id_column: string. The nodes' column of ids.
-        feature_columns: list of strings. The nodes' columns of numbers, in the order in which they
-            become features; a column may have a vector in each row. Defaults to all but the ids.
-        source_column, target_column: strings. The edges' columns of ids, if they are a table.
-        weight_column: string. The edges' column of weights. Without, there are none.
-        undirected: bool. Whether each edge goes both ways.
+        nodes: table: a pandas `DataFrame`, a dict, column -> sequence, or a structured array. Ids
+            are strings, integers or other hashable values.
+        edges: sequence of `(source, target)` pairs of ids, or a table.
+        id_column: string. Column of node ids.
+        feature_columns: list of strings. Numeric columns of the nodes, in the order of the
+            features; a column may hold vectors. Defaults to all columns but the ids.
+        source_column, target_column: strings. Columns of the ids, if `edges` is a table.
+        weight_column: string. Column of edge weights. Defaults to no weights.
+        undirected: bool. Whether to add the reverse of each edge.
 
     Returns:
         A dict: `"node_features"`, float32 `(nodes, dim)`; `"edge_index"`, int32 `(2, edges)`; and
@@ -38,7 +38,7 @@ def graph_from_tables(
 
     Raises:
         ValueError: if a column is missing, an id occurs twice or is unknown, or a feature or
-            weight is no finite number; the message names the table, the row and the column.
+            weight is not a finite number. The message names the table, the row and the column.
 
     Example:
 
@@ -55,7 +55,7 @@ def graph_from_tables(
     target = Endpoint("nodes", target_column, table.rows)
     edge_index, edge_weight = read_edges("edges", edges, source, target, weight_column)
     if undirected:
-        edge_index, edge_weight = _both_ways(edge_index, edge_weight)
+        edge_index, edge_weight = _add_reversed(edge_index, edge_weight)
     graph = {"node_features": table.features, "edge_index": edge_index}
     return graph if edge_weight is None else {**graph, "edge_weight": edge_weight}
 
@@ -69,24 +69,23 @@ def multimodal_graph_from_tables(
     target_column="target",
     weight_column=None,
 ):
-    """Makes a `MultimodalGraph` of a table of nodes for each modality, and edges of relations.
+    """Builds a `MultimodalGraph` from a table of nodes per modality and edges per relation.
 
     Args:
-        nodes: dict, modality -> table as for `graph_from_tables`. An id is of one modality: the
-            same name in two modalities is two nodes.
+        nodes: dict, modality -> table as for `graph_from_tables`. Ids are local to a modality: the
+            same id in two modalities refers to two nodes.
         edges: dict, `(source modality, name, target modality)` -> edges as for
             `graph_from_tables`.
-        id_column: string. The column of ids in each table of nodes.
-        feature_columns: dict, modality -> list of strings. Modalities without an entry have all
-            their columns but the ids.
-        source_column, target_column: strings. The edges' columns of ids, if they are a table.
-        weight_column: string. The edges' column of weights. Without, weights are 1.
+        id_column: string. Column of ids in each table of nodes.
+        feature_columns: dict, modality -> list of strings. Defaults to all columns but the ids.
+        source_column, target_column: strings. Columns of the ids, if the edges are a table.
+        weight_column: string. Column of edge weights. Defaults to weights of 1.
 
     Returns:
         A `MultimodalGraph`.
 
     Raises:
-        ValueError: as `graph_from_tables`, and if a relation is of an unknown modality.
+        ValueError: as `graph_from_tables`, and if a relation has an unknown modality.
 
     Example:
 
@@ -113,8 +112,9 @@ def multimodal_graph_from_tables(
         unknown = [end for end in ends if end not in tables]
         if not ends or unknown:
             raise ValueError(
-                "`edges` must be a dict, (source modality, name, target modality) -> edges, of the "
-                f"modalities {', '.join(map(repr, tables))}. Received the relation: {relation!r}"
+                "`edges` must be a dict, (source modality, name, target modality) -> edges, with "
+                f"the modalities {', '.join(map(repr, tables))}. Received the relation: "
+                f"{relation!r}"
             )
         source, target = (
             Endpoint(f"nodes[{modality!r}]", column, tables[modality].rows)
@@ -126,10 +126,10 @@ def multimodal_graph_from_tables(
     return graph
 
 
-def _both_ways(edge_index, edge_weight):
-    """Each edge and its way back; a loop is its own."""
-    back = edge_index[0] != edge_index[1]
-    edge_index = np.concatenate([edge_index, edge_index[::-1, back]], axis=1)
+def _add_reversed(edge_index, edge_weight):
+    """Adds the reverse of each edge except self-loops."""
+    reversible = edge_index[0] != edge_index[1]
+    edge_index = np.concatenate([edge_index, edge_index[::-1, reversible]], axis=1)
     if edge_weight is not None:
-        edge_weight = np.concatenate([edge_weight, edge_weight[back]])
+        edge_weight = np.concatenate([edge_weight, edge_weight[reversible]])
     return edge_index, edge_weight

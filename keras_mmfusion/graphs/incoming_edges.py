@@ -1,4 +1,4 @@
-"""A graph's edges by the node that they go to, from which any number can be drawn."""
+"""A graph's edges sorted by target, for sampling neighbors."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from keras_mmfusion.graphs.edge_arrays import as_array
 
 
 class IncomingEdges:
-    """The edges of a graph, sorted by target.
+    """Edges of a graph, sorted by target.
 
     Args:
         edge_index: int array `(2, edges)`, sources and targets.
@@ -28,25 +28,25 @@ class IncomingEdges:
         if edge_weight is not None:
             if np.shape(edge_weight) != (len(order),):
                 raise ValueError(
-                    f"`edge_weight` must have the shape ({len(order)},), as the edges. Received: "
-                    f"{np.shape(edge_weight)}"
+                    f"`edge_weight` must have the shape ({len(order)},), one weight per edge. "
+                    f"Received shape: {np.shape(edge_weight)}"
                 )
             self.weight = np.asarray(edge_weight, "float32")[order]
         degrees = np.bincount(edge_index[1], minlength=num_nodes)
         self.starts = np.concatenate([[0], np.cumsum(degrees)])
 
     @classmethod
-    def of_graph(cls, graph):
-        """The edges of a graph's dict, see `GraphLayer`, without those that a mask leaves out.
+    def from_graph(cls, graph):
+        """Takes the edges of a graph dict, see `GraphLayer`, except for masked ones.
 
-        What stands in a masked edge does not matter. An edge from or to a masked node is none.
+        An edge is masked if its `edge_mask` is `False` or if either of its nodes is masked.
         """
         edge_index, num_nodes = np.asarray(graph["edge_index"]), len(graph["node_features"])
         _check_shape(edge_index)
-        keep = _mask(graph, "edge_mask", edge_index.shape[1])
+        keep = _read_mask(graph, "edge_mask", edge_index.shape[1])
         _check_range(edge_index[:, keep], num_nodes)
-        here = _mask(graph, "node_mask", num_nodes)
-        keep &= here[np.where(keep, edge_index, 0)].all(axis=0)
+        node_mask = _read_mask(graph, "node_mask", num_nodes)
+        keep &= node_mask[np.where(keep, edge_index, 0)].all(axis=0)
         weight = graph.get("edge_weight")
         if weight is not None:
             weight = as_array("edge_weight", weight, keep.shape)[keep]
@@ -55,12 +55,8 @@ class IncomingEdges:
     def __len__(self):
         return self.edge_index.shape[1]
 
-    def ends(self, edges):
-        """Sources and targets `(2, edges)` of some edges."""
-        return self.edge_index[:, edges]
-
-    def draw(self, nodes, number, rng):
-        """Draws up to `number` of the edges into each node, without replacement.
+    def sample(self, nodes, number, rng):
+        """Samples up to `number` incoming edges of each node, without replacement.
 
         Args:
             nodes: int array.
@@ -68,22 +64,25 @@ class IncomingEdges:
             rng: `numpy.random.Generator`.
 
         Returns:
-            The drawn edges, and their weights times the number of edges into the node over the
-            number of those drawn: two arrays of one length.
+            Two arrays of the same length: the indices of the sampled edges, and their weights,
+            multiplied by the node's degree over the number of edges sampled for it.
         """
         starts = self.starts[nodes]
         degrees = self.starts[nodes + 1] - starts
         offsets = np.broadcast_to(np.arange(number), (len(nodes), number)).copy()
         many = degrees > number
-        offsets[many] = _distinct(degrees[many], number, rng)
+        offsets[many] = _sample_distinct(degrees[many], number, rng)
         is_edge = np.arange(number) < degrees[:, np.newaxis]
         edges = (starts[:, np.newaxis] + offsets)[is_edge]
-        drawn = np.minimum(degrees, number)
-        scale = np.repeat(degrees / np.maximum(drawn, 1), drawn)
+        sampled = np.minimum(degrees, number)
+        scale = np.repeat(degrees / np.maximum(sampled, 1), sampled)
         return edges, self.weight[edges] * scale.astype("float32")
 
-    def parts(self, edges_per_part):
-        """Ranges of nodes `(first, last + 1)` with about as many edges into them as wanted."""
+    def split(self, edges_per_part):
+        """Yields ranges of nodes `(first, end)` with at most `edges_per_part` incoming edges.
+
+        A node with more edges is a range of its own.
+        """
         first = 0
         while first < self.num_nodes:
             limit = self.starts[first] + edges_per_part
@@ -108,28 +107,28 @@ def _check_range(edge_index, num_nodes):
         )
 
 
-def _mask(graph, name, size):
-    """A mask of a graph as bool `(size,)`, all `True` if it has none."""
+def _read_mask(graph, name, size):
+    """Returns a mask of a graph as bool `(size,)`, all `True` if the graph does not have it."""
     mask = graph.get(name)
     return np.ones(size, "bool") if mask is None else as_array(name, mask, (size,)).astype("bool")
 
 
-def _distinct(sizes, number, rng):
-    """For each size `number` different ints below it, all sets of them equally likely.
+def _sample_distinct(sizes, number, rng):
+    """Samples `number` distinct ints below each size, uniformly over all subsets.
 
-    Robert Floyd's algorithm, for all rows at once: what was drawn before is replaced by the
-    largest number that could be drawn.
+    Robert Floyd's algorithm for all rows at once: a repeated number is replaced by the largest
+    one that could have been sampled.
     """
-    drawn = np.empty((len(sizes), number), "int64")
-    for place in range(number):
-        largest = sizes - number + place
+    sampled = np.empty((len(sizes), number), "int64")
+    for column in range(number):
+        largest = sizes - number + column
         new = np.floor(rng.random(len(sizes)) * (largest + 1)).astype("int64")
-        again = (drawn[:, :place] == new[:, np.newaxis]).any(axis=1)
-        drawn[:, place] = np.where(again, largest, new)
-    return drawn
+        repeated = (sampled[:, :column] == new[:, np.newaxis]).any(axis=1)
+        sampled[:, column] = np.where(repeated, largest, new)
+    return sampled
 
 
 def places_of(values, nodes):
-    """Where in `nodes` each value stands."""
+    """Returns the position of each value in `nodes`, which must contain it."""
     order = np.argsort(nodes)
     return order[np.searchsorted(nodes, values, sorter=order)]

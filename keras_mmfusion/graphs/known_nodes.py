@@ -1,4 +1,4 @@
-"""NaN among the features of nodes, found before a graph layer spreads it to their neighbors."""
+"""Detection of NaN node features, which graph layers would propagate to neighbors."""
 
 import numpy as np
 
@@ -6,20 +6,20 @@ _EXAMPLES = 20
 
 
 def check_known_nodes(node_features, node_mask=None):
-    """Checks that the features of nodes are known.
+    """Checks that no unmasked node has a NaN feature.
 
     Args:
         node_features: array `(nodes, ...)`.
-        node_mask: bool array `(nodes,)`, `False` for nodes that are not there; or `None`.
+        node_mask: bool array `(nodes,)`, `False` for missing nodes; or `None`.
 
     Raises:
-        ValueError: if a node that is there has a feature that is NaN.
+        ValueError: if an unmasked node has a NaN feature.
 
     Example:
 
     >>> check_known_nodes(np.array([[0.0], [np.nan]]))
     Traceback (most recent call last):
-    ValueError: `node_features` has NaN for these nodes: [1]. Replace it by numbers, or leave ...
+    ValueError: `node_features` has NaN for these nodes: [1]. Fill in the missing values, or ...
     """
     if node_features.dtype.kind != "f":
         return
@@ -29,6 +29,6 @@ def check_known_nodes(node_features, node_mask=None):
     if unknown.any():
         raise ValueError(
             f"`node_features` has NaN for these nodes: {np.flatnonzero(unknown)[:_EXAMPLES]}. "
-            "Replace it by numbers, or leave these nodes out; in a graph with a `node_mask`, by "
-            "False there."
+            "Fill in the missing values, or mask these nodes with a `node_mask` where one is "
+            "supported."
         )

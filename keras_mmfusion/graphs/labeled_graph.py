@@ -1,4 +1,4 @@
-"""A graph whose nodes are to be classified."""
+"""A graph with node labels and splits."""
 
 import dataclasses
 
@@ -11,18 +11,18 @@ from keras_mmfusion.graphs.table_nodes import NAMES_HINT
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class LabeledGraph:
-    """A graph with classes for its nodes, and which of them are for training and tests.
+    """A graph for node classification: features, edges, labels and splits.
 
     Args:
         node_features: float32 array `(nodes, dim)`.
         edge_index: int32 array `(2, edges)`, both directions of each edge.
-        labels: int32 array `(nodes,)`, -1 where the class is not known.
-        train_nodes: int array. Indices of the nodes whose labels may be trained on.
+        labels: int32 array `(nodes,)`, -1 for an unknown class.
+        train_nodes: int array. Indices of the training nodes.
         validation_nodes: int array.
         test_nodes: int array.
 
     Raises:
-        ValueError: if a shape or an index does not fit, a feature is NaN, splits overlap, or a node
+        ValueError: if a shape or an index is invalid, a feature is NaN, splits overlap, or a node
             of a split has no label.
 
     Example:
@@ -54,8 +54,8 @@ class LabeledGraph:
             shape = getattr(self, name).shape
             if len(shape) != rank or shape[0] != nodes:
                 raise ValueError(
-                    f"`{name}` must have {rank} axes, the first of {nodes} nodes. Received shape: "
-                    f"{shape}"
+                    f"`{name}` must have {rank} axes, the first of size {nodes}, the number of "
+                    f"nodes. Received shape: {shape}"
                 )
         check_known_nodes(self.node_features)
         if self.edge_index.ndim != 2 or len(self.edge_index) != 2:
@@ -89,7 +89,7 @@ class LabeledGraph:
 
     @property
     def graph(self):
-        """The dict that graph layers take; see `GraphLayer`."""
+        """The graph as a dict, see `GraphLayer`."""
         return {"node_features": self.node_features, "edge_index": self.edge_index}
 
 

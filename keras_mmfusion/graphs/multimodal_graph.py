@@ -4,18 +4,17 @@ from keras_mmfusion.graphs.edge_arrays import as_array
 
 
 class MultimodalGraph:
-    """A graph of several modalities: a node set for each, and edges of several relations.
+    """A heterogeneous graph of NumPy arrays: a node set per modality, and relations between them.
 
-    A plain thing of NumPy arrays, to build and look at; `as_dict` is what `RGCNLayer`, `HGTLayer`
-    and `GraphFusion` take. Edges come from the functions `connect_pairs`, `connect_neighbors`,
-    `connect_plan`, `connect_times` and `connect_boxes`, or are your own.
+    `as_dict` returns the input of `RGCNLayer`, `HGTLayer` and `GraphFusion`. `connect_pairs`,
+    `connect_neighbors`, `connect_plan`, `connect_times` and `connect_boxes` build edges.
 
     Args:
-        node_features: dict, modality -> floats `(nodes, dim)`; numbers and dims may differ.
-        node_mask: dict, modality -> bool `(nodes,)`, `False` for a node that is missing, such as
-            a product without a photo. No entry where all are there.
-        entity_index: dict, modality -> ints `(nodes,)`: which thing each node is a view of, for
-            `GraphFusion`. Without, node `i` of every modality is of entity `i`.
+        node_features: dict, modality -> floats `(nodes, dim)`; sizes may differ.
+        node_mask: dict, modality -> bool `(nodes,)`, `False` for a missing node, such as a product
+            without a photo. Optional for modalities without missing nodes.
+        entity_index: dict, modality -> ints `(nodes,)`: the entity that each node belongs to, for
+            `GraphFusion`. By default, node `i` of every modality belongs to entity `i`.
 
     Attributes:
         node_features, node_mask, entity_index: dicts, modality -> array.
@@ -60,8 +59,8 @@ class MultimodalGraph:
             modality: as_array(f"node_features[{modality!r}]", x, (None, None)).astype("float32")
             for modality, x in node_features.items()
         }
-        self.node_mask = self._of_nodes("node_mask", node_mask, "bool")
-        self.entity_index = self._of_nodes("entity_index", entity_index, "int32")
+        self.node_mask = self._check_node_values("node_mask", node_mask, "bool")
+        self.entity_index = self._check_node_values("entity_index", entity_index, "int32")
         if self.entity_index and set(self.entity_index) != set(self.node_features):
             raise ValueError(
                 "`entity_index` must have an entry for every modality. Received: "
@@ -72,8 +71,8 @@ class MultimodalGraph:
         self.edge_index = {}
         self.edge_weight = {}
 
-    def _of_nodes(self, name, arrays, dtype):
-        """One number for each node, by modality."""
+    def _check_node_values(self, name, arrays, dtype):
+        """Checks and casts arrays with one value per node, by modality."""
         checked = {}
         for modality, x in (arrays or {}).items():
             self._check_modality(name, modality)
@@ -91,7 +90,7 @@ class MultimodalGraph:
             )
 
     def num_nodes(self, modality):
-        """How many nodes a modality has, missing ones included."""
+        """Returns the number of nodes of a modality, including missing ones."""
         return len(self.node_features[modality])
 
     def add_edges(self, relation, edge_index, edge_weight=None):
@@ -99,7 +98,7 @@ class MultimodalGraph:
 
         Args:
             relation: tuple of strings, (source modality, name, target modality).
-            edge_index: ints `(2, edges)`: nodes of the source and of the target modality.
+            edge_index: ints `(2, edges)`: indices of source nodes and of target nodes.
             edge_weight: floats `(edges,)`. Defaults to ones.
         """
         parts = relation if isinstance(relation, tuple) else ()
@@ -111,7 +110,7 @@ class MultimodalGraph:
         for modality in (relation[0], relation[2]):
             self._check_modality("relation", modality)
         if relation in self.edge_index:
-            raise ValueError(f"The graph has the relation {relation!r} already.")
+            raise ValueError(f"The graph already has the relation {relation!r}.")
         edge_index = as_array("edge_index", edge_index, (2, None))
         if edge_index.dtype.kind not in "iu":
             raise ValueError(f"`edge_index` must be integers. Received: {edge_index.dtype}")
@@ -131,24 +130,25 @@ class MultimodalGraph:
         self.edge_weight[relation] = edge_weight.astype("float32")
 
     def add_reversed(self, relation, name):
-        """Adds the edges of a relation the other way round, since messages go one way only.
+        """Adds the reverse of a relation, since messages only travel from source to target.
 
         Args:
             relation: tuple, one of the graph's relations.
-            name: string. What it is called from the other side.
+            name: string. Name of the reverse relation.
         """
         if relation not in self.edge_index:
             known = ", ".join(map(repr, self.edge_index)) or "none"
-            raise ValueError(f"The graph has no {relation!r}. Its relations: {known}.")
+            raise ValueError(f"The graph has no relation {relation!r}. Its relations: {known}.")
         source, _, target = relation
         self.add_edges(
             (target, name, source), self.edge_index[relation][::-1], self.edge_weight[relation]
         )
 
     def as_dict(self):
-        """The typed graph that `HeteroGraphLayer` describes: a new dict of the same arrays.
+        """Returns the graph as a dict, see `HeteroGraphLayer`. Arrays are not copied.
 
-        With entities it has an `entity_mask` too, whose length says how many they are.
+        With an `entity_index`, the dict also has an `entity_mask`, whose length is the number of
+        entities.
         """
         names = ["node_features", "edge_index", "edge_weight"]
         names += [name for name in ("node_mask", "entity_index") if getattr(self, name)]
@@ -162,8 +162,8 @@ class MultimodalGraph:
         lines = ["MultimodalGraph"]
         for modality, x in self.node_features.items():
             missing = np.sum(~self.node_mask.get(modality, np.ones(len(x), "bool")))
-            also = f", {missing} of them missing" if missing else ""
-            lines.append(f"  {modality}: {x.shape[0]} nodes{also}, {x.shape[1]} dims")
+            note = f" ({missing} missing)" if missing else ""
+            lines.append(f"  {modality}: {x.shape[0]} nodes{note}, {x.shape[1]} dims")
         for (source, name, target), index in self.edge_index.items():
             lines.append(f"  {source} -- {name} -> {target}: {index.shape[1]} edges")
         return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""Mini-batches of a graph that is too large for one step."""
+"""Mini-batches of a graph that is too large for one training step."""
 
 import math
 
@@ -13,40 +13,39 @@ EDGE_KEYS = ("edge_index", "edge_weight", "edge_mask", "node_mask", "edge_order"
 
 
 class NeighborSampler(keras.utils.PyDataset):
-    """Batches of nodes, each with the part of the graph around it: some neighbors of neighbors.
+    """Batches of seed nodes with a sampled neighborhood.
 
-    Of the edges into each node of a batch up to `fanouts[0]` are drawn, without replacement; of
-    the edges into each node that these come from, up to `fanouts[1]`, and so on: a fanout for each
-    graph layer of the model. Where `k` of the `d` edges into a node are drawn, their weights are
-    multiplied by `d / k`, so that a layer's sum estimates the sum over all edges without bias, and
-    a mean, a maximum or attention is over what was drawn.
+    Up to `fanouts[0]` incoming edges of each seed node are sampled without replacement, then up to
+    `fanouts[1]` incoming edges of each of their sources, and so on: one fanout per graph layer of
+    the model. If `k` of a node's `d` edges are sampled, their weights are multiplied by `d / k`, so
+    that sums are unbiased estimates of the sums over all edges. Means, maxima and attention are
+    over the sampled edges.
 
-    A batch depends on `seed`, the epoch and its own index alone. All batches have the same shapes,
-    so that XLA compiles once: as many nodes and edges as could be drawn; the rest is masked.
+    A batch depends only on `seed`, the epoch and its index. All batches are padded, with masks, to
+    the largest number of nodes and edges that can be sampled, so that XLA compiles once.
 
     Args:
         graph: dict of arrays, see `GraphLayer`: `node_features` `(nodes, dim)`, `edge_index`
-            `(2, edges)`, and optionally `edge_weight`, `edge_mask`, `node_mask`, and
-            `source_scale`, of `normalize_graph`, which `GCNLayer` needs to know the degrees in the
-            whole graph. A masked edge, and an edge from or to a masked node, is never drawn.
+            `(2, edges)`, and optionally `edge_weight`, `edge_mask`, `node_mask`, and the
+            `source_scale` from `normalize_graph`, which gives `GCNLayer` the degrees in the whole
+            graph. Masked edges and edges of masked nodes are never sampled.
         labels: int array `(nodes,)`.
-        nodes: int array. The nodes to train on, each once.
+        nodes: int array. Unique indices of the nodes to train on.
         fanouts: sequence of ints.
         batch_size: int.
-        shuffle: bool. Visit the nodes in a new random order each epoch.
+        shuffle: bool. Whether to shuffle the nodes in each epoch.
         seed: int.
-        epoch: int. The number of the first epoch; an attribute that may be set.
+        epoch: int. The number of the first epoch; may be set as an attribute.
         **kwargs: passed to `keras.utils.PyDataset`.
 
     Returns:
-        `sampler[index]` is a tuple of a graph's dict (`node_features`, `node_mask`, `edge_index`,
-        `edge_weight`, and `source_scale` if it was given), labels `(nodes,)`, and weights
-        `(nodes,)`: 1 for the batch's own nodes, which come first, and 0 for all others, and for
-        nodes that the graph's `node_mask` masks.
+        `sampler[index]` is a tuple of a graph dict (`node_features`, `node_mask`, `edge_index`,
+        `edge_weight`, and `source_scale` if given), labels `(nodes,)`, and sample weights
+        `(nodes,)`: 1 for the seed nodes, which come first, and 0 for all other and masked nodes.
 
     Raises:
-        ValueError: if an index is out of range, a node comes twice, lengths do not fit, or a node
-            that `node_mask` does not mask has a feature that is NaN.
+        ValueError: if an index is out of range, a node occurs twice, lengths do not match, or an
+            unmasked node has a NaN feature.
 
     Example:
 
@@ -89,7 +88,7 @@ class NeighborSampler(keras.utils.PyDataset):
             )
         self.node_values = {key: np.asarray(graph[key]) for key in NODE_KEYS if key in graph}
         self.num_nodes = len(self.node_values["node_features"])
-        self.edges = IncomingEdges.of_graph(graph)
+        self.edges = IncomingEdges.from_graph(graph)
         node_mask = graph.get("node_mask")
         self.node_mask = None if node_mask is None else np.asarray(node_mask).astype("bool")
         self.labels = np.asarray(labels)
@@ -100,17 +99,17 @@ class NeighborSampler(keras.utils.PyDataset):
         self.seed = seed
         self.epoch = epoch
         self._check()
-        self.node_budget, self.edge_budget = self._budgets()
+        self.node_budget, self.edge_budget = self._compute_budgets()
 
     def _check(self):
         check_known_nodes(self.node_values["node_features"], self.node_mask)
         if len(self.labels) != self.num_nodes:
             raise ValueError(
-                f"`labels` must have a label for each of {self.num_nodes} nodes. Received: "
+                f"`labels` must have a label for each of the {self.num_nodes} nodes. Received: "
                 f"{len(self.labels)}"
             )
         if not len(self.nodes) or len(np.unique(self.nodes)) != len(self.nodes):
-            raise ValueError("`nodes` must be nodes of the graph, at least one, each once.")
+            raise ValueError("`nodes` must be unique node indices, at least one.")
         if self.nodes.min() < 0 or self.nodes.max() >= self.num_nodes:
             raise ValueError(
                 f"`nodes` must be in [0, {self.num_nodes}). Received: {self.nodes.min()} to "
@@ -118,17 +117,17 @@ class NeighborSampler(keras.utils.PyDataset):
             )
         if not self.fanouts or min(*self.fanouts, self.batch_size) < 1:
             raise ValueError(
-                "`fanouts` must be positive ints, one for each graph layer, and `batch_size` "
+                "`fanouts` must be positive ints, one per graph layer, and `batch_size` must be "
                 f"positive. Received: fanouts={self.fanouts}, batch_size={self.batch_size}"
             )
 
-    def _budgets(self):
-        """The most nodes and edges that a batch can have."""
-        new, nodes, edges = self.batch_size, self.batch_size, 0
+    def _compute_budgets(self):
+        """Returns the largest numbers of nodes and edges that a batch can have."""
+        newest, nodes, edges = self.batch_size, self.batch_size, 0
         for fanout in self.fanouts:
-            new *= fanout
-            nodes += new
-            edges += new
+            newest *= fanout
+            nodes += newest
+            edges += newest
         return min(nodes, self.num_nodes), max(1, min(edges, len(self.edges)))
 
     def __len__(self):
@@ -136,47 +135,47 @@ class NeighborSampler(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
-            raise IndexError(f"`index` must be from 0 to {len(self) - 1}. Received: {index}")
+            raise IndexError(f"`index` must be in [0, {len(self)}). Received: {index}")
         order = np.arange(len(self.nodes))
         if self.shuffle:
             order = np.random.default_rng([self.seed, self.epoch]).permutation(order)
         chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
         rng = np.random.default_rng([self.seed, self.epoch, index])
-        return self._batch(self.nodes[chosen], rng)
+        return self._make_batch(self.nodes[chosen], rng)
 
-    def _batch(self, seeds, rng):
-        nodes, drawn, weights = self._sample(seeds, rng)
+    def _make_batch(self, seeds, rng):
+        nodes, sampled, weights = self._sample(seeds, rng)
         rows, edges = self.node_budget, self.edge_budget
-        edge_index = places_of(self.edges.ends(drawn), nodes)
+        edge_index = places_of(self.edges.edge_index[:, sampled], nodes)
         inputs = {
-            **{key: _padded(value[nodes], rows) for key, value in self.node_values.items()},
+            **{key: _pad(value[nodes], rows) for key, value in self.node_values.items()},
             "node_mask": np.arange(rows) < len(nodes),
-            "edge_index": _padded(edge_index, edges, axis=1).astype("int32"),
-            "edge_weight": _padded(weights.astype("float32"), edges),
+            "edge_index": _pad(edge_index, edges, axis=1).astype("int32"),
+            "edge_weight": _pad(weights.astype("float32"), edges),
         }
         weights = np.arange(rows) < len(seeds)
         if self.node_mask is not None:
-            inputs["node_mask"] &= _padded(self.node_mask[nodes], rows)
+            inputs["node_mask"] &= _pad(self.node_mask[nodes], rows)
             weights &= inputs["node_mask"]
-        return inputs, _padded(self.labels[nodes], rows), weights.astype("float32")
+        return inputs, _pad(self.labels[nodes], rows), weights.astype("float32")
 
     def _sample(self, seeds, rng):
-        """The nodes, seeds first, the edges among them that were drawn, and the edges' weights."""
+        """Returns the nodes, seeds first, the indices of the sampled edges, and their weights."""
         nodes, newest = seeds, seeds
-        drawn, weights = [], []
+        sampled, weights = [], []
         for fanout in self.fanouts:
-            edges, scale = self.edges.draw(newest, fanout, rng)
-            drawn.append(edges)
-            weights.append(scale)
-            newest = np.setdiff1d(self.edges.ends(edges)[0], nodes)
+            edges, edge_weights = self.edges.sample(newest, fanout, rng)
+            sampled.append(edges)
+            weights.append(edge_weights)
+            newest = np.setdiff1d(self.edges.edge_index[0, edges], nodes)
             nodes = np.concatenate([nodes, newest])
-        return nodes, np.concatenate(drawn), np.concatenate(weights)
+        return nodes, np.concatenate(sampled), np.concatenate(weights)
 
     def on_epoch_end(self):
         self.epoch += 1
 
     def as_dataset(self):
-        """The batches as a `tf.data.Dataset`: an epoch in each pass, drawn ahead of the model."""
+        """Returns the batches as a prefetching `tf.data.Dataset`, one epoch per pass."""
         import tensorflow as tf
 
         def batches():
@@ -190,7 +189,7 @@ class NeighborSampler(keras.utils.PyDataset):
         return dataset.apply(tf.data.experimental.assert_cardinality(len(self))).prefetch(2)
 
 
-def _padded(array, length, axis=0):
+def _pad(array, length, axis=0):
     widths = [(0, 0)] * array.ndim
     widths[axis] = (0, length - array.shape[axis])
     return np.pad(array, widths)

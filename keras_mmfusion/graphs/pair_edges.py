@@ -4,7 +4,7 @@ from keras_mmfusion.graphs.edge_arrays import as_array, edges_of
 
 
 def connect_pairs(pairs, weights=None):
-    """Edges that are known: from the first of each pair to the second.
+    """Connects the first node of each pair to the second.
 
     Args:
         pairs: ints `(edges, 2)`: source and target.
@@ -21,7 +21,7 @@ def connect_pairs(pairs, weights=None):
     """
     pairs = as_array("pairs", pairs if len(pairs) else np.zeros((0, 2), "int32"), (None, 2))
     if pairs.dtype.kind not in "iu":
-        raise ValueError(f"`pairs` must be integers, numbers of nodes. Received: {pairs.dtype}")
+        raise ValueError(f"`pairs` must be integer node indices. Received: {pairs.dtype}")
     if weights is None:
         weights = np.ones(len(pairs))
     return edges_of(*pairs.T, as_array("weights", weights, (len(pairs),)))

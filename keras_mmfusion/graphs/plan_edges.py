@@ -4,19 +4,20 @@ from keras_mmfusion.graphs.edge_arrays import as_array, edges_of
 
 
 def connect_plan(plan, min_weight=0.0):
-    """Edges along an alignment's plan: from each value token to the queries that it goes to.
+    """Connects value tokens to query tokens by the weights of an alignment plan.
 
-    The weight of an edge is `plan_ij`, of query `i` and value `j`. Plans of optimal transport and
-    attention have something everywhere, most of it next to nothing: `min_weight` keeps the rest.
+    The edge from value `j` to query `i` has the weight `plan_ij`. Plans of optimal transport and
+    attention are dense, with mostly negligible weights; `min_weight` removes those.
 
     Args:
         plan: floats `(query_tokens, value_tokens)`, or `(batch, query_tokens, value_tokens)`,
             the second output of any layer of `keras_mmfusion.layers.alignment`. The nodes of a
-            batch are its tokens, sample by sample: `features.reshape(-1, dim)`.
-        min_weight: float. Edges have more than that.
+            batch are the tokens of all samples: `features.reshape(-1, dim)`.
+        min_weight: float. Only entries above it become edges.
 
     Returns:
-        `edge_index`, int32 `(2, edges)`, the values first, and `edge_weight`, float32 `(edges,)`.
+        `edge_index`, int32 `(2, edges)`, values in the first row, and `edge_weight`, float32
+        `(edges,)`.
 
     Example:
 

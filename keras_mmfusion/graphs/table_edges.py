@@ -1,4 +1,4 @@
-"""A table of edges, whose ends are ids of nodes."""
+"""Reads edges whose endpoints are node ids."""
 
 import dataclasses
 from collections.abc import Hashable
@@ -11,12 +11,12 @@ from keras_mmfusion.graphs.table_nodes import column, column_names, is_missing
 
 @dataclasses.dataclass(frozen=True)
 class Endpoint:
-    """One end of a table's edges.
+    """One endpoint of the edges of a table.
 
     Attributes:
-        table: string. The table of its nodes, for error messages.
+        table: string. Name of the table of nodes, for error messages.
         column: string. The edges' column.
-        rows: dict, id -> row of that table.
+        rows: dict, node id -> row in the table of nodes.
     """
 
     table: str
@@ -25,11 +25,11 @@ class Endpoint:
 
 
 def read_edges(name, edges, source, target, weight_column=None):
-    """Reads edges.
+    """Reads edges from pairs of ids or a table.
 
     Args:
-        name: string. The edges for error messages.
-        edges: a sequence of pairs of ids, or a table.
+        name: string. Name of the edges for error messages.
+        edges: sequence of pairs of ids, or a table.
         source, target: `Endpoint`.
         weight_column: string or `None`.
 
@@ -38,68 +38,68 @@ def read_edges(name, edges, source, target, weight_column=None):
         a `weight_column`.
 
     Raises:
-        ValueError: if a column is missing, an id unknown, or a weight no finite number.
+        ValueError: if a column is missing, an id is unknown, or a weight is not a finite number.
     """
     weight = None
     if column_names(edges) is not None:
         ids = [column(name, edges, end.column) for end in (source, target)]
         if weight_column is not None:
-            weight = _weights(name, weight_column, column(name, edges, weight_column))
+            weight = _read_weights(name, weight_column, column(name, edges, weight_column))
     else:
         if weight_column is not None:
             raise ValueError(
                 f"`{name}` must be a table to have a `weight_column`: a DataFrame or a dict with "
                 f"{source.column!r}, {target.column!r} and {weight_column!r}. Received pairs."
             )
-        ids = _pairs(name, edges)
-    places = [_places(name, end, each) for end, each in zip((source, target), ids, strict=True)]
-    lengths = {len(each) for each in (*places, *([] if weight is None else [weight]))}
+        ids = _read_pairs(name, edges)
+    rows = [_find_rows(name, end, each) for end, each in zip((source, target), ids, strict=True)]
+    lengths = {len(each) for each in (*rows, *([] if weight is None else [weight]))}
     if len(lengths) > 1:
         raise ValueError(
-            f"`{name}` must have columns of one length. Received the lengths: {sorted(lengths)}"
+            f"`{name}` must have columns of equal length. Received lengths: {sorted(lengths)}"
         )
-    edge_index, _ = edges_of(*places, ())
+    edge_index, _ = edges_of(*rows, ())
     return edge_index, weight
 
 
-def _pairs(name, edges):
+def _read_pairs(name, edges):
     edges = edges.tolist() if isinstance(edges, np.ndarray) else list(edges)
     for row, edge in enumerate(edges):
         if isinstance(edge, str) or not hasattr(edge, "__len__") or len(edge) != 2:
             raise ValueError(
-                f"`{name}` must be pairs of ids, (source, target), or a table. Received in row "
+                f"`{name}` must be (source, target) pairs of ids, or a table. Received in row "
                 f"{row}: {edge!r}"
             )
     return [[edge[end] for edge in edges] for end in (0, 1)]
 
 
-def _places(name, end, ids):
-    """The row of each id in the table of nodes."""
+def _find_rows(name, end, ids):
+    """Returns the row of each id in the table of nodes."""
     for row, each in enumerate(ids):
         if is_missing(each) or not isinstance(each, Hashable) or each not in end.rows:
             raise ValueError(
-                f"`{name}` must be between ids of `{end.table}`. The {end.column} of row {row} is "
-                f"{each!r}, which is none of them.{_other_type(end, each)}"
+                f"`{name}` must refer to ids of `{end.table}`. Unknown {end.column} in row {row}: "
+                f"{each!r}.{_describe_other_type(end, each)}"
             )
     return np.array([end.rows[each] for each in ids], "int32")
 
 
-def _other_type(end, wanted):
-    """A hint where the same id is there as another type, such as 7 and "7"."""
+def _describe_other_type(end, wanted):
+    """Returns a hint if the id exists with another type, such as 7 and "7"."""
     for each in end.rows:
         if str(each) == str(wanted):
-            kinds = type(each).__name__, type(wanted).__name__
-            return f" There is {each!r}: ids are {kinds[0]} there, and {kinds[1]} here."
+            known, received = type(each).__name__, type(wanted).__name__
+            return f" `{end.table}` has {each!r}: its ids are {known}, not {received}."
     return ""
 
 
-def _weights(name, weight_column, values):
+def _read_weights(name, weight_column, values):
     weight = np.array(values)
     if weight.size == 0:
         return np.zeros(0, "float32")
     if weight.dtype.kind not in "biuf" or weight.ndim != 1:
         raise ValueError(
-            f"`{name}` must have numbers in {weight_column!r}. Received for example: {values[0]!r}"
+            f"`{name}` must have numbers in {weight_column!r}. Received, for example: {values[0]!r}"
         )
     bad = np.flatnonzero(~np.isfinite(weight))
     if bad.size:

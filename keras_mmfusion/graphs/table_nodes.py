@@ -1,17 +1,17 @@
-"""A table of nodes: ids and features."""
+"""Reads a table of nodes: ids and features."""
 
 import dataclasses
 from collections.abc import Hashable
 
 import numpy as np
 
-# For errors where indices of nodes are wanted and names come.
-NAMES_HINT = "Nodes go by their index; `graph_from_tables` makes a graph of tables with names."
+# For errors on node names where indices are expected.
+NAMES_HINT = "Refer to nodes by index; `graph_from_tables` builds a graph from node names."
 
 
 @dataclasses.dataclass(frozen=True)
 class NodeTable:
-    """Nodes that were read.
+    """Ids and features of nodes.
 
     Attributes:
         rows: dict, id -> row.
@@ -23,7 +23,7 @@ class NodeTable:
 
 
 def column_names(table):
-    """The names of a table's columns, or `None` if it is no table."""
+    """Returns the names of a table's columns, or `None` if it is not a table."""
     if isinstance(table, np.ndarray):
         return list(table.dtype.names) if table.dtype.names else None
     if isinstance(table, dict):
@@ -32,12 +32,12 @@ def column_names(table):
 
 
 def column(name, table, wanted):
-    """A column of a table as a list.
+    """Returns a column of a table as a list.
 
     Args:
-        name: string. The table for error messages.
-        table: a dict, a `DataFrame` or a structured array.
-        wanted: the column's name.
+        name: string. Name of the table for error messages.
+        table: dict, `DataFrame` or structured array.
+        wanted: name of the column.
 
     Raises:
         ValueError: if there is no such column.
@@ -45,7 +45,7 @@ def column(name, table, wanted):
     names = column_names(table)
     if wanted not in names:
         known = ", ".join(map(repr, names))
-        raise ValueError(f"`{name}` has no column {wanted!r}. It has: {known}")
+        raise ValueError(f"`{name}` has no column {wanted!r}. Its columns: {known}")
     values = table[wanted]
     return values.tolist() if isinstance(values, np.ndarray) else list(values)
 
@@ -54,17 +54,17 @@ def read_nodes(name, table, id_column, feature_columns):
     """Reads a table of nodes.
 
     Args:
-        name: string. The table for error messages.
-        table: a dict, a `DataFrame` or a structured array.
+        name: string. Name of the table for error messages.
+        table: dict, `DataFrame` or structured array.
         id_column: string.
-        feature_columns: list of strings; `None` for all but the ids.
+        feature_columns: list of strings; `None` for all columns but the ids.
 
     Returns:
-        `NodeTable`.
+        A `NodeTable`.
 
     Raises:
-        ValueError: if a column is missing, an id is missing or occurs twice, or a feature is no
-            finite number.
+        ValueError: if a column is missing, an id is missing or occurs twice, or a feature is not
+            a finite number.
     """
     names = column_names(table)
     if names is None:
@@ -72,28 +72,31 @@ def read_nodes(name, table, id_column, feature_columns):
             f"`{name}` must be a table: a DataFrame, a dict of columns, or a structured array. "
             f"Received: {type(table).__name__}"
         )
-    rows = _rows(name, id_column, column(name, table, id_column))
+    rows = _index_ids(name, id_column, column(name, table, id_column))
     if feature_columns is None:
         feature_columns = [each for each in names if each != id_column]
     if isinstance(feature_columns, str):
         feature_columns = [feature_columns]
     if not len(feature_columns):
-        raise ValueError(f"`{name}` must have columns of features beside {id_column!r}.")
-    parts = [_numbers(name, each, column(name, table, each), len(rows)) for each in feature_columns]
-    return NodeTable(rows, np.concatenate(parts, axis=1).astype("float32"))
+        raise ValueError(f"`{name}` must have feature columns besides {id_column!r}.")
+    features = [
+        _read_features(name, each, column(name, table, each), len(rows)) for each in feature_columns
+    ]
+    return NodeTable(rows, np.concatenate(features, axis=1).astype("float32"))
 
 
 def is_missing(value):
-    """Whether a cell is empty: `None`, NaN or an empty string."""
+    """Returns whether a cell is empty: `None`, NaN or an empty string."""
     if value is None or (isinstance(value, str) and not value):
         return True
     try:
         return bool(value != value)  # NaN is not equal to itself.
-    except (TypeError, ValueError):  # Nor is pandas' NA, of which Python makes no bool.
+    except (TypeError, ValueError):  # pandas' NA, whose comparison has no truth value.
         return True
 
 
-def _rows(name, id_column, ids):
+def _index_ids(name, id_column, ids):
+    """Returns a dict, id -> row."""
     rows = {}
     for row, each in enumerate(ids):
         if is_missing(each):
@@ -105,39 +108,39 @@ def _rows(name, id_column, ids):
             )
         if each in rows:
             raise ValueError(
-                f"`{name}` must have an id once. {id_column!r} has {each!r} in the rows "
+                f"`{name}` must have unique ids. {id_column!r} has {each!r} in the rows "
                 f"{rows[each]} and {row}."
             )
         rows[each] = row
     return rows
 
 
-def _numbers(name, feature, values, count):
-    """Features `(nodes, dim)` out of a column of numbers or of vectors."""
+def _read_features(name, feature, values, count):
+    """Returns features `(nodes, dim)` from a column of numbers or of vectors."""
     if len(values) != count:
         raise ValueError(
-            f"`{name}` must have {count} values in each column, as there are ids. {feature!r} has "
+            f"`{name}` must have {count} values in each column, one per id. {feature!r} has "
             f"{len(values)}."
         )
     try:
         numbers = np.array(values)
-    except ValueError:  # Vectors of several lengths.
+    except ValueError:  # Vectors of different lengths.
         numbers = np.zeros((), "object")
     if numbers.dtype.kind not in "biuf" or numbers.ndim not in (1, 2):
         row, wrong = next(
             ((i, x) for i, x in enumerate(values) if np.asarray(x).dtype.kind not in "biuf"),
             (None, None),
         )
-        found = "vectors of several lengths" if row is None else f"{wrong!r} in row {row}"
+        received = "vectors of different lengths" if row is None else f"{wrong!r} in row {row}"
         raise ValueError(
             f"`{name}` must have numbers as features, or vectors of one length. {feature!r} has "
-            f"{found}. Make numbers of them, or name the columns of numbers in `feature_columns`."
+            f"{received}. Encode them, or list the numeric columns in `feature_columns`."
         )
     numbers = numbers.reshape(count, *numbers.shape[1:] or (1,)).astype("float64")
     bad = np.flatnonzero(~np.isfinite(numbers).all(axis=1))
     if bad.size:
         raise ValueError(
             f"`{name}` must have finite numbers as features. {feature!r} has {values[bad[0]]!r} in "
-            f"row {bad[0]}. Fill in what is missing."
+            f"row {bad[0]}. Fill in missing values first."
         )
     return numbers

@@ -4,7 +4,7 @@ from keras_mmfusion.graphs.edge_arrays import as_array, connect_where
 
 
 def connect_times(sources, targets=None, max_gap=0.0):
-    """Edges between nodes that happen at the same time, or soon after each other.
+    """Connects nodes whose time intervals overlap or are close to each other.
 
     ```
     gap_ij = max(0, start_i - end_j, start_j - end_i)
@@ -12,13 +12,13 @@ def connect_times(sources, targets=None, max_gap=0.0):
     ```
 
     Args:
-        sources: numbers `(sources, 2)`, start and end of each node, the same for a moment.
-        targets: numbers `(targets, 2)`. `None` for the sources themselves, without loops.
+        sources: numbers `(sources, 2)`, start and end of each node; equal for a point in time.
+        targets: numbers `(targets, 2)`. `None` for the sources themselves, without self-loops.
         max_gap: number, in the unit of the times.
 
     Returns:
-        `edge_index`, int32 `(2, edges)`, and `edge_weight`, float32 `(edges,)`, ones. For weights
-        by how long two overlap take the plan of `TimestampAlignment` and `connect_plan`.
+        `edge_index`, int32 `(2, edges)`, and `edge_weight`, float32 `(edges,)`, ones. To weigh
+        edges by their overlap, use the plan of `TimestampAlignment` and `connect_plan`.
 
     Example:
 
@@ -30,8 +30,8 @@ def connect_times(sources, targets=None, max_gap=0.0):
     if max_gap < 0:
         raise ValueError(f"`max_gap` must not be negative. Received: {max_gap!r}")
     same = targets is None
-    sources = _intervals("sources", sources)
-    targets = sources if same else _intervals("targets", targets)
+    sources = _check_intervals("sources", sources)
+    targets = sources if same else _check_intervals("targets", targets)
 
     def weigh(rows):
         start, end = targets[rows].T[:, :, None]
@@ -41,9 +41,12 @@ def connect_times(sources, targets=None, max_gap=0.0):
     return connect_where(weigh, len(targets), loops=not same)
 
 
-def _intervals(name, times):
+def _check_intervals(name, times):
     times = as_array(name, times, (None, 2))
-    if np.any(times[:, 1] < times[:, 0]):
-        wrong = times[times[:, 1] < times[:, 0]][0].tolist()
-        raise ValueError(f"`{name}` must be pairs (start, end) in this order. Received: {wrong}")
+    invalid = times[:, 1] < times[:, 0]
+    if invalid.any():
+        raise ValueError(
+            f"`{name}` must be pairs (start, end) with start <= end. Received: "
+            f"{times[invalid][0].tolist()}"
+        )
     return times

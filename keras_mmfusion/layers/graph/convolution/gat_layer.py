@@ -17,45 +17,45 @@ class GATLayer(GraphConvBase):
     ```
     version 1:  e_ij = LeakyReLU(a_tᵀ W h_i + a_sᵀ W h_j)
     version 2:  e_ij = aᵀ LeakyReLU(W_t h_i + W_s h_j)
-    α_ij = w_ij exp(e_ij) / Σ_k w_ik exp(e_ik),  over the edges k → i and i itself
+    α_ij = w_ij exp(e_ij) / Σ_k w_ik exp(e_ik),  over the edges k → i and the self-loop of i
     h'_i = σ(∥_heads Σ_j α_ij W h_j + b)
     ```
 
-    In version 2, `W` of the sum is `W_s`. Edge weights `w` are ones in the papers; here they say
-    how often an edge counts, and an edge whose weight is not positive is none. Softmax runs in
-    float32. On a bipartite graph there are no loops, and version 1 projects the targets by a
-    kernel of their own.
+    In version 2, the sum uses `W = W_s`. Edge weights `w`, which the papers do not have, multiply
+    the attention before normalization; an edge without a positive weight is ignored. Softmax runs
+    in float32. On a bipartite graph there are no self-loops, and version 1 has a separate kernel
+    for the targets.
 
     Args:
         head_dim: int. Size of each head.
         num_heads: int.
         version: 1 or 2.
-        concatenate: bool. Whether heads are laid side by side, or averaged, as in a last layer.
+        concatenate: bool. Whether heads are concatenated, or averaged, as in an output layer.
         activation: σ, a name or function. Defaults to none.
-        dropout: float. Share of attention weights dropped in training.
+        dropout: float. Fraction of attention weights to drop during training.
         use_bias: bool.
-        project: bool. Whether `W` is applied; without, the features are those of the heads, side by
-            side, as something else projected them.
-        self_loops: bool. Whether each node is among its own neighbors, once.
+        project: bool. Whether `W` is applied. Without it, the input holds the projected features
+            of all heads, concatenated.
+        self_loops: bool. Whether each node attends to itself.
         negative_slope: float. Slope of the leaky ReLU.
         kernel_initializer: initializer of `W` and `a`.
         kernel_regularizer: regularizer of `W` and `a`.
-        seed: int or `None`, of the dropout.
+        seed: int or `None`. Seed of the dropout.
 
     Call arguments:
-        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
-        return_attention_scores: bool. Also return the attention weights.
+        graph: dict, see `GraphLayer`; an edge list or a batch of dense graphs.
+        return_attention_scores: bool. Whether to also return the attention weights.
         training: bool. Whether dropout is active.
 
     Output shape:
         `(nodes, units)` or `(batch, nodes, units)`, where `units` is `num_heads * head_dim`, or
-        `head_dim` of averaged heads. With `return_attention_scores`, a tuple of that and float32
-        scores: `(edges + nodes, num_heads)`, the edges in their order and then each node's loop
-        (a loop of the graph's own has 0); or `(batch, num_heads, nodes, nodes)`, a row for each
-        target.
+        `head_dim` if heads are averaged. With `return_attention_scores`, a tuple of the output and
+        float32 scores: `(edges + nodes, num_heads)`, the edges in order and then each node's
+        self-loop (self-loops among the edges have 0); or `(batch, num_heads, nodes, nodes)`, with
+        a row for each target.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
@@ -114,8 +114,8 @@ class GATLayer(GraphConvBase):
                 self.target_projection = self.kernel(target_dim, units, "target_projection")
         elif {source_dim, target_dim} != {units}:
             raise ValueError(
-                f"GATLayer: with `project=False`, the features must have the dim {units}, that of "
-                f"all heads. Received: {sorted({source_dim, target_dim})}"
+                f"GATLayer: with `project=False`, the features must have dim {units}, "
+                f"num_heads * head_dim. Received: {sorted({source_dim, target_dim})}"
             )
         self.source_score = self._score("source_score")
         self.target_score = self._score("target_score") if self.version == 1 else None

@@ -8,20 +8,20 @@ from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GCN2Layer(GraphConvBase):
-    """Graph convolution with initial residual and identity mapping (GCNII), for deep networks.
+    """Graph convolution with an initial residual and identity mapping (GCNII).
 
     ```
     H' = σ(((1 - α) D̃^-½ Ã D̃^-½ H + α H⁰) ((1 - β) I + β W)),  Ã = A + I
     ```
 
-    Each layer sees the first features `H⁰` again, and the lower `β`, the less it changes the
-    features' mixture: in layer `l` of the paper, `β = log(λ / l + 1)`.
+    Deep networks train because each layer adds the initial features `H⁰`, and because `W` matters
+    less in later layers: in layer `l` of the paper, `β = log(λ / l + 1)`.
 
     Args:
-        alpha: float in [0, 1]. Share of the first features.
-        beta: float in [0, 1]. Share of `W`. With 0, there are no weights: a step of APPNP.
+        alpha: float in [0, 1]. Weight of the initial features.
+        beta: float in [0, 1]. Weight of `W`. With 0 the layer has no kernel and is a step of APPNP.
         activation: σ, a name or function. Defaults to none.
-        use_bias: bool. Whether to add a bias, which the formula has not.
+        use_bias: bool. Whether to add a bias, which the formula does not have.
         kernel_initializer: initializer of `W`.
         kernel_regularizer: regularizer of `W`.
 
@@ -30,7 +30,7 @@ class GCN2Layer(GraphConvBase):
         initial_features: float tensor of the shape of the graph's `node_features`.
 
     Output shape:
-        That of the node features.
+        Same as the node features.
 
     Example:
 

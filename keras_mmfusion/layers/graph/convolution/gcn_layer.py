@@ -14,29 +14,35 @@ class GCNLayer(GraphConvBase):
     H' = σ(D̃^-½ Ã D̃^-½ H W + b),  Ã = A + I,  D̃ = diag(Σ_j Ã_ij)
     ```
 
-    `A` is the graph's own adjacency, edge weights and loops included: the layer normalizes. For a
-    fixed graph `normalize_graph` does it once and for all. On a bipartite graph
-    `H' = σ(D_t^-½ A D_s^-½ H W + b)`, with the degrees of targets and sources and without loops.
-    A node with no edges keeps its own features; without loops it gets zeros before the bias.
+    `A` is the graph's adjacency, including edge weights and existing self-loops. For each node:
+
+    ```
+    h'_i = σ(W Σ_j w_ij h_j / √(d_i d_j) + b),  over the edges j → i and the self-loop of i
+    ```
+
+    The layer computes the normalization; for a fixed graph, `normalize_graph` computes it once. On
+    a bipartite graph `H' = σ(D_t^-½ A D_s^-½ H W + b)`, with the degrees of targets and sources
+    and no self-loops. A node without edges keeps its own features; without self-loops it gets
+    zeros before the bias.
 
     Args:
-        units: int, size of the output; or `None` for no `W`: features are only propagated, as in
-            SGC, or were projected before.
+        units: int. Size of the output. `None` for no `W`: features are only propagated, as in
+            SGC, or have been projected before.
         activation: σ, a name or function. Defaults to none.
         use_bias: bool.
-        self_loops: bool. `Ã = A` where `False`.
-        improved: bool. `Ã = A + 2I`.
+        self_loops: bool. `False` for `Ã = A`.
+        improved: bool. `True` for `Ã = A + 2I`.
         kernel_initializer: initializer of `W`.
         kernel_regularizer: regularizer of `W`.
 
     Call arguments:
-        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
+        graph: dict, see `GraphLayer`; an edge list or a batch of dense graphs.
 
     Output shape:
         `(nodes, units)`, or `(batch, nodes, units)`.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
@@ -81,7 +87,7 @@ class GCNLayer(GraphConvBase):
         read = self.read(graph, mask)
         loop = loop_weight(self.self_loops, self.improved)
         x = read.sources
-        # The product is the same either way round; messages are short in one of them.
+        # Project before propagating if that makes the messages smaller; the product is the same.
         project_first = self.units is not None and self.units <= x.shape[-1]
         if project_first:
             x = each_node(self.projection, x)

@@ -7,31 +7,31 @@ from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GINLayer(GraphConvBase):
-    """Graph isomorphism network: sums, which tell multisets of neighbors apart, and an MLP.
+    """Graph isomorphism network: a sum over neighbors and an MLP.
 
     ```
     h'_i = W_2 σ(W_1 ((1 + ε) h_i + Σ_j w_ij h_j) + b_1) + b_2
     ```
 
-    On a bipartite graph, targets and sources have the same dim.
+    In a bipartite graph, targets and sources must have the same dim.
 
     Args:
         units: int. Size of the output.
-        hidden_dim: int. Size between the MLP's layers. Defaults to `units`.
+        hidden_dim: int. Size of the MLP's hidden layer. Defaults to `units`.
         activation: σ, a name or function.
-        use_bias: bool. Whether the MLP's layers add biases.
-        learn_epsilon: bool. Whether ε is a weight, which begins as 0, or stays 0.
+        use_bias: bool. Whether the MLP's layers have biases.
+        learn_epsilon: bool. Whether ε is a trainable weight, initialized to 0, or fixed at 0.
         kernel_initializer: initializer of the kernels.
         kernel_regularizer: regularizer of the kernels.
 
     Call arguments:
-        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
+        graph: dict, see `GraphLayer`; an edge list or a batch of dense graphs.
 
     Output shape:
         `(nodes, units)`, or `(batch, nodes, units)`.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
@@ -67,8 +67,8 @@ class GINLayer(GraphConvBase):
     def build_layer(self, source_dim, target_dim):
         if source_dim != target_dim:
             raise ValueError(
-                "GINLayer: targets and sources must have the same dim, since it adds them. "
-                f"Received: {target_dim} and {source_dim}. Project one first."
+                "GINLayer: targets and sources must have the same dim, since they are added. "
+                f"Received: {target_dim} and {source_dim}. Project one of them first."
             )
         self.hidden_dense = self.kernel(
             source_dim,

@@ -5,7 +5,7 @@ from keras_mmfusion.layers.graph.core.graph_layer import GraphLayer
 
 
 class GraphConvBase(GraphLayer):
-    """What the convolutions share: a kernel's settings, a bias, and an activation at the end.
+    """Base class of graph convolutions: kernel settings, a bias and an activation.
 
     Args:
         activation: a name or function. Defaults to none.
@@ -29,7 +29,7 @@ class GraphConvBase(GraphLayer):
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def kernel(self, input_dim, units, name, **settings):
-        """A built `Dense` layer, without a bias unless `settings` has one."""
+        """Returns a built `Dense` layer, without a bias unless `settings` says otherwise."""
         layer = Dense(
             units,
             dtype=self.dtype_policy,
@@ -42,13 +42,13 @@ class GraphConvBase(GraphLayer):
         return layer
 
     def add_bias(self):
-        """The bias of the output, or `None` without."""
+        """Creates the output's bias; returns `None` without `use_bias`."""
         if not self.use_bias:
             return None
         return self.add_weight(shape=(self.output_dim,), initializer="zeros", name="bias")
 
     def activate(self, x, bias):
-        """`σ(x + bias)`."""
+        """Returns `σ(x + bias)`."""
         return self.activation(x if bias is None else x + bias)
 
     def get_config(self):

@@ -15,27 +15,27 @@ from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class ImageGraph(keras.layers.Layer):
-    """An image's tokens as nodes of a graph, with graph convolutions over it.
+    """Graph convolutions over an image's tokens.
 
     ```
-    A_ij = 1 if i and j touch in the grid, corners included,
-             or one is among the `neighbors` tokens that are most similar to the other,
+    A_ij = 1 if i and j are adjacent in the grid, diagonally included,
+             or one is among the `neighbors` tokens most similar to the other,
            0 otherwise
     h⁰ = x W + b
     hˡ = hˡ⁻¹ + GELU(GCN_l(LayerNorm(hˡ⁻¹), A))
     y = LayerNorm(hᴸ)
     ```
 
-    Similar is what has a high cosine of `x`; no gradient goes through the choice. `GCN_l` is
+    Similarity is the cosine of `x`; no gradient flows through the selection. `GCN_l` is a
     `GCNLayer`.
 
     Args:
-        dim: int. The size of the nodes.
-        num_layers: int. The number of convolutions, `L`.
-        neighbors: int. Similarity edges of each token; with 0 there is the grid alone.
-        grid: pair of ints, (height, width) of the tokens, which are its places row by row; `None`
-            for a square.
-        dropout: float in [0, 1), of what each convolution adds, in training.
+        dim: int. Size of the node features.
+        num_layers: int. Number of convolutions, `L`.
+        neighbors: int. Number of similarity edges per token; 0 for grid edges alone.
+        grid: pair of ints, the (height, width) of the grid, whose cells are the tokens in row-major
+            order; `None` for a square.
+        dropout: float in [0, 1). Dropout of each convolution's output.
 
     Call arguments:
         tokens: float tensor `(batch, height * width, token_dim)`.
@@ -45,7 +45,8 @@ class ImageGraph(keras.layers.Layer):
         `(batch, height * width, dim)`.
 
     Raises:
-        ValueError: if a size is no positive integer, or the number of tokens is not the grid's.
+        ValueError: if a size is not a positive integer, or the number of tokens does not match
+            the grid.
 
     Example:
 
@@ -55,8 +56,8 @@ class ImageGraph(keras.layers.Layer):
     (4, 6, 32)
 
     Reference:
-        Edges between similar places of an image: Han et al., "Vision GNN: An Image is Worth Graph
-        of Nodes", 2022, section 3.1, with another graph convolution. `GCN`: see `GCNLayer`.
+        Edges between similar patches of an image: Han et al., "Vision GNN: An Image is Worth Graph
+        of Nodes", 2022, section 3.1, which uses another graph convolution.
     """
 
     def __init__(self, dim, num_layers=2, neighbors=8, grid=None, dropout=0.0, **kwargs):
@@ -95,7 +96,7 @@ class ImageGraph(keras.layers.Layer):
                 f"height and width of `grid`, or of a square. Received: grid={self.grid}, shape "
                 f"{tuple(tokens_shape)}"
             )
-        self.touching = _touching(height, width)
+        self.grid_adjacency = _compute_grid_adjacency(height, width)
         self.projection.build(tokens_shape)
         shape = (None, count, self.dim)
         for norm, convolution in zip(self.norms, self.convolutions, strict=True):
@@ -114,8 +115,8 @@ class ImageGraph(keras.layers.Layer):
 
     def _adjacency(self, tokens):
         adjacent = ops.broadcast_to(
-            ops.convert_to_tensor(self.touching),
-            (ops.shape(tokens)[0], *self.touching.shape),
+            ops.convert_to_tensor(self.grid_adjacency),
+            (ops.shape(tokens)[0], *self.grid_adjacency.shape),
         )
         if self.neighbors:
             similar = similar_nodes(tokens, tokens, self.neighbors, loops=False)
@@ -137,8 +138,8 @@ class ImageGraph(keras.layers.Layer):
         }
 
 
-def _touching(height, width):
-    """Which places of a grid, row by row, are beside each other: bool `(places, places)`."""
-    places = np.stack(np.divmod(np.arange(height * width), width), axis=1)
-    distance = np.abs(places[:, None] - places[None, :]).max(axis=-1)
+def _compute_grid_adjacency(height, width):
+    """Returns which cells of a grid, in row-major order, are neighbors: bool `(cells, cells)`."""
+    cells = np.stack(np.divmod(np.arange(height * width), width), axis=1)
+    distance = np.abs(cells[:, None] - cells[None, :]).max(axis=-1)
     return distance == 1

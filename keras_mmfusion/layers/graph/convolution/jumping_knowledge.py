@@ -9,7 +9,7 @@ from keras_mmfusion.layers.dense import Dense
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class JumpingKnowledge(keras.layers.Layer):
-    """Combines the features that a node had after each of a network's layers.
+    """Combines the node features of all layers of a graph network.
 
     ```
     concat:     h_i = [h_i⁽¹⁾; ...; h_i⁽ᴸ⁾]
@@ -17,8 +17,8 @@ class JumpingKnowledge(keras.layers.Layer):
     attention:  h_i = Σ_l α_i⁽ˡ⁾ h_i⁽ˡ⁾,  α_i = softmax_l(w · [f_i⁽ˡ⁾; b_i⁽ˡ⁾] + c)
     ```
 
-    with `f` and `b` the states of an LSTM that reads the layers forward and of one that reads them
-    backward, so that each node chooses how far it looks.
+    `f` and `b` are the states of a bidirectional LSTM over the layers. Attention lets each node
+    select its receptive field.
 
     Args:
         mode: "concat", "max" or "attention".
@@ -26,11 +26,11 @@ class JumpingKnowledge(keras.layers.Layer):
             `layers * dim // 2`.
 
     Call arguments:
-        inputs: list of float tensors `(nodes, dim)` or `(batch, nodes, dim)`, one for each layer,
-            in order; of the same dim, unless they are concatenated.
+        inputs: list of float tensors `(nodes, dim)` or `(batch, nodes, dim)`, one per layer, in
+            order. Dims may differ in mode "concat".
 
     Output shape:
-        That of an input; concatenated, with the sum of the dims.
+        Same as each input; in mode "concat", the last dim is the sum of the inputs' dims.
 
     Example:
 
@@ -63,14 +63,14 @@ class JumpingKnowledge(keras.layers.Layer):
             inputs_shape[0], list | tuple
         ):
             raise ValueError(
-                "JumpingKnowledge: `inputs` must be a list of tensors, one for each layer. "
+                "JumpingKnowledge: `inputs` must be a list of tensors, one per layer. "
                 f"Received shape: {inputs_shape}"
             )
         dims = {shape[-1] for shape in inputs_shape}
         if self.mode != "concat" and len(dims) > 1:
             raise ValueError(
-                f"JumpingKnowledge: mode {self.mode!r} needs layers of the same dim. "
-                f"Received: {sorted(dims)}. Concatenate them, or project them first."
+                f"JumpingKnowledge: in mode {self.mode!r}, all inputs must have the same dim. "
+                f"Received: {sorted(dims)}. Project them first, or use mode 'concat'."
             )
         if self.mode != "attention":
             return
@@ -91,9 +91,9 @@ class JumpingKnowledge(keras.layers.Layer):
         if self.mode == "max":
             return functools.reduce(ops.maximum, inputs)
         if 0 in inputs[0].shape:
-            return inputs[0]  # TensorFlow's LSTM takes no empty batch.
+            return inputs[0]  # TensorFlow's LSTM does not support an empty batch.
         shape = ops.shape(inputs[0])
-        # Every node is a sequence of its layers.
+        # Each node is a sequence, with one step per layer.
         x = ops.stack([ops.reshape(x, (-1, shape[-1])) for x in inputs], axis=1)
         scores = ops.cast(self.score_dense(self.lstm(x)), "float32")
         weights = ops.cast(ops.softmax(scores, axis=1), x.dtype)

@@ -1,4 +1,4 @@
-"""A graph layer over all nodes of a large graph, in bounded memory."""
+"""Inference of a graph layer on all nodes of a large graph, in bounded memory."""
 
 import numpy as np
 from keras import ops
@@ -9,21 +9,20 @@ from keras_mmfusion.layers.graph.core.gcn_normalization import normalize_graph
 
 
 def apply_layerwise(layer, graph, edges_per_part=500_000):
-    """Computes a graph layer for some nodes after the others, with all of their neighbors.
+    """Applies a graph layer to all nodes, one group of nodes at a time, with all their neighbors.
 
-    To predict for a whole graph after training on samples of it: layer by layer, each from the
-    outputs for all nodes of the one before. What is held at a time besides inputs and outputs is
-    the part of the graph that goes into `edges_per_part` edges and their nodes; a node with more
-    edges than that is a part of its own.
+    Use it to predict for a whole graph after training on samples of it: apply it to each layer in
+    turn, on the previous layer's outputs. Besides inputs and outputs, memory holds one part of the
+    graph of at most `edges_per_part` edges; a node with more incoming edges is a part of its own.
 
     Args:
-        layer: `GraphLayer` that takes a graph alone, such as `SAGELayer`, `GATLayer`, `GINLayer`
-            or `GCNLayer`.
-        graph: dict of arrays, see `GraphLayer`: a list of edges, not bipartite.
+        layer: `GraphLayer` whose only input is a graph, such as `SAGELayer`, `GATLayer`,
+            `GINLayer` or `GCNLayer`.
+        graph: dict of arrays, see `GraphLayer`: an edge list, not bipartite.
         edges_per_part: int.
 
     Returns:
-        Array `(nodes, units)`, equal to what `layer(graph)` gives.
+        Array `(nodes, units)`, equal to `layer(graph)`.
 
     Raises:
         ValueError: if the graph is dense or bipartite, or an index is out of range.
@@ -43,33 +42,33 @@ def apply_layerwise(layer, graph, edges_per_part=500_000):
     True
     """
     graph = {key: value for key, value in graph.items() if value is not None}
-    graph.pop("edge_order", None)  # Parts have edges of their own.
+    graph.pop("edge_order", None)  # It does not apply to the edges of a part.
     unknown = sorted(set(graph) - {*_NODE_KEYS, "edge_index", "edge_weight", "edge_mask"})
     if unknown:
         raise ValueError(
-            "`graph` must be a list of edges among one set of nodes, with "
+            "`graph` must be an edge list over one node set, with the keys "
             f"{', '.join(_NODE_KEYS)}, edge_index, edge_weight, edge_mask. Received: {unknown}"
         )
     if isinstance(layer, GCNLayer) and "source_scale" not in graph:
-        # A part has not all edges of the nodes that messages come from.
+        # A part does not have all edges of its source nodes, so degrees must be computed before.
         scaled = normalize_graph(graph, layer.self_loops, layer.improved)
         graph["source_scale"] = ops.convert_to_numpy(scaled["source_scale"])
     graph = {key: np.asarray(value) for key, value in graph.items()}
-    edges = IncomingEdges.of_graph(graph)
-    outputs = [_part(layer, graph, edges, *part) for part in edges.parts(edges_per_part)]
+    edges = IncomingEdges.from_graph(graph)
+    outputs = [_compute_part(layer, graph, edges, *part) for part in edges.split(edges_per_part)]
     return np.concatenate(outputs) if outputs else ops.convert_to_numpy(layer(graph))
 
 
 _NODE_KEYS = ("node_features", "node_mask", "source_scale")
 
 
-def _part(layer, graph, edges, first, end):
-    """The outputs of the nodes from `first` to before `end`."""
-    into = np.arange(edges.starts[first], edges.starts[end])
+def _compute_part(layer, graph, edges, first, end):
+    """Returns the outputs of the nodes in `[first, end)`."""
+    incoming = np.arange(edges.starts[first], edges.starts[end])
     targets = np.arange(first, end)
-    ends = edges.ends(into)
-    nodes = np.concatenate([targets, np.setdiff1d(ends[0], targets)])
+    edge_index = edges.edge_index[:, incoming]
+    nodes = np.concatenate([targets, np.setdiff1d(edge_index[0], targets)])
     part = {key: graph[key][nodes] for key in _NODE_KEYS if key in graph}
-    part["edge_index"] = places_of(ends, nodes).astype("int32")
-    part["edge_weight"] = edges.weight[into]
+    part["edge_index"] = places_of(edge_index, nodes).astype("int32")
+    part["edge_weight"] = edges.weight[incoming]
     return ops.convert_to_numpy(layer(part))[: end - first]

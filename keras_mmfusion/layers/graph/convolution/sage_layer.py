@@ -7,7 +7,7 @@ from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SAGELayer(GraphConvBase):
-    """GraphSAGE: each node's own features, and an aggregate of its neighbors'.
+    """GraphSAGE: combines each node's features with an aggregate of its neighbors' features.
 
     ```
     h'_i = σ(W_self h_i + W_neighbors n_i + b)
@@ -15,8 +15,8 @@ class SAGELayer(GraphConvBase):
     max:   n_i = max_j ReLU(W_pool h_j + b_pool)
     ```
 
-    The max is over the edges whose weight is not 0. The neighbors of a node without edges are
-    zeros. Made for neighbors that were sampled, and for bipartite graphs.
+    The maximum is over the edges of nonzero weight. For a node without edges, `n_i` is zero. The
+    layer suits sampled neighborhoods and bipartite graphs.
 
     Args:
         units: int. Size of the output.
@@ -27,24 +27,24 @@ class SAGELayer(GraphConvBase):
         kernel_regularizer: regularizer of the kernels.
 
     Call arguments:
-        graph: dict, see `GraphLayer`; a list of edges or a batch of dense graphs.
+        graph: dict, see `GraphLayer`; an edge list or a batch of dense graphs.
 
     Output shape:
         `(nodes, units)`, or `(batch, nodes, units)`.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
     >>> import numpy as np
     >>> from keras_mmfusion.layers.graph import SAGELayer
-    >>> users_of_items = {
+    >>> graph = {
     ...     "node_features": np.random.rand(4, 8).astype("float32"),
     ...     "target_features": np.random.rand(2, 3).astype("float32"),
     ...     "edge_index": np.array([[0, 1, 2, 3, 3], [0, 0, 1, 1, 0]]),
     ... }
-    >>> tuple(SAGELayer(16, "max", activation="relu")(users_of_items).shape)
+    >>> tuple(SAGELayer(16, "max", activation="relu")(graph).shape)
     (2, 16)
 
     Reference:

@@ -5,10 +5,10 @@ from keras_mmfusion.layers.graph.core.edge_list import LOWEST, divide, log_or_no
 
 
 class DenseEdges:
-    """What travels along the edges of a batch of graphs given as adjacency matrices.
+    """Message passing over a batch of adjacency matrices.
 
-    The same methods as `EdgeList`. Values of nodes are tensors `(batch, nodes, ...)`, values of
-    edges `(batch, targets, sources, ...)`.
+    It has the methods of `EdgeList`. Node values are tensors `(batch, nodes, ...)`, edge values
+    `(batch, targets, sources, ...)`.
 
     Args:
         weight: float tensor `(batch, targets, sources)`, 0 where there is no edge.
@@ -21,11 +21,11 @@ class DenseEdges:
 
     @classmethod
     def side_by_side(cls, parts):
-        """Edges from the sources of all parts, one after another, into the same targets."""
+        """Concatenates the sources of several adjacency matrices that share their targets."""
         return cls(ops.concatenate([part.weight for part in parts], axis=2))
 
     def with_loops(self):
-        """The same edges, with one loop of weight 1 a node in place of any other."""
+        """Replaces each node's self-loop by one of weight 1."""
         nodes = ops.arange(ops.shape(self.weight)[1])
         loop = ops.expand_dims(nodes[:, None] == nodes[None, :], 0)
         return DenseEdges(ops.where(loop, ops.ones_like(self.weight), self.weight))
@@ -35,19 +35,19 @@ class DenseEdges:
         return ops.cast(self.weight, "float32")
 
     def from_sources(self, x):
-        """The value of each edge's source, to be broadcast over targets."""
+        """Returns the value of each edge's source, to be broadcast over targets."""
         return ops.expand_dims(x, 1)
 
     def from_targets(self, x):
-        """The value of each edge's target, to be broadcast over sources."""
+        """Returns the value of each edge's target, to be broadcast over sources."""
         return ops.expand_dims(x, 2)
 
     def target_degree(self):
-        """For each target the sum of the weights of its edges, in float32."""
+        """Returns the sum of each target's edge weights, in float32."""
         return ops.sum(self.weights(), axis=2)
 
     def source_degree(self):
-        """For each source the sum of the weights of its edges, in float32."""
+        """Returns the sum of each source's edge weights, in float32."""
         return ops.sum(self.weights(), axis=1)
 
     def sum(self, x, coefficient=None):
@@ -58,27 +58,27 @@ class DenseEdges:
         return ops.einsum("btsh,bshd->bthd", coefficient, x)
 
     def mean(self, x):
-        """The mean of `x` over the edges into each target by their weights; zeros without any."""
+        """Returns the weighted mean of `x` over the edges into each target; zeros without edges."""
         return divide(self.sum(x), self.target_degree())
 
     def max(self, x):
-        """The largest `x_source(e)`, dim by dim, over the edges into each target, zeros without."""
+        """Returns the elementwise maximum of `x` over the edges into each target; zeros without."""
         exists = ops.expand_dims(ops.not_equal(self.weight, 0), -1)
         messages = ops.where(exists, ops.cast(self.from_sources(x), "float32"), LOWEST)
-        if 0 in messages.shape:  # The backends differ in what the maximum of nothing is.
+        if 0 in messages.shape:  # Backends disagree on the maximum of an empty axis.
             return ops.zeros((*ops.shape(messages)[:2], x.shape[-1]), x.dtype)
         top = ops.max(messages, axis=2, initial=LOWEST)
         return ops.cast(ops.where(ops.any(exists, axis=2), top, 0), x.dtype)
 
     def dot(self, query, key):
-        """For each edge and head the product of its target's query and its source's key."""
+        """Returns the product of the target's query and the source's key, by edge and head."""
         return ops.einsum("bthd,bshd->btsh", query, key)
 
     def softmax(self, scores):
         """`w_e exp(score_e) / Σ w exp(score)` over the edges into each target, in float32.
 
         Args:
-            scores: `(batch, targets, sources, heads)`. No edge, no score.
+            scores: tensor `(batch, targets, sources, heads)`. Pairs without an edge get zeros.
         """
         exists, log_weight = log_or_nothing(ops.expand_dims(self.weights(), -1))
         scores = ops.where(exists, ops.cast(scores, "float32") + log_weight, LOWEST)

@@ -8,20 +8,20 @@ LOWEST = float(np.finfo("float32").min)
 
 
 class EdgeList:
-    """What travels along the edges of a graph that is given as a list of edges.
+    """Message passing over an edge list.
 
-    `DenseEdges` has the same methods for adjacency matrices, so that a layer's formula is written
-    once. Values of nodes are tensors `(nodes, ...)`, values of edges `(edges, ...)`. A weight
-    counts how often an edge is there: 0 is no edge, and edges given twice add up.
+    `DenseEdges` has the same methods for adjacency matrices, so each layer implements its formula
+    once. Node values are tensors `(nodes, ...)`, edge values `(edges, ...)`. An edge of weight 0
+    does not exist, and duplicate edges add up.
 
     Args:
-        source: int tensor `(edges,)`, or `None` where edge `e` comes from node `e`.
+        source: int tensor `(edges,)`, or `None` if edge `e` starts at node `e`.
         target: int tensor `(edges,)`.
-        num_sources: int or scalar tensor; `None` where `source` is.
+        num_sources: int or scalar tensor; `None` if `source` is `None`.
         num_targets: int or scalar tensor.
         weight: float tensor `(edges,)`, or `None` for ones.
-        order: int tensor `(2, edges)`, which sorts `source` and `target`, of `order_edges`; or
-            `None` where that is not known.
+        order: int tensor `(2, edges)` from `order_edges`, which sorts `source` and `target`; or
+            `None` if it is not known.
     """
 
     node_axis = 0
@@ -36,7 +36,7 @@ class EdgeList:
 
     @classmethod
     def side_by_side(cls, parts):
-        """Edges from the sources of all parts, one after another, into the same targets."""
+        """Concatenates the sources of several edge lists that share their targets."""
         sources, offset = [], 0
         for part in parts:
             sources.append(part.source + ops.cast(offset, part.source.dtype))
@@ -48,7 +48,7 @@ class EdgeList:
         return cls(ops.concatenate(sources), target, offset, parts[0].num_targets, weight)
 
     def with_loops(self):
-        """The same edges, then one loop of weight 1 a node; other loops lose their weight."""
+        """Appends a self-loop of weight 1 for each node; existing self-loops get weight 0."""
         loops = ops.arange(self.num_targets, dtype=self.target.dtype)
         weight = ops.where(ops.equal(self.source, self.target), 0.0, self.weights())
         return EdgeList(
@@ -66,28 +66,28 @@ class EdgeList:
         return ops.cast(self.weight, "float32")
 
     def from_sources(self, x):
-        """For each edge the value of its source."""
+        """Returns the value of each edge's source."""
         return x if self.source is None else gather(x, self.source)
 
     def from_targets(self, x):
-        """For each edge the value of its target."""
+        """Returns the value of each edge's target."""
         return gather(x, self.target)
 
     def target_degree(self):
-        """For each target the sum of the weights of its edges, in float32."""
+        """Returns the sum of each target's edge weights, in float32."""
         return segment_sum(self.weights(), self.target, self.num_targets)
 
     def source_degree(self):
-        """For each source the sum of the weights of its edges, in float32."""
+        """Returns the sum of each source's edge weights, in float32."""
         return segment_sum(self.weights(), self.source, self.num_sources)
 
     def sum(self, x, coefficient=None):
         """`Σ_e coefficient_e x_source(e)` over the edges into each target.
 
         Args:
-            x: values of the sources, `(sources, dim)`; or `(sources, heads, dim)` with a
-                coefficient `(edges, heads)`.
-            coefficient: values of the edges. Defaults to their weights.
+            x: tensor `(sources, dim)`; or `(sources, heads, dim)` with a coefficient
+                `(edges, heads)`.
+            coefficient: tensor `(edges,)` or `(edges, heads)`. Defaults to the edge weights.
         """
         coefficient = self.weight if coefficient is None else coefficient
         if self.source is not None and multiplies_sparse(x, coefficient, self.order):
@@ -100,14 +100,14 @@ class EdgeList:
         return segment_sum(messages, self.target, self.num_targets)
 
     def mean(self, x):
-        """The mean of `x` over the edges into each target by their weights; zeros without any."""
+        """Returns the weighted mean of `x` over the edges into each target; zeros without edges."""
         return divide(self.sum(x), self.target_degree())
 
     def max(self, x):
-        """The largest `x_source(e)`, dim by dim, over the edges into each target, zeros without.
+        """Returns the elementwise maximum of `x` over the edges into each target; zeros without.
 
-        Where several are the largest they share the gradient. It is computed here since the
-        backends differ in it, and JAX has none.
+        Ties share the gradient. It is computed here because the backends differ, and JAX's
+        `segment_max` has no gradient.
         """
         messages = ops.cast(self.from_sources(x), "float32")
         exists = ops.expand_dims(ops.not_equal(self.weights(), 0), -1)
@@ -117,18 +117,18 @@ class EdgeList:
         wins = ops.cast(wins, "float32")
         number = segment_sum(wins, self.target, self.num_targets)
         share = wins / ops.maximum(self.from_targets(number), 1)
-        gradient = share * (messages - ops.stop_gradient(messages))  # Its value is zero.
+        gradient = share * (messages - ops.stop_gradient(messages))  # Zero, with a gradient.
         return ops.cast(top + segment_sum(gradient, self.target, self.num_targets), x.dtype)
 
     def dot(self, query, key):
-        """For each edge and head the product of its target's query and its source's key."""
+        """Returns the product of the target's query and the source's key, by edge and head."""
         return ops.sum(self.from_targets(query) * self.from_sources(key), axis=-1)
 
     def softmax(self, scores):
         """`w_e exp(score_e) / Σ w exp(score)` over the edges into each target, in float32.
 
         Args:
-            scores: `(edges, heads)`. Edges whose weight is not positive get zeros.
+            scores: tensor `(edges, heads)`. Edges without a positive weight get zeros.
         """
         scores = ops.cast(scores, "float32")
         if self.weight is not None:
@@ -142,12 +142,12 @@ class EdgeList:
 
 
 def divide(total, degree):
-    """`total / degree` for each row, in its dtype; zeros where the degree is 0."""
+    """Returns `total / degree` for each row, in the dtype of `total`; zeros for a degree of 0."""
     inverse = ops.where(degree == 0, 0, 1 / ops.where(degree == 0, 1, degree))
     return ops.cast(ops.cast(total, "float32") * ops.expand_dims(inverse, -1), total.dtype)
 
 
 def log_or_nothing(weight):
-    """Whether a weight is positive, and its logarithm where it is."""
+    """Returns whether each weight is positive, and its logarithm, 0 where it is not."""
     exists = weight > 0
     return exists, ops.log(ops.where(exists, weight, 1.0))

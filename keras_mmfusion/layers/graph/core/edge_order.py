@@ -2,17 +2,16 @@ from keras import ops
 
 
 def order_edges(index):
-    """Sorts the edges of a fixed graph once, by either end, for any number of layers and steps.
+    """Sorts the edges of a fixed graph by source and by target, for reuse by layers and steps.
 
-    `normalize_graph` puts it into the graph. With it, sums over edges are products with a sparse
-    matrix on JAX's CPU, and PyTorch need not sort in each of them; TensorFlow makes no use of it.
+    `normalize_graph` adds the result to the graph. It lets JAX on a CPU sum over edges by a sparse
+    matrix product, and saves PyTorch a sort in each sum. TensorFlow does not use it.
 
     Args:
         index: int tensor `(2, edges)`, an `edge_index`, or rows and columns of entries.
 
     Returns:
-        int32 tensor `(2, edges)`: `index[i][order[i]]` is sorted, and what is equal stays as it
-        was.
+        int32 tensor `(2, edges)`. `index[i][order[i]]` is sorted; the sort is stable.
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Rows gathered by index, and sums and maxima of rows by index: where messages travel."""
+"""Gathering of rows by index, and sums and maxima of rows by segment."""
 
 import math
 
@@ -7,17 +7,17 @@ from keras import ops
 
 
 def gather(x, index):
-    """Row `index[e]` of `x` for each `e`."""
+    """Returns row `index[e]` of `x` for each `e`."""
     if keras.config.backend() == "torch":
-        # `ops.take` looks for negative indices first, in two more passes over all edges.
+        # `ops.take` handles negative indices first, in two more passes over all edges.
         return x.index_select(0, index.long())
     return ops.take(x, index, axis=0)
 
 
 def segment_sum(x, index, size):
-    """For each `i < size` the sum of the rows `e` of `x` with `index[e] == i`, in float32 at least.
+    """Sums the rows of `x` with `index[e] == i` for each `i < size`, at least in float32.
 
-    Sums of 16-bit numbers lose whole rows once they are large.
+    Large sums of 16-bit numbers lose whole terms.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
     wide = ops.cast(x, "float32") if dtype in ("float16", "bfloat16") else x
@@ -30,13 +30,13 @@ def segment_sum(x, index, size):
 
 
 def segment_max(x, index, size):
-    """For each `i < size` the largest of the rows `e` with `index[e] == i`; no gradient.
+    """Returns the maximum of the rows with `index[e] == i` for each `i < size`; no gradient.
 
-    Where there is none, it is `-inf` or the lowest number, by backend.
+    An empty segment gives `-inf` or the dtype's minimum, depending on the backend.
     """
     x = ops.stop_gradient(x)
     if keras.config.backend() == "torch":
-        # `ops.segment_max` takes a size of 0 for none given.
+        # `ops.segment_max` treats a size of 0 as unspecified.
         index = index.long().reshape(-1, *[1] * (x.ndim - 1)).expand_as(x)
         return x.new_full((size, *x.shape[1:]), -math.inf).scatter_reduce(0, index, x, "amax")
     return ops.segment_max(x, index, num_segments=size)

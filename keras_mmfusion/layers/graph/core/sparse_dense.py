@@ -10,31 +10,30 @@ from keras_mmfusion.layers.graph.core.graph_inputs import as_index
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SparseDense(keras.layers.Layer):
-    """A dense layer of rows that are nearly all zeros, such as bags of words.
+    """Dense layer for sparse inputs, such as bags of words.
 
     ```
-    Y = σ(dropout(X) W + b),  X given by its entries
+    Y = σ(dropout(X) W + b),  X given by its nonzero entries
     ```
 
-    Only the entries are computed with, and only they are dropped, which is the same: zeros stay
-    zeros. To the layer, they are edges from columns to rows.
+    Dropout applies to the entries alone, which is equivalent, since zeros stay zeros. Entries are
+    treated as edges from columns to rows.
 
     Args:
         units: int. Size of the output.
         input_dim: int. Number of columns of `X`.
         activation: σ, a name or function. Defaults to none.
-        dropout: float. Share of the entries dropped in training.
+        dropout: float. Fraction of the entries to drop during training.
         use_bias: bool.
         kernel_initializer: initializer of `W`.
         kernel_regularizer: regularizer of `W`.
-        seed: int or `None`, of the dropout.
+        seed: int or `None`. Seed of the dropout.
 
     Call arguments:
         index: int tensor `(2, entries)`: rows and columns, in range.
         values: float tensor `(entries,)`.
         num_rows: int. Number of rows of `X`.
-        order: int tensor `(2, entries)`, `order_edges(index)`, or `None`. Sums are quicker
-            with it.
+        order: int tensor `(2, entries)`, `order_edges(index)`, or `None`. It makes sums faster.
         training: bool. Whether dropout is active.
 
     Output shape:

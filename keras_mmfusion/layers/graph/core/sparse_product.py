@@ -1,4 +1,4 @@
-"""Sums over edges as a product with a sparse matrix, which makes no message of an edge."""
+"""Sparse matrix products, which sum over edges without materializing messages."""
 
 import keras
 from keras import ops
@@ -7,7 +7,7 @@ BACKEND = keras.config.backend()
 
 
 def uses_order():
-    """Whether sums over edges make use of a known order: on PyTorch, and on JAX's CPU."""
+    """Returns whether the backend uses a precomputed edge order: PyTorch, and JAX on a CPU."""
     if BACKEND == "jax":
         import jax
 
@@ -16,11 +16,11 @@ def uses_order():
 
 
 def multiplies_sparse(x, values, order):
-    """Whether `sparse_product` takes these.
+    """Returns whether `sparse_product` supports these arguments.
 
-    On PyTorch those with one fixed number an edge: the gradient of a learned number needs the
-    messages. On JAX those whose order is known: sorting there would take longer than the messages.
-    Tensors without values, by which Keras finds out shapes, have no sparse product.
+    PyTorch needs one constant coefficient per edge: the gradient of a learned one needs the
+    messages. JAX needs a known order: sorting would take longer than the messages. Meta tensors,
+    which Keras uses to infer shapes, have no sparse product.
     """
     one_number = values is None or len(values.shape) == 1
     is_float = keras.backend.is_float_dtype(keras.backend.standardize_dtype(x.dtype))
@@ -33,21 +33,21 @@ def multiplies_sparse(x, values, order):
 
 
 def sparse_product(index, values, shape, x, order=(None, None)):
-    """`A x` of the matrix `A` with `values` at `index`; what stands at one place adds up.
+    """Computes `A x` for the sparse matrix `A` with `values` at `index`; duplicates add up.
 
-    Memory is linear in the edges, where messages, an edge's times the dim of `x`, are not made.
-    Sums are in float32 at least: those of 16-bit numbers lose whole rows once they are large.
+    Memory is linear in the number of edges, since messages `(edges, dim)` are not materialized.
+    Sums are at least float32: large sums of 16-bit numbers lose whole terms.
 
     Args:
         index: two int tensors `(edges,)`, rows and columns of `A`.
         values: float tensor `(edges,)`, or `None` for ones.
-        shape: rows and columns of `A`.
+        shape: pair of ints, the rows and columns of `A`.
         x: float tensor `(columns, dim)`.
-        order: two int tensors `(edges,)`, which sort the rows and the columns, as `order_edges`
-            gives them. On PyTorch, `None` for what is not known.
+        order: two int tensors `(edges,)` that sort the rows and the columns, as returned by
+            `order_edges`. On PyTorch either may be `None`.
 
     Returns:
-        Tensor `(rows, dim)`, of `x`'s dtype.
+        Tensor `(rows, dim)` of the dtype of `x`.
     """
     dtype = keras.backend.standardize_dtype(x.dtype)
     wide = x if dtype == "float64" else ops.cast(x, "float32")
@@ -61,7 +61,7 @@ def sparse_product(index, values, shape, x, order=(None, None)):
 def _torch_product(rows, columns, values, num_rows, num_columns, x, order):
     def product(x):
         def gradient(*args, upstream=None):
-            # That of PyTorch adds up in one thread.
+            # PyTorch's own gradient of `embedding_bag` sums in a single thread.
             return _torch_product(
                 columns, rows, values, num_columns, num_rows, upstream, order[::-1]
             )
@@ -72,13 +72,13 @@ def _torch_product(rows, columns, values, num_rows, num_columns, x, order):
 
 
 def _sum_in_bags(rows, columns, values, num_rows, x, order):
-    """The product by PyTorch's sum of embeddings, several times as quick as its sparse matrices.
+    """Computes the product by `embedding_bag`, several times faster than PyTorch's sparse matrices.
 
-    A row is a bag; its columns are the words in it.
+    Each row is a bag that holds its columns.
     """
     import torch
 
-    # Sorting takes half of the time in 32 bits, and bags must be numbered as words are.
+    # Sorting int32 takes half the time; offsets and indices must have the same dtype.
     small = torch.int32 if len(rows) < 2**31 else torch.int64
     rows = rows.to(small)
     if order is None:
@@ -111,7 +111,7 @@ def _jax_product(rows, columns, values, num_rows, num_columns, x, order):
 
     def backward(saved, upstream):
         values, x = saved
-        # Where nothing learns the values, the compiler leaves their gradient out.
+        # The compiler removes this gradient if it is not used.
         for_values = jnp.sum(jnp.take(upstream, rows, axis=0) * jnp.take(x, columns, axis=0), -1)
         for_x = _jax_product(columns, rows, values, num_columns, num_rows, upstream, order[::-1])
         return for_values, for_x
@@ -121,7 +121,7 @@ def _jax_product(rows, columns, values, num_rows, num_columns, x, order):
 
 
 def _compressed_rows(rows, columns, values, num_rows, x, order):
-    """The product by JAX's matrices of compressed sparse rows, whose kernel is native on CPUs."""
+    """Computes the product by JAX's BCSR matrices, which have a native kernel on CPUs."""
     import jax.numpy as jnp
     from jax.experimental.sparse import BCSR
 

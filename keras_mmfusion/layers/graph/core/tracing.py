@@ -2,7 +2,7 @@ import keras
 
 
 def is_concrete(tensor):
-    """Whether a tensor's values can be read now: not while a function is traced or compiled."""
+    """Returns whether a tensor's values can be read, which tracing and compilation prevent."""
     if keras.backend.is_keras_tensor(tensor):
         return False
     backend = keras.config.backend()

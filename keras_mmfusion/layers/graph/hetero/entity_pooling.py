@@ -1,4 +1,4 @@
-"""From the nodes of several modalities to the entities that they are views of."""
+"""Pooling of the nodes of several modalities by entity."""
 
 import keras
 from keras import ops
@@ -10,12 +10,12 @@ from keras_mmfusion.layers.graph.core.tracing import is_concrete
 
 
 def count_entities(name, graph, features):
-    """How many entities a graph has: an int or a scalar tensor.
+    """Returns the number of entities of a graph: an int or a scalar tensor.
 
     Args:
         name: string. The layer's name for error messages.
         graph: dict, see `GraphFusion`.
-        features: dict, modality -> tensor `(nodes, dim)`, of the modalities that are there.
+        features: dict, modality -> tensor `(nodes, dim)`, of the modalities in the graph.
     """
     if graph.get("entity_mask") is not None:
         return ops.shape(graph["entity_mask"])[0]
@@ -25,8 +25,8 @@ def count_entities(name, graph, features):
         known = {number for number in numbers.values() if isinstance(number, int)}
         if len(known) > 1:
             raise ValueError(
-                f"{name}: without an 'entity_index' every modality must have a node for each "
-                f"entity, a masked one where it is missing. Received: {numbers}"
+                f"{name}: without an 'entity_index', every modality must have one node per entity; "
+                f"mask the missing ones. Received numbers of nodes: {numbers}"
             )
         return next(iter(numbers.values()))
     highest = [ops.max(each, initial=-1) for each in index.values()]
@@ -41,13 +41,13 @@ def count_entities(name, graph, features):
 
 
 def pool_entities(name, graph, modalities, features, node_mask, count):
-    """The mean of each entity's nodes, by modality, and whether it has any.
+    """Averages each entity's nodes, by modality.
 
     Args:
         name, graph, features: as for `count_entities`.
         modalities: sequence of strings.
         node_mask: dict, modality -> bool tensor `(nodes,)`.
-        count: int or scalar tensor, of entities.
+        count: int or scalar tensor. Number of entities.
 
     Returns:
         A tuple of two dicts, modality -> tensor `(entities, 1, dim)`, zeros for an entity without

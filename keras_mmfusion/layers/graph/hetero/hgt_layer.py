@@ -15,14 +15,14 @@ class HGTLayer(HeteroGraphLayer):
 
     ```
     e_ij = (K_τ(j) h_j)ᵀ A_r (Q_τ(i) h_i) μ_r / √d
-    α_ij = w_ij exp(e_ij) / Σ_k w_ik exp(e_ik),  over all edges into i, of whatever relation
+    α_ij = w_ij exp(e_ij) / Σ_k w_ik exp(e_ik),  over the edges into i of all relations
     h̃_i = ∥_heads Σ_j α_ij M_rᵀ V_τ(j) h_j
     h'_i = β (O_τ(i) GELU(h̃_i)) + (1 - β) h_i,  β = σ(s_τ(i))
     ```
 
     Q, K, V and O have biases. A node type whose dim is not `units` has no residual: `β = 1`. Edge
-    weights say how often an edge counts; one whose weight is not positive is none. Softmax runs in
-    float32 over all relations together.
+    weights multiply the attention before normalization; an edge without a positive weight is
+    ignored. Softmax runs in float32, over all relations together.
 
     Args:
         units: int. Size of the output.
@@ -37,7 +37,7 @@ class HGTLayer(HeteroGraphLayer):
         A dict, node type -> `(nodes, units)` or `(batch, nodes, units)`.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
@@ -57,8 +57,8 @@ class HGTLayer(HeteroGraphLayer):
     {'image': (3, 8), 'text': (2, 8)}
 
     Reference:
-        Hu et al., "Heterogeneous Graph Transformer", 2020, equations 3 to 5; the gate of the
-        residual is that of the authors' code.
+        Hu et al., "Heterogeneous Graph Transformer", 2020, equations 3 to 5, with the gated
+        residual of the authors' code.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class HGTLayer(HeteroGraphLayer):
         return self.finish(graph, outputs, reads)
 
     def _attend(self, target, x, into, reads):
-        """Attention over the sources of all relations, laid side by side as one node set."""
+        """Attends to the sources of all relations, concatenated to one node set."""
         keys, values = [], []
         for relation in into:
             source = self.split(relation)[0]
@@ -144,7 +144,7 @@ class HGTLayer(HeteroGraphLayer):
             values.append(ops.einsum("...hd,hde->...he", value, self.message_kernels[relation]))
         parts = [reads[relation].edges for relation in into]
         edges = parts[0].side_by_side(parts)
-        # Scaled here, not after the product: in float16 the unscaled product may overflow.
+        # Scale the query rather than the product, which may overflow in float16.
         query = self._heads(self.queries[target], x) * self.head_dim**-0.5
         attention = edges.softmax(edges.dot(query, ops.concatenate(keys, edges.node_axis)))
         values = ops.concatenate(values, edges.node_axis)

@@ -9,7 +9,7 @@ from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import HeteroGraphLay
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class RGCNLayer(HeteroGraphLayer):
-    """Relational graph convolution: a kernel for each relation of a typed graph.
+    """Relational graph convolution: a kernel for each relation of a heterogeneous graph.
 
     For a node `i` of type `t`:
 
@@ -20,8 +20,8 @@ class RGCNLayer(HeteroGraphLayer):
 
     Args:
         units: int. Size of the output.
-        num_bases: int or `None`. Makes the relations share kernels, which takes node sets of the
-            same dim; many relations overfit less.
+        num_bases: int or `None`. Number of basis kernels `V_b` shared by the relations, whose
+            sources must have the same dim. It reduces overfitting with many relations.
         activation: σ, a name or function. Defaults to none.
         use_bias: bool.
         kernel_initializer: initializer of the kernels.
@@ -34,7 +34,7 @@ class RGCNLayer(HeteroGraphLayer):
         A dict, node type -> `(nodes, units)` or `(batch, nodes, units)`.
 
     Raises:
-        ValueError: if the graph's dict is not one, or an index is out of range.
+        ValueError: if the graph dict is invalid, or an index is out of range.
 
     Example:
 
@@ -90,7 +90,7 @@ class RGCNLayer(HeteroGraphLayer):
         self.kernels, self.bases, self.shares = {}, None, None
         if self.num_bases is None:
             for relation, dim in sources.items():
-                self.kernels[relation] = self._kernel((dim, self.units), relation)
+                self.kernels[relation] = self._add_kernel((dim, self.units), relation)
             return
         if len({*sources.values()}) != 1:
             raise ValueError(
@@ -98,10 +98,10 @@ class RGCNLayer(HeteroGraphLayer):
                 f"Received: {sources}. Project the node sets first."
             )
         dim = sources[self.relations[0]]
-        self.bases = self._kernel((self.num_bases, dim, self.units), "bases")
-        self.shares = self._kernel((len(sources), self.num_bases), "shares")
+        self.bases = self._add_kernel((self.num_bases, dim, self.units), "bases")
+        self.shares = self._add_kernel((len(sources), self.num_bases), "shares")
 
-    def _kernel(self, shape, name):
+    def _add_kernel(self, shape, name):
         return self.add_weight(
             shape=shape,
             initializer=self.kernel_initializer.clone(),
@@ -118,10 +118,10 @@ class RGCNLayer(HeteroGraphLayer):
         for relation, read in reads.items():
             target = self.split(relation)[1]
             message = read.edges.mean(read.sources)
-            outputs[target] = outputs[target] + ops.matmul(message, self._kernel_of(relation))
+            outputs[target] = outputs[target] + ops.matmul(message, self._get_kernel(relation))
         return self.finish(graph, outputs, reads)
 
-    def _kernel_of(self, relation):
+    def _get_kernel(self, relation):
         if self.num_bases is None:
             return self.kernels[relation]
         shares = self.shares[self.relations.index(relation)]

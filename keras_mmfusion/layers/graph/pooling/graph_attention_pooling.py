@@ -7,7 +7,7 @@ from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphAttentionPooling(GraphPooling):
-    """A mean of each graph's nodes whose weights are learned.
+    """Averages the nodes of each graph with learned attention weights.
 
     ```
     α_i = softmax_{i in g}(W_s h_i + b_s)
@@ -18,11 +18,11 @@ class GraphAttentionPooling(GraphPooling):
 
     Call arguments:
         graph: dict, see `GraphPooling`.
-        return_attention_scores: bool. Also return the weights.
+        return_attention_scores: bool. Whether to also return the weights.
 
     Output shape:
-        `(graphs, dim)`, or `(batch, dim)`; with `return_attention_scores`, a tuple of that and
-        float32 weights `(nodes,)`, or `(batch, nodes)`.
+        `(graphs, dim)`, or `(batch, dim)`; with `return_attention_scores`, a tuple of the output
+        and float32 weights `(nodes,)`, or `(batch, nodes)`.
 
     Example:
 
@@ -34,8 +34,8 @@ class GraphAttentionPooling(GraphPooling):
     ((2, 2), (3,))
 
     Reference:
-        Li et al., "Gated Graph Sequence Neural Networks", 2016, equation 7, with the gates as a
-        softmax.
+        Li et al., "Gated Graph Sequence Neural Networks", 2016, equation 7, with a softmax instead
+        of sigmoid gates.
     """
 
     def build_layer(self, source_dim, target_dim):

@@ -5,7 +5,7 @@ from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphMaxPooling(GraphPooling):
-    """The largest value of each graph's nodes, dim by dim: `y_g = max_{i in g} h_i`.
+    """Takes the elementwise maximum over the nodes of each graph: `y_g = max_{i in g} h_i`.
 
     Call arguments: see `GraphPooling`.
 

@@ -5,7 +5,7 @@ from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphMeanPooling(GraphPooling):
-    """The mean of each graph's nodes: `y_g = Σ_{i in g} h_i / |g|`.
+    """Averages the nodes of each graph: `y_g = Σ_{i in g} h_i / |g|`.
 
     Call arguments: see `GraphPooling`.
 

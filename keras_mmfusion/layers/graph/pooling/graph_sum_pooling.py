@@ -5,7 +5,7 @@ from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class GraphSumPooling(GraphPooling):
-    """The sum of each graph's nodes: `y_g = Σ_{i in g} h_i`.
+    """Sums the nodes of each graph: `y_g = Σ_{i in g} h_i`.
 
     Call arguments: see `GraphPooling`.
 

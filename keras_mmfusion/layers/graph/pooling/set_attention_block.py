@@ -7,7 +7,7 @@ from keras_mmfusion.layers.dense import Dense
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SetAttentionBlock(keras.layers.Layer):
-    """Attention block between the nodes of graphs and a few points of each graph (MAB).
+    """Attention between the nodes and a few points of each graph (MAB).
 
     ```
     MAB(X, Y) = LN(H + ReLU(H W + b)),  H = LN(X + Multihead(X, Y, Y))
@@ -35,11 +35,11 @@ class SetAttentionBlock(keras.layers.Layer):
         for layer in flatten_layers(self, include_self=False):
             layer.build((None, self.units))
 
-    def points_over_nodes(self, points, x, nodes):
-        """`MAB(points, X)` for each graph, with the nodes of that graph.
+    def attend_to_nodes(self, points, x, nodes):
+        """Computes `MAB(points, X)` for each graph, over the nodes of that graph.
 
         Args:
-            points: float tensor `(points, units)`, the same for all graphs.
+            points: float tensor `(points, units)`, shared by all graphs.
             x: float tensor `(nodes, units)`.
             nodes: `EdgeList` from nodes to graphs.
 
@@ -51,15 +51,15 @@ class SetAttentionBlock(keras.layers.Layer):
         keys, values = self._heads(self.key_dense(x)), self._heads(self.value_dense(x))
         scores = ops.einsum("phd,nhd->nph", queries, keys)
         weights = nodes.softmax(ops.reshape(scores, (-1, count * self.num_heads)))
-        # Each head of each point is a head of its own to what travels along the edges.
+        # Each (point, head) pair is one attention head over the edges.
         values = ops.tile(values, (1, count, 1))
         attended = nodes.sum(values, ops.cast(weights, x.dtype))
         attended = ops.reshape(attended, (-1, self.units))
         rows = ops.tile(points, (nodes.num_targets, 1))
         return ops.reshape(self._finish(rows, attended), (-1, count, self.units))
 
-    def nodes_over_points(self, x, points, nodes):
-        """`MAB(X, points)`, for each node with the points of its graph.
+    def attend_to_points(self, x, points, nodes):
+        """Computes `MAB(X, points)` for each node, over the points of its graph.
 
         Args:
             x: float tensor `(nodes, units)`.

@@ -10,7 +10,7 @@ from keras_mmfusion.layers.masks import zero_masked
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class SetTransformerPooling(GraphPooling):
-    """Set transformer: learned seeds that attend over each graph's nodes, and over each other.
+    """Set transformer: learned seeds attend to each graph's nodes and to each other.
 
     ```
     X = H W + b
@@ -20,13 +20,13 @@ class SetTransformerPooling(GraphPooling):
     MAB(X, Y) = LN(H + ReLU(H W + b)),  H = LN(X + Multihead(X, Y, Y))
     ```
 
-    Time and memory grow with nodes times points, not with pairs of nodes. A graph without nodes
-    gets zeros.
+    Time and memory are proportional to the number of nodes times the number of points. A graph
+    without nodes gets zeros.
 
     Args:
         units: int. Size of each seed.
-        num_seeds: int. Number of vectors that a graph is pooled to, laid side by side.
-        num_inducing: int. Number of inducing points; 0 leaves nodes as they are (`Z = X`).
+        num_seeds: int. Number of vectors per graph, which are concatenated.
+        num_inducing: int. Number of inducing points; 0 for `Z = X`.
         num_heads: int. Divides `units`.
 
     Call arguments: see `GraphPooling`.
@@ -65,18 +65,18 @@ class SetTransformerPooling(GraphPooling):
         self.input_dense = self.dense(self.units, source_dim, "input")
         self.inducing_points = None
         if self.num_inducing:
-            self.inducing_points = self._points(self.num_inducing, "inducing_points")
-            self.inducing_block = self._block("inducing_block")
-            self.node_block = self._block("node_block")
+            self.inducing_points = self._add_points(self.num_inducing, "inducing_points")
+            self.inducing_block = self._make_block("inducing_block")
+            self.node_block = self._make_block("node_block")
         self.node_dense = self.dense(self.units, self.units, "node", activation="relu")
-        self.seeds = self._points(self.num_seeds, "seeds")
-        self.seed_block = self._block("seed_block")
-        self.output_block = self._block("output_block")
+        self.seeds = self._add_points(self.num_seeds, "seeds")
+        self.seed_block = self._make_block("seed_block")
+        self.output_block = self._make_block("output_block")
 
-    def _points(self, count, name):
+    def _add_points(self, count, name):
         return self.add_weight(shape=(count, self.units), initializer="glorot_uniform", name=name)
 
-    def _block(self, name):
+    def _make_block(self, name):
         block = SetAttentionBlock(self.units, self.num_heads, dtype=self.dtype_policy, name=name)
         block.build((None, self.units))
         return block
@@ -84,16 +84,15 @@ class SetTransformerPooling(GraphPooling):
     def pool(self, x, nodes):
         x = self.input_dense(x)
         if self.inducing_points is not None:
-            points = self.inducing_block.points_over_nodes(self.inducing_points, x, nodes)
-            x = self.node_block.nodes_over_points(x, points, nodes)
-        seeds = self.seed_block.points_over_nodes(self.seeds, self.node_dense(x), nodes)
+            points = self.inducing_block.attend_to_nodes(self.inducing_points, x, nodes)
+            x = self.node_block.attend_to_points(x, points, nodes)
+        seeds = self.seed_block.attend_to_nodes(self.seeds, self.node_dense(x), nodes)
         graphs = nodes.num_targets
-        graph_of_seed = ops.repeat(ops.arange(graphs, dtype="int32"), self.num_seeds)
-        own = EdgeList(None, graph_of_seed, None, graphs)
+        graph_index = ops.repeat(ops.arange(graphs, dtype="int32"), self.num_seeds)
+        seed_edges = EdgeList(None, graph_index, None, graphs)
         rows = ops.reshape(seeds, (-1, self.units))
-        pooled = ops.reshape(
-            self.output_block.nodes_over_points(rows, seeds, own), (-1, self.output_dim)
-        )
+        pooled = self.output_block.attend_to_points(rows, seeds, seed_edges)
+        pooled = ops.reshape(pooled, (-1, self.output_dim))
         return zero_masked(pooled, nodes.target_degree() > 0)
 
     def compute_output_shape(self, graph_shape):

@@ -11,20 +11,20 @@ from keras_mmfusion.layers.masks import zero_masked
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class TopKPooling(GraphTransform):
-    """Keeps the nodes of each graph with the highest scores, and gates them by the scores.
+    """Keeps the highest-scoring nodes of each graph, and gates them by their scores.
 
     ```
     y = X p / ‖p‖
     keep = top_k(y) in each graph,  k = ⌈ratio · nodes⌉
-    X' = X ∘ tanh(y) for the nodes that are kept
+    X' = X ∘ tanh(y) for the nodes to keep
     ```
 
-    The other nodes are masked, not taken out: `node_mask` is `False`, and layers, poolings and
-    losses behind do without them and their edges, at shapes that stay known.
+    The other nodes are masked (`node_mask` is `False`) instead of removed, so that shapes stay
+    static; following layers and poolings ignore them and their edges.
 
     Args:
-        ratio: float in (0, 1], the share of a graph's nodes that is kept, rounded up; or int, their
-            number.
+        ratio: float in (0, 1], the fraction of each graph's nodes to keep, rounded up; or int, the
+            number of nodes to keep.
 
     Call arguments:
         graph: dict, see `GraphLayer`; not bipartite.
@@ -74,25 +74,25 @@ class TopKPooling(GraphTransform):
         real = ops.ones_like(score, "bool")
         if read.target_mask is not None:
             real = read.target_mask
-        # Masked nodes last, whatever stands in their place.
+        # Masked nodes come last.
         order = ops.where(real, -ops.stop_gradient(score), float("inf"))
         if len(x.shape) == 3:
             rank = ops.argsort(ops.argsort(order, axis=1), axis=1)
             number = ops.sum(ops.cast(real, "float32"), axis=1, keepdims=True)
         else:
-            rank, number = self._in_each_graph(graph, order, real)
-        keep = ops.logical_and(real, ops.cast(rank, "float32") < self._kept(number))
+            rank, number = self._rank_in_graph(graph, order, real)
+        keep = ops.logical_and(real, ops.cast(rank, "float32") < self._count_kept(number))
         gated = x * ops.cast(ops.expand_dims(ops.tanh(score), -1), x.dtype)
-        changed = {"node_features": zero_masked(gated, keep), "node_mask": keep}
-        return {**without_scales(graph), **changed}
+        updates = {"node_features": zero_masked(gated, keep), "node_mask": keep}
+        return {**without_scales(graph), **updates}
 
-    def _kept(self, number):
+    def _count_kept(self, number):
         if isinstance(self.ratio, int):
             return float(self.ratio)
         return ops.ceil(self.ratio * number)
 
-    def _in_each_graph(self, graph, order, real):
-        """For each node its rank in its graph, and that graph's number of real nodes."""
+    def _rank_in_graph(self, graph, order, real):
+        """Returns each node's rank in its graph, and that graph's number of unmasked nodes."""
         index = graph.get("graph_index")
         nodes = ops.shape(order)[0]
         if index is None:
@@ -101,10 +101,10 @@ class TopKPooling(GraphTransform):
         if is_concrete(index):
             in_range("TopKPooling", "graph_index", index, max(nodes, 1))
         by_score = ops.argsort(order)
-        # By graph, and in a graph still by score: sorting is stable.
+        # A stable sort: by graph, then by score.
         by_graph = gather(by_score, ops.argsort(gather(index, by_score)))
         ones = ops.ones_like(order, "float32")
-        # There are at most as many graphs as nodes.
+        # The number of graphs is at most the number of nodes.
         size = segment_sum(ones, index, nodes)
         first = ops.cumsum(size) - size
         position = ops.cast(ops.arange(nodes), "float32")

@@ -7,22 +7,22 @@ from keras_mmfusion.layers.graph.transforms.graph_dropout import GraphDropout
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class EdgeDropout(GraphDropout):
-    """Drops edges of a graph in training, each by itself (DropEdge).
+    """Drops random edges during training (DropEdge).
 
     ```
     keep_e = u_e >= rate,  u_e uniform in [0, 1)
     ```
 
-    Nothing is scaled: a `GCNLayer` normalizes by the edges that are left. The two directions of an
-    undirected edge are two edges.
+    The remaining edges are not rescaled: `GCNLayer` normalizes by them. The two directions of an
+    undirected edge are independent.
 
     Args:
-        rate: float in [0, 1). Share of edges dropped.
+        rate: float in [0, 1). Fraction of edges to drop.
         seed: int or `None`.
 
     Call arguments:
         graph: dict, see `GraphLayer`.
-        training: bool. Whether to drop.
+        training: bool. Whether dropout is active.
 
     Output shape:
         The graph with an `edge_mask`, or with zeros in its `adjacency`; without the scales of
@@ -48,10 +48,10 @@ class EdgeDropout(GraphDropout):
         graph = self.entries(graph)
         if "adjacency" in graph:
             adjacency = graph["adjacency"]
-            keep = self.draw_kept(ops.shape(adjacency), training)
+            keep = self.sample_mask(ops.shape(adjacency), training)
             kept = ops.where(keep, adjacency, ops.zeros_like(adjacency))
             return {**without_scales(graph), "adjacency": kept}
-        keep = self.draw_kept(ops.shape(graph["edge_index"])[1:], training)
+        keep = self.sample_mask(ops.shape(graph["edge_index"])[1:], training)
         if "edge_mask" in graph:
             keep = ops.logical_and(keep, graph["edge_mask"])
         return {**without_scales(graph), "edge_mask": keep}

@@ -6,10 +6,10 @@ from keras_mmfusion.layers.graph.transforms.graph_transform import GraphTransfor
 
 
 class GraphDropout(GraphTransform):
-    """What the dropouts of graphs share: a rate, and what is kept at it.
+    """Base class of layers that drop parts of a graph during training.
 
     Args:
-        rate: float in [0, 1). Share that is dropped in training.
+        rate: float in [0, 1). Fraction to drop.
         seed: int or `None`.
     """
 
@@ -19,8 +19,8 @@ class GraphDropout(GraphTransform):
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def draw_kept(self, shape, training):
-        """A bool tensor, `True` with the probability `1 - rate`; all of it outside training."""
+    def sample_mask(self, shape, training):
+        """Samples a mask that is `True` with probability `1 - rate`; all `True` in inference."""
         if not training or not self.rate:
             return ops.ones(shape, "bool")
         return keras.random.uniform(shape, seed=self.seed_generator) >= self.rate

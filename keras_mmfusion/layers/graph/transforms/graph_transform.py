@@ -6,17 +6,17 @@ from keras_mmfusion.layers.graph.core.graph_layer import GraphLayer
 
 
 class GraphTransform(GraphLayer):
-    """What layers share whose output is a graph: a new dict, with some of its entries changed.
+    """Base class of layers that map a graph to a graph.
 
-    What is dropped is masked, not taken out, so that shapes stay the same and known. A
-    normalization that `normalize_graph` wrote is left out, since it no longer holds.
+    The output is a new dict. Nodes and edges are masked instead of removed, so that shapes stay
+    static. The scales of `normalize_graph` are removed, since they no longer apply.
 
-    A transform of your own implements `change(read, graph, mask, training)`, which returns a dict
-    of the new entries, and names them with their dtypes in `changes(graph)`.
+    A subclass implements `call(graph, mask, training)`, and `changes(graph)`, which names the
+    entries that change.
     """
 
     def entries(self, graph):
-        """The entries that the graph has, its masks as bool."""
+        """Returns the graph's entries that are not `None`, with masks as bool."""
         return {
             key: cast_mask(x) if key.endswith("_mask") else x
             for key, x in graph.items()
@@ -24,7 +24,7 @@ class GraphTransform(GraphLayer):
         }
 
     def changes(self, graph):
-        """Names of the changed entries -> dtypes, for a graph of tensors."""
+        """Returns a dict, name of a changed entry -> dtype."""
         raise NotImplementedError(f"{type(self).__name__} must implement `changes`.")
 
     def compute_output_spec(self, graph, mask=None, training=None):

@@ -7,23 +7,23 @@ from keras_mmfusion.layers.graph.transforms.graph_dropout import GraphDropout
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class NodeDropout(GraphDropout):
-    """Drops nodes of a graph in training, with all their edges.
+    """Drops random nodes and their edges during training.
 
     ```
     keep_i = u_i >= rate,  u_i uniform in [0, 1)
     ```
 
-    A dropped node is masked: it sends nothing, its own output is zeros, and poolings do without
-    it, as if its modality were missing. Where nodes are what is classified, and none may go, drop
-    what they send instead: `keras.layers.Dropout(rate, noise_shape=(None, 1))`.
+    A dropped node is masked: it sends no messages, its output is zero, and poolings ignore it. To
+    classify nodes, drop the features of random nodes instead:
+    `keras.layers.Dropout(rate, noise_shape=(None, 1))`.
 
     Args:
-        rate: float in [0, 1). Share of nodes dropped.
+        rate: float in [0, 1). Fraction of nodes to drop.
         seed: int or `None`.
 
     Call arguments:
         graph: dict, see `GraphLayer`; not bipartite.
-        training: bool. Whether to drop.
+        training: bool. Whether dropout is active.
 
     Output shape:
         The graph with a `node_mask`, without the scales of `normalize_graph`.
@@ -42,10 +42,10 @@ class NodeDropout(GraphDropout):
     def call(self, graph, mask=None, training=False):
         self.read(graph, mask)
         graph = self.entries(graph)
-        keep = self.draw_kept(ops.shape(graph["node_features"])[:-1], training)
-        given = graph.get("node_mask", (mask or {}).get("node_features"))
-        if given is not None:
-            keep = ops.logical_and(keep, ops.cast(given, "bool"))
+        keep = self.sample_mask(ops.shape(graph["node_features"])[:-1], training)
+        node_mask = graph.get("node_mask", (mask or {}).get("node_features"))
+        if node_mask is not None:
+            keep = ops.logical_and(keep, ops.cast(node_mask, "bool"))
         return {**without_scales(graph), "node_mask": keep}
 
     def changes(self, graph):
