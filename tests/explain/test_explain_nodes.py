@@ -9,12 +9,12 @@ NODES, FEATURES, CAUSE = 40, 6, 2
 
 
 @pytest.fixture(scope="module")
-def planted():
-    """A graph whose nodes are of class 1 if an edge comes from a node with the feature `CAUSE`.
+def planted_graph():
+    """A graph whose nodes have class 1 if an edge comes from a node with the feature `CAUSE`.
 
     Returns:
-        Tuple of a model that says so, with some noise by all other features, the graph, and a
-        dict: node -> the one neighbor of several that tells.
+        Tuple of a model that predicts these classes, with some noise from all other features, the
+        graph, and a dict: node -> the one of several neighbors that causes its class.
     """
     rng = np.random.default_rng(0)
     sources, targets = np.nonzero(rng.random((NODES, NODES)) < 0.12)
@@ -29,36 +29,36 @@ def planted():
     kernel = rng.normal(scale=0.2, size=(FEATURES, 2))
     kernel[CAUSE] = [-3, 3]
     layer.set_weights([kernel, np.eye(2)])
-    tells = {}
+    causes = {}
     for node in range(NODES):
         neighbors = edge_index[0][edge_index[1] == node]
-        of_cause = neighbors[features[neighbors, CAUSE] > 0]
-        if len(of_cause) == 1 and len(neighbors) > 2 and not features[node, CAUSE]:
-            tells[node] = int(of_cause[0])
-    return model, graph, tells
+        with_cause = neighbors[features[neighbors, CAUSE] > 0]
+        if len(with_cause) == 1 and len(neighbors) > 2 and not features[node, CAUSE]:
+            causes[node] = int(with_cause[0])
+    return model, graph, causes
 
 
-def test_the_neighbor_and_the_feature_that_tell_come_first(planted):
-    model, graph, tells = planted
-    nodes = list(tells)[:4]
+def test_planted_edge_and_feature_rank_first(planted_graph):
+    model, graph, causes = planted_graph
+    nodes = list(causes)[:4]
     assert len(nodes) == 4
     for explanation in explain_nodes(model, graph, nodes, steps=50):
         node = explanation.node
         assert explanation.predicted_class == 1
-        assert explanation.top_edges(1)[0][:2] == (tells[node], node)
+        assert explanation.top_edges(1)[0][:2] == (causes[node], node)
         assert explanation.top_features(1)[0][0] == CAUSE
 
 
-def test_edges_that_do_not_reach_the_node_score_nothing(planted):
-    model, graph, tells = planted
-    node = next(iter(tells))
+def test_edges_outside_the_receptive_field_score_zero(planted_graph):
+    model, graph, causes = planted_graph
+    node = next(iter(causes))
     [explanation] = explain_nodes(model, graph, [node], steps=2)
-    into = graph["edge_index"][1] == node
-    np.testing.assert_array_equal(explanation.edge_scores[~into], 0)
-    assert np.all(explanation.edge_scores[into] > 0)
+    incoming = graph["edge_index"][1] == node
+    np.testing.assert_array_equal(explanation.edge_scores[~incoming], 0)
+    assert np.all(explanation.edge_scores[incoming] > 0)
 
 
-def test_attention_is_that_of_the_layer():
+def test_attention_matches_the_layer():
     graph = {
         "node_features": np.random.default_rng(0).normal(size=(3, 4)).astype("float32"),
         "edge_index": np.array([[0, 1, 1, 2], [1, 0, 2, 1]]),
@@ -66,12 +66,12 @@ def test_attention_is_that_of_the_layer():
     layer = GATLayer(2, num_heads=3, name="attention")
     [explanation] = explain_nodes(keras.Sequential([layer]), graph, [1], steps=1)
     _, scores = layer(graph, return_attention_scores=True)
-    found = explanation.attention["attention"]
-    np.testing.assert_allclose(found, keras.ops.convert_to_numpy(scores)[:4], atol=1e-6)
+    actual = explanation.attention["attention"]
+    np.testing.assert_allclose(actual, keras.ops.convert_to_numpy(scores)[:4], atol=1e-6)
     assert "call" not in vars(layer)
 
 
-def test_given_edge_weights_count():
+def test_edge_of_weight_zero_scores_zero():
     graph = {
         "node_features": np.eye(3, dtype="float32"),
         "edge_index": np.array([[1, 2], [0, 0]]),
@@ -81,8 +81,8 @@ def test_given_edge_weights_count():
     assert explanation.edge_scores[1] == 0 < explanation.edge_scores[0]
 
 
-class Products(keras.Model):
-    """Classes of the entities of a typed graph."""
+class ProductClassifier(keras.Model):
+    """Classifies the entities of a heterogeneous graph."""
 
     def __init__(self):
         super().__init__()
@@ -93,8 +93,8 @@ class Products(keras.Model):
         return self.head(self.fusion(graph, training=training))
 
 
-def test_a_typed_graph_and_its_picture(tmp_path):
-    pytest.importorskip("matplotlib", reason="pictures need matplotlib")
+def test_heterogeneous_graph_and_its_figure(tmp_path):
+    pytest.importorskip("matplotlib", reason="needs matplotlib")
     rng = np.random.default_rng(0)
     graph = {
         "node_features": {"image": rng.normal(size=(3, 5)), "text": rng.normal(size=(3, 4))},
@@ -103,9 +103,9 @@ def test_a_typed_graph_and_its_picture(tmp_path):
             ("text", "of", "image"): np.array([[0, 1, 1], [0, 0, 1]]),
         },
     }
-    [explanation] = explain_nodes(Products(), graph, [0], steps=2)
+    [explanation] = explain_nodes(ProductClassifier(), graph, [0], steps=2)
     assert explanation.edge_scores["image/near/image"][0] > 0
-    assert explanation.edge_scores["image/near/image"][2] == 0  # It ends at another entity.
+    assert explanation.edge_scores["image/near/image"][2] == 0  # Its target is another entity.
     assert {name: len(x) for name, x in explanation.feature_scores.items()} == {
         "image": 5,
         "text": 4,
@@ -116,7 +116,7 @@ def test_a_typed_graph_and_its_picture(tmp_path):
     assert len(figure.axes[0].lines) == len(explanation.top_edges())
 
 
-def test_what_stands_in_a_missing_node_changes_nothing():
+def test_masked_nodes_do_not_change_explanations():
     graph = {
         "node_features": np.random.default_rng(0).normal(size=(4, 3)).astype("float32"),
         "edge_index": np.array([[1, 2, 3], [0, 0, 0]]),
@@ -125,13 +125,13 @@ def test_what_stands_in_a_missing_node_changes_nothing():
     model = keras.Sequential([GCNLayer(2)])
     [expected] = explain_nodes(model, graph, [0], steps=3)
     graph["node_features"][3] = np.nan
-    [found] = explain_nodes(model, graph, [0], steps=3)
-    assert found.edge_scores[0] > 0 and found.edge_scores[2] == 0
-    np.testing.assert_allclose(found.edge_scores, expected.edge_scores, rtol=1e-6)
-    np.testing.assert_allclose(found.feature_scores, expected.feature_scores, rtol=1e-6)
+    [actual] = explain_nodes(model, graph, [0], steps=3)
+    assert actual.edge_scores[0] > 0 and actual.edge_scores[2] == 0
+    np.testing.assert_allclose(actual.edge_scores, expected.edge_scores, rtol=1e-6)
+    np.testing.assert_allclose(actual.feature_scores, expected.feature_scores, rtol=1e-6)
 
 
-def test_wrong_arguments_say_what_is_wrong():
+def test_invalid_arguments_raise():
     model = keras.Sequential([GCNLayer(2)])
     graph = {"node_features": np.eye(3), "edge_index": np.array([[0, 1], [1, 0]])}
     with pytest.raises(ValueError, match="`nodes` must be in"):

@@ -1,4 +1,4 @@
-"""Graphs out of tables whose nodes have names."""
+"""Tests of graphs from tables of named nodes."""
 
 import numpy as np
 import pytest
@@ -19,16 +19,16 @@ EDGES = {"source": ["a", "a", "b"], "target": ["b", "c", "b"], "count": [0.5, 2,
 INDEX = [[1, 1, 2], [2, 0, 2]]
 
 
-def check(graph, features=FEATURES, index=INDEX):
+def check_graph(graph, features=FEATURES, index=INDEX):
     assert graph["node_features"].dtype == "float32"
     assert graph["edge_index"].dtype == "int32"
     assert graph["node_features"].tolist() == features
     assert graph["edge_index"].tolist() == index
 
 
-def test_dicts_of_columns():
+def test_tables_as_dicts():
     graph = graph_from_tables(NODES, EDGES)
-    check(graph)
+    check_graph(graph)
     assert sorted(graph) == ["edge_index", "node_features"]
     assert tuple(GCNLayer(4)(graph).shape) == (3, 4)
 
@@ -42,47 +42,47 @@ def test_dicts_of_columns():
     ],
     ids=["list", "strings", "objects"],
 )
-def test_pairs(edges):
-    check(graph_from_tables(NODES, edges))
+def test_edges_as_pairs(edges):
+    check_graph(graph_from_tables(NODES, edges))
 
 
-def test_weights_and_both_ways():
+def test_weight_column_and_undirected_edges():
     graph = graph_from_tables(NODES, EDGES, weight_column="count", undirected=True)
-    check(graph, index=[[1, 1, 2, 2, 0], [2, 0, 2, 1, 1]])  # The loop is there once.
+    check_graph(graph, index=[[1, 1, 2, 2, 0], [2, 0, 2, 1, 1]])  # Self-loops are not repeated.
     assert graph["edge_weight"].tolist() == [0.5, 2, 1, 0.5, 2]
 
 
-def test_columns_by_name():
+def test_custom_column_names():
     nodes = {"name": [7, 5], "title": ["x", "y"], "b": [1.0, 2.0], "a": [True, False]}
     edges = {"from": [5], "to": [7]}
     graph = graph_from_tables(nodes, edges, "name", ["a", "b"], "from", "to")
-    check(graph, features=[[1, 1], [0, 2]], index=[[1], [0]])
+    check_graph(graph, features=[[1, 1], [0, 2]], index=[[1], [0]])
 
 
-def test_a_structured_array():
+def test_tables_as_structured_arrays():
     nodes = np.array([("b", 1.0), ("a", 2.0)], dtype=[("id", "U1"), ("x", "f4")])
-    check(graph_from_tables(nodes, [("a", "b")]), features=[[1], [2]], index=[[1], [0]])
+    check_graph(graph_from_tables(nodes, [("a", "b")]), features=[[1], [2]], index=[[1], [0]])
 
 
-def test_data_frames():
+def test_tables_as_data_frames():
     pandas = pytest.importorskip("pandas")
     nodes = pandas.DataFrame({"id": ["c", "a", "b"], "size": [1, 2, 3]}, index=[9, 8, 7])
     edges = pandas.DataFrame(EDGES)
     graph = graph_from_tables(nodes, edges, weight_column="count")
-    check(graph, features=[[1], [2], [3]])
+    check_graph(graph, features=[[1], [2], [3]])
     assert graph["edge_weight"].tolist() == [0.5, 2, 1]
     nodes["id"] = pandas.array(["c", None, "b"], dtype="string")
     with pytest.raises(ValueError, match="`nodes` has no id in row 1 of 'id'"):
         graph_from_tables(nodes, edges)
 
 
-def test_no_edges():
+def test_empty_edge_table():
     graph = graph_from_tables(NODES, [])
     assert graph["edge_index"].shape == (2, 0)
     assert tuple(GCNLayer(4)(graph).shape) == (3, 4)
 
 
-def test_several_modalities():
+def test_multimodal_graph_from_tables():
     nodes = {"user": {"id": ["a", "b"], "age": [1, 2]}, "post": NODES}
     edges = {("user", "wrote", "post"): EDGES, ("post", "after", "post"): [("a", "b")]}
     with pytest.raises(ValueError, match=r"between ids of `nodes\['post'\]`.* row 0 is 'x'"):
@@ -97,38 +97,53 @@ def test_several_modalities():
     assert graph.edge_index["post", "after", "post"].tolist() == [[1], [2]]
 
 
-def test_a_relation_of_an_unknown_modality():
+def test_relation_with_unknown_modality_raises():
     with pytest.raises(
         ValueError, match=r"of the modalities 'post'.*: \('user', 'wrote', 'post'\)"
     ):
         multimodal_graph_from_tables({"post": NODES}, {("user", "wrote", "post"): []})
 
 
-def nodes_with(**columns):
+def make_nodes(**columns):
     return {**NODES, **columns}
 
 
 @pytest.mark.parametrize(
     ("nodes", "edges", "settings", "message"),
     [
-        (nodes_with(id=["a", "b", "a"]), EDGES, {}, "'id' has 'a' in the rows 0 and 2"),
-        (nodes_with(id=["a", "", "b"]), EDGES, {}, "no id in row 1 of 'id': ''"),
-        (nodes_with(id=["a", [1], "b"]), EDGES, {}, r"'id' has \[1\] in row 1"),
-        (nodes_with(size=[1, 2]), EDGES, {}, "3 values in each column, as there are ids. 'size'"),
-        (nodes_with(size=[1, "x", 3]), EDGES, {}, "'size' has 'x' in row 1. Make numbers of them"),
-        (nodes_with(size=[1, None, 3]), EDGES, {}, "'size' has None in row 1"),
-        (nodes_with(size=[1, np.nan, 3]), EDGES, {}, "'size' has nan in row 1. Fill in"),
-        (nodes_with(place=[[1], [2, 3], [4]]), EDGES, {}, "'place' has vectors of several lengths"),
-        (NODES, EDGES, {"id_column": "name"}, "no column 'name'. It has: 'id', 'size', 'place'"),
+        (make_nodes(id=["a", "b", "a"]), EDGES, {}, "'id' has 'a' in the rows 0 and 2"),
+        (make_nodes(id=["a", "", "b"]), EDGES, {}, "no id in row 1 of 'id': ''"),
+        (make_nodes(id=["a", [1], "b"]), EDGES, {}, r"'id' has \[1\] in row 1"),
+        (make_nodes(size=[1, 2]), EDGES, {}, "3 values in each column, one per id. 'size'"),
+        (make_nodes(size=[1, "x", 3]), EDGES, {}, "'size' has 'x' in row 1. Encode them"),
+        (make_nodes(size=[1, None, 3]), EDGES, {}, "'size' has None in row 1"),
+        (make_nodes(size=[1, np.nan, 3]), EDGES, {}, "'size' has nan in row 1. Fill in"),
+        (
+            make_nodes(place=[[1], [2, 3], [4]]),
+            EDGES,
+            {},
+            "'place' has vectors of different lengths",
+        ),
+        (
+            NODES,
+            EDGES,
+            {"id_column": "name"},
+            "no column 'name'. Its columns: 'id', 'size', 'place'",
+        ),
         (NODES, EDGES, {"feature_columns": ["x"]}, "`nodes` has no column 'x'"),
-        ({"id": ["a"]}, [], {}, "`nodes` must have columns of features beside 'id'"),
+        ({"id": ["a"]}, [], {}, "`nodes` must have feature columns besides 'id'"),
         ([("a", 1)], [], {}, "`nodes` must be a table: .* Received: list"),
-        (NODES, [("a", "d")], {}, "The target of row 0 is 'd', which is none of them.$"),
-        (NODES, [("a", "b"), (None, "b")], {}, "The source of row 1 is None"),
-        (NODES, ["ab"], {}, "`edges` must be pairs of ids.* row 0: 'ab'"),
-        (NODES, [("a", "b", "c")], {}, "`edges` must be pairs of ids"),
-        (NODES, {"from": ["a"], "target": ["b"]}, {}, "`edges` has no column 'source'. It has"),
-        (NODES, {"source": ["a"], "target": []}, {}, r"columns of one length.*: \[0, 1\]"),
+        (NODES, [("a", "d")], {}, "Unknown target in row 0: 'd'.$"),
+        (NODES, [("a", "b"), (None, "b")], {}, "Unknown source in row 1: None"),
+        (NODES, ["ab"], {}, "`edges` must be .* pairs of ids.* row 0: 'ab'"),
+        (NODES, [("a", "b", "c")], {}, "`edges` must be .* pairs of ids"),
+        (
+            NODES,
+            {"from": ["a"], "target": ["b"]},
+            {},
+            "`edges` has no column 'source'. Its columns",
+        ),
+        (NODES, {"source": ["a"], "target": []}, {}, r"columns of equal length.*: \[0, 1\]"),
         (NODES, [("a", "b")], {"weight_column": "w"}, "must be a table to have a `weight_column`"),
         (NODES, {**EDGES, "w": [1, "2", 3]}, {"weight_column": "w"}, "must have numbers in 'w'"),
         (NODES, {**EDGES, "w": [1, np.inf, 3]}, {"weight_column": "w"}, "'w' has inf in row 1"),
@@ -136,11 +151,11 @@ def nodes_with(**columns):
             {"id": ["1", "2"], "x": [1, 2]},
             [("1", 2)],
             {},
-            "row 0 is 2, which is none of them. There is '2': ids are str there, and int here",
+            "in row 0: 2. `nodes` has '2': its ids are str, not int",
         ),
     ],
 )
-def test_errors(nodes, edges, settings, message):
+def test_invalid_tables_raise(nodes, edges, settings, message):
     with pytest.raises(ValueError, match=message):
         graph_from_tables(nodes, edges, **settings)
 
@@ -159,6 +174,6 @@ HINT = "graph_from_tables"
     ],
     ids=["layer", "connect_pairs", "add_edges", "labeled_graph"],
 )
-def test_where_numbers_are_wanted_names_are_an_error_that_says_how(use):
+def test_names_instead_of_indices_raise_with_a_hint(use):
     with pytest.raises(ValueError, match=HINT):
         use()

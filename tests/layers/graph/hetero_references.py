@@ -1,9 +1,9 @@
-"""The layers of typed graphs in NumPy float64, edge by edge, and a typed graph for them."""
+"""Reference implementations of heterogeneous graph layers in NumPy float64, and a random graph."""
 
 import math
 
 import numpy as np
-from graph_references import dense
+from graph_references import apply_dense
 from layer_checks import to_numpy
 
 NODES = {"audio": 3, "image": 6, "text": 4}
@@ -15,8 +15,8 @@ RELATIONS = {
 }
 
 
-def typed_graph(seed=0, dims=(("audio", 3), ("image", 5), ("text", 4)), weights=True):
-    """Three node sets and four relations; the last node of each set has no edge."""
+def random_hetero_graph(seed=0, dims=(("audio", 3), ("image", 5), ("text", 4)), weights=True):
+    """A graph of three node sets and four relations; the last node of each set has no edge."""
     rng = np.random.default_rng(seed)
     graph = {
         "node_features": {
@@ -30,7 +30,7 @@ def typed_graph(seed=0, dims=(("audio", 3), ("image", 5), ("text", 4)), weights=
         },
     }
     for index in graph["edge_index"].values():
-        index[:, -1] = index[:, 0]  # An edge given twice.
+        index[:, -1] = index[:, 0]  # A duplicate edge.
     if weights:
         graph["edge_weight"] = {
             relation: rng.uniform(0.5, 2, edges).astype("float32")
@@ -40,11 +40,11 @@ def typed_graph(seed=0, dims=(("audio", 3), ("image", 5), ("text", 4)), weights=
 
 
 def as_dense(graph):
-    """The same graph as a batch of one adjacency for each relation."""
+    """Converts to a batch of one adjacency matrix per relation."""
     adjacency = {}
     for source, relation, target in graph["edge_index"]:
         matrix = np.zeros((1, NODES[target], NODES[source]), "float32")
-        for j, i, weight in edges_of(graph, (source, relation, target)):
+        for j, i, weight in list_edges(graph, (source, relation, target)):
             matrix[0, i, j] += weight
         adjacency[source, relation, target] = matrix
     features = {name: x[None] for name, x in graph["node_features"].items()}
@@ -52,8 +52,8 @@ def as_dense(graph):
     return {"node_features": features, "adjacency": adjacency, "node_mask": masks}
 
 
-def edges_of(graph, relation):
-    """(source, target, weight) of each edge of a relation between nodes that are there."""
+def list_edges(graph, relation):
+    """Yields (source, target, weight) of each unmasked edge of a relation."""
     index = graph["edge_index"][relation]
     weights = graph.get("edge_weight", {}).get(relation, np.ones(index.shape[1]))
     kept = graph.get("edge_mask", {}).get(relation, np.ones(index.shape[1], "bool"))
@@ -64,8 +64,8 @@ def edges_of(graph, relation):
             yield int(j), int(i), float(weight)
 
 
-def features_of(graph):
-    """Features in float64, zeros where masked."""
+def get_features(graph):
+    """Returns the features in float64, zeros for masked nodes."""
     features = {}
     for name, x in graph["node_features"].items():
         mask = graph.get("node_mask", {}).get(name, np.ones(len(x), "bool"))
@@ -73,9 +73,9 @@ def features_of(graph):
     return features
 
 
-def rgcn(layer, graph):
-    features = features_of(graph)
-    outputs = {name: dense(layer.self_denses[name], x) for name, x in features.items()}
+def reference_rgcn(layer, graph):
+    features = get_features(graph)
+    outputs = {name: apply_dense(layer.self_denses[name], x) for name, x in features.items()}
     for relation in graph["edge_index"]:
         key = "/".join(relation)
         if layer.num_bases is None:
@@ -85,15 +85,15 @@ def rgcn(layer, graph):
             kernel = np.tensordot(shares, np.float64(to_numpy(layer.bases)), 1)
         source, _, target = relation
         for i in range(len(features[target])):
-            into = [(j, w) for j, end, w in edges_of(graph, relation) if end == i]
+            into = [(j, w) for j, end, w in list_edges(graph, relation) if end == i]
             if into:
                 total = sum(w * features[source][j] for j, w in into)
                 outputs[target][i] += total / sum(w for _, w in into) @ kernel
     return outputs
 
 
-def hgt(layer, graph):
-    features = features_of(graph)
+def reference_hgt(layer, graph):
+    features = get_features(graph)
     heads, size = layer.num_heads, layer.head_dim
     outputs = {}
     for target, x in features.items():
@@ -107,12 +107,14 @@ def hgt(layer, graph):
                 source = relation[0]
                 attention_kernel = np.float64(to_numpy(layer.attention_kernels[key]))
                 message_kernel = np.float64(to_numpy(layer.message_kernels[key]))
-                query = dense(layer.queries[target], x[i]).reshape(heads, size)
-                for j, end, weight in edges_of(graph, relation):
+                query = apply_dense(layer.queries[target], x[i]).reshape(heads, size)
+                for j, end, weight in list_edges(graph, relation):
                     if end != i:
                         continue
-                    k = dense(layer.keys[source], features[source][j]).reshape(heads, 1, size)
-                    v = dense(layer.values[source], features[source][j]).reshape(heads, 1, size)
+                    k = apply_dense(layer.keys[source], features[source][j]).reshape(heads, 1, size)
+                    v = apply_dense(layer.values[source], features[source][j]).reshape(
+                        heads, 1, size
+                    )
                     score = ((k @ attention_kernel)[:, 0] * query).sum(axis=1)
                     score *= np.float64(to_numpy(layer.priors[key])) / np.sqrt(size)
                     powers.append(weight * np.exp(score))
@@ -121,7 +123,7 @@ def hgt(layer, graph):
                 attended[i] += (power / sum(powers))[:, None] * value
         flat = attended.reshape(len(x), -1)
         flat = flat * (1 + np.vectorize(math.erf)(flat / np.sqrt(2))) / 2
-        output = dense(layer.output_denses[target], flat)
+        output = apply_dense(layer.output_denses[target], flat)
         if target in layer.gates:
             gate = 1 / (1 + np.exp(-float(to_numpy(layer.gates[target]))))
             output = gate * output + (1 - gate) * x

@@ -1,16 +1,16 @@
-"""The convolutions of untyped graphs, against NumPy float64 and in all the forms of a graph."""
+"""Tests of GCN, GAT, GraphSAGE and GIN against NumPy, on edge lists and dense graphs."""
 
 import keras
 import numpy as np
 import pytest
-from graph_references import DIM, LAYERS, NODES, as_dense, make, random_graph
+from graph_references import DIM, LAYERS, NODES, as_dense, make_layer, random_graph
 from layer_checks import arrays, run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import GATLayer, GCNLayer, SAGELayer, normalize_graph
 
 GRAPH = random_graph()
 BIPARTITE = random_graph(1, targets=4)
-# Attention to a target's own score takes edges of which some are on either side of the kink.
+# The target score of GAT has a gradient only if edges lie on both sides of the leaky ReLU's kink.
 MANY_EDGES = random_graph(4, edges=40)
 each_layer = pytest.mark.parametrize("name", LAYERS)
 each_kind = pytest.mark.parametrize(
@@ -18,8 +18,8 @@ each_kind = pytest.mark.parametrize(
 )
 
 
-def with_masks(graph):
-    """The graph with a masked node that has edges, and a masked edge; what they hold is kept."""
+def add_masks(graph):
+    """Masks a node that has edges, and an edge."""
     node_mask = np.arange(NODES) != int(graph["edge_index"][0, 2])
     edge_mask = np.arange(graph["edge_index"].shape[1]) != 1
     return {**graph, "node_mask": node_mask, "edge_mask": edge_mask}
@@ -27,69 +27,71 @@ def with_masks(graph):
 
 @each_layer
 @pytest.mark.parametrize("graph", [GRAPH, BIPARTITE], ids=["one node set", "bipartite"])
-def test_a_layer_equals_its_formula(name, graph):
-    layer = make(name, graph)
-    expected = LAYERS[name][1](layer, graph)
+def test_layer_matches_reference(name, graph):
+    layer = make_layer(name, graph)
+    expected = LAYERS[name].reference(layer, graph)
     np.testing.assert_allclose(to_numpy(layer(graph)), expected, atol=1e-5)
     np.testing.assert_allclose(to_numpy(layer(as_dense(graph)))[0], expected, atol=1e-5)
 
 
 @each_kind
-def test_without_weights_they_are_ones(name):
+def test_edge_weights_default_to_ones(name):
     graph = {key: value for key, value in GRAPH.items() if key != "edge_weight"}
-    layer = make(name, graph)
-    np.testing.assert_allclose(to_numpy(layer(graph)), LAYERS[name][1](layer, graph), atol=1e-5)
+    layer = make_layer(name, graph)
+    np.testing.assert_allclose(
+        to_numpy(layer(graph)), LAYERS[name].reference(layer, graph), atol=1e-5
+    )
     ones = {**graph, "edge_weight": np.ones(graph["edge_index"].shape[1], "float32")}
     np.testing.assert_allclose(to_numpy(layer(ones)), to_numpy(layer(graph)), atol=1e-6)
 
 
 @each_kind
-def test_masked_nodes_and_edges_are_not_there(name):
-    graph = with_masks(GRAPH)
-    layer = make(name, graph)
-    expected = LAYERS[name][1](layer, graph) * graph["node_mask"][:, None]
+def test_masked_nodes_and_edges_are_ignored(name):
+    graph = add_masks(GRAPH)
+    layer = make_layer(name, graph)
+    expected = LAYERS[name].reference(layer, graph) * graph["node_mask"][:, None]
     np.testing.assert_allclose(to_numpy(layer(graph)), expected, atol=1e-5)
     dense = as_dense(graph)
-    # The adjacency of a masked node is not looked at.
+    # The adjacency of a masked node is ignored.
     masked = ~graph["node_mask"]
     dense["adjacency"][0][masked] = dense["adjacency"][0][:, masked] = np.nan
     np.testing.assert_allclose(to_numpy(layer(dense))[0], expected, atol=1e-5)
-    anywhere = np.where(graph["edge_mask"], graph["edge_index"], [[-5], [1000]]).astype("int32")
+    invalid = np.where(graph["edge_mask"], graph["edge_index"], [[-5], [1000]]).astype("int32")
     np.testing.assert_allclose(
-        to_numpy(layer({**graph, "edge_index": anywhere})), expected, atol=1e-5
+        to_numpy(layer({**graph, "edge_index": invalid})), expected, atol=1e-5
     )
 
 
 @each_kind
-def test_a_batch_of_graphs_is_graphs_laid_side_by_side(name):
+def test_dense_batch_equals_disjoint_union(name):
     graphs = [random_graph(seed) for seed in (2, 3)]
-    layer = make(name, graphs[0])
+    layer = make_layer(name, graphs[0])
     each = [to_numpy(layer(graph)) for graph in graphs]
     shifted = np.concatenate([graphs[0]["edge_index"], graphs[1]["edge_index"] + NODES], axis=1)
-    beside = {
+    union = {
         "node_features": np.concatenate([graph["node_features"] for graph in graphs]),
         "edge_weight": np.concatenate([graph["edge_weight"] for graph in graphs]),
         "edge_index": shifted,
         "graph_index": np.repeat([0, 1], NODES),
     }
-    np.testing.assert_allclose(to_numpy(layer(beside)), np.concatenate(each), atol=1e-5)
+    np.testing.assert_allclose(to_numpy(layer(union)), np.concatenate(each), atol=1e-5)
     dense = [as_dense(graph) for graph in graphs]
     batch = {key: np.concatenate([graph[key] for graph in dense]) for key in dense[0]}
     np.testing.assert_allclose(to_numpy(layer(batch)), np.stack(each), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["gcn", "gat", "gat_v2", "sage_max", "gin"])
-def test_every_check_of_a_layer(name, tmp_path):
+def test_layer_passes_layer_checks(name, tmp_path):
     masks = {
         ("graph", "node_mask"): ("graph", "node_features"),
         ("graph", "edge_mask"): ("graph", "edge_weight"),
     }
     keras.utils.set_random_seed(1)
-    run_layer_checks(LAYERS[name][0], {"graph": with_masks(MANY_EDGES)}, masks, folder=tmp_path)
+    run_layer_checks(LAYERS[name].make, {"graph": add_masks(MANY_EDGES)}, masks, folder=tmp_path)
 
 
 @pytest.mark.parametrize("name", ["gcn", "gat"])
-def test_every_check_of_dense_and_bipartite_graphs(name, tmp_path):
+def test_layer_passes_layer_checks_on_dense_bipartite_graphs(name, tmp_path):
     keras.utils.set_random_seed(1)
     dense = as_dense(random_graph(4, edges=40, targets=4))
     dense.update(node_mask=np.arange(NODES)[None] != 2, target_mask=np.arange(4)[None] != 1)
@@ -97,37 +99,37 @@ def test_every_check_of_dense_and_bipartite_graphs(name, tmp_path):
         ("graph", "node_mask"): ("graph", "node_features"),
         ("graph", "target_mask"): ("graph", "target_features"),
     }
-    # What is not used has no gradient: a GCN counts the targets, and does not look at them.
+    # A GCN does not use target features, so they have no gradient.
     if name == "gcn":
         del masks["graph", "target_mask"]
-    run_layer_checks(LAYERS[name][0], {"graph": dense}, masks, folder=tmp_path)
+    run_layer_checks(LAYERS[name].make, {"graph": dense}, masks, folder=tmp_path)
 
 
 @each_kind
 @pytest.mark.parametrize("nodes", [NODES, 0])
-def test_graphs_without_edges(name, nodes):
-    layer = make(name, GRAPH)
+def test_graph_without_edges(name, nodes):
+    layer = make_layer(name, GRAPH)
     graph = {
         "node_features": GRAPH["node_features"][:nodes],
         "edge_index": np.zeros((2, 0), "int32"),
     }
-    found = to_numpy(layer(graph))
-    assert found.shape == (nodes, layer.output_dim)
-    np.testing.assert_allclose(found, LAYERS[name][1](layer, graph), atol=1e-5)
+    actual = to_numpy(layer(graph))
+    assert actual.shape == (nodes, layer.output_dim)
+    np.testing.assert_allclose(actual, LAYERS[name].reference(layer, graph), atol=1e-5)
     dense = to_numpy(layer({**as_dense(graph), "adjacency": np.zeros((1, nodes, nodes))}))
-    np.testing.assert_allclose(dense[0], found, atol=1e-5)
+    np.testing.assert_allclose(dense[0], actual, atol=1e-5)
 
 
 @each_kind
 def test_int64_indices(name):
-    layer = make(name, GRAPH)
+    layer = make_layer(name, GRAPH)
     wide = {**GRAPH, "edge_index": GRAPH["edge_index"].astype("int64")}
     np.testing.assert_array_equal(to_numpy(layer(wide)), to_numpy(layer(GRAPH)))
 
 
 @pytest.mark.parametrize(("row", "index"), [(0, NODES), (1, NODES), (0, -1), (1, -1)])
-def test_an_index_out_of_range(row, index):
-    layer = make("gat", GRAPH)
+def test_index_out_of_range_raises(row, index):
+    layer = make_layer("gat", GRAPH)
     edge_index = GRAPH["edge_index"].copy()
     edge_index[row, 3] = index
     message = rf"`edge_index\[{row}\]` must be in \[0, {NODES}\).*Received: {index}"
@@ -135,10 +137,10 @@ def test_an_index_out_of_range(row, index):
         layer({**GRAPH, "edge_index": edge_index})
 
 
-@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch is never traced here")
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly")
 @pytest.mark.parametrize("index", [NODES, -1])
-def test_an_index_out_of_range_in_a_compiled_function(index):
-    layer = make("gcn", GRAPH)
+def test_compiled_function_returns_nan_for_index_out_of_range(index):
+    layer = make_layer("gcn", GRAPH)
     inputs = {
         "node_features": keras.Input((DIM,), name="node_features"),
         "edge_index": keras.Input(batch_shape=(2, None), dtype="int32", name="edge_index"),
@@ -157,15 +159,15 @@ def test_an_index_out_of_range_in_a_compiled_function(index):
 
 @pytest.mark.parametrize("name", ["gcn", "gcn_wide", "gcn_improved", "gcn_without_loops"])
 @pytest.mark.parametrize("graph", [GRAPH, BIPARTITE], ids=["one node set", "bipartite"])
-def test_a_normalization_that_was_computed_before(name, graph):
-    layer = make(name, graph)
+def test_precomputed_normalization_is_used(name, graph):
+    layer = make_layer(name, graph)
     settings = {"self_loops": layer.self_loops, "improved": layer.improved}
     expected = to_numpy(layer(graph))
     normalized = normalize_graph(graph, **settings)
     np.testing.assert_allclose(to_numpy(layer(normalized)), expected, atol=1e-6)
     dense = normalize_graph(as_dense(graph), **settings)
     np.testing.assert_allclose(to_numpy(layer(dense))[0], expected, atol=1e-5)
-    # It is used: with other scales, the result is another one.
+    # Other scales give other outputs.
     scaled = {**normalized, "source_scale": 2 * normalized["source_scale"]}
     assert np.abs(to_numpy(layer(scaled)) - expected).max() > 1e-2
     assert "source_scale" not in graph
@@ -173,7 +175,7 @@ def test_a_normalization_that_was_computed_before(name, graph):
 
 @pytest.mark.parametrize("name", ["gat", "gat_v2", "gat_without_loops"])
 def test_attention_scores(name):
-    layer = make(name, GRAPH)
+    layer = make_layer(name, GRAPH)
     output, attention = layer(GRAPH, return_attention_scores=True)
     attention = to_numpy(attention)
     source, target = GRAPH["edge_index"]
@@ -197,32 +199,32 @@ def test_attention_scores(name):
     np.testing.assert_allclose(to_numpy(dense)[0], expected, atol=1e-5)
 
 
-def test_every_check_of_attention_scores(tmp_path):
+def test_attention_scores_pass_layer_checks(tmp_path):
     keras.utils.set_random_seed(1)
     run_layer_checks(
-        LAYERS["gat"][0], {"graph": MANY_EDGES, "return_attention_scores": True}, folder=tmp_path
+        LAYERS["gat"].make, {"graph": MANY_EDGES, "return_attention_scores": True}, folder=tmp_path
     )
 
 
-def test_attention_dropout_acts_in_training_only():
+def test_attention_dropout_is_only_active_in_training():
     layer = GATLayer(4, num_heads=2, dropout=0.5, seed=0)
     one, other = (to_numpy(layer(GRAPH, training=False)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
     assert np.abs(to_numpy(layer(GRAPH, training=True)) - one).max() > 1e-3
 
 
-def test_an_edge_that_counts_for_nothing_or_less_gets_no_attention():
+def test_edges_without_positive_weight_get_no_attention():
     weight = np.where(np.arange(GRAPH["edge_index"].shape[1]) < 5, -1.0, 1.0).astype("float32")
     weight[5] = 0
     graph = {**GRAPH, "edge_weight": weight}
-    layer = make("gat", graph)
+    layer = make_layer("gat", graph)
     _, attention = layer(graph, return_attention_scores=True)
     assert (to_numpy(attention)[:6] == 0).all()
     kept = {**graph, "edge_mask": weight > 0}
     np.testing.assert_allclose(to_numpy(layer(graph)), to_numpy(layer(kept)), atol=1e-6)
 
 
-def test_the_implicit_mask_of_keras():
+def test_implicit_keras_mask():
     ids = np.array([[3, 1, 2, 0, 0]])
     neighbors = np.ones((1, 5, 5), "float32")
     inputs = {
@@ -233,17 +235,19 @@ def test_the_implicit_mask_of_keras():
     layer = GCNLayer(4)
     output = layer({"node_features": x, "adjacency": inputs["adjacency"]})
     model = keras.Model(inputs, output)
-    found = to_numpy(model({"ids": ids, "adjacency": neighbors}))
+    actual = to_numpy(model({"ids": ids, "adjacency": neighbors}))
     features = to_numpy(model.get_layer("embedding")(ids))
     graph = {"node_features": features, "adjacency": neighbors, "node_mask": ids > 0}
-    np.testing.assert_allclose(found, to_numpy(layer(graph)), atol=1e-6)
+    np.testing.assert_allclose(actual, to_numpy(layer(graph)), atol=1e-6)
     pooled = keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(output))
     np.testing.assert_allclose(
-        to_numpy(pooled({"ids": ids, "adjacency": neighbors})), found[:, :3].mean(axis=1), atol=1e-6
+        to_numpy(pooled({"ids": ids, "adjacency": neighbors})),
+        actual[:, :3].mean(axis=1),
+        atol=1e-6,
     )
 
 
-def test_ties_share_the_gradient_of_a_maximum():
+def test_ties_share_the_gradient_of_max_aggregation():
     x = np.ones((3, 2), "float32")
     graph = {"node_features": x, "edge_index": np.array([[0, 1, 2], [0, 0, 0]])}
     layer = SAGELayer(1, "max", use_bias=False)
@@ -252,13 +256,13 @@ def test_ties_share_the_gradient_of_a_maximum():
     layer.neighbor_dense.set_weights([np.ones((2, 1))])
     layer.self_dense.set_weights([np.zeros((2, 1))])
     scale = keras.Variable(np.ones((3, 2)))
-    gradient = gradient_of(
+    gradient = compute_gradient(
         lambda: keras.ops.sum(layer({**graph, "node_features": scale * x})[:1]), scale
     )
     np.testing.assert_allclose(gradient, np.full((3, 2), 1 / 3), atol=1e-6)
 
 
-def gradient_of(function, variable):
+def compute_gradient(function, variable):
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow as tf
@@ -269,11 +273,11 @@ def gradient_of(function, variable):
     if backend == "jax":
         import jax
 
-        def of(value):
+        def call(value):
             with keras.StatelessScope(state_mapping=[(variable, value)]):
                 return function()
 
-        return to_numpy(jax.grad(of)(variable.value))
+        return to_numpy(jax.grad(call)(variable.value))
     function().backward()
     return to_numpy(variable.value.grad)
 
@@ -296,16 +300,16 @@ def gradient_of(function, variable):
         ({**as_dense(GRAPH), "adjacency": np.ones((1, 5, 7))}, "'adjacency' must have a row for"),
     ],
 )
-def test_bad_graphs(graph, message):
+def test_invalid_graphs_raise(graph, message):
     with pytest.raises(ValueError, match=f"GCNLayer: .*{message}"):
         GCNLayer(4)(graph)
-    layer = make("gcn", GRAPH)
+    layer = make_layer("gcn", GRAPH)
     with pytest.raises(ValueError, match=f"GCNLayer: .*{message}"):
         layer(graph)
 
 
 @pytest.mark.parametrize(
-    ("make_layer", "message"),
+    ("create", "message"),
     [
         (lambda: GCNLayer(0), "GCNLayer: `units` must be a positive integer"),
         (lambda: GATLayer(4, num_heads=1.5), "GATLayer: `num_heads` must be a positive integer"),
@@ -314,15 +318,15 @@ def test_bad_graphs(graph, message):
         (lambda: SAGELayer(4, "lstm"), "SAGELayer: `aggregation` must be 'mean' or 'max'"),
     ],
 )
-def test_bad_arguments(make_layer, message):
+def test_invalid_arguments_raise(create, message):
     with pytest.raises(ValueError, match=message):
-        make_layer()
+        create()
 
 
-def test_the_caller_s_graph_stays_as_it_is():
-    graph = with_masks(GRAPH)
+def test_call_does_not_modify_the_graph():
+    graph = add_masks(GRAPH)
     before = {key: value.copy() for key, value in graph.items()}
-    make("gat", graph)(graph)
+    make_layer("gat", graph)(graph)
     assert list(graph) == list(before)
     for key, value in arrays(before).items():
         np.testing.assert_array_equal(graph[key], value)
@@ -337,8 +341,7 @@ class TwoLayers(keras.Model):
         return self.second({**graph, "node_features": self.first(graph)})
 
 
-def test_a_model_of_layers_builds_itself():
-    """From shapes alone, where no index can be looked at."""
+def test_subclassed_model_builds_from_shapes():
     graph, model = random_graph(), TwoLayers()
     model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     loss = model.train_on_batch(graph, np.arange(NODES) % 2)

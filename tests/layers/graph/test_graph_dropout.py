@@ -15,16 +15,16 @@ both = pytest.mark.parametrize("layer", [EdgeDropout, NodeDropout])
 
 @both
 @pytest.mark.parametrize("graph", [GRAPH, as_dense(GRAPH)], ids=["edge list", "dense"])
-def test_nothing_is_dropped_outside_training(layer, graph):
-    found = layer(0.5)(graph)
+def test_dropout_is_only_active_in_training(layer, graph):
+    actual = layer(0.5)(graph)
     for key, value in graph.items():
-        np.testing.assert_array_equal(to_numpy(found[key]), value)
+        np.testing.assert_array_equal(to_numpy(actual[key]), value)
     expected = GCNLayer(4, kernel_initializer="ones")(graph)
-    kept = GCNLayer(4, kernel_initializer="ones")(found)
+    kept = GCNLayer(4, kernel_initializer="ones")(actual)
     np.testing.assert_allclose(to_numpy(kept), to_numpy(expected), atol=1e-6)
 
 
-def test_the_share_of_edges_that_is_dropped():
+def test_fraction_of_dropped_edges():
     layer = EdgeDropout(0.3, seed=0)
     kept = to_numpy(layer(GRAPH, training=True)["edge_mask"])
     assert abs(kept.mean() - 0.7) < 0.05
@@ -40,14 +40,14 @@ def test_the_share_of_edges_that_is_dropped():
 
 
 @pytest.mark.parametrize("graph", [GRAPH, as_dense(GRAPH)], ids=["edge list", "dense"])
-def test_the_share_of_nodes_that_is_dropped(graph):
+def test_fraction_of_dropped_nodes(graph):
     graph = {**graph, "node_mask": NODE_MASK.reshape(graph["node_features"].shape[:-1])}
     kept = to_numpy(NodeDropout(0.3, seed=0)(graph, training=True)["node_mask"]).reshape(-1)
     assert not (kept.astype(bool) & ~NODE_MASK).any()
     assert abs(kept.mean() / NODE_MASK.mean() - 0.7) < 0.1
 
 
-def test_a_convolution_does_without_what_is_dropped():
+def test_convolution_ignores_dropped_edges():
     layer = GCNLayer(4)
     layer(GRAPH)
     dropped = EdgeDropout(0.5, seed=0)(normalize_graph(GRAPH), training=True)
@@ -61,20 +61,20 @@ def test_a_convolution_does_without_what_is_dropped():
 
 
 @both
-def test_every_check_of_a_dropout(layer, tmp_path):
+def test_dropout_passes_layer_checks(layer, tmp_path):
     graph = {**random_graph(), "edge_mask": np.arange(16) != 1}
     run_layer_checks(lambda **kw: layer(0.5, **kw), {"graph": graph}, folder=tmp_path, learns=False)
 
 
-def test_the_implicit_mask_of_keras():
+def test_implicit_keras_mask():
     ids = np.array([[3, 1, 2, 0, 0]])
     x = keras.layers.Embedding(4, 5, mask_zero=True)(ids)
-    found = NodeDropout(0.5)({"node_features": x, "adjacency": np.ones((1, 5, 5))})
-    np.testing.assert_array_equal(to_numpy(found["node_mask"]), ids > 0)
+    actual = NodeDropout(0.5)({"node_features": x, "adjacency": np.ones((1, 5, 5))})
+    np.testing.assert_array_equal(to_numpy(actual["node_mask"]), ids > 0)
 
 
 @both
 @pytest.mark.parametrize("rate", [1, -0.1, "half", True])
-def test_bad_rates(layer, rate):
+def test_invalid_rates_raise(layer, rate):
     with pytest.raises(ValueError, match=rf"{layer.__name__}: `rate` must be in \[0, 1\)"):
         layer(rate)

@@ -1,10 +1,10 @@
-"""Fusion over a graph of nodes, against NumPy float64, and whatever is missing."""
+"""Tests of `GraphFusion` against NumPy, with missing modalities and nodes."""
 
-import hetero_references
 import keras
 import numpy as np
 import pytest
-from graph_references import dense
+from graph_references import LayerCase, apply_dense, randomize
+from hetero_references import reference_hgt, reference_rgcn
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion.encoders import VectorEncoder
@@ -30,27 +30,19 @@ MASK = {
     "text": np.array([[1, 0], [1, 1], [1, 1]], "bool"),
 }
 LAYERS = {
-    "hgt": (lambda **kw: HGTLayer(4, num_heads=2, **kw), hetero_references.hgt),
-    "rgcn": (lambda **kw: RGCNLayer(4, activation="tanh", **kw), hetero_references.rgcn),
+    "hgt": LayerCase(lambda **kw: HGTLayer(4, num_heads=2, **kw), reference_hgt),
+    "rgcn": LayerCase(lambda **kw: RGCNLayer(4, activation="tanh", **kw), reference_rgcn),
 }
 each_layer = pytest.mark.parametrize("kind", LAYERS)
 
 
 def make(kind="hgt", count=1, dtype="float32", **settings):
-    layers = [LAYERS[kind][0](dtype=dtype) for _ in range(count)]
+    layers = [LAYERS[kind].make(dtype=dtype) for _ in range(count)]
     return GraphFusion(NAMES, layers, **{"dim": 4, "num_heads": 2, "dtype": dtype, **settings})
 
 
-def randomized(layer, inputs):
-    layer(inputs)
-    rng = np.random.default_rng(1)
-    for weight in layer.trainable_weights:
-        weight.assign(rng.normal(size=weight.shape))
-    return layer
-
-
-def entity_graph(seed=0):
-    """Four entities: two photos of the first, no text of the second, nothing of the last."""
+def make_entity_graph(seed=0):
+    """Four entities: the first has two images, the second no text, the last one no node."""
     rng = np.random.default_rng(seed)
     graph = MultimodalGraph(
         {"image": rng.normal(size=(5, 5)), "text": rng.normal(size=(4, 3))},
@@ -66,42 +58,42 @@ def entity_graph(seed=0):
     return graph.as_dict()
 
 
-def projected(layer, values):
-    """Each modality's nodes after projection and normalization."""
+def project(layer, values):
+    """Projects and normalizes each modality's nodes."""
     layers = layer.projection.projections.values(), layer.projection.norms.values()
     parts = zip(*layers, values, strict=True)
     nodes = []
     for projection, norm, x in parts:
-        x = dense(projection, np.float64(x))
+        x = apply_dense(projection, np.float64(x))
         x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
         nodes.append(x * np.float64(to_numpy(norm.gamma)) + np.float64(to_numpy(norm.beta)))
     return nodes
 
 
-def over_graph(layer, kind, graph):
-    """The graph layers, edge by edge."""
+def apply_graph_layers(layer, kind, graph):
+    """Applies the reference implementations of the graph layers."""
     for each in layer.graph_layers:
-        x = LAYERS[kind][1](each, graph)
+        x = LAYERS[kind].reference(each, graph)
         x = {name: np.tanh(nodes) for name, nodes in x.items()} if kind == "rgcn" else x
         graph = {**graph, "node_features": x}
     return graph["node_features"]
 
 
-def weighted_sum(rule, vectors, here):
-    """The rule, of one entity: vectors and whether they are there."""
-    weights = np.exp(np.float64(to_numpy(rule.score))) * here
-    vectors = [dense(each, x) for each, x in zip(rule.projections.values(), vectors, strict=True)]
+def compute_weighted_sum(rule, vectors, mask):
+    """Computes the rule for one entity, from its vectors and their mask."""
+    weights = np.exp(np.float64(to_numpy(rule.score))) * mask
+    vectors = [apply_dense(each, x) for each, x in zip(rule.projections.values(), vectors, strict=True)]
     return weights / max(weights.sum(), 1e-9) @ np.stack(vectors)
 
 
-def sample_graph(layer, nodes, here):
-    """One sample as a typed graph: every node gets edges from all nodes, or from the nearest."""
+def make_sample_graph(layer, nodes, masks):
+    """Converts a sample to a graph: every node gets edges from all nodes, or from the nearest."""
     edges = {}
     for s, source in enumerate(NAMES):
         for t, target in enumerate(NAMES):
             pairs = []
             for i in range(len(nodes[t])):
-                near = [j for j in np.flatnonzero(here[s]) if s != t or i != j]
+                near = [j for j in np.flatnonzero(masks[s]) if s != t or i != j]
                 lengths = np.maximum(np.linalg.norm(nodes[s], axis=1), 1e-9)
                 cosines = nodes[s] @ nodes[t][i] / lengths
                 near = sorted(near, key=lambda j, c=cosines: -c[j])[: layer.neighbors]
@@ -111,53 +103,54 @@ def sample_graph(layer, nodes, here):
     return {
         "node_features": features,
         "edge_index": edges,
-        "node_mask": dict(zip(NAMES, here, strict=True)),
+        "node_mask": dict(zip(NAMES, masks, strict=True)),
     }
 
 
 @each_layer
 @pytest.mark.parametrize("neighbors", [None, 1])
-def test_samples_as_graphs_equal_the_formula(kind, neighbors):
-    layer = randomized(make(kind, count=2, neighbors=neighbors), INPUTS)
-    found = to_numpy(layer(INPUTS, mask=MASK))
+def test_modalities_match_reference(kind, neighbors):
+    layer = randomize(make(kind, count=2, neighbors=neighbors), INPUTS)
+    actual = to_numpy(layer(INPUTS, mask=MASK))
     for b in range(3):
-        here = [MASK[name][b] for name in NAMES]
-        nodes = projected(layer, [INPUTS[name][b] for name in NAMES])
-        nodes = [np.where(h[:, None], x, 0) for x, h in zip(nodes, here, strict=True)]
-        nodes = over_graph(layer, kind, sample_graph(layer, nodes, here))
+        masks = [MASK[name][b] for name in NAMES]
+        nodes = project(layer, [INPUTS[name][b] for name in NAMES])
+        nodes = [np.where(mask[:, None], x, 0) for x, mask in zip(nodes, masks, strict=True)]
+        nodes = apply_graph_layers(layer, kind, make_sample_graph(layer, nodes, masks))
         vectors = [
-            nodes[name][h].mean(axis=0) if h.any() else np.zeros(4)
-            for name, h in zip(NAMES, here, strict=True)
+            nodes[name][mask].mean(axis=0) if mask.any() else np.zeros(4)
+            for name, mask in zip(NAMES, masks, strict=True)
         ]
-        expected = weighted_sum(layer.rule, vectors, [h.any() for h in here])
-        np.testing.assert_allclose(found[b], expected, atol=2e-4)
+        expected = compute_weighted_sum(layer.rule, vectors, [mask.any() for mask in masks])
+        np.testing.assert_allclose(actual[b], expected, atol=2e-4)
 
 
 @each_layer
-def test_entities_of_a_graph_equal_the_formula(kind):
-    graph = entity_graph()
-    layer = randomized(make(kind, count=2), graph)
-    found = to_numpy(layer(graph))
-    values = projected(layer, [graph["node_features"][name] for name in NAMES])
-    here = [graph["node_mask"][name] for name in NAMES]
-    values = [np.where(h[:, None], x, 0) for x, h in zip(values, here, strict=True)]
-    nodes = over_graph(
+def test_graph_matches_reference(kind):
+    graph = make_entity_graph()
+    layer = randomize(make(kind, count=2), graph)
+    actual = to_numpy(layer(graph))
+    values = project(layer, [graph["node_features"][name] for name in NAMES])
+    masks = [graph["node_mask"][name] for name in NAMES]
+    values = [np.where(mask[:, None], x, 0) for x, mask in zip(values, masks, strict=True)]
+    nodes = apply_graph_layers(
         layer, kind, {**graph, "node_features": dict(zip(NAMES, values, strict=True))}
     )
-    assert found.shape == (4, 4) and not found[3].any()
+    assert actual.shape == (4, 4) and not actual[3].any()
     for entity in range(4):
-        own = [
-            h & (graph["entity_index"][name] == entity) for name, h in zip(NAMES, here, strict=True)
+        entity_masks = [
+            mask & (graph["entity_index"][name] == entity)
+            for name, mask in zip(NAMES, masks, strict=True)
         ]
         vectors = [
-            nodes[name][o].mean(axis=0) if o.any() else np.zeros(4)
-            for name, o in zip(NAMES, own, strict=True)
+            nodes[name][mask].mean(axis=0) if mask.any() else np.zeros(4)
+            for name, mask in zip(NAMES, entity_masks, strict=True)
         ]
-        expected = weighted_sum(layer.rule, vectors, [o.any() for o in own])
-        np.testing.assert_allclose(found[entity], expected, atol=2e-4)
+        expected = compute_weighted_sum(layer.rule, vectors, [mask.any() for mask in entity_masks])
+        np.testing.assert_allclose(actual[entity], expected, atol=2e-4)
 
 
-def test_every_check_with_modalities(tmp_path):
+def test_layer_passes_layer_checks_with_modalities(tmp_path):
     run_layer_checks(
         lambda dtype: make("rgcn", dtype=dtype),
         {"inputs": INPUTS, "mask": MASK},
@@ -166,8 +159,8 @@ def test_every_check_with_modalities(tmp_path):
     )
 
 
-def test_every_check_with_a_graph(tmp_path):
-    graph = entity_graph()
+def test_layer_passes_layer_checks_with_a_graph(tmp_path):
+    graph = make_entity_graph()
     graph = {
         key: {"/".join(k) if isinstance(k, tuple) else k: x for k, x in value.items()}
         if isinstance(value, dict)
@@ -182,13 +175,13 @@ def test_every_check_with_a_graph(tmp_path):
     )
 
 
-def test_node_i_is_of_entity_i_without_an_index():
-    graph = entity_graph()
+def test_entity_index_defaults_to_the_node_index():
+    graph = make_entity_graph()
     for key in ("entity_index", "entity_mask"):
         del graph[key]
     graph["node_features"]["text"] = np.ones((5, 3), "float32")
     graph["node_mask"]["text"] = np.array([1, 1, 1, 0, 0], "bool")
-    layer = randomized(make(), graph)
+    layer = randomize(make(), graph)
     index = {name: np.arange(5, dtype="int64") for name in NAMES}
     np.testing.assert_allclose(
         to_numpy(layer(graph)), to_numpy(layer({**graph, "entity_index": index})), atol=1e-6
@@ -199,7 +192,7 @@ def test_node_i_is_of_entity_i_without_an_index():
     np.testing.assert_allclose(to_numpy(layer(graph)), to_numpy(layer(without)), atol=1e-6)
 
 
-def test_a_dense_graph_is_one_entity():
+def test_dense_graph_is_one_entity_per_sample():
     ones = {
         f"{s}/to/{t}": np.ones((3, INPUTS[t].shape[1], INPUTS[s].shape[1]), "float32")
         for s in NAMES
@@ -207,14 +200,14 @@ def test_a_dense_graph_is_one_entity():
     }
     for name in NAMES:
         ones[f"{name}/to/{name}"] -= np.eye(INPUTS[name].shape[1], dtype="float32")
-    layer = randomized(make(), INPUTS)
+    layer = randomize(make(), INPUTS)
     expected = to_numpy(layer(INPUTS, mask=MASK))
-    found = layer({"node_features": INPUTS, "adjacency": ones, "node_mask": MASK})
-    np.testing.assert_allclose(to_numpy(found), expected, atol=1e-5)
+    actual = layer({"node_features": INPUTS, "adjacency": ones, "node_mask": MASK})
+    np.testing.assert_allclose(to_numpy(actual), expected, atol=1e-5)
 
 
-def test_nodes_are_kept():
-    layer = randomized(make(combine="union", output="tokens"), INPUTS)
+def test_token_output_has_all_nodes():
+    layer = randomize(make(combine="union", output="tokens"), INPUTS)
     tokens, mask = layer(INPUTS, mask=MASK, return_mask=True)
     assert tuple(tokens.shape) == (3, 6, 4)
     expected = np.concatenate([MASK[name] for name in NAMES], axis=1)
@@ -222,30 +215,30 @@ def test_nodes_are_kept():
     assert not to_numpy(tokens)[~expected].any()
 
 
-def test_numbers_of_tokens_that_are_not_known():
+def test_dynamic_numbers_of_tokens():
     inputs = {name: keras.Input((None, x.shape[2]), name=name) for name, x in INPUTS.items()}
-    layer = randomized(make(), INPUTS)
+    layer = randomize(make(), INPUTS)
     model = keras.Model(inputs, layer(inputs))
     np.testing.assert_allclose(model.predict(INPUTS, verbose=0), to_numpy(layer(INPUTS)), atol=1e-5)
-    with pytest.raises(ValueError, match="where it is known how many there are"):
+    with pytest.raises(ValueError, match="only if the number of nodes is static"):
         similar_nodes(inputs["text"], inputs["text"], neighbors=1)
 
 
-def test_shares():
-    layer = randomized(make(), INPUTS)
+def test_shares_of_modalities():
+    layer = randomize(make(), INPUTS)
     fused, shares = layer(INPUTS, mask=MASK, return_shares=True)
     shares = to_numpy(shares)
     np.testing.assert_allclose(to_numpy(fused), to_numpy(layer(INPUTS, mask=MASK)), atol=1e-6)
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
     np.testing.assert_allclose(shares[2], [0, 1], atol=1e-6)
-    graph = entity_graph()
-    _, shares = randomized(make(), graph)(graph, return_shares=True)
+    graph = make_entity_graph()
+    _, shares = randomize(make(), graph)(graph, return_shares=True)
     assert tuple(shares.shape) == (4, 2) and not to_numpy(shares)[3].any()
 
 
-def test_an_index_that_is_wrong():
-    graph = entity_graph()
-    layer = randomized(make(), graph)
+def test_entity_index_out_of_range_raises():
+    graph = make_entity_graph()
+    layer = randomize(make(), graph)
     graph["entity_index"]["text"] = np.array([0, 1, 2, 4], "int32")
     with pytest.raises(ValueError, match=r"`entity_index\['text'\]` must be in \[0, 4\)"):
         layer(graph)
@@ -263,7 +256,7 @@ def model():
     )
     model.compile(
         keras.optimizers.Adam(0.02),
-        # Smoothed: the logits stay small, so that 1e-6 is more than float32's last digit.
+        # Label smoothing keeps the logits small, so that float32 is exact to 1e-6.
         keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2),
         metrics=["accuracy"],
         jit_compile=False,
@@ -281,7 +274,7 @@ DATA = {
 LABELS = np.eye(2)[[0, 1, 1, 0, 1, 0]]
 
 
-def test_a_fusion_model_learns_with_nodes_missing(model):
+def test_fusion_model_learns_with_missing_modalities(model):
     assert model.evaluate(DATA, LABELS, verbose=0, return_dict=True)["accuracy"] == 1
     expected = model.predict(DATA, verbose=0)
     hidden = {name: np.where(DATA[f"{name}_mask"][..., None], DATA[name], np.nan) for name in NAMES}
@@ -293,7 +286,7 @@ def test_a_fusion_model_learns_with_nodes_missing(model):
     assert to_numpy(model.shares(DATA)).shape == (6, 2)
 
 
-def test_a_fusion_model_in_files(model, tmp_path):
+def test_fusion_model_saves_and_loads(model, tmp_path):
     expected = model.predict(DATA, verbose=0)
     model.save(tmp_path / "model.keras")
     model.save_to_preset(tmp_path / "preset")
@@ -304,31 +297,30 @@ def test_a_fusion_model_in_files(model, tmp_path):
         np.testing.assert_allclose(loaded.predict(DATA, verbose=0), expected, atol=1e-6)
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
-def test_a_fusion_model_after_export(model, tmp_path):
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="needs TensorFlow")
+def test_exported_fusion_model_matches(model, tmp_path):
     import tensorflow as tf
 
     loaded = tf.saved_model.load(model.export(tmp_path, DATA))
     serve = loaded.signatures["serving_default"]
-    given = {name: np.array(x) for name, x in DATA.items()}
-    given["text"][~DATA["text_mask"]] = np.nan
-    found = serve(**{name: tf.constant(x) for name, x in given.items()})
-    np.testing.assert_allclose(found["outputs"], model.predict(DATA, verbose=0), atol=1e-5)
+    inputs = {name: np.array(x) for name, x in DATA.items()}
+    inputs["text"][~DATA["text_mask"]] = np.nan
+    actual = serve(**{name: tf.constant(x) for name, x in inputs.items()})
+    np.testing.assert_allclose(actual["outputs"], model.predict(DATA, verbose=0), atol=1e-5)
 
 
-def test_similar_products_are_neighbors():
-    """What an entity without a text of its own gets, it gets along its edges."""
+def test_missing_modality_is_filled_in_along_edges():
     image = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]])
     text = RNG.normal(size=(4, 3)).astype("float32")
     graph = MultimodalGraph({"image": image, "text": text}, {"text": [True, False, True, True]})
     graph.add_edges(("text", "to", "image"), np.stack([np.arange(4)] * 2))
     graph.add_edges(("image", "similar", "image"), *connect_neighbors(image, neighbors=1))
     graph = graph.as_dict()
-    layer = randomized(make(count=2), graph)
+    layer = randomize(make(count=2), graph)
     before = to_numpy(layer(graph))
     graph["node_features"]["text"] = text + np.array([[1], [0], [0], [0]], "float32")
-    moved = np.abs(to_numpy(layer(graph)) - before).max(axis=1) > 1e-4
-    assert moved.tolist() == [True, True, False, False]
+    changed = np.abs(to_numpy(layer(graph)) - before).max(axis=1) > 1e-4
+    assert changed.tolist() == [True, True, False, False]
 
 
 @pytest.mark.parametrize(
@@ -338,17 +330,19 @@ def test_similar_products_are_neighbors():
         (lambda: GraphFusion(NAMES, [keras.layers.Dense(4)], dim=4), "`HeteroGraphLayer`s"),
         (lambda: GraphFusion(NAMES, neighbors=0), "`neighbors` must be a positive integer"),
         (
-            lambda: make()({**entity_graph(), "edges": {}}),
+            lambda: make()({**make_entity_graph(), "edges": {}}),
             "the graph has 'edges', which is none of",
         ),
         (lambda: make()(INPUTS, return_mask=True), "needs output='tokens'"),
         (lambda: make()({"sound": INPUTS["text"]}), "has 'sound', which is not one"),
         (
-            lambda: make()({k: v for k, v in entity_graph().items() if not k.startswith("entity")}),
-            "without an 'entity_index' every modality must have a node for each entity",
+            lambda: make()(
+                {k: v for k, v in make_entity_graph().items() if not k.startswith("entity")}
+            ),
+            "without an 'entity_index', every modality must have one node per entity",
         ),
     ],
 )
-def test_what_is_refused(call, message):
+def test_invalid_arguments_raise(call, message):
     with pytest.raises(ValueError, match=message):
         call()

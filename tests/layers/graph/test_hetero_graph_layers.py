@@ -1,59 +1,62 @@
-"""R-GCN and HGT, against NumPy float64 and in all the forms of a typed graph."""
+"""Tests of R-GCN and HGT against NumPy, on edge lists and dense graphs."""
 
-import hetero_references
 import keras
 import numpy as np
 import pytest
-from graph_references import randomize
-from hetero_references import NODES, RELATIONS, as_dense, typed_graph
+from graph_references import LayerCase, randomize
+from hetero_references import (
+    NODES,
+    RELATIONS,
+    as_dense,
+    random_hetero_graph,
+    reference_hgt,
+    reference_rgcn,
+)
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import HGTLayer, RGCNLayer
 
-GRAPH = typed_graph()
-SAME_DIMS = typed_graph(1, dims=[(name, 4) for name in NODES])
+GRAPH = random_hetero_graph()
+SAME_DIMS = random_hetero_graph(1, dims=[(name, 4) for name in NODES])
 MASKS = {
     "node_mask": {"image": np.arange(6) != 1, "audio": np.zeros(3, "bool")},
     "edge_mask": {("image", "near", "image"): np.arange(9) != 2},
 }
 LAYERS = {
-    "rgcn": (lambda **kw: RGCNLayer(4, **kw), hetero_references.rgcn, GRAPH),
-    "rgcn_with_bases": (
-        lambda **kw: RGCNLayer(6, num_bases=2, **kw),
-        hetero_references.rgcn,
-        SAME_DIMS,
-    ),
-    "hgt": (lambda **kw: HGTLayer(4, num_heads=2, **kw), hetero_references.hgt, GRAPH),
-    "hgt_of_one_dim": (lambda **kw: HGTLayer(4, **kw), hetero_references.hgt, SAME_DIMS),
+    "rgcn": LayerCase(lambda **kw: RGCNLayer(4, **kw), reference_rgcn),
+    "rgcn_with_bases": LayerCase(lambda **kw: RGCNLayer(6, num_bases=2, **kw), reference_rgcn),
+    "hgt": LayerCase(lambda **kw: HGTLayer(4, num_heads=2, **kw), reference_hgt),
+    "hgt_of_one_dim": LayerCase(lambda **kw: HGTLayer(4, **kw), reference_hgt),
 }
+GRAPHS = {"rgcn": GRAPH, "rgcn_with_bases": SAME_DIMS, "hgt": GRAPH, "hgt_of_one_dim": SAME_DIMS}
 each_layer = pytest.mark.parametrize("name", LAYERS)
 
 
-def make(name):
-    return randomize(LAYERS[name][0](), LAYERS[name][2])
+def make_layer(name):
+    return randomize(LAYERS[name].make(), GRAPHS[name])
 
 
-def assert_equal(found, expected):
-    assert set(found) == set(expected)
+def assert_equal(actual, expected):
+    assert set(actual) == set(expected)
     for node_type, x in expected.items():
-        np.testing.assert_allclose(to_numpy(found[node_type]), x, atol=1e-5)
+        np.testing.assert_allclose(to_numpy(actual[node_type]), x, atol=1e-5)
 
 
 @each_layer
-def test_a_layer_equals_its_formula(name):
-    layer, graph = make(name), LAYERS[name][2]
-    expected = LAYERS[name][1](layer, graph)
+def test_layer_matches_reference(name):
+    layer, graph = make_layer(name), GRAPHS[name]
+    expected = LAYERS[name].reference(layer, graph)
     assert_equal(layer(graph), expected)
     dense = layer(as_dense(graph))
     assert_equal({node_type: x[0] for node_type, x in dense.items()}, expected)
     del (graph := dict(graph))["edge_weight"]
-    assert_equal(layer(graph), LAYERS[name][1](layer, graph))
+    assert_equal(layer(graph), LAYERS[name].reference(layer, graph))
 
 
 @each_layer
-def test_masked_nodes_and_edges_are_not_there(name):
-    layer, graph = make(name), {**LAYERS[name][2], **MASKS}
-    expected = LAYERS[name][1](layer, graph)
+def test_masked_nodes_and_edges_are_ignored(name):
+    layer, graph = make_layer(name), {**GRAPHS[name], **MASKS}
+    expected = LAYERS[name].reference(layer, graph)
     for node_type, mask in MASKS["node_mask"].items():
         expected[node_type] *= mask[:, None]
     features = dict(graph["node_features"])
@@ -63,31 +66,31 @@ def test_masked_nodes_and_edges_are_not_there(name):
 
 
 @each_layer
-def test_a_modality_that_is_missing(name):
-    layer, graph = make(name), LAYERS[name][2]
+def test_missing_node_type(name):
+    layer, graph = make_layer(name), GRAPHS[name]
     without_audio = {
         "node_features": {**graph["node_features"], "audio": None},
         "edge_index": graph["edge_index"],
     }
-    found = layer(without_audio)
+    actual = layer(without_audio)
     masked = {
         "node_features": graph["node_features"],
         "edge_index": graph["edge_index"],
         "node_mask": {"audio": np.zeros(3, "bool")},
     }
     expected = {key: to_numpy(x) for key, x in layer(masked).items() if key != "audio"}
-    assert_equal(found, expected)
+    assert_equal(actual, expected)
     del without_audio["node_features"]["audio"]
     assert_equal(layer(without_audio), expected)
 
 
 @each_layer
-def test_relations_and_node_sets_without_anything(name):
-    layer, graph = make(name), LAYERS[name][2]
+def test_empty_relations_and_node_sets(name):
+    layer, graph = make_layer(name), GRAPHS[name]
     empty = {relation: np.zeros((2, 0), "int64") for relation in RELATIONS}
-    expected = LAYERS[name][1](layer, {**graph, "edge_index": empty, "edge_weight": {}})
-    found = layer({"node_features": graph["node_features"], "edge_index": empty})
-    assert_equal(found, expected)
+    expected = LAYERS[name].reference(layer, {**graph, "edge_index": empty, "edge_weight": {}})
+    actual = layer({"node_features": graph["node_features"], "edge_index": empty})
+    assert_equal(actual, expected)
     assert_equal(layer({"node_features": graph["node_features"], "edge_index": {}}), expected)
     nothing = {key: x[:0] for key, x in graph["node_features"].items()}
     for x in layer({"node_features": nothing, "edge_index": empty}).values():
@@ -95,8 +98,8 @@ def test_relations_and_node_sets_without_anything(name):
 
 
 @each_layer
-def test_int64_indices_and_an_index_out_of_range(name):
-    layer, graph = make(name), LAYERS[name][2]
+def test_int64_indices_and_index_out_of_range(name):
+    layer, graph = make_layer(name), GRAPHS[name]
     wide = {key: index.astype("int64") for key, index in graph["edge_index"].items()}
     assert_equal(
         layer({**graph, "edge_index": wide}), {k: to_numpy(x) for k, x in layer(graph).items()}
@@ -110,9 +113,9 @@ def test_int64_indices_and_an_index_out_of_range(name):
 
 
 @pytest.mark.parametrize("name", ["rgcn", "hgt"])
-def test_every_check_of_a_layer(name, tmp_path):
+def test_layer_passes_layer_checks(name, tmp_path):
     keras.utils.set_random_seed(1)
-    graph = {**LAYERS[name][2], "node_mask": MASKS["node_mask"], "edge_mask": MASKS["edge_mask"]}
+    graph = {**GRAPHS[name], "node_mask": MASKS["node_mask"], "edge_mask": MASKS["edge_mask"]}
     graph["node_mask"] = {"image": MASKS["node_mask"]["image"]}
     graph = {
         key: {"/".join(k) if isinstance(k, tuple) else k: x for k, x in values.items()}
@@ -120,10 +123,10 @@ def test_every_check_of_a_layer(name, tmp_path):
     }
     masks = {("graph", "node_mask", "image"): ("graph", "node_features", "image")}
     run_layer_checks(
-        LAYERS[name][0],
+        LAYERS[name].make,
         {"graph": graph},
         masks,
-        without_gradient=("audio_output/kernel",),  # No edge leads to a sound.
+        without_gradient=("audio_output/kernel",),  # No relation has audio nodes as targets.
         folder=tmp_path,
     )
 
@@ -141,13 +144,13 @@ def test_every_check_of_a_layer(name, tmp_path):
         ({**GRAPH, "edge_index": {("image", "near", "image"): np.zeros((3, 1), int)}}, "2 axes"),
     ],
 )
-def test_bad_graphs(graph, message):
+def test_invalid_graphs_raise(graph, message):
     with pytest.raises(ValueError, match=f"RGCNLayer.*{message}"):
         RGCNLayer(4)(graph)
 
 
-def test_what_was_not_there_in_the_first_call():
-    layer = make("rgcn")
+def test_relation_or_node_type_unknown_at_build_raises():
+    layer = make_layer("rgcn")
     edges = {("text", "near", "text"): np.zeros((2, 1), "int32")}
     with pytest.raises(ValueError, match="has 'text/near/text', which was not there"):
         layer({**GRAPH, "edge_index": edges})
@@ -165,6 +168,6 @@ def test_what_was_not_there_in_the_first_call():
         (lambda: HGTLayer(4, num_heads=3), "HGTLayer: `num_heads` must divide `units`, 4"),
     ],
 )
-def test_bad_arguments(function, message):
+def test_invalid_arguments_raise(function, message):
     with pytest.raises(ValueError, match=message):
         function()

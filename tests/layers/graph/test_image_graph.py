@@ -1,10 +1,10 @@
-"""An image's tokens as a graph, against NumPy float64."""
+"""Tests of `ImageGraph` against NumPy."""
 
 from math import erf
 
 import numpy as np
 import pytest
-from graph_references import dense
+from graph_references import apply_dense
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import ImageGraph
@@ -17,13 +17,13 @@ def make(**settings):
     return ImageGraph(**{"dim": 4, "neighbors": 2, "grid": (2, 3), **settings})
 
 
-def normalized(layer, x):
+def normalize(layer, x):
     x = (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
     return x * np.float64(to_numpy(layer.gamma)) + np.float64(to_numpy(layer.beta))
 
 
-def nearest(x, neighbors):
-    """Place by place, `i` to `j`: whether `j` is among the nearest of `i`."""
+def find_nearest(x, neighbors):
+    """Returns whether token `j` is among the nearest of token `i`: bool `(tokens, tokens)`."""
     unit = x / np.linalg.norm(x, axis=-1, keepdims=True)
     near = np.zeros((len(x), len(x)), "bool")
     for i in range(len(x)):
@@ -33,68 +33,68 @@ def nearest(x, neighbors):
     return near
 
 
-def reference(layer, tokens):
-    """The formula for one image."""
+def compute_reference(layer, tokens):
+    """Computes the layer's output for one image."""
     height, width = layer.grid
     x = np.float64(tokens)
-    near = nearest(x, layer.neighbors)
+    near = find_nearest(x, layer.neighbors)
     adjacency = np.zeros((len(x), len(x)))
     for i in range(len(x)):
         for j in range(len(x)):
-            apart = np.abs(np.subtract(divmod(i, width), divmod(j, width))).max()
-            if apart <= 1 or near[i, j] or near[j, i]:
+            distance = np.abs(np.subtract(divmod(i, width), divmod(j, width))).max()
+            if distance <= 1 or near[i, j] or near[j, i]:
                 adjacency[i, j] = 1
     degree = adjacency.sum(axis=1)
     adjacency /= np.sqrt(np.outer(degree, degree))
-    h = dense(layer.projection, x)
+    h = apply_dense(layer.projection, x)
     for norm, convolution in zip(layer.norms, layer.convolutions, strict=True):
         kernel = np.float64(to_numpy(convolution.projection.kernel))
-        update = adjacency @ normalized(norm, h) @ kernel
+        update = adjacency @ normalize(norm, h) @ kernel
         update += np.float64(to_numpy(convolution.bias))
         h = h + update * (1 + np.vectorize(erf)(update / np.sqrt(2))) / 2
-    return normalized(layer.final_norm, h)
+    return normalize(layer.final_norm, h)
 
 
 @pytest.mark.parametrize("neighbors", [0, 1, 2])
-def test_the_layer_equals_its_formula(neighbors):
+def test_layer_matches_reference(neighbors):
     layer = make(neighbors=neighbors)
     layer.build(TOKENS.shape)
     rng = np.random.default_rng(1)
     for weight in layer.weights:
         weight.assign(rng.normal(size=weight.shape))
-    expected = [reference(layer, tokens) for tokens in TOKENS]
+    expected = [compute_reference(layer, tokens) for tokens in TOKENS]
     np.testing.assert_allclose(to_numpy(layer(TOKENS)), expected, atol=5e-4)
 
 
-def test_layer_checks(tmp_path):
+def test_layer_passes_layer_checks(tmp_path):
     run_layer_checks(lambda **kw: make(**kw), {"tokens": TOKENS}, folder=tmp_path)
 
 
-def test_places_of_a_square_need_no_grid():
+def test_grid_defaults_to_a_square():
     layer = ImageGraph(4, num_layers=1, neighbors=0)
     assert tuple(layer(np.ones((1, 9, 2), "float32")).shape) == (1, 9, 4)
-    assert layer.touching.sum(axis=1).tolist() == [3, 5, 3, 5, 8, 5, 3, 5, 3]
+    assert layer.grid_adjacency.sum(axis=1).tolist() == [3, 5, 3, 5, 8, 5, 3, 5, 3]
 
 
-def test_dropout_in_training_only():
+def test_dropout_is_only_active_in_training():
     layer = make(dropout=0.5)
     one, other = (to_numpy(layer(TOKENS)) for _ in range(2))
     np.testing.assert_array_equal(one, other)
     assert np.abs(to_numpy(layer(TOKENS, training=True)) - one).max() > 0.1
 
 
-def test_similar_nodes_that_tie_and_that_are_missing():
+def test_similar_nodes_with_ties_and_missing_nodes():
     sources = np.array([[[1, 0], [1, 1], [2, 2], [0, 1]]], "float32")
     targets = np.array([[[1, 1], [0, 3]]], "float32")
-    found = to_numpy(similar_nodes(targets, sources, 1))
-    np.testing.assert_array_equal(found, [[[0, 1, 1, 0], [0, 0, 0, 1]]])
+    actual = to_numpy(similar_nodes(targets, sources, 1))
+    np.testing.assert_array_equal(actual, [[[0, 1, 1, 0], [0, 0, 0, 1]]])
     mask = np.array([[True, False, True, False]])
-    found = to_numpy(similar_nodes(targets, sources, 1, mask))
-    np.testing.assert_array_equal(found, [[[0, 0, 1, 0], [0, 0, 1, 0]]])
-    found = to_numpy(similar_nodes(targets, sources, 9, mask))
-    np.testing.assert_array_equal(found, [[[1, 0, 1, 0]] * 2])
-    found = to_numpy(similar_nodes(sources, sources, 1, loops=False))
-    np.testing.assert_array_equal(found[0, 1], [0, 0, 1, 0])
+    actual = to_numpy(similar_nodes(targets, sources, 1, mask))
+    np.testing.assert_array_equal(actual, [[[0, 0, 1, 0], [0, 0, 1, 0]]])
+    actual = to_numpy(similar_nodes(targets, sources, 9, mask))
+    np.testing.assert_array_equal(actual, [[[1, 0, 1, 0]] * 2])
+    actual = to_numpy(similar_nodes(sources, sources, 1, loops=False))
+    np.testing.assert_array_equal(actual[0, 1], [0, 0, 1, 0])
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,6 @@ def test_similar_nodes_that_tie_and_that_are_missing():
         (lambda: make(grid=(2, 2))(TOKENS), r"Received: grid=\(2, 2\)"),
     ],
 )
-def test_bad_arguments(call, message):
+def test_invalid_arguments_raise(call, message):
     with pytest.raises(ValueError, match=f"ImageGraph.*{message}"):
         call()

@@ -25,14 +25,14 @@ LAYERS = {
 
 @pytest.mark.parametrize("edges_per_part", [1, 5, 1000])
 @pytest.mark.parametrize("name", LAYERS)
-def test_parts_give_what_the_whole_graph_gives(name, edges_per_part):
+def test_outputs_equal_those_of_the_whole_graph(name, edges_per_part):
     graph = random_graph(nodes=20, edges=60)
     layer = LAYERS[name]()
     whole = to_numpy(layer(graph))
     np.testing.assert_allclose(apply_layerwise(layer, graph, edges_per_part), whole, atol=1e-5)
 
 
-def test_masked_nodes_and_edges_change_nothing():
+def test_masked_nodes_and_edges_are_ignored():
     graph = random_graph(nodes=20, edges=60)
     graph["node_mask"] = np.arange(20) % 4 != 0
     graph["edge_mask"] = np.arange(60) % 5 != 0
@@ -43,7 +43,7 @@ def test_masked_nodes_and_edges_change_nothing():
     np.testing.assert_allclose(apply_layerwise(layer, graph, 7), whole, atol=1e-5)
 
 
-def test_a_normalization_that_is_given_is_used():
+def test_precomputed_normalization_is_used():
     graph = random_graph(nodes=20, edges=60)
     layer = GCNLayer(3)
     scaled = normalize_graph(graph)
@@ -52,7 +52,7 @@ def test_a_normalization_that_is_given_is_used():
     np.testing.assert_allclose(apply_layerwise(layer, scaled, 7), whole, atol=1e-5)
 
 
-def test_a_graph_without_edges_or_nodes():
+def test_graph_without_edges_or_nodes():
     layer = GCNLayer(3)
     graph = {"node_features": np.ones((4, 5), "float32"), "edge_index": np.zeros((2, 0), "int32")}
     assert apply_layerwise(layer, graph).shape == (4, 3)
@@ -60,13 +60,13 @@ def test_a_graph_without_edges_or_nodes():
     assert apply_layerwise(layer, graph).shape == (0, 3)
 
 
-def test_a_part_holds_no_more_edges_than_wanted_unless_one_node_has_more():
+def test_split_limits_the_edges_of_a_part():
     targets = np.repeat([0, 1, 2, 4], [3, 10, 2, 2])
     edges = IncomingEdges(np.stack([np.zeros_like(targets), targets]), 6)
-    assert list(edges.parts(5)) == [(0, 1), (1, 2), (2, 6)]
+    assert list(edges.split(5)) == [(0, 1), (1, 2), (2, 6)]
 
 
-def test_other_graphs_are_refused():
+def test_unsupported_graphs_raise():
     with pytest.raises(ValueError, match=r"Received: \['target_features'\]"):
         apply_layerwise(GCNLayer(3), random_graph(targets=4))
     graph = random_graph()

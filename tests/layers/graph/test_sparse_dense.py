@@ -19,21 +19,21 @@ def make(**settings):
     return layer
 
 
-def test_the_layer_equals_its_formula():
+def test_layer_matches_reference():
     layer = make(activation="relu")
     kernel, bias = (np.float64(to_numpy(weight)) for weight in (layer.kernel, layer.bias))
-    found = to_numpy(layer(INDEX, VALUES, num_rows=6))
-    np.testing.assert_allclose(found, np.maximum(X @ kernel + bias, 0), atol=1e-5)
+    actual = to_numpy(layer(INDEX, VALUES, num_rows=6))
+    np.testing.assert_allclose(actual, np.maximum(X @ kernel + bias, 0), atol=1e-5)
     none = to_numpy(layer(INDEX[:, :0], VALUES[:0], num_rows=6))
     np.testing.assert_allclose(none, np.maximum(bias, 0) * np.ones((6, 1)), atol=1e-5)
 
 
-def test_dropout_keeps_the_mean():
+def test_dropout_preserves_the_mean():
     layer = make(dropout=0.5, seed=0, use_bias=False)
     expected = to_numpy(layer(INDEX, VALUES, num_rows=6))
-    drawn = [to_numpy(layer(INDEX, VALUES, num_rows=6, training=True)) for _ in range(200)]
-    np.testing.assert_allclose(np.mean(drawn, axis=0), expected, atol=0.7)
-    assert np.std(drawn, axis=0).max() > 0.1
+    samples = [to_numpy(layer(INDEX, VALUES, num_rows=6, training=True)) for _ in range(200)]
+    np.testing.assert_allclose(np.mean(samples, axis=0), expected, atol=0.7)
+    assert np.std(samples, axis=0).max() > 0.1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_float16", "mixed_bfloat16"])
@@ -43,10 +43,10 @@ def test_precision_and_config(dtype):
     assert clone.get_config() == layer.get_config()
     clone(INDEX, VALUES, num_rows=6)
     clone.set_weights(layer.get_weights())
-    found = clone(INDEX, VALUES, num_rows=6)
-    assert keras.backend.standardize_dtype(found.dtype) == layer.compute_dtype
+    actual = clone(INDEX, VALUES, num_rows=6)
+    assert keras.backend.standardize_dtype(actual.dtype) == layer.compute_dtype
     exact = X @ to_numpy(layer.kernel) + to_numpy(layer.bias)
-    np.testing.assert_allclose(to_numpy(found), exact, atol=0.1 if dtype != "float32" else 1e-5)
+    np.testing.assert_allclose(to_numpy(actual), exact, atol=0.1 if dtype != "float32" else 1e-5)
 
 
 @pytest.mark.parametrize(
@@ -57,12 +57,12 @@ def test_precision_and_config(dtype):
         ((4, 8, None, 1.0), r"`dropout` must be in \[0, 1\)"),
     ],
 )
-def test_bad_arguments(arguments, message):
+def test_invalid_arguments_raise(arguments, message):
     with pytest.raises(ValueError, match=f"SparseDense: {message}"):
         SparseDense(*arguments)
 
 
-def test_attention_over_features_that_were_projected_before():
+def test_gat_layer_on_projected_features():
     graph = {"node_features": X, "edge_index": np.array([[0, 1, 2, 3], [1, 2, 0, 0]])}
     whole = randomize(GATLayer(3, num_heads=2), graph)
     part = GATLayer(3, num_heads=2, project=False)
@@ -72,5 +72,5 @@ def test_attention_over_features_that_were_projected_before():
     assert [w.name for w in whole.weights][:3] == [w.name for w in part.weights]
     np.testing.assert_allclose(to_numpy(part(projected)), to_numpy(whole(graph)), atol=1e-5)
     assert GATLayer.from_config(part.get_config()).get_config() == part.get_config()
-    with pytest.raises(ValueError, match="with `project=False`, the features must have the dim 6"):
+    with pytest.raises(ValueError, match="with `project=False`, the features must have dim 6"):
         GATLayer(3, num_heads=2, project=False)(graph)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 if keras.config.backend() != "torch":
-    pytest.skip("Sums over edges in any order are PyTorch's.", allow_module_level=True)
+    pytest.skip("needs PyTorch", allow_module_level=True)
 
 import torch
 
@@ -11,7 +11,7 @@ from keras_mmfusion.layers.graph import order_edges
 from keras_mmfusion.layers.graph.core.sparse_product import multiplies_sparse, sparse_product
 
 ROWS, COLUMNS = 5, 4
-# Edge 0 stands there twice; row 3 has none; they are in no order.
+# Edge 0 is duplicated, row 3 has no edge, and the edges are not sorted.
 INDEX = torch.tensor([[4, 0, 4, 2, 1, 0], [3, 1, 3, 0, 2, 2]])
 VALUES = torch.tensor([0.5, 2.0, 1.5, -1.0, 3.0, 0.0])
 
@@ -27,52 +27,52 @@ def product(x, values=VALUES, index=INDEX):
 
 @pytest.mark.parametrize("values", [VALUES, None], ids=["values", "ones"])
 @pytest.mark.parametrize("ids", [torch.int32, torch.int64])
-def test_it_is_the_product_with_the_matrix(values, ids):
+def test_product_matches_dense_product(values, ids):
     x = torch.randn(COLUMNS, 3)
     expected = matrix(torch.ones(6) if values is None else values) @ x.double()
-    found = product(x, values, INDEX.to(ids))
-    assert found.dtype == torch.float32
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    actual = product(x, values, INDEX.to(ids))
+    assert actual.dtype == torch.float32
+    np.testing.assert_allclose(actual, expected, atol=1e-6)
 
 
-def test_first_and_second_derivatives_are_those_of_finite_differences():
+def test_derivatives_match_finite_differences():
     x = torch.randn(COLUMNS, 3, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: product(x) ** 2, x)
     assert torch.autograd.gradgradcheck(lambda x: product(x) ** 2, x)
 
 
-def test_a_given_order_saves_the_sorting_and_changes_nothing(monkeypatch):
+def test_order_avoids_sorting_without_changing_results(monkeypatch):
     x = torch.randn(COLUMNS, 3, dtype=torch.float64, requires_grad=True)
     expected = product(x)
-    (slope,) = torch.autograd.grad((expected**2).sum(), x)
+    (gradient,) = torch.autograd.grad((expected**2).sum(), x)
     monkeypatch.setattr(torch, "sort", None)
     order = tuple(order_edges(INDEX))
-    found = sparse_product(tuple(INDEX), VALUES, (ROWS, COLUMNS), x, order)
-    np.testing.assert_array_equal(found.detach(), expected.detach())
-    np.testing.assert_array_equal(torch.autograd.grad((found**2).sum(), x)[0], slope)
+    actual = sparse_product(tuple(INDEX), VALUES, (ROWS, COLUMNS), x, order)
+    np.testing.assert_array_equal(actual.detach(), expected.detach())
+    np.testing.assert_array_equal(torch.autograd.grad((actual**2).sum(), x)[0], gradient)
 
 
-def test_without_edges_there_are_zeros():
+def test_product_without_edges_is_zero():
     x = torch.randn(COLUMNS, 3, requires_grad=True)
-    found = product(x, VALUES[:0], INDEX[:, :0])
-    np.testing.assert_array_equal(found.detach(), np.zeros((ROWS, 3)))
-    found.sum().backward()
+    actual = product(x, VALUES[:0], INDEX[:, :0])
+    np.testing.assert_array_equal(actual.detach(), np.zeros((ROWS, 3)))
+    actual.sum().backward()
     np.testing.assert_array_equal(x.grad, np.zeros((COLUMNS, 3)))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_sums_of_16_bit_numbers_lose_no_row(dtype):
-    edges = 4096  # In 16 bits, a sum of ones stands still at 256 or at 2,048.
+def test_16_bit_sums_are_accumulated_in_float32(dtype):
+    edges = 4096  # 16-bit sums of ones saturate at 256 or 2,048.
     index = (torch.zeros(edges, dtype=torch.int64), torch.zeros(edges, dtype=torch.int64))
     x = torch.ones(1, 2, dtype=dtype, requires_grad=True)
-    found = sparse_product(index, None, (1, 1), x)
-    assert found.dtype == dtype
-    assert found.tolist() == [[edges, edges]]
-    found.sum().backward()
+    actual = sparse_product(index, None, (1, 1), x)
+    assert actual.dtype == dtype
+    assert actual.tolist() == [[edges, edges]]
+    actual.sum().backward()
     assert x.grad.tolist() == [[edges, edges]]
 
 
-def test_what_it_takes():
+def test_multiplies_sparse_supports_constant_coefficients():
     assert multiplies_sparse(torch.ones(2, 3), None, None)
     assert multiplies_sparse(torch.ones(2, 3), torch.ones(4), None)
     assert not multiplies_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True), None)
