@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import with_string_keys
+from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import join_relations
 from keras_mmfusion.layers.masks import zero_masked
 
 ONE = ""  # Key of the only relation and the only modality of a homogeneous graph.
@@ -33,7 +33,7 @@ class MaskedGraph:
                 f"{sorted(inputs) if isinstance(inputs, dict) else inputs}"
             )
         self.hetero = isinstance(inputs["edge_index"], dict)
-        inputs = {key: x for key, x in with_string_keys(inputs).items() if x is not None}
+        inputs = {key: x for key, x in join_relations(inputs).items() if x is not None}
         self.inputs = {
             key: _convert_each(x) if isinstance(x, dict) else ops.convert_to_tensor(x)
             for key, x in inputs.items()
@@ -54,7 +54,7 @@ class MaskedGraph:
         else:
             raise ValueError(
                 "`graph` must have 'node_features', or the 'feature_index' and 'feature_values' of "
-                f"`node_classifier_inputs`. Received: {sorted(self.inputs)}"
+                f"`make_node_inputs`. Received: {sorted(self.inputs)}"
             )
 
     def _zero_masked(self, key, mask_key):

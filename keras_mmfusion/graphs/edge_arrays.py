@@ -32,7 +32,7 @@ def as_array(name, x, shape):
         raise ValueError(f"`{name}` must be numbers. {NAMES_HINT} Received: {x.dtype}") from error
 
 
-def edges_of(source, target, weight):
+def cast_edges(source, target, weight):
     """Returns `edge_index` as int32 and `edge_weight` as float32, as graph layers expect."""
     return np.stack([source, target]).astype("int32"), np.asarray(weight, "float32")
 
@@ -53,4 +53,4 @@ def connect_where(weigh, num_targets, loops):
         keep = np.ones(len(row), "bool") if loops else row + start != source
         row, source = row[keep], source[keep]
         parts.append((source, row + start, weight[row, source]))
-    return edges_of(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    return cast_edges(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))

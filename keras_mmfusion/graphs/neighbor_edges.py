@@ -1,7 +1,7 @@
 import numpy as np
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.graphs.edge_arrays import ROWS, as_array, edges_of
+from keras_mmfusion.graphs.edge_arrays import ROWS, as_array, cast_edges
 
 
 def connect_neighbors(sources, targets=None, neighbors=10, source_mask=None, target_mask=None):
@@ -58,7 +58,7 @@ def connect_neighbors(sources, targets=None, neighbors=10, source_mask=None, tar
         row = np.broadcast_to(rows[:, None], nearest.shape)[kept]
         edges.append(np.stack([nearest[kept], row + start]))
     source, target = np.concatenate(edges, axis=1)
-    return edges_of(source, target, np.ones(len(source)))
+    return cast_edges(source, target, np.ones(len(source)))
 
 
 def _normalize(x, name, mask):

@@ -5,8 +5,8 @@ import math
 import keras
 import numpy as np
 
-from keras_mmfusion.graphs.incoming_edges import IncomingEdges, places_of
 from keras_mmfusion.graphs.known_nodes import check_known_nodes
+from keras_mmfusion.graphs.sorted_edges import SortedEdges, find_positions
 
 NODE_KEYS = ("node_features", "source_scale")
 EDGE_KEYS = ("edge_index", "edge_weight", "edge_mask", "node_mask", "edge_order")
@@ -88,7 +88,7 @@ class NeighborSampler(keras.utils.PyDataset):
             )
         self.node_values = {key: np.asarray(graph[key]) for key in NODE_KEYS if key in graph}
         self.num_nodes = len(self.node_values["node_features"])
-        self.edges = IncomingEdges.from_graph(graph)
+        self.edges = SortedEdges.from_graph(graph)
         node_mask = graph.get("node_mask")
         self.node_mask = None if node_mask is None else np.asarray(node_mask).astype("bool")
         self.labels = np.asarray(labels)
@@ -146,7 +146,7 @@ class NeighborSampler(keras.utils.PyDataset):
     def _make_batch(self, seeds, rng):
         nodes, sampled, weights = self._sample(seeds, rng)
         rows, edges = self.node_budget, self.edge_budget
-        edge_index = places_of(self.edges.edge_index[:, sampled], nodes)
+        edge_index = find_positions(self.edges.edge_index[:, sampled], nodes)
         inputs = {
             **{key: _pad(value[nodes], rows) for key, value in self.node_values.items()},
             "node_mask": np.arange(rows) < len(nodes),

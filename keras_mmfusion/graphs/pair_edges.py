@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_mmfusion.graphs.edge_arrays import as_array, edges_of
+from keras_mmfusion.graphs.edge_arrays import as_array, cast_edges
 
 
 def connect_pairs(pairs, weights=None):
@@ -24,4 +24,4 @@ def connect_pairs(pairs, weights=None):
         raise ValueError(f"`pairs` must be integer node indices. Received: {pairs.dtype}")
     if weights is None:
         weights = np.ones(len(pairs))
-    return edges_of(*pairs.T, as_array("weights", weights, (len(pairs),)))
+    return cast_edges(*pairs.T, as_array("weights", weights, (len(pairs),)))

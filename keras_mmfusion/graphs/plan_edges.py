@@ -1,6 +1,6 @@
 import numpy as np
 
-from keras_mmfusion.graphs.edge_arrays import as_array, edges_of
+from keras_mmfusion.graphs.edge_arrays import as_array, cast_edges
 
 
 def connect_plan(plan, min_weight=0.0):
@@ -39,4 +39,4 @@ def connect_plan(plan, min_weight=0.0):
     sample, query, value = np.nonzero(plan > min_weight)
     _, queries, values = plan.shape
     weight = plan[sample, query, value]
-    return edges_of(sample * values + value, sample * queries + query, weight)
+    return cast_edges(sample * values + value, sample * queries + query, weight)

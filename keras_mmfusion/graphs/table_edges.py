@@ -5,8 +5,8 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from keras_mmfusion.graphs.edge_arrays import edges_of
-from keras_mmfusion.graphs.table_nodes import column, column_names, is_missing
+from keras_mmfusion.graphs.edge_arrays import cast_edges
+from keras_mmfusion.graphs.table_nodes import get_column, is_missing, list_columns
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,10 +41,10 @@ def read_edges(name, edges, source, target, weight_column=None):
         ValueError: if a column is missing, an id is unknown, or a weight is not a finite number.
     """
     weight = None
-    if column_names(edges) is not None:
-        ids = [column(name, edges, end.column) for end in (source, target)]
+    if list_columns(edges) is not None:
+        ids = [get_column(name, edges, end.column) for end in (source, target)]
         if weight_column is not None:
-            weight = _read_weights(name, weight_column, column(name, edges, weight_column))
+            weight = _read_weights(name, weight_column, get_column(name, edges, weight_column))
     else:
         if weight_column is not None:
             raise ValueError(
@@ -58,7 +58,7 @@ def read_edges(name, edges, source, target, weight_column=None):
         raise ValueError(
             f"`{name}` must have columns of equal length. Received lengths: {sorted(lengths)}"
         )
-    edge_index, _ = edges_of(*rows, ())
+    edge_index, _ = cast_edges(*rows, ())
     return edge_index, weight
 
 

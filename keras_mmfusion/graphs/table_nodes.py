@@ -22,7 +22,7 @@ class NodeTable:
     features: np.ndarray
 
 
-def column_names(table):
+def list_columns(table):
     """Returns the names of a table's columns, or `None` if it is not a table."""
     if isinstance(table, np.ndarray):
         return list(table.dtype.names) if table.dtype.names else None
@@ -31,7 +31,7 @@ def column_names(table):
     return list(table.columns) if hasattr(table, "columns") else None
 
 
-def column(name, table, wanted):
+def get_column(name, table, wanted):
     """Returns a column of a table as a list.
 
     Args:
@@ -42,7 +42,7 @@ def column(name, table, wanted):
     Raises:
         ValueError: if there is no such column.
     """
-    names = column_names(table)
+    names = list_columns(table)
     if wanted not in names:
         known = ", ".join(map(repr, names))
         raise ValueError(f"`{name}` has no column {wanted!r}. Its columns: {known}")
@@ -66,13 +66,13 @@ def read_nodes(name, table, id_column, feature_columns):
         ValueError: if a column is missing, an id is missing or occurs twice, or a feature is not
             a finite number.
     """
-    names = column_names(table)
+    names = list_columns(table)
     if names is None:
         raise ValueError(
             f"`{name}` must be a table: a DataFrame, a dict of columns, or a structured array. "
             f"Received: {type(table).__name__}"
         )
-    rows = _index_ids(name, id_column, column(name, table, id_column))
+    rows = _index_ids(name, id_column, get_column(name, table, id_column))
     if feature_columns is None:
         feature_columns = [each for each in names if each != id_column]
     if isinstance(feature_columns, str):
@@ -80,7 +80,8 @@ def read_nodes(name, table, id_column, feature_columns):
     if not len(feature_columns):
         raise ValueError(f"`{name}` must have feature columns besides {id_column!r}.")
     features = [
-        _read_features(name, each, column(name, table, each), len(rows)) for each in feature_columns
+        _read_features(name, each, get_column(name, table, each), len(rows))
+        for each in feature_columns
     ]
     return NodeTable(rows, np.concatenate(features, axis=1).astype("float32"))
 

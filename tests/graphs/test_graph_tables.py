@@ -11,7 +11,7 @@ from keras_mmfusion.layers.graph import (
     graph_from_tables,
     multimodal_graph_from_tables,
 )
-from keras_mmfusion.layers.graph.core.graph_inputs import check_dtypes
+from keras_mmfusion.layers.graph.core.graph_checks import check_graph
 
 NODES = {"id": ["c", "a", "b"], "size": [1, 2, 3], "place": [[4, 5], [6, 7], [8, 9]]}
 FEATURES = [[1, 4, 5], [2, 6, 7], [3, 8, 9]]
@@ -19,7 +19,7 @@ EDGES = {"source": ["a", "a", "b"], "target": ["b", "c", "b"], "count": [0.5, 2,
 INDEX = [[1, 1, 2], [2, 0, 2]]
 
 
-def check_graph(graph, features=FEATURES, index=INDEX):
+def assert_graph(graph, features=FEATURES, index=INDEX):
     assert graph["node_features"].dtype == "float32"
     assert graph["edge_index"].dtype == "int32"
     assert graph["node_features"].tolist() == features
@@ -28,7 +28,7 @@ def check_graph(graph, features=FEATURES, index=INDEX):
 
 def test_tables_as_dicts():
     graph = graph_from_tables(NODES, EDGES)
-    check_graph(graph)
+    assert_graph(graph)
     assert sorted(graph) == ["edge_index", "node_features"]
     assert tuple(GCNLayer(4)(graph).shape) == (3, 4)
 
@@ -43,12 +43,12 @@ def test_tables_as_dicts():
     ids=["list", "strings", "objects"],
 )
 def test_edges_as_pairs(edges):
-    check_graph(graph_from_tables(NODES, edges))
+    assert_graph(graph_from_tables(NODES, edges))
 
 
 def test_weight_column_and_undirected_edges():
     graph = graph_from_tables(NODES, EDGES, weight_column="count", undirected=True)
-    check_graph(graph, index=[[1, 1, 2, 2, 0], [2, 0, 2, 1, 1]])  # Self-loops are not repeated.
+    assert_graph(graph, index=[[1, 1, 2, 2, 0], [2, 0, 2, 1, 1]])  # Self-loops are not repeated.
     assert graph["edge_weight"].tolist() == [0.5, 2, 1, 0.5, 2]
 
 
@@ -56,12 +56,12 @@ def test_custom_column_names():
     nodes = {"name": [7, 5], "title": ["x", "y"], "b": [1.0, 2.0], "a": [True, False]}
     edges = {"from": [5], "to": [7]}
     graph = graph_from_tables(nodes, edges, "name", ["a", "b"], "from", "to")
-    check_graph(graph, features=[[1, 1], [0, 2]], index=[[1], [0]])
+    assert_graph(graph, features=[[1, 1], [0, 2]], index=[[1], [0]])
 
 
 def test_tables_as_structured_arrays():
     nodes = np.array([("b", 1.0), ("a", 2.0)], dtype=[("id", "U1"), ("x", "f4")])
-    check_graph(graph_from_tables(nodes, [("a", "b")]), features=[[1], [2]], index=[[1], [0]])
+    assert_graph(graph_from_tables(nodes, [("a", "b")]), features=[[1], [2]], index=[[1], [0]])
 
 
 def test_tables_as_data_frames():
@@ -69,7 +69,7 @@ def test_tables_as_data_frames():
     nodes = pandas.DataFrame({"id": ["c", "a", "b"], "size": [1, 2, 3]}, index=[9, 8, 7])
     edges = pandas.DataFrame(EDGES)
     graph = graph_from_tables(nodes, edges, weight_column="count")
-    check_graph(graph, features=[[1], [2], [3]])
+    assert_graph(graph, features=[[1], [2], [3]])
     assert graph["edge_weight"].tolist() == [0.5, 2, 1]
     nodes["id"] = pandas.array(["c", None, "b"], dtype="string")
     with pytest.raises(ValueError, match="`nodes` has no id in row 1 of 'id'"):
@@ -167,7 +167,7 @@ HINT = "graph_from_tables"
 @pytest.mark.parametrize(
     "use",
     [
-        lambda: check_dtypes("GCNLayer", {"node_features": np.eye(3), "edge_index": STRINGS}),
+        lambda: check_graph("GCNLayer", {"node_features": np.eye(3), "edge_index": STRINGS}),
         lambda: connect_pairs([("a", "b")]),
         lambda: MultimodalGraph({"a": np.eye(3)}).add_edges(("a", "r", "a"), STRINGS),
         lambda: LabeledGraph(np.eye(3), STRINGS, *[np.array([0, 1, 2])] * 4),

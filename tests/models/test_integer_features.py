@@ -13,7 +13,7 @@ from keras_mmfusion.datasets import LabeledGraph
 from keras_mmfusion.encoders import TokenEncoder, VectorEncoder
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.models import ContrastiveModel, FusionModel
-from keras_mmfusion.models.node_classification import GCNClassifier, node_classifier_inputs
+from keras_mmfusion.models.node_classification import GCNClassifier, make_node_inputs
 from keras_mmfusion.models.recommendation import VBPRRecommender
 
 RNG = np.random.default_rng(0)
@@ -53,9 +53,9 @@ def test_node_classifier_accepts_integer_features(dtype):
     edges, labels = np.array([[0, 1, 2], [1, 2, 0]], "int32"), np.array([0, 1, 0, 1], "int32")
     model = GCNClassifier(3, 2)
     graphs = [LabeledGraph(VECTORS.astype(d), edges, labels, *splits) for d in ("float32", dtype)]
-    expected, found = (to_numpy(model(node_classifier_inputs(graph))) for graph in graphs)
+    expected, found = (to_numpy(model(make_node_inputs(graph))) for graph in graphs)
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    inputs = node_classifier_inputs(graphs[1])
+    inputs = make_node_inputs(graphs[1])
     ones = np.ones_like(inputs["feature_values"])
     expected = to_numpy(model({**inputs, "feature_values": ones}))
     found = to_numpy(model({**inputs, "feature_values": ones.astype(dtype)}))

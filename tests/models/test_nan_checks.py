@@ -8,7 +8,7 @@ from keras_mmfusion import CrossModalAttention, FusionBlock, ImageCaptioningMode
 from keras_mmfusion.datasets import LabeledGraph, NeighborSampler
 from keras_mmfusion.encoders import TableEncoder, VectorEncoder
 from keras_mmfusion.models import ContrastiveModel, FusionModel
-from keras_mmfusion.models.node_classification import GCNClassifier, node_classifier_inputs
+from keras_mmfusion.models.node_classification import GCNClassifier, make_node_inputs
 
 SOUND = np.ones((4, 3, 2), "float32")
 SOUND[2, 1] = np.nan
@@ -146,7 +146,7 @@ def test_node_classifier_rejects_nan():
         NeighborSampler(graph, labels, np.array([0]))
     masked = NeighborSampler({**graph, "node_mask": [1, 0, 1]}, labels, np.array([0]))
     assert np.isfinite(masked[0][0]["node_features"]).all()
-    inputs = node_classifier_inputs(LabeledGraph(np.nan_to_num(features), edges, labels, *splits))
+    inputs = make_node_inputs(LabeledGraph(np.nan_to_num(features), edges, labels, *splits))
     inputs["feature_values"][0] = np.nan
     with pytest.raises(ValueError, match="'node_features' contains NaN"):
         GCNClassifier(2, 2).predict(Batches(inputs), verbose=0)

@@ -1,4 +1,4 @@
-"""Layers of graphs: convolution, attention, typed graphs, pooling, dropout."""
+"""Graph layers: convolution, attention, heterogeneous graphs, pooling, dropout."""
 
 from keras_mmfusion._lazy import lazy_exports
 

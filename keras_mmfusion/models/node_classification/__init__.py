@@ -13,9 +13,9 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NodeRecipe": "node_recipe",
         "evaluate_node_classifier": "node_evaluation",
         "get_node_recipe": "node_recipe",
-        "node_classifier_inputs": "node_inputs",
+        "make_node_inputs": "node_inputs",
         "score_node_recipe": "node_evaluation",
         "train_node_classifier": "node_training",
-        "with_orders": "node_inputs",
+        "add_orders": "node_inputs",
     },
 )

@@ -22,8 +22,8 @@ class NodeClassifier(TaskModel, keras.Model):
             kernel, which papers and PyTorch call weight decay.
 
     Call arguments:
-        inputs: dict of tensors, see `node_classifier_inputs`; optionally with an `edge_weight`
-            `(edges,)`, and with the orders of `with_orders` for long training.
+        inputs: dict of tensors, see `make_node_inputs`; optionally with an `edge_weight`
+            `(edges,)`, and with the orders of `add_orders` for long training.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -79,7 +79,7 @@ class NodeClassifier(TaskModel, keras.Model):
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.
 
-        `serving_default` takes the tensors of `node_classifier_inputs`, for a graph of any size,
+        `serving_default` takes the tensors of `make_node_inputs`, for a graph of any size,
         and returns `outputs`, the logits.
 
         Args:

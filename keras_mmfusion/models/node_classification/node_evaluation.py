@@ -7,7 +7,7 @@ import time
 import keras
 import numpy as np
 
-from keras_mmfusion.models.node_classification.node_inputs import node_classifier_inputs
+from keras_mmfusion.models.node_classification.node_inputs import make_node_inputs
 from keras_mmfusion.models.node_classification.node_training import (
     compute_loss_and_accuracy,
     train_for_seeds,
@@ -26,7 +26,7 @@ def evaluate_node_classifier(model, data):
         `EvaluationResult` with the `test_accuracy` and the `validation_accuracy`; `samples` has the
         label and the prediction of each test node.
     """
-    logits = keras.ops.convert_to_numpy(model(node_classifier_inputs(data), training=False))
+    logits = keras.ops.convert_to_numpy(model(make_node_inputs(data), training=False))
     splits = {"test": data.test_nodes, "validation": data.validation_nodes}
     metrics = {
         f"{split}_accuracy": compute_loss_and_accuracy(logits[nodes], data.labels[nodes])[1]

@@ -6,7 +6,7 @@ import numpy as np
 from keras_mmfusion.layers.graph import normalize_graph, order_edges
 
 
-def node_classifier_inputs(data):
+def make_node_inputs(data):
     """Computes the inputs of a `NodeClassifier` for a fixed graph.
 
     Each row of features is normalized to a sum of 1. Features are given by their nonzero entries,
@@ -31,11 +31,11 @@ def node_classifier_inputs(data):
     }
 
 
-def with_orders(inputs):
+def add_orders(inputs):
     """Adds the orders of edges and feature entries, which make many training steps faster.
 
     Args:
-        inputs: dict, from `node_classifier_inputs`.
+        inputs: dict, from `make_node_inputs`.
 
     Returns:
         A new dict that also has `feature_order` and `edge_order`, see `order_edges`.

@@ -35,7 +35,9 @@ class NodeRecipe:
 
     def __post_init__(self):
         check_positives(self, "learning_rate")
-        check_integers(self, {"epochs": 1, "seed": 0} | ({} if self.patience is None else {"patience": 1}))
+        check_integers(
+            self, {"epochs": 1, "seed": 0} | ({} if self.patience is None else {"patience": 1})
+        )
 
 
 # The papers' settings for Cora, by the names of the command.

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from keras_mmfusion.models.node_classification.node_inputs import (
-    node_classifier_inputs,
-    with_orders,
+    add_orders,
+    make_node_inputs,
 )
 
 
@@ -57,7 +57,7 @@ def train_for_seeds(recipe, data, seeds):
         `(model, scores)` for each seed: the trained model, which the next run overwrites, and a
         dict of `seed`, `test_accuracy`, `validation_accuracy` and `epochs`.
     """
-    inputs = with_orders(node_classifier_inputs(data))
+    inputs = add_orders(make_node_inputs(data))
     training = _Training(recipe, data, inputs)
     for seed in seeds:
         yield training.model, training.run(seed)

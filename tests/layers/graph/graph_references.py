@@ -31,6 +31,13 @@ def random_graph(seed=0, nodes=NODES, edges=16, dim=DIM, targets=None, loops=Tru
     return graph
 
 
+def add_masks(graph):
+    """Masks a node that has edges, and an edge."""
+    node_mask = np.arange(len(graph["node_features"])) != int(graph["edge_index"][0, 2])
+    edge_mask = np.arange(graph["edge_index"].shape[1]) != 1
+    return {**graph, "node_mask": node_mask, "edge_mask": edge_mask}
+
+
 def as_dense(graph):
     """Converts to a batch of one adjacency matrix; duplicate edges add up."""
     features = {

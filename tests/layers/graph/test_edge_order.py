@@ -9,10 +9,10 @@ from keras_mmfusion.layers.graph import (
     EdgeDropout,
     GCNLayer,
     SparseDense,
-    edge_list,
     normalize_graph,
     order_edges,
 )
+from keras_mmfusion.layers.graph.core import edge_list
 
 TENSORFLOW = keras.config.backend() == "tensorflow"
 uses_order = pytest.mark.skipif(TENSORFLOW, reason="TensorFlow does not use an order")
@@ -171,7 +171,7 @@ def test_order_out_of_range_raises():
 @pytest.mark.parametrize(
     "invalid, message",
     [
-        ({"edge_order": INDEX[:, 1:]}, "'edge_order' must have the length 30"),
+        ({"edge_order": INDEX[:, 1:]}, "'edge_order' must have length 30"),
         ({"edge_order": INDEX[0]}, "'edge_order' must have 2 axes"),
         ({"edge_order": WEIGHT[None].repeat(2, 0)}, "'edge_order' must be of integers"),
     ],

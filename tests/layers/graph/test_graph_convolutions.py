@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from graph_references import DIM, LAYERS, NODES, as_dense, make_layer, random_graph
+from graph_references import DIM, LAYERS, NODES, add_masks, as_dense, make_layer, random_graph
 from layer_checks import arrays, run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import GATLayer, GCNLayer, SAGELayer, normalize_graph
@@ -16,13 +16,6 @@ each_layer = pytest.mark.parametrize("name", LAYERS)
 each_kind = pytest.mark.parametrize(
     "name", ["gcn", "gat", "gat_v2", "sage_mean", "sage_max", "gin"]
 )
-
-
-def add_masks(graph):
-    """Masks a node that has edges, and an edge."""
-    node_mask = np.arange(NODES) != int(graph["edge_index"][0, 2])
-    edge_mask = np.arange(graph["edge_index"].shape[1]) != 1
-    return {**graph, "node_mask": node_mask, "edge_mask": edge_mask}
 
 
 @each_layer
@@ -286,17 +279,20 @@ def compute_gradient(function, variable):
     ("graph", "message"),
     [
         (GRAPH["node_features"], "the graph must be a dict"),
-        ({"edge_index": GRAPH["edge_index"]}, "a graph has 'node_features' and either"),
+        ({"edge_index": GRAPH["edge_index"]}, "a graph must have 'node_features' and either"),
         ({"node_features": GRAPH["node_features"]}, "without edges, an 'edge_index' of shape"),
         ({**GRAPH, "adjacency": np.ones((1, 7, 7))}, "either 'edge_index' or 'adjacency'"),
-        ({**GRAPH, "edge_weights": GRAPH["edge_weight"]}, "has 'edge_weights', which is none of"),
+        (
+            {**GRAPH, "edge_weights": GRAPH["edge_weight"]},
+            "unknown key 'edge_weights' in the graph",
+        ),
         ({**GRAPH, "edge_index": GRAPH["edge_index"].T}, "'edge_index' must have 2 axes"),
         ({**GRAPH, "edge_index": np.zeros((2, 16))}, "'edge_index' must be of integers"),
-        ({**GRAPH, "edge_weight": np.ones(5)}, "'edge_weight' must have the length 16"),
-        ({**GRAPH, "node_mask": np.ones(5, "bool")}, "'node_mask' must have the length 7"),
+        ({**GRAPH, "edge_weight": np.ones(5)}, "'edge_weight' must have length 16"),
+        ({**GRAPH, "node_mask": np.ones(5, "bool")}, "'node_mask' must have length 7"),
         ({**GRAPH, "node_features": np.ones((1, 7, 5))}, "'node_features' must have 2 axes"),
         ({**as_dense(GRAPH), "edge_weight": np.ones(5)}, "'edge_weight' belongs to"),
-        ({**as_dense(GRAPH), "adjacency": np.ones((1, 7, 5))}, "'adjacency' must have the length"),
+        ({**as_dense(GRAPH), "adjacency": np.ones((1, 7, 5))}, "'adjacency' must have length"),
         ({**as_dense(GRAPH), "adjacency": np.ones((1, 5, 7))}, "'adjacency' must have a row for"),
     ],
 )

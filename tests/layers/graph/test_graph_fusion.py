@@ -16,7 +16,7 @@ from keras_mmfusion.layers.graph import (
     RGCNLayer,
     connect_neighbors,
 )
-from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import find_similar_nodes
 from keras_mmfusion.models import FusionModel
 
 NAMES = ("image", "text")
@@ -82,7 +82,9 @@ def apply_graph_layers(layer, kind, graph):
 def compute_weighted_sum(rule, vectors, mask):
     """Computes the rule for one entity, from its vectors and their mask."""
     weights = np.exp(np.float64(to_numpy(rule.score))) * mask
-    vectors = [apply_dense(each, x) for each, x in zip(rule.projections.values(), vectors, strict=True)]
+    vectors = [
+        apply_dense(each, x) for each, x in zip(rule.projections.values(), vectors, strict=True)
+    ]
     return weights / max(weights.sum(), 1e-9) @ np.stack(vectors)
 
 
@@ -221,7 +223,7 @@ def test_dynamic_numbers_of_tokens():
     model = keras.Model(inputs, layer(inputs))
     np.testing.assert_allclose(model.predict(INPUTS, verbose=0), to_numpy(layer(INPUTS)), atol=1e-5)
     with pytest.raises(ValueError, match="only if the number of nodes is static"):
-        similar_nodes(inputs["text"], inputs["text"], neighbors=1)
+        find_similar_nodes(inputs["text"], inputs["text"], neighbors=1)
 
 
 def test_shares_of_modalities():
@@ -324,14 +326,39 @@ def test_missing_modality_is_filled_in_along_edges():
 
 
 @pytest.mark.parametrize(
+    "arguments", [{"strategy": "late"}, {"num_outputs": 3}, {"num_stages": 1}], ids=str
+)
+def test_fusion_block_arguments_raise(arguments):
+    name = next(iter(arguments))
+    with pytest.raises(ValueError, match=f"GraphFusion: `{name}` is not supported"):
+        make(**arguments)
+    with pytest.raises(ValueError, match=f"GraphFusion: `{name}` is not supported"):
+        GraphFusion.from_config({**make().get_config(), **arguments})
+
+
+def test_config_round_trip():
+    layer = make("rgcn", neighbors=2, combine=ConcatFusion(NAMES, 4), placeholders=True)
+    config = layer.get_config()
+    assert not {"strategy", "num_outputs", "num_stages"} & set(config)
+    assert GraphFusion.from_config(config).get_config() == config
+
+
+def test_decide_raises():
+    layer = make()
+    layer(INPUTS)
+    with pytest.raises(ValueError, match="GraphFusion: `decide` is not supported"):
+        layer.decide(INPUTS)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: GraphFusion(NAMES, [HGTLayer(8)], dim=4), "with `dim`, 4, units"),
+        (lambda: GraphFusion(NAMES, [HGTLayer(8)], dim=4), "with 4 units, as `dim`"),
         (lambda: GraphFusion(NAMES, [keras.layers.Dense(4)], dim=4), "`HeteroGraphLayer`s"),
         (lambda: GraphFusion(NAMES, neighbors=0), "`neighbors` must be a positive integer"),
         (
             lambda: make()({**make_entity_graph(), "edges": {}}),
-            "the graph has 'edges', which is none of",
+            "unknown key 'edges' in the graph",
         ),
         (lambda: make()(INPUTS, return_mask=True), "needs output='tokens'"),
         (lambda: make()({"sound": INPUTS["text"]}), "has 'sound', which is not one"),

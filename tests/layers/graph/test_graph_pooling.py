@@ -188,8 +188,8 @@ def test_implicit_keras_mask():
     ("graph", "message"),
     [
         (GRAPH["node_features"], "the graph must be a dict"),
-        ({"graph_index": INDEX}, "a graph has 'node_features'"),
-        ({**GRAPH, "graph_index": INDEX[:5]}, "'graph_index' must have the length 9"),
+        ({"graph_index": INDEX}, "a graph must have 'node_features'"),
+        ({**GRAPH, "graph_index": INDEX[:5]}, "'graph_index' must have length 9"),
         ({**GRAPH, "graph_index": INDEX - 1}, r"`graph_index` must be in \[0, 4\).*Received: -1"),
         ({**GRAPH, "graph_index": INDEX + 1}, r"`graph_index` must be in \[0, 4\).*Received: 4"),
         ({**GRAPH, "graph_index": INDEX * 1.0}, "'graph_index' must be of integers"),

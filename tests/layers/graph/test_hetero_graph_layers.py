@@ -134,9 +134,9 @@ def test_layer_passes_layer_checks(name, tmp_path):
 @pytest.mark.parametrize(
     ("graph", "message"),
     [
-        (np.ones((3, 2)), "a typed graph must be a dict"),
+        (np.ones((3, 2)), "a heterogeneous graph must be a dict"),
         ({"node_features": np.ones((3, 2))}, "with a dict 'node_features'"),
-        ({**GRAPH, "edges": {}}, "the graph has 'edges', which is none of"),
+        ({**GRAPH, "edges": {}}, "unknown key 'edges' in the graph"),
         ({"node_features": GRAPH["node_features"]}, "either 'edge_index' or 'adjacency'"),
         ({**GRAPH, "edge_index": {"near": np.zeros((2, 1), int)}}, "a relation must be"),
         ({**GRAPH, "edge_index": {("image", "near", "x"): np.zeros((2, 1), int)}}, "no '/' in"),
@@ -152,10 +152,10 @@ def test_invalid_graphs_raise(graph, message):
 def test_relation_or_node_type_unknown_at_build_raises():
     layer = make_layer("rgcn")
     edges = {("text", "near", "text"): np.zeros((2, 1), "int32")}
-    with pytest.raises(ValueError, match="has 'text/near/text', which was not there"):
+    with pytest.raises(ValueError, match="the layer was built without 'text/near/text'"):
         layer({**GRAPH, "edge_index": edges})
     features = {**GRAPH["node_features"], "video": np.ones((2, 3), "float32")}
-    with pytest.raises(ValueError, match="has 'video', which was not there"):
+    with pytest.raises(ValueError, match="the layer was built without 'video'"):
         layer({**GRAPH, "node_features": features})
 
 

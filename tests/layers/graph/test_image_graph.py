@@ -8,7 +8,7 @@ from graph_references import apply_dense
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import ImageGraph
-from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import find_similar_nodes
 
 TOKENS = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
 
@@ -86,14 +86,14 @@ def test_dropout_is_only_active_in_training():
 def test_similar_nodes_with_ties_and_missing_nodes():
     sources = np.array([[[1, 0], [1, 1], [2, 2], [0, 1]]], "float32")
     targets = np.array([[[1, 1], [0, 3]]], "float32")
-    actual = to_numpy(similar_nodes(targets, sources, 1))
+    actual = to_numpy(find_similar_nodes(targets, sources, 1))
     np.testing.assert_array_equal(actual, [[[0, 1, 1, 0], [0, 0, 0, 1]]])
     mask = np.array([[True, False, True, False]])
-    actual = to_numpy(similar_nodes(targets, sources, 1, mask))
+    actual = to_numpy(find_similar_nodes(targets, sources, 1, mask))
     np.testing.assert_array_equal(actual, [[[0, 0, 1, 0], [0, 0, 1, 0]]])
-    actual = to_numpy(similar_nodes(targets, sources, 9, mask))
+    actual = to_numpy(find_similar_nodes(targets, sources, 9, mask))
     np.testing.assert_array_equal(actual, [[[1, 0, 1, 0]] * 2])
-    actual = to_numpy(similar_nodes(sources, sources, 1, loops=False))
+    actual = to_numpy(find_similar_nodes(sources, sources, 1, loops=False))
     np.testing.assert_array_equal(actual[0, 1], [0, 0, 1, 0])
 
 

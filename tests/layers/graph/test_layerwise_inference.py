@@ -3,7 +3,7 @@ import pytest
 from graph_references import random_graph
 from layer_checks import to_numpy
 
-from keras_mmfusion.graphs.incoming_edges import IncomingEdges
+from keras_mmfusion.graphs.sorted_edges import SortedEdges
 from keras_mmfusion.layers.graph import (
     GATLayer,
     GCNLayer,
@@ -62,7 +62,7 @@ def test_graph_without_edges_or_nodes():
 
 def test_split_limits_the_edges_of_a_part():
     targets = np.repeat([0, 1, 2, 4], [3, 10, 2, 2])
-    edges = IncomingEdges(np.stack([np.zeros_like(targets), targets]), 6)
+    edges = SortedEdges(np.stack([np.zeros_like(targets), targets]), 6)
     assert list(edges.split(5)) == [(0, 1), (1, 2), (2, 6)]
 
 

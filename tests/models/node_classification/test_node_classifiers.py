@@ -13,12 +13,12 @@ from keras_mmfusion.models.node_classification import (
     GCN2Classifier,
     GCNClassifier,
     NodeRecipe,
+    add_orders,
     evaluate_node_classifier,
     get_node_recipe,
-    node_classifier_inputs,
+    make_node_inputs,
     score_node_recipe,
     train_node_classifier,
-    with_orders,
 )
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
 from keras_mmfusion.models.node_classification.node_training import train_for_seeds
@@ -53,7 +53,7 @@ def make_communities(nodes=90, seed=0):
 
 
 DATA = make_communities()
-INPUTS = node_classifier_inputs(DATA)
+INPUTS = make_node_inputs(DATA)
 DTYPES = {
     "feature_index": "int32",
     "feature_values": "float32",
@@ -211,7 +211,7 @@ def test_exported_classifier_accepts_graphs_of_any_size(name, tmp_path):
     serve = tf.saved_model.load(model.export(tmp_path)).signatures["serving_default"]
     served = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in INPUTS.items()})
     np.testing.assert_allclose(served["outputs"], expected, atol=1e-5)
-    other = node_classifier_inputs(make_communities(nodes=60, seed=1))
+    other = make_node_inputs(make_communities(nodes=60, seed=1))
     served = serve(**{key: tf.constant(x, dtype=DTYPES[key]) for key, x in other.items()})
     np.testing.assert_allclose(served["outputs"], to_numpy(model(other)), atol=1e-5)
 
@@ -220,4 +220,4 @@ def test_exported_classifier_accepts_graphs_of_any_size(name, tmp_path):
 def test_orders_do_not_change_outputs(name):
     model = CLASSIFIERS[name]()
     expected = to_numpy(model(INPUTS))
-    np.testing.assert_allclose(to_numpy(model(with_orders(INPUTS))), expected, atol=1e-5)
+    np.testing.assert_allclose(to_numpy(model(add_orders(INPUTS))), expected, atol=1e-5)

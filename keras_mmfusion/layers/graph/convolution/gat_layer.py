@@ -1,11 +1,11 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
-from keras_mmfusion.layers.graph.core.graph_inputs import shapes_of
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
+from keras_mmfusion.layers.graph.core.graph_checks import get_shapes
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -94,10 +94,12 @@ class GATLayer(GraphConvBase):
         self.num_heads = check_integer(self, "num_heads", num_heads)
         if version not in (1, 2):
             raise ValueError(f"GATLayer: `version` must be 1 or 2. Received: {version!r}")
+        if not 0 <= dropout < 1:
+            raise ValueError(f"GATLayer: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.version = version
         self.concatenate = concatenate
         self.output_dim = head_dim * num_heads if concatenate else head_dim
-        self.dropout = check_fraction(self, "dropout", dropout)
+        self.dropout = dropout
         self.project = project
         self.self_loops = self_loops
         self.negative_slope = negative_slope
@@ -108,10 +110,10 @@ class GATLayer(GraphConvBase):
         units = self.num_heads * self.head_dim
         self.source_projection = self.target_projection = None
         if self.project:
-            self.source_projection = self.kernel(source_dim, units, "source_projection")
+            self.source_projection = self.make_kernel(source_dim, units, "source_projection")
             self.target_projection = self.source_projection
             if self.bipartite or self.version == 2:
-                self.target_projection = self.kernel(target_dim, units, "target_projection")
+                self.target_projection = self.make_kernel(target_dim, units, "target_projection")
         elif {source_dim, target_dim} != {units}:
             raise ValueError(
                 f"GATLayer: with `project=False`, the features must have dim {units}, "
@@ -130,12 +132,12 @@ class GATLayer(GraphConvBase):
         )
 
     def call(self, graph, mask=None, return_attention_scores=False, training=None):
-        read = self.read(graph, mask)
-        loops = self.self_loops and not read.bipartite
-        edges = read.edges.with_loops() if loops else read.edges
-        sources = targets = self._heads(self.source_projection, read.sources)
-        if read.bipartite or self.target_projection is not self.source_projection:
-            targets = self._heads(self.target_projection, read.targets)
+        inputs = self.parse(graph, mask)
+        loops = self.self_loops and not inputs.bipartite
+        edges = inputs.edges.add_loops() if loops else inputs.edges
+        sources = targets = self._heads(self.source_projection, inputs.sources)
+        if inputs.bipartite or self.target_projection is not self.source_projection:
+            targets = self._heads(self.target_projection, inputs.targets)
         attention = edges.softmax(self._scores(edges, sources, targets))
         weights = self.dropout_layer(ops.cast(attention, self.compute_dtype), training=training)
         x = edges.sum(sources, weights)
@@ -143,28 +145,28 @@ class GATLayer(GraphConvBase):
             x = ops.reshape(x, (*ops.shape(x)[:-2], self.output_dim))
         else:
             x = ops.mean(x, axis=-2)
-        output = read.finish(self.activate(x, self.bias))
+        output = inputs.mask_outputs(self.activate(x, self.bias))
         if not return_attention_scores:
             return output
         return output, attention if len(attention.shape) == 2 else ops.moveaxis(attention, 3, 1)
 
     def _heads(self, projection, x):
-        x = x if projection is None else each_node(projection, x)
+        x = x if projection is None else apply_to_rows(projection, x)
         return ops.reshape(x, (*ops.shape(x)[:-1], self.num_heads, self.head_dim))
 
     def _scores(self, edges, sources, targets):
         if self.version == 1:
             of_source = ops.sum(sources * self.source_score, axis=-1)
             of_target = ops.sum(targets * self.target_score, axis=-1)
-            return self._leaky(edges.from_sources(of_source) + edges.from_targets(of_target))
-        both = self._leaky(edges.from_sources(sources) + edges.from_targets(targets))
+            return self._leaky(edges.gather_sources(of_source) + edges.gather_targets(of_target))
+        both = self._leaky(edges.gather_sources(sources) + edges.gather_targets(targets))
         return ops.sum(both * self.source_score, axis=-1)
 
     def _leaky(self, x):
         return ops.leaky_relu(x, self.negative_slope)
 
     def compute_output_spec(self, graph, mask=None, return_attention_scores=False, training=None):
-        shapes = shapes_of(graph)
+        shapes = get_shapes(graph)
         shape = self.compute_output_shape(shapes)
         output = keras.KerasTensor(shape, dtype=self.compute_dtype)
         if not return_attention_scores:

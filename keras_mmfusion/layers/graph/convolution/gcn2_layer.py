@@ -1,9 +1,9 @@
 import keras
 
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
 from keras_mmfusion.layers.graph.core.gcn_normalization import propagate
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -69,17 +69,17 @@ class GCN2Layer(GraphConvBase):
     def build_layer(self, source_dim, target_dim):
         self.projection = None
         if self.beta:
-            self.projection = self.kernel(source_dim, source_dim, "projection")
+            self.projection = self.make_kernel(source_dim, source_dim, "projection")
         self.output_dim = source_dim
         self.bias = self.add_bias()
 
     def call(self, graph, initial_features, graph_mask=None):
-        read = self.read(graph, graph_mask)
-        x = propagate(graph, read, read.sources, 1.0)
+        inputs = self.parse(graph, graph_mask)
+        x = propagate(inputs, inputs.sources, 1.0)
         x = (1 - self.alpha) * x + self.alpha * cast_input(self, initial_features)
         if self.projection is not None:
-            x = (1 - self.beta) * x + self.beta * each_node(self.projection, x)
-        return read.finish(self.activate(x, self.bias))
+            x = (1 - self.beta) * x + self.beta * apply_to_rows(self.projection, x)
+        return inputs.mask_outputs(self.activate(x, self.bias))
 
     def compute_mask(self, graph, mask=None):
         return mask.get("node_features") if isinstance(mask, dict) else None

@@ -1,9 +1,9 @@
 import keras
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
-from keras_mmfusion.layers.graph.core.gcn_normalization import loop_weight, propagate
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
+from keras_mmfusion.layers.graph.core.gcn_normalization import get_loop_weight, propagate
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -80,21 +80,21 @@ class GCNLayer(GraphConvBase):
         self.output_dim = self.units or source_dim
         self.projection = None
         if self.units is not None:
-            self.projection = self.kernel(source_dim, self.units, "projection")
+            self.projection = self.make_kernel(source_dim, self.units, "projection")
         self.bias = self.add_bias()
 
     def call(self, graph, mask=None):
-        read = self.read(graph, mask)
-        loop = loop_weight(self.self_loops, self.improved)
-        x = read.sources
+        inputs = self.parse(graph, mask)
+        loop = get_loop_weight(self.self_loops, self.improved)
+        x = inputs.sources
         # Project before propagating if that makes the messages smaller; the product is the same.
         project_first = self.units is not None and self.units <= x.shape[-1]
         if project_first:
-            x = each_node(self.projection, x)
-        x = propagate(graph, read, x, loop)
+            x = apply_to_rows(self.projection, x)
+        x = propagate(inputs, x, loop)
         if self.units is not None and not project_first:
-            x = each_node(self.projection, x)
-        return read.finish(self.activate(x, self.bias))
+            x = apply_to_rows(self.projection, x)
+        return inputs.mask_outputs(self.activate(x, self.bias))
 
     def get_config(self):
         return {

@@ -1,8 +1,8 @@
 import keras
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -70,14 +70,14 @@ class GINLayer(GraphConvBase):
                 "GINLayer: targets and sources must have the same dim, since they are added. "
                 f"Received: {target_dim} and {source_dim}. Project one of them first."
             )
-        self.hidden_dense = self.kernel(
+        self.hidden_dense = self.make_kernel(
             source_dim,
             self.hidden_dim,
             "hidden",
             activation=self.activation,
             use_bias=self.use_bias,
         )
-        self.output_dense = self.kernel(
+        self.output_dense = self.make_kernel(
             self.hidden_dim, self.units, "output", use_bias=self.use_bias
         )
         self.epsilon = None
@@ -85,12 +85,12 @@ class GINLayer(GraphConvBase):
             self.epsilon = self.add_weight(shape=(), initializer="zeros", name="epsilon")
 
     def call(self, graph, mask=None):
-        read = self.read(graph, mask)
-        own = read.targets
+        inputs = self.parse(graph, mask)
+        own = inputs.targets
         if self.epsilon is not None:
             own = own + self.epsilon * own
-        hidden = each_node(self.hidden_dense, own + read.edges.sum(read.sources))
-        return read.finish(each_node(self.output_dense, hidden))
+        hidden = apply_to_rows(self.hidden_dense, own + inputs.edges.sum(inputs.sources))
+        return inputs.mask_outputs(apply_to_rows(self.output_dense, hidden))
 
     def get_config(self):
         return {

@@ -28,7 +28,7 @@ class GraphConvBase(GraphLayer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def kernel(self, input_dim, units, name, **settings):
+    def make_kernel(self, input_dim, units, name, **settings):
         """Returns a built `Dense` layer, without a bias unless `settings` says otherwise."""
         layer = Dense(
             units,

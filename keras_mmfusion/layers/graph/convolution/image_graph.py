@@ -10,7 +10,7 @@ from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.convolution.gcn_layer import GCNLayer
 from keras_mmfusion.layers.graph.core.gcn_normalization import normalize_graph
-from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import find_similar_nodes
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -119,7 +119,7 @@ class ImageGraph(keras.layers.Layer):
             (ops.shape(tokens)[0], *self.grid_adjacency.shape),
         )
         if self.neighbors:
-            similar = similar_nodes(tokens, tokens, self.neighbors, loops=False)
+            similar = find_similar_nodes(tokens, tokens, self.neighbors, loops=False)
             similar = ops.logical_or(similar, ops.transpose(similar, (0, 2, 1)))
             adjacent = ops.logical_or(adjacent, similar)
         return ops.cast(adjacent, self.compute_dtype)

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.graphs.incoming_edges import IncomingEdges, places_of
+from keras_mmfusion.graphs.sorted_edges import SortedEdges, find_positions
 from keras_mmfusion.layers.graph.convolution.gcn_layer import GCNLayer
 from keras_mmfusion.layers.graph.core.gcn_normalization import normalize_graph
 
@@ -54,7 +54,7 @@ def apply_layerwise(layer, graph, edges_per_part=500_000):
         scaled = normalize_graph(graph, layer.self_loops, layer.improved)
         graph["source_scale"] = ops.convert_to_numpy(scaled["source_scale"])
     graph = {key: np.asarray(value) for key, value in graph.items()}
-    edges = IncomingEdges.from_graph(graph)
+    edges = SortedEdges.from_graph(graph)
     outputs = [_compute_part(layer, graph, edges, *part) for part in edges.split(edges_per_part)]
     return np.concatenate(outputs) if outputs else ops.convert_to_numpy(layer(graph))
 
@@ -69,6 +69,6 @@ def _compute_part(layer, graph, edges, first, end):
     edge_index = edges.edge_index[:, incoming]
     nodes = np.concatenate([targets, np.setdiff1d(edge_index[0], targets)])
     part = {key: graph[key][nodes] for key in _NODE_KEYS if key in graph}
-    part["edge_index"] = places_of(edge_index, nodes).astype("int32")
+    part["edge_index"] = find_positions(edge_index, nodes).astype("int32")
     part["edge_weight"] = edges.weight[incoming]
     return ops.convert_to_numpy(layer(part))[: end - first]

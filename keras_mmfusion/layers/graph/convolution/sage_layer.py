@@ -1,8 +1,8 @@
 import keras
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -64,21 +64,21 @@ class SAGELayer(GraphConvBase):
     def build_layer(self, source_dim, target_dim):
         self.pool_dense = None
         if self.aggregation == "max":
-            self.pool_dense = self.kernel(
+            self.pool_dense = self.make_kernel(
                 source_dim, source_dim, "pool", activation="relu", use_bias=True
             )
-        self.self_dense = self.kernel(target_dim, self.units, "self")
-        self.neighbor_dense = self.kernel(source_dim, self.units, "neighbors")
+        self.self_dense = self.make_kernel(target_dim, self.units, "self")
+        self.neighbor_dense = self.make_kernel(source_dim, self.units, "neighbors")
         self.bias = self.add_bias()
 
     def call(self, graph, mask=None):
-        read = self.read(graph, mask)
+        inputs = self.parse(graph, mask)
         if self.pool_dense is not None:
-            x = read.edges.max(each_node(self.pool_dense, read.sources))
+            x = inputs.edges.max(apply_to_rows(self.pool_dense, inputs.sources))
         else:
-            x = read.edges.mean(read.sources)
-        x = each_node(self.neighbor_dense, x) + each_node(self.self_dense, read.targets)
-        return read.finish(self.activate(x, self.bias))
+            x = inputs.edges.mean(inputs.sources)
+        x = apply_to_rows(self.neighbor_dense, x) + apply_to_rows(self.self_dense, inputs.targets)
+        return inputs.mask_outputs(self.activate(x, self.bias))
 
     def get_config(self):
         return {

@@ -1,7 +1,7 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.layers.graph.core.edge_list import LOWEST, divide, log_or_nothing
+from keras_mmfusion.layers.graph.core.edge_list import LOWEST, divide, safe_log
 
 
 class DenseEdges:
@@ -20,11 +20,11 @@ class DenseEdges:
         self.weight = weight
 
     @classmethod
-    def side_by_side(cls, parts):
+    def concatenate(cls, parts):
         """Concatenates the sources of several adjacency matrices that share their targets."""
         return cls(ops.concatenate([part.weight for part in parts], axis=2))
 
-    def with_loops(self):
+    def add_loops(self):
         """Replaces each node's self-loop by one of weight 1."""
         nodes = ops.arange(ops.shape(self.weight)[1])
         loop = ops.expand_dims(nodes[:, None] == nodes[None, :], 0)
@@ -34,19 +34,19 @@ class DenseEdges:
         """Float32 tensor `(batch, targets, sources)`."""
         return ops.cast(self.weight, "float32")
 
-    def from_sources(self, x):
+    def gather_sources(self, x):
         """Returns the value of each edge's source, to be broadcast over targets."""
         return ops.expand_dims(x, 1)
 
-    def from_targets(self, x):
+    def gather_targets(self, x):
         """Returns the value of each edge's target, to be broadcast over sources."""
         return ops.expand_dims(x, 2)
 
-    def target_degree(self):
+    def compute_target_degree(self):
         """Returns the sum of each target's edge weights, in float32."""
         return ops.sum(self.weights(), axis=2)
 
-    def source_degree(self):
+    def compute_source_degree(self):
         """Returns the sum of each source's edge weights, in float32."""
         return ops.sum(self.weights(), axis=1)
 
@@ -59,12 +59,12 @@ class DenseEdges:
 
     def mean(self, x):
         """Returns the weighted mean of `x` over the edges into each target; zeros without edges."""
-        return divide(self.sum(x), self.target_degree())
+        return divide(self.sum(x), self.compute_target_degree())
 
     def max(self, x):
         """Returns the elementwise maximum of `x` over the edges into each target; zeros without."""
         exists = ops.expand_dims(ops.not_equal(self.weight, 0), -1)
-        messages = ops.where(exists, ops.cast(self.from_sources(x), "float32"), LOWEST)
+        messages = ops.where(exists, ops.cast(self.gather_sources(x), "float32"), LOWEST)
         if 0 in messages.shape:  # Backends disagree on the maximum of an empty axis.
             return ops.zeros((*ops.shape(messages)[:2], x.shape[-1]), x.dtype)
         top = ops.max(messages, axis=2, initial=LOWEST)
@@ -80,7 +80,7 @@ class DenseEdges:
         Args:
             scores: tensor `(batch, targets, sources, heads)`. Pairs without an edge get zeros.
         """
-        exists, log_weight = log_or_nothing(ops.expand_dims(self.weights(), -1))
+        exists, log_weight = safe_log(ops.expand_dims(self.weights(), -1))
         scores = ops.where(exists, ops.cast(scores, "float32") + log_weight, LOWEST)
         top = ops.stop_gradient(ops.max(scores, axis=2, keepdims=True, initial=LOWEST))
         powers = ops.where(exists, ops.exp(scores - top), 0)

@@ -35,7 +35,7 @@ class EdgeList:
         self.order = order
 
     @classmethod
-    def side_by_side(cls, parts):
+    def concatenate(cls, parts):
         """Concatenates the sources of several edge lists that share their targets."""
         sources, offset = [], 0
         for part in parts:
@@ -47,7 +47,7 @@ class EdgeList:
         target = ops.concatenate([part.target for part in parts])
         return cls(ops.concatenate(sources), target, offset, parts[0].num_targets, weight)
 
-    def with_loops(self):
+    def add_loops(self):
         """Appends a self-loop of weight 1 for each node; existing self-loops get weight 0."""
         loops = ops.arange(self.num_targets, dtype=self.target.dtype)
         weight = ops.where(ops.equal(self.source, self.target), 0.0, self.weights())
@@ -65,19 +65,19 @@ class EdgeList:
             return ops.ones_like(self.target, "float32")
         return ops.cast(self.weight, "float32")
 
-    def from_sources(self, x):
+    def gather_sources(self, x):
         """Returns the value of each edge's source."""
         return x if self.source is None else gather(x, self.source)
 
-    def from_targets(self, x):
+    def gather_targets(self, x):
         """Returns the value of each edge's target."""
         return gather(x, self.target)
 
-    def target_degree(self):
+    def compute_target_degree(self):
         """Returns the sum of each target's edge weights, in float32."""
         return segment_sum(self.weights(), self.target, self.num_targets)
 
-    def source_degree(self):
+    def compute_source_degree(self):
         """Returns the sum of each source's edge weights, in float32."""
         return segment_sum(self.weights(), self.source, self.num_sources)
 
@@ -94,14 +94,14 @@ class EdgeList:
             index, shape = (self.target, self.source), (self.num_targets, self.num_sources)
             order = (None, None) if self.order is None else (self.order[1], self.order[0])
             return sparse_product(index, coefficient, shape, x, order)
-        messages = self.from_sources(x)
+        messages = self.gather_sources(x)
         if coefficient is not None:
             messages = messages * ops.expand_dims(ops.cast(coefficient, x.dtype), -1)
         return segment_sum(messages, self.target, self.num_targets)
 
     def mean(self, x):
         """Returns the weighted mean of `x` over the edges into each target; zeros without edges."""
-        return divide(self.sum(x), self.target_degree())
+        return divide(self.sum(x), self.compute_target_degree())
 
     def max(self, x):
         """Returns the elementwise maximum of `x` over the edges into each target; zeros without.
@@ -109,20 +109,20 @@ class EdgeList:
         Ties share the gradient. It is computed here because the backends differ, and JAX's
         `segment_max` has no gradient.
         """
-        messages = ops.cast(self.from_sources(x), "float32")
+        messages = ops.cast(self.gather_sources(x), "float32")
         exists = ops.expand_dims(ops.not_equal(self.weights(), 0), -1)
         top = segment_max(ops.where(exists, messages, LOWEST), self.target, self.num_targets)
         top = ops.where(top <= LOWEST, 0, top)
-        wins = ops.logical_and(exists, ops.equal(messages, self.from_targets(top)))
+        wins = ops.logical_and(exists, ops.equal(messages, self.gather_targets(top)))
         wins = ops.cast(wins, "float32")
         number = segment_sum(wins, self.target, self.num_targets)
-        share = wins / ops.maximum(self.from_targets(number), 1)
+        share = wins / ops.maximum(self.gather_targets(number), 1)
         gradient = share * (messages - ops.stop_gradient(messages))  # Zero, with a gradient.
         return ops.cast(top + segment_sum(gradient, self.target, self.num_targets), x.dtype)
 
     def dot(self, query, key):
         """Returns the product of the target's query and the source's key, by edge and head."""
-        return ops.sum(self.from_targets(query) * self.from_sources(key), axis=-1)
+        return ops.sum(self.gather_targets(query) * self.gather_sources(key), axis=-1)
 
     def softmax(self, scores):
         """`w_e exp(score_e) / Σ w exp(score)` over the edges into each target, in float32.
@@ -132,13 +132,13 @@ class EdgeList:
         """
         scores = ops.cast(scores, "float32")
         if self.weight is not None:
-            exists, log_weight = log_or_nothing(ops.expand_dims(self.weights(), -1))
+            exists, log_weight = safe_log(ops.expand_dims(self.weights(), -1))
             scores = ops.where(exists, scores + log_weight, LOWEST)
         top = segment_max(scores, self.target, self.num_targets)
         top = ops.where(top <= LOWEST, 0, top)
-        powers = ops.exp(scores - self.from_targets(top))
+        powers = ops.exp(scores - self.gather_targets(top))
         total = segment_sum(powers, self.target, self.num_targets)
-        return powers / ops.maximum(self.from_targets(total), np.finfo("float32").tiny)
+        return powers / ops.maximum(self.gather_targets(total), np.finfo("float32").tiny)
 
 
 def divide(total, degree):
@@ -147,7 +147,7 @@ def divide(total, degree):
     return ops.cast(ops.cast(total, "float32") * ops.expand_dims(inverse, -1), total.dtype)
 
 
-def log_or_nothing(weight):
+def safe_log(weight):
     """Returns whether each weight is positive, and its logarithm, 0 where it is not."""
     exists = weight > 0
     return exists, ops.log(ops.where(exists, weight, 1.0))

@@ -1,46 +1,42 @@
 import keras
-from keras import ops
 
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.graph.core.graph_inputs import (
-    check_dtypes,
-    check_shapes,
-    read_graph,
-    shapes_of,
-)
+from keras_mmfusion.layers.graph.core.graph_checks import check_shapes
+from keras_mmfusion.layers.graph.core.graph_inputs import parse_graph
 
 
 class GraphLayer(keras.layers.Layer):
-    """What the layers of graphs share: how a graph is given, checked and masked.
+    """Base class of graph layers, which defines the format of graphs.
 
-    A layer of your own implements `build_layer(source_dim, target_dim)`, which makes the weights,
-    and `call`, which takes the graph apart by `self.read(graph, mask)`.
+    A subclass sets `output_dim`, the size of its output, in `__init__` or `build_layer`; creates
+    weights in `build_layer(source_dim, target_dim)`; and implements `call(graph, mask=None)`, which
+    gets validated and masked tensors from `self.parse(graph, mask)`, a `GraphInputs`.
 
-    **A graph as a list of edges**, one or several laid side by side, is a dict of
+    **An edge list**, of one graph or of several disjoint ones, is a dict of
 
     - `node_features`: float tensor `(nodes, dim)`.
-    - `edge_index`: int tensor `(2, edges)`, int32 or int64: an edge's source, and its target, which
-      gets the message. An edge that stands there twice counts twice.
-    - `edge_weight`: float tensor `(edges,)`, optional. How often the edge counts; 0 is no edge.
+    - `edge_index`: int32 or int64 tensor `(2, edges)`. The first row holds the sources of messages,
+      the second row their targets. Duplicate edges add up.
+    - `edge_weight`: float tensor `(edges,)`, optional. Weight 0 means no edge.
     - `edge_mask`: bool tensor `(edges,)`, optional. `False` for padding.
-    - `edge_order`: int tensor `(2, edges)`, optional, of `order_edges` or `normalize_graph`: sums
-      over edges are quicker with it. A graph with an `edge_mask` does without.
-    - `node_mask`: bool tensor `(nodes,)`, optional. A masked node sends nothing, gets zeros, and
-      whatever stands in its place, NaN included, changes nothing.
-    - `graph_index`: int tensor `(nodes,)`, optional: which graph of several a node is of. Only
-      pooling needs it. `graph_mask`: see `GraphPooling`.
+    - `edge_order`: int tensor `(2, edges)`, optional, from `order_edges` or `normalize_graph`. It
+      makes sums over edges faster. It is not used with an `edge_mask`.
+    - `node_mask`: bool tensor `(nodes,)`, optional. A masked node sends no messages, and its output
+      is zero. Its features, even NaN, have no effect.
+    - `graph_index`: int tensor `(nodes,)`, optional. The graph that each node belongs to, for
+      pooling. `graph_mask`: see `GraphPooling`.
 
     **A batch of dense graphs** is a dict of
 
-    - `node_features`: float tensor `(batch, nodes, dim)`; `node_mask`, `(batch, nodes)`.
-    - `adjacency`: tensor `(batch, nodes, nodes)`, whose row `i` has the weights of what node `i`
-      gets, as in `A X`; 0 is no edge.
+    - `node_features`: float tensor `(batch, nodes, dim)`; `node_mask`: `(batch, nodes)`.
+    - `adjacency`: tensor `(batch, nodes, nodes)` of edge weights. Row `i` holds the weights of the
+      messages to node `i`, as in `A X`.
 
-    **A bipartite graph** also has `target_features` (and `target_mask`): messages go to these
-    nodes. `edge_index[1]` counts them, an adjacency has a row for each, and so has the output.
+    **A bipartite graph** also has `target_features` (and `target_mask`), the nodes that receive
+    messages. `edge_index[1]` and the rows of an adjacency refer to them, and so does the output.
 
-    An index out of range is an error where its value can be read. A compiled function cannot
-    raise: there the whole output is NaN.
+    An index out of range raises an error. In a compiled function, which cannot raise, it turns the
+    whole output to NaN.
 
     Example:
 
@@ -55,6 +51,8 @@ class GraphLayer(keras.layers.Layer):
     (3, 4)
     """
 
+    output_dim = None
+
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
@@ -66,43 +64,34 @@ class GraphLayer(keras.layers.Layer):
             dims.append(graph_shape["target_features"][-1])
         if None in dims:
             raise ValueError(
-                f"{type(self).__name__}: features need a dim that is known. Received: "
+                f"{type(self).__name__}: the last dim of the features must be static. Received: "
                 f"{graph_shape['node_features']}"
             )
         self.bipartite = len(dims) == 2
         self.build_layer(dims[0], dims[-1])
 
     def build_layer(self, source_dim, target_dim):
-        """Makes the weights, for features of these sizes."""
+        """Creates the weights for features of these sizes."""
 
-    def read(self, graph, mask=None):
-        """Checks a graph and takes it apart: a `GraphInputs`."""
-        name = type(self).__name__
-        check_shapes(name, shapes_of(graph))
-        check_dtypes(name, graph)
-        return read_graph(name, graph, mask, self.compute_dtype)
+    def parse(self, graph, mask=None):
+        """Validates a graph and returns `GraphInputs`."""
+        return parse_graph(type(self).__name__, graph, mask, self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         key = "node_features" if inputs.get("target_features") is None else "target_features"
         return mask.get(key) if mask else None
 
     def compute_output_shape(self, graph_shape):
+        if self.output_dim is None:
+            raise ValueError(
+                f"{type(self).__name__}: set `output_dim`, the size of the output, in `__init__` "
+                "or `build_layer`."
+            )
         targets = graph_shape.get("target_features") or graph_shape["node_features"]
         return (*targets[:-1], self.output_dim)
 
-    def dense(self, units, input_dim, name, **settings):
-        """A built `Dense` layer of this layer's dtype."""
+    def make_dense(self, units, input_dim, name, **settings):
+        """Returns a built `Dense` layer with the dtype of this layer."""
         layer = Dense(units, dtype=self.dtype_policy, name=name, **settings)
         layer.build((None, input_dim))
         return layer
-
-
-def each_node(layer, x):
-    """`layer` of every node's features, `(nodes, dim)` or `(batch, nodes, dim)`.
-
-    As one matrix of rows, which TensorFlow multiplies faster than a tensor of more axes.
-    """
-    if len(x.shape) == 2:
-        return layer(x)
-    rows = layer(ops.reshape(x, (-1, x.shape[-1])))
-    return ops.reshape(rows, (*ops.shape(x)[:-1], rows.shape[-1]))

@@ -3,7 +3,7 @@ from keras import ops
 from keras_mmfusion.layers.alignment.alignment import normalize_vectors
 
 
-def similar_nodes(targets, sources, neighbors, source_mask=None, loops=True):
+def find_similar_nodes(targets, sources, neighbors, source_mask=None, loops=True):
     """Selects each target's nearest sources by cosine similarity.
 
     Sources that tie with the last one, to four decimals, are selected too, so that rounding does

@@ -5,7 +5,7 @@ from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.core.edge_list import EdgeList
-from keras_mmfusion.layers.graph.core.graph_inputs import as_index
+from keras_mmfusion.layers.graph.core.node_index import cast_index
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -84,7 +84,7 @@ class SparseDense(keras.layers.Layer):
             self.bias = self.add_weight(shape=(self.units,), initializer="zeros", name="bias")
 
     def call(self, index, values, num_rows, order=None, training=None):
-        index = as_index("SparseDense", "index", index)
+        index = cast_index("SparseDense", "index", index)
         weights = self.dropout_layer(cast_input(self, values), training=training)
         if order is not None:
             order = (order[1], order[0])

@@ -5,7 +5,8 @@ from keras import ops
 
 from keras_mmfusion.layers.cast_input import cast_mask
 from keras_mmfusion.layers.graph.core.edge_list import EdgeList
-from keras_mmfusion.layers.graph.core.graph_inputs import in_range
+from keras_mmfusion.layers.graph.core.graph_inputs import add_nan
+from keras_mmfusion.layers.graph.core.node_index import check_index
 from keras_mmfusion.layers.graph.core.tracing import is_concrete
 
 
@@ -35,7 +36,7 @@ def count_entities(name, graph, features):
     if keras.config.backend() == "tensorflow":
         return ops.max(ops.stack([ops.cast(each, "int32") for each in highest])) + 1
     raise ValueError(
-        f"{name}: in a compiled function the number of entities must be known. Give the graph an "
+        f"{name}: in a compiled function, the number of entities must be static. Give the graph an "
         "'entity_mask' of shape (entities,), such as `np.ones(entities, bool)`."
     )
 
@@ -50,28 +51,27 @@ def pool_entities(name, graph, modalities, features, node_mask, count):
         count: int or scalar tensor. Number of entities.
 
     Returns:
-        A tuple of two dicts, modality -> tensor `(entities, 1, dim)`, zeros for an entity without
-        a node, and modality -> its mask, bool `(entities, 1)`.
+        A tuple of two dicts: modality -> the means `(entities, 1, dim)`, zeros for an entity
+        without a node, and modality -> the mask `(entities, 1)` of the entities with a node.
     """
     pooled, mask = {}, {}
-    some = next(iter(features.values()))
+    other = next(iter(features.values()))
     for modality in modalities:
         x = features.get(modality)
         if x is None:
-            pooled[modality] = ops.zeros((count, 1, some.shape[-1]), some.dtype)
+            pooled[modality] = ops.zeros((count, 1, other.shape[-1]), other.dtype)
             mask[modality] = ops.zeros((count, 1), "bool")
             continue
         index = (graph.get("entity_index") or {}).get(modality)
-        fault = None
+        nan_if_invalid = None
         if index is None:
             index = ops.arange(ops.shape(x)[0], dtype="int32")
         else:
-            index, fault = in_range(name, f"entity_index[{modality!r}]", index, count)
+            key = f"entity_index[{modality!r}]"
+            index, nan_if_invalid = check_index(name, key, index, count)
         nodes = EdgeList(
             None, index, None, count, ops.cast(cast_mask(node_mask[modality]), "float32")
         )
-        value = nodes.mean(x)
-        value = value if fault is None else value + ops.cast(fault, value.dtype)
-        pooled[modality] = ops.expand_dims(value, 1)
-        mask[modality] = ops.expand_dims(nodes.target_degree() > 0, 1)
+        pooled[modality] = ops.expand_dims(add_nan(nodes.mean(x), nan_if_invalid), 1)
+        mask[modality] = ops.expand_dims(nodes.compute_target_degree() > 0, 1)
     return pooled, mask

@@ -4,16 +4,19 @@ from keras import ops
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.fusion.fusion_rule import leave_one_out
 from keras_mmfusion.layers.fusion_block import FusionBlock
-from keras_mmfusion.layers.graph.core.similar_nodes import similar_nodes
+from keras_mmfusion.layers.graph.core.similar_nodes import find_similar_nodes
 from keras_mmfusion.layers.graph.hetero.entity_pooling import count_entities, pool_entities
 from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import (
-    OF_EDGES,
-    OF_NODES,
+    EDGE_KEYS,
     HeteroGraphLayer,
-    with_string_keys,
+    check_hetero_keys,
+    join_relations,
 )
 from keras_mmfusion.layers.graph.hetero.hgt_layer import HGTLayer
 from keras_mmfusion.layers.masks import average_tokens, ensure_mask, ensure_masks, zero_masked
+
+# Arguments of `FusionBlock` that `GraphFusion` does not have.
+UNSUPPORTED = ("strategy", "num_outputs", "num_stages")
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -23,50 +26,51 @@ class GraphFusion(FusionBlock):
     ```
     h_m = LayerNorm(x_m W_m + b_m)                     for each modality m
     h_1, ..., h_n = Layer_l(h_1, ..., h_n; edges)      for each of the `graph_layers`
-    z_me = mean of the nodes of modality m that are of entity e
+    z_me = mean of the nodes of modality m that belong to entity e
     y_e = rule(z_1e, ..., z_ne)
     ```
 
-    An entity is what the nodes are views of. There are two ways to call the layer:
+    An entity is the object that its nodes describe. There are two ways to call the layer:
 
-    - **With modalities**, as any `FusionBlock`, so also as the `fusion` of a `FusionModel`. Each
-      sample is an entity and a graph of its own, its tokens are the nodes, and there is a relation
-      from every modality to every one. Edges come from all nodes, or from the `neighbors` nearest.
-    - **With a graph**, such as `MultimodalGraph.as_dict` gives. There are many entities in one
-      graph, with edges between them too.
+    - **With modalities**, like any `FusionBlock`, for example as the `fusion` of a `FusionModel`.
+      Each sample is an entity and a separate graph. Its tokens are the nodes, with a relation
+      between every two modalities. Edges come from all nodes, or from the nearest `neighbors`.
+    - **With a graph**, such as the result of `MultimodalGraph.as_dict`: many entities in one graph,
+      with edges between them.
 
-    A masked node is missing: it sends nothing, and whatever stands in its place, NaN included,
-    never reaches the output.
+    A masked node is missing: it sends no messages, and its features, even NaN, have no effect.
 
     Args:
         modalities: sequence of strings. The names of the modalities, in the layer's order.
         graph_layers: list of `HeteroGraphLayer`, each with `dim` units. Defaults to two `HGTLayer`.
         neighbors: int or `None`. With modalities, each node gets edges from this many nodes of
-            every modality, those with the highest cosine of `h`, which takes numbers of tokens
-            that are known; `None` for all.
+            every modality, by the cosine similarity of `h`, which requires static numbers of
+            tokens; `None` for edges from all nodes.
         combine: the rule: a name from `keras_mmfusion.layers.fusion.list_rules()`, or a
-            `FusionRule`. A rule of tokens gets the nodes themselves in place of their mean, except
-            of a graph with an `edge_index`.
+            `FusionRule`. A rule of tokens gets the nodes instead of their mean, except for a graph
+            with an `edge_index`.
         dim: int. The size of the nodes, and of the output of a rule given by name.
-        output: `"pooled"` for a vector of each entity, or `"tokens"`, see `FusionBlock`; with the
+        output: `"pooled"` for one vector per entity, or `"tokens"`, see `FusionBlock`; with the
             rule `"union"` these are all nodes.
         num_heads: int. Attention heads of the default layers, and of rules that have them.
         dropout: float. Dropout of the projected nodes, and in Transformer rules.
-        placeholders: bool. Whether a learned node stands in for a missing one.
+        placeholders: bool. Whether a learned node replaces a missing modality.
+        **kwargs: arguments of `keras.layers.Layer`. The other arguments of `FusionBlock`,
+            `strategy`, `num_outputs` and `num_stages`, are not supported.
 
     Call arguments:
         inputs: dict, modality -> float tensor `(batch, tokens, dim)` or `(batch, dim)`, see
-            `FusionBlock`. Or a typed graph, see `HeteroGraphLayer`, whose node types are the
-            modalities, with
+            `FusionBlock`. Or a heterogeneous graph, see `HeteroGraphLayer`, whose node types are
+            the modalities, with
 
-            - `entity_index`: modality -> int tensor `(nodes,)`. Without, node `i` of every
-              modality is of entity `i`. A graph with an `adjacency` has no use for it: each item
+            - `entity_index`: modality -> int tensor `(nodes,)`. By default, node `i` of every
+              modality belongs to entity `i`. It is not used with an `adjacency`, where each item
               of the batch is one entity.
-            - `entity_mask`: bool tensor `(entities,)`, `False` for padding, whose output is zeros.
-              How many entities there are must be known from its length on JAX and under XLA, if
-              there is an `entity_index`.
-        mask: dict, modality -> bool tensor, see `FusionBlock`. A graph has its `node_mask`.
-        return_mask, return_shares: see `FusionBlock`; a share is how far the output moves without
+            - `entity_mask`: bool tensor `(entities,)`, `False` for padding, whose output is zero.
+              On JAX and under XLA, it is required with an `entity_index`, since its length
+              determines the number of entities.
+        mask: dict, modality -> bool tensor, see `FusionBlock`. A graph has a `node_mask` instead.
+        return_mask, return_shares: see `FusionBlock`; a share is the change of the output without
             the modality's nodes.
 
     Output shape:
@@ -74,8 +78,8 @@ class GraphFusion(FusionBlock):
         `return_mask` or `return_shares` a tuple, see `FusionBlock`.
 
     Raises:
-        ValueError: see `FusionBlock` and `HeteroGraphLayer`; if a layer has not `dim` units, or if
-            an entity's index is out of range.
+        ValueError: see `FusionBlock` and `HeteroGraphLayer`; if a layer does not have `dim` units,
+            or an index of an entity is out of range.
 
     Example:
 
@@ -83,11 +87,11 @@ class GraphFusion(FusionBlock):
     >>> from keras_mmfusion.layers.graph import GraphFusion, MultimodalGraph, connect_neighbors
     >>> fusion = GraphFusion(("image", "text"), dim=16)
     >>> inputs = {"image": np.random.rand(2, 9, 8), "text": np.random.rand(2, 5, 12)}
-    >>> mask = {"text": np.array([[True] * 5, [False] * 5])}  # the second has no text
+    >>> mask = {"text": np.array([[True] * 5, [False] * 5])}  # The second sample has no text.
     >>> tuple(fusion(inputs, mask=mask).shape)
     (2, 16)
 
-    Four products, of which the last has no text, with edges between similar photos:
+    Four products with edges between similar images; the last one has no text:
 
     >>> image, text = np.random.rand(4, 8), np.random.rand(4, 12)
     >>> products = MultimodalGraph(
@@ -97,8 +101,8 @@ class GraphFusion(FusionBlock):
     (4, 16)
 
     Reference:
-        A graph over the modalities, and the fusion of its nodes: Wei et al., "MMGCN: Multi-modal
-        Graph Convolution Network for Personalized Recommendation of Micro-video", 2019, section 3.
+        Graph over modalities, with fused nodes: Wei et al., "MMGCN: Multi-modal Graph Convolution
+        Network for Personalized Recommendation of Micro-video", 2019, section 3.
     """
 
     def __init__(
@@ -114,6 +118,12 @@ class GraphFusion(FusionBlock):
         placeholders=False,
         **kwargs,
     ):
+        unsupported = [name for name in UNSUPPORTED if name in kwargs]
+        if unsupported:
+            raise ValueError(
+                f"GraphFusion: `{unsupported[0]}` is not supported; it is an argument of "
+                f"`FusionBlock`. Received: {kwargs[unsupported[0]]!r}"
+            )
         super().__init__(
             modalities,
             combine=combine,
@@ -133,29 +143,29 @@ class GraphFusion(FusionBlock):
         for layer in self.graph_layers:
             if not isinstance(layer, HeteroGraphLayer) or layer.units != dim:
                 raise ValueError(
-                    f"GraphFusion: `graph_layers` must be `HeteroGraphLayer`s with `dim`, {dim}, "
-                    f"units. Received: {layer!r}"
+                    f"GraphFusion: `graph_layers` must be `HeteroGraphLayer`s with {dim} units, as "
+                    f"`dim`. Received: {layer!r}"
                 )
         self.neighbors = None if neighbors is None else check_integer(self, "neighbors", neighbors)
 
     def __call__(self, inputs, *args, **kwargs):
-        # At the door, as `HeteroGraphLayer` does.
-        return super().__call__(with_string_keys(inputs), *args, **kwargs)
+        # Convert tuple keys to strings first: Keras records call shapes as JSON.
+        return super().__call__(join_relations(inputs), *args, **kwargs)
 
     def build(self, inputs_shape):
-        of_graph = _is_graph(inputs_shape)
-        features = inputs_shape["node_features"] if of_graph else inputs_shape
+        is_graph = _is_graph(inputs_shape)
+        features = inputs_shape["node_features"] if is_graph else inputs_shape
         super().build(features)
-        edges = {key: inputs_shape[key] for key in OF_EDGES if of_graph and key in inputs_shape}
+        edges = {key: inputs_shape[key] for key in EDGE_KEYS if is_graph and key in inputs_shape}
         rank = 2 if "edge_index" in edges else 3
-        if not of_graph:
-            edges = {"adjacency": dict.fromkeys(self._relations(), (None, None, None))}
+        if not is_graph:
+            edges = {"adjacency": dict.fromkeys(self._list_relations(), (None, None, None))}
         nodes = dict.fromkeys(features, (None,) * (rank - 1) + (self.dim,))
         for layer in self.graph_layers:
-            if not layer.built:  # One out of a configuration is.
+            if not layer.built:  # A deserialized layer may already be built.
                 layer.build({"node_features": nodes, **edges})
 
-    def _relations(self):
+    def _list_relations(self):
         return [f"{source}/to/{target}" for source in self.modalities for target in self.modalities]
 
     def call(self, inputs, mask=None, return_mask=False, return_shares=False, training=None):
@@ -164,12 +174,12 @@ class GraphFusion(FusionBlock):
         graph = {}
         if _is_graph(inputs):
             graph, inputs, mask = inputs, inputs["node_features"], inputs.get("node_mask")
-            self._check_keys(graph)
+            check_hetero_keys("GraphFusion", graph)
         inputs, mask = self.prepare_inputs(inputs, mask)
         nodes, mask = self.projection(inputs, ensure_masks(inputs, mask), training=training)
 
         def fuse(mask):
-            tokens, tokens_mask = self._fuse(*self._relate(graph, nodes, mask))
+            tokens, tokens_mask = self._fuse(*self._apply_graph_layers(graph, nodes, mask))
             return zero_masked(tokens, graph.get("entity_mask")), tokens_mask
 
         tokens, tokens_mask = fuse(mask)
@@ -180,56 +190,55 @@ class GraphFusion(FusionBlock):
             results.append(leave_one_out(lambda mask: average_tokens(*fuse(mask)), mask))
         return tuple(results) if len(results) > 1 else results[0]
 
-    def _check_keys(self, graph):
-        unknown = sorted(set(graph) - {*OF_NODES, *OF_EDGES})
-        if unknown:
-            raise ValueError(
-                f"GraphFusion: the graph has {unknown[0]!r}, which is none of "
-                f"{', '.join((*OF_NODES, *OF_EDGES))}."
-            )
+    def decide(self, inputs, mask=None):
+        """Not supported: a `GraphFusion` has no decisions by modality."""
+        raise ValueError("GraphFusion: `decide` is not supported; use a `FusionBlock`.")
 
-    def _relate(self, graph, nodes, mask):
-        """What the graph layers make of the nodes, entity by entity, and which are there.
+    def _apply_graph_layers(self, graph, nodes, mask):
+        """Applies the graph layers and averages nodes by entity.
 
         Args:
-            graph: the graph that was given, or an empty dict.
+            graph: the input graph, or an empty dict.
             nodes: dict, modality -> tensor `(batch, nodes, dim)`, or `(nodes, 1, dim)` of a graph
                 with an `edge_index`.
             mask: dict, modality -> bool tensor of these shapes without the last dim.
+
+        Returns:
+            A tuple of two dicts, modality -> tensor `(entities, nodes, dim)` and modality -> mask.
         """
-        of_list = graph.get("edge_index") is not None
-        if of_list:
+        is_edge_list = graph.get("edge_index") is not None
+        if is_edge_list:
             nodes = {name: ops.squeeze(x, 1) for name, x in nodes.items()}
             mask = {name: ops.squeeze(m, 1) for name, m in mask.items()}
         features, node_mask = nodes, mask
-        edges = {key: graph[key] for key in OF_EDGES if graph.get(key) is not None}
-        if graph:  # Of a modality that is missing there are no nodes to have edges.
+        edges = {key: graph[key] for key in EDGE_KEYS if graph.get(key) is not None}
+        if graph:  # A modality that is absent from the graph has no nodes.
             features = {
                 m: x for m, x in features.items() if graph["node_features"].get(m) is not None
             }
         else:
-            edges = {"adjacency": self._adjacency(features, node_mask)}
+            edges = {"adjacency": self._connect_nodes(features, node_mask)}
         for layer in self.graph_layers:
-            here = {name: node_mask[name] for name in features}
-            features = layer({"node_features": features, "node_mask": here, **edges})
-        if of_list:
-            count = count_entities(type(self).__name__, graph, features)
-            return pool_entities(
-                type(self).__name__, graph, self.modalities, features, node_mask, count
-            )
+            layer_mask = {name: node_mask[name] for name in features}
+            features = layer({"node_features": features, "node_mask": layer_mask, **edges})
+        if is_edge_list:
+            name = type(self).__name__
+            count = count_entities(name, graph, features)
+            return pool_entities(name, graph, self.modalities, features, node_mask, count)
         return {**nodes, **features}, mask
 
-    def _adjacency(self, features, node_mask):
+    def _connect_nodes(self, features, node_mask):
+        """Returns the adjacency of every relation between the modalities of a sample."""
         adjacency = {}
-        for relation in self._relations():
+        for relation in self._list_relations():
             source, _, target = relation.split("/")
             ends = features[target], features[source]
             loops = source != target
             if self.neighbors is None:
-                near = _all_nodes(*ends, loops)
+                edges = _connect_all(*ends, loops)
             else:
-                near = similar_nodes(*ends, self.neighbors, node_mask[source], loops)
-            adjacency[relation] = ops.cast(near, self.compute_dtype)
+                edges = find_similar_nodes(*ends, self.neighbors, node_mask[source], loops)
+            adjacency[relation] = ops.cast(edges, self.compute_dtype)
         return adjacency
 
     def compute_output_spec(self, inputs, mask=None, **kwargs):
@@ -248,7 +257,7 @@ class GraphFusion(FusionBlock):
 
     def get_config(self):
         config = super().get_config()
-        for name in ("strategy", "num_outputs", "num_stages"):
+        for name in UNSUPPORTED:
             del config[name]
         return {
             **config,
@@ -262,12 +271,12 @@ class GraphFusion(FusionBlock):
         return super().from_config({**config, "graph_layers": layers})
 
 
-def _all_nodes(targets, sources, loops):
-    """All pairs of nodes: bool `(batch, targets, sources)`. The layers leave masked ones out."""
+def _connect_all(targets, sources, loops):
+    """Returns all pairs of nodes, also masked ones: bool `(batch, targets, sources)`."""
     count = ops.shape(sources)[1]
     pairs = ops.ones((*ops.shape(targets)[:2], count), "bool")
-    places = ops.arange(count)
-    return pairs if loops else ops.logical_and(pairs, places[:, None] != places[None, :])
+    index = ops.arange(count)
+    return pairs if loops else ops.logical_and(pairs, index[:, None] != index[None, :])
 
 
 def _is_graph(inputs):

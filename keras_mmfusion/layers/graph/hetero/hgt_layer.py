@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
 from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import HeteroGraphLayer
 
 
@@ -79,13 +79,13 @@ class HGTLayer(HeteroGraphLayer):
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build_layer(self, dims):
-        sources = sorted({self.split(relation)[0] for relation in self.relations})
-        targets = sorted({self.split(relation)[1] for relation in self.relations})
-        self.queries = {name: self._dense(dims[name], f"{name}_query") for name in targets}
-        self.keys = {name: self._dense(dims[name], f"{name}_key") for name in sources}
-        self.values = {name: self._dense(dims[name], f"{name}_value") for name in sources}
+        sources = sorted({self.split_relation(relation)[0] for relation in self.relations})
+        targets = sorted({self.split_relation(relation)[1] for relation in self.relations})
+        self.queries = {name: self._make_dense(dims[name], f"{name}_query") for name in targets}
+        self.keys = {name: self._make_dense(dims[name], f"{name}_key") for name in sources}
+        self.values = {name: self._make_dense(dims[name], f"{name}_value") for name in sources}
         self.output_denses = {
-            name: self._dense(self.units, f"{name}_output") for name in self.node_types
+            name: self._make_dense(self.units, f"{name}_output") for name in self.node_types
         }
         self.gates = {
             name: self.add_weight(shape=(), initializer="ones", name=f"{name}_gate")
@@ -95,13 +95,13 @@ class HGTLayer(HeteroGraphLayer):
         self.attention_kernels, self.message_kernels, self.priors = {}, {}, {}
         for relation in self.relations:
             name = relation.replace("/", "_")
-            self.attention_kernels[relation] = self._kernel(f"{name}_attention")
-            self.message_kernels[relation] = self._kernel(f"{name}_message")
+            self.attention_kernels[relation] = self._add_kernel(f"{name}_attention")
+            self.message_kernels[relation] = self._add_kernel(f"{name}_message")
             self.priors[relation] = self.add_weight(
                 shape=(self.num_heads,), initializer="ones", name=f"{name}_prior"
             )
 
-    def _dense(self, input_dim, name):
+    def _make_dense(self, input_dim, name):
         layer = Dense(
             self.units,
             kernel_initializer=self.kernel_initializer.clone(),
@@ -111,7 +111,7 @@ class HGTLayer(HeteroGraphLayer):
         layer.build((None, input_dim))
         return layer
 
-    def _kernel(self, name):
+    def _add_kernel(self, name):
         return self.add_weight(
             shape=(self.num_heads, self.head_dim, self.head_dim),
             initializer=self.kernel_initializer.clone(),
@@ -119,43 +119,52 @@ class HGTLayer(HeteroGraphLayer):
         )
 
     def call(self, graph):
-        reads = self.read(graph)
-        features = self.features(graph)
+        inputs = self.parse(graph)
         outputs = {}
-        for target, x in features.items():
-            into = [relation for relation in reads if self.split(relation)[1] == target]
-            attended = self._attend(target, x, into, reads) if into else self._nothing(x)
-            output = each_node(self.output_denses[target], ops.gelu(attended, approximate=False))
+        for target, x in self.get_features(graph).items():
+            incoming = {
+                relation: each
+                for relation, each in inputs.items()
+                if self.split_relation(relation)[1] == target
+            }
+            attended = ops.gelu(self._attend(target, x, incoming), approximate=False)
+            output = apply_to_rows(self.output_denses[target], attended)
             if target in self.gates:
                 gate = ops.sigmoid(self.gates[target])
                 output = gate * output + (1 - gate) * x
             outputs[target] = output
-        return self.finish(graph, outputs, reads)
+        return self.mask_outputs(graph, outputs, inputs)
 
-    def _attend(self, target, x, into, reads):
-        """Attends to the sources of all relations, concatenated to one node set."""
+    def _attend(self, target, x, incoming):
+        """Attends to the sources of all relations, concatenated to one node set.
+
+        Args:
+            target: string. Node type.
+            x: tensor. Features of the nodes of this type.
+            incoming: dict, relation to this node type -> `GraphInputs`.
+        """
+        if not incoming:
+            return ops.zeros((*ops.shape(x)[:-1], self.units), self.compute_dtype)
         keys, values = [], []
-        for relation in into:
-            source = self.split(relation)[0]
-            key = self._heads(self.keys[source], reads[relation].sources)
+        for relation, inputs in incoming.items():
+            source = self.split_relation(relation)[0]
+            key = self._project_heads(self.keys[source], inputs.sources)
             key = ops.einsum("...hd,hde->...he", key, self.attention_kernels[relation])
             keys.append(key * ops.expand_dims(self.priors[relation], -1))
-            value = self._heads(self.values[source], reads[relation].sources)
+            value = self._project_heads(self.values[source], inputs.sources)
             values.append(ops.einsum("...hd,hde->...he", value, self.message_kernels[relation]))
-        parts = [reads[relation].edges for relation in into]
-        edges = parts[0].side_by_side(parts)
+        parts = [inputs.edges for inputs in incoming.values()]
+        edges = parts[0].concatenate(parts)
         # Scale the query rather than the product, which may overflow in float16.
-        query = self._heads(self.queries[target], x) * self.head_dim**-0.5
+        query = self._project_heads(self.queries[target], x) * self.head_dim**-0.5
         attention = edges.softmax(edges.dot(query, ops.concatenate(keys, edges.node_axis)))
         values = ops.concatenate(values, edges.node_axis)
         attended = edges.sum(values, ops.cast(attention, self.compute_dtype))
         return ops.reshape(attended, (*ops.shape(x)[:-1], self.units))
 
-    def _nothing(self, x):
-        return ops.zeros((*ops.shape(x)[:-1], self.units), self.compute_dtype)
-
-    def _heads(self, dense, x):
-        return ops.reshape(each_node(dense, x), (*ops.shape(x)[:-1], self.num_heads, self.head_dim))
+    def _project_heads(self, dense, x):
+        shape = (*ops.shape(x)[:-1], self.num_heads, self.head_dim)
+        return ops.reshape(apply_to_rows(dense, x), shape)
 
     def get_config(self):
         return {

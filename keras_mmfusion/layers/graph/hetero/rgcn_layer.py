@@ -2,8 +2,8 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dense import Dense
-from keras_mmfusion.layers.graph.core.graph_layer import each_node
 from keras_mmfusion.layers.graph.hetero.hetero_graph_layer import HeteroGraphLayer
 
 
@@ -86,7 +86,7 @@ class RGCNLayer(HeteroGraphLayer):
                 name=f"{node_type}_self",
             )
             self.self_denses[node_type].build((None, dims[node_type]))
-        sources = {relation: dims[self.split(relation)[0]] for relation in self.relations}
+        sources = {relation: dims[self.split_relation(relation)[0]] for relation in self.relations}
         self.kernels, self.bases, self.shares = {}, None, None
         if self.num_bases is None:
             for relation, dim in sources.items():
@@ -110,16 +110,16 @@ class RGCNLayer(HeteroGraphLayer):
         )
 
     def call(self, graph):
-        reads = self.read(graph)
+        inputs = self.parse(graph)
         outputs = {
-            node_type: each_node(self.self_denses[node_type], x)
-            for node_type, x in self.features(graph).items()
+            node_type: apply_to_rows(self.self_denses[node_type], x)
+            for node_type, x in self.get_features(graph).items()
         }
-        for relation, read in reads.items():
-            target = self.split(relation)[1]
-            message = read.edges.mean(read.sources)
+        for relation, each in inputs.items():
+            target = self.split_relation(relation)[1]
+            message = each.edges.mean(each.sources)
             outputs[target] = outputs[target] + ops.matmul(message, self._get_kernel(relation))
-        return self.finish(graph, outputs, reads)
+        return self.mask_outputs(graph, outputs, inputs)
 
     def _get_kernel(self, relation):
         if self.num_bases is None:

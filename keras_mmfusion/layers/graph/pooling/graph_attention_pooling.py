@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph.core.graph_inputs import shapes_of
+from keras_mmfusion.layers.graph.core.graph_checks import get_shapes
 from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 
 
@@ -40,18 +40,19 @@ class GraphAttentionPooling(GraphPooling):
 
     def build_layer(self, source_dim, target_dim):
         super().build_layer(source_dim, target_dim)
-        self.score_dense = self.dense(1, source_dim, "score")
+        self.score_dense = self.make_dense(1, source_dim, "score")
 
     def call(self, graph, mask=None, return_attention_scores=False):
-        x, nodes, finish = self.read_nodes(graph, mask)
+        inputs = self.parse(graph, mask)
+        x, nodes = inputs.x, inputs.nodes
         weights = nodes.softmax(self.score_dense(x))
-        pooled = finish(nodes.sum(ops.cast(weights, x.dtype) * x))
+        pooled = inputs.mask_outputs(nodes.sum(ops.cast(weights, x.dtype) * x))
         if return_attention_scores:
             return pooled, ops.reshape(weights, ops.shape(graph["node_features"])[:-1])
         return pooled
 
     def compute_output_spec(self, graph, mask=None, return_attention_scores=False):
-        shapes = shapes_of(graph)
+        shapes = get_shapes(graph)
         output = keras.KerasTensor(self.compute_output_shape(shapes), dtype=self.compute_dtype)
         if not return_attention_scores:
             return output

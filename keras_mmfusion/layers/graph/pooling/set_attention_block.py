@@ -71,8 +71,8 @@ class SetAttentionBlock(keras.layers.Layer):
         """
         shape = (-1, points.shape[1], self.num_heads, self.units // self.num_heads)
         rows = ops.reshape(points, (-1, self.units))
-        keys = nodes.from_targets(ops.reshape(self.key_dense(rows), shape))
-        values = nodes.from_targets(ops.reshape(self.value_dense(rows), shape))
+        keys = nodes.gather_targets(ops.reshape(self.key_dense(rows), shape))
+        values = nodes.gather_targets(ops.reshape(self.value_dense(rows), shape))
         scores = ops.einsum("nhd,nphd->nph", self._heads(self._scaled_query(x)), keys)
         weights = ops.softmax(ops.cast(scores, "float32"), axis=1)
         attended = ops.einsum("nph,nphd->nhd", ops.cast(weights, x.dtype), values)

@@ -62,13 +62,13 @@ class SetTransformerPooling(GraphPooling):
         self.output_dim = num_seeds * units
 
     def build_layer(self, source_dim, target_dim):
-        self.input_dense = self.dense(self.units, source_dim, "input")
+        self.input_dense = self.make_dense(self.units, source_dim, "input")
         self.inducing_points = None
         if self.num_inducing:
             self.inducing_points = self._add_points(self.num_inducing, "inducing_points")
             self.inducing_block = self._make_block("inducing_block")
             self.node_block = self._make_block("node_block")
-        self.node_dense = self.dense(self.units, self.units, "node", activation="relu")
+        self.node_dense = self.make_dense(self.units, self.units, "node", activation="relu")
         self.seeds = self._add_points(self.num_seeds, "seeds")
         self.seed_block = self._make_block("seed_block")
         self.output_block = self._make_block("output_block")
@@ -93,7 +93,7 @@ class SetTransformerPooling(GraphPooling):
         rows = ops.reshape(seeds, (-1, self.units))
         pooled = self.output_block.attend_to_points(rows, seeds, seed_edges)
         pooled = ops.reshape(pooled, (-1, self.output_dim))
-        return zero_masked(pooled, nodes.target_degree() > 0)
+        return zero_masked(pooled, nodes.compute_target_degree() > 0)
 
     def compute_output_shape(self, graph_shape):
         return super().compute_output_shape(graph_shape)[0], self.output_dim

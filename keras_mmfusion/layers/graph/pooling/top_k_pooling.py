@@ -1,8 +1,8 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph.core.gcn_normalization import without_scales
-from keras_mmfusion.layers.graph.core.graph_inputs import as_index, in_range
+from keras_mmfusion.layers.graph.core.gcn_normalization import remove_scales
+from keras_mmfusion.layers.graph.core.node_index import cast_index, check_index
 from keras_mmfusion.layers.graph.core.segment_ops import gather, segment_sum
 from keras_mmfusion.layers.graph.core.tracing import is_concrete
 from keras_mmfusion.layers.graph.transforms.graph_transform import GraphTransform
@@ -65,15 +65,15 @@ class TopKPooling(GraphTransform):
         )
 
     def call(self, graph, mask=None):
-        read = self.read(graph, mask)
-        graph = self.entries(graph)
-        x = read.sources
+        inputs = self.parse(graph, mask)
+        graph = self.get_entries(graph)
+        x = inputs.sources
         direction = ops.cast(self.projection, "float32")
         direction = direction * ops.rsqrt(ops.maximum(ops.sum(direction**2), 1e-12))
         score = ops.squeeze(ops.matmul(ops.cast(x, "float32"), direction), -1)
         real = ops.ones_like(score, "bool")
-        if read.target_mask is not None:
-            real = read.target_mask
+        if inputs.target_mask is not None:
+            real = inputs.target_mask
         # Masked nodes come last.
         order = ops.where(real, -ops.stop_gradient(score), float("inf"))
         if len(x.shape) == 3:
@@ -84,7 +84,7 @@ class TopKPooling(GraphTransform):
         keep = ops.logical_and(real, ops.cast(rank, "float32") < self._count_kept(number))
         gated = x * ops.cast(ops.expand_dims(ops.tanh(score), -1), x.dtype)
         updates = {"node_features": zero_masked(gated, keep), "node_mask": keep}
-        return {**without_scales(graph), **updates}
+        return {**remove_scales(graph), **updates}
 
     def _count_kept(self, number):
         if isinstance(self.ratio, int):
@@ -97,9 +97,9 @@ class TopKPooling(GraphTransform):
         nodes = ops.shape(order)[0]
         if index is None:
             index = ops.zeros_like(order, "int32")
-        index = as_index("TopKPooling", "graph_index", index)
+        index = cast_index("TopKPooling", "graph_index", index)
         if is_concrete(index):
-            in_range("TopKPooling", "graph_index", index, max(nodes, 1))
+            check_index("TopKPooling", "graph_index", index, max(nodes, 1))
         by_score = ops.argsort(order)
         # A stable sort: by graph, then by score.
         by_graph = gather(by_score, ops.argsort(gather(index, by_score)))
@@ -112,7 +112,7 @@ class TopKPooling(GraphTransform):
         number = gather(segment_sum(ops.cast(real, "float32"), index, nodes), index)
         return rank, number
 
-    def changes(self, graph):
+    def get_changes(self, graph):
         return {"node_features": self.compute_dtype, "node_mask": "bool"}
 
     def get_config(self):

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph.core.gcn_normalization import without_scales
+from keras_mmfusion.layers.graph.core.gcn_normalization import remove_scales
 from keras_mmfusion.layers.graph.transforms.graph_dropout import GraphDropout
 
 
@@ -44,19 +44,19 @@ class EdgeDropout(GraphDropout):
     """
 
     def call(self, graph, mask=None, training=False):
-        self.read(graph, mask)
-        graph = self.entries(graph)
+        self.parse(graph, mask)
+        graph = self.get_entries(graph)
         if "adjacency" in graph:
             adjacency = graph["adjacency"]
             keep = self.sample_mask(ops.shape(adjacency), training)
             kept = ops.where(keep, adjacency, ops.zeros_like(adjacency))
-            return {**without_scales(graph), "adjacency": kept}
+            return {**remove_scales(graph), "adjacency": kept}
         keep = self.sample_mask(ops.shape(graph["edge_index"])[1:], training)
         if "edge_mask" in graph:
             keep = ops.logical_and(keep, graph["edge_mask"])
-        return {**without_scales(graph), "edge_mask": keep}
+        return {**remove_scales(graph), "edge_mask": keep}
 
-    def changes(self, graph):
+    def get_changes(self, graph):
         if graph.get("adjacency") is not None:
             return {"adjacency": graph["adjacency"].dtype}
         return {"edge_mask": "bool"}

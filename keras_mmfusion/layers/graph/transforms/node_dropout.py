@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion.layers.graph.core.gcn_normalization import without_scales
+from keras_mmfusion.layers.graph.core.gcn_normalization import remove_scales
 from keras_mmfusion.layers.graph.transforms.graph_dropout import GraphDropout
 
 
@@ -40,13 +40,13 @@ class NodeDropout(GraphDropout):
     """
 
     def call(self, graph, mask=None, training=False):
-        self.read(graph, mask)
-        graph = self.entries(graph)
+        self.parse(graph, mask)
+        graph = self.get_entries(graph)
         keep = self.sample_mask(ops.shape(graph["node_features"])[:-1], training)
         node_mask = graph.get("node_mask", (mask or {}).get("node_features"))
         if node_mask is not None:
             keep = ops.logical_and(keep, ops.cast(node_mask, "bool"))
-        return {**without_scales(graph), "node_mask": keep}
+        return {**remove_scales(graph), "node_mask": keep}
 
-    def changes(self, graph):
+    def get_changes(self, graph):
         return {"node_mask": "bool"}

@@ -5,7 +5,7 @@ import numpy as np
 from keras_mmfusion.graphs.edge_arrays import as_array
 
 
-class IncomingEdges:
+class SortedEdges:
     """Edges of a graph, sorted by target.
 
     Args:
@@ -128,7 +128,7 @@ def _sample_distinct(sizes, number, rng):
     return sampled
 
 
-def places_of(values, nodes):
+def find_positions(values, nodes):
     """Returns the position of each value in `nodes`, which must contain it."""
     order = np.argsort(nodes)
     return order[np.searchsorted(nodes, values, sorter=order)]
