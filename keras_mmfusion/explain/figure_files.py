@@ -2,10 +2,10 @@
 
 import functools
 import io
-import os
 import pathlib
 
 from keras_mmfusion._extras import require_extra
+from keras_mmfusion.files.atomic_files import replace_file
 
 _DPI = 110
 
@@ -44,7 +44,7 @@ def check_figure_path(path):
     formats = get_figure_class()().canvas.get_supported_filetypes()
     if path.suffix[1:].lower() not in formats:
         raise ValueError(
-            f"`path` must have the suffix of an image format: "
+            "`path` must have the suffix of an image format: "
             f"{', '.join(f'.{f}' for f in formats)}. Received: {str(path)!r}"
         )
     if not path.absolute().parent.is_dir():
@@ -54,9 +54,5 @@ def check_figure_path(path):
 def save_figure(figure, path):
     """Writes a figure to a file atomically."""
     check_figure_path(path)
-    part = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        figure.savefig(part, dpi=_DPI, format=path.suffix[1:].lower())
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with replace_file(path) as scratch:
+        figure.savefig(scratch, dpi=_DPI, format=path.suffix[1:].lower())

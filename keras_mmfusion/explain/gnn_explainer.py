@@ -139,7 +139,7 @@ class _MaskSearch:
         masks = [ops.sigmoid(logits) for logits in args[:count]]
         active, (node, predicted) = args[count : 2 * count], args[2 * count :]
         split = len(self.edges)
-        inputs = self.masked.with_masks(
+        inputs = self.masked.apply_masks(
             dict(zip(self.edges, masks[:split], strict=True)),
             dict(zip(self.features, masks[split:], strict=True)),
         )

@@ -72,7 +72,7 @@ class MaskedGraph:
         """Returns the dict for a heterogeneous graph, else its only value."""
         return values if self.hetero else values[ONE]
 
-    def with_masks(self, edge_masks, feature_masks):
+    def apply_masks(self, edge_masks, feature_masks):
         """Returns the inputs with edge weights and features multiplied by masks.
 
         Args:

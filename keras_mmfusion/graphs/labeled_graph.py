@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.graphs.known_nodes import check_known_nodes
+from keras_mmfusion.graphs.nan_features import check_nan_features
 from keras_mmfusion.graphs.table_nodes import NAMES_HINT
 
 
@@ -57,7 +57,7 @@ class LabeledGraph:
                     f"`{name}` must have {rank} axes, the first of size {nodes}, the number of "
                     f"nodes. Received shape: {shape}"
                 )
-        check_known_nodes(self.node_features)
+        check_nan_features(self.node_features)
         if self.edge_index.ndim != 2 or len(self.edge_index) != 2:
             raise ValueError(
                 f"`edge_index` must have the shape (2, edges). Received: {self.edge_index.shape}"

@@ -5,7 +5,7 @@ import math
 import keras
 import numpy as np
 
-from keras_mmfusion.graphs.known_nodes import check_known_nodes
+from keras_mmfusion.graphs.nan_features import check_nan_features
 from keras_mmfusion.graphs.sorted_edges import SortedEdges, find_positions
 
 NODE_KEYS = ("node_features", "source_scale")
@@ -102,7 +102,7 @@ class NeighborSampler(keras.utils.PyDataset):
         self.node_budget, self.edge_budget = self._compute_budgets()
 
     def _check(self):
-        check_known_nodes(self.node_values["node_features"], self.node_mask)
+        check_nan_features(self.node_values["node_features"], self.node_mask)
         if len(self.labels) != self.num_nodes:
             raise ValueError(
                 f"`labels` must have a label for each of the {self.num_nodes} nodes. Received: "

@@ -85,7 +85,7 @@ def test_empty_edge_table():
 def test_multimodal_graph_from_tables():
     nodes = {"user": {"id": ["a", "b"], "age": [1, 2]}, "post": NODES}
     edges = {("user", "wrote", "post"): EDGES, ("post", "after", "post"): [("a", "b")]}
-    with pytest.raises(ValueError, match=r"between ids of `nodes\['post'\]`.* row 0 is 'x'"):
+    with pytest.raises(ValueError, match=r"refer to ids of `nodes\['post'\]`.* in row 0: 'x'"):
         multimodal_graph_from_tables(nodes, {("user", "wrote", "post"): [("a", "x")]})
     graph = multimodal_graph_from_tables(
         nodes, edges, weight_column=None, feature_columns={"post": ["size"]}
@@ -99,7 +99,7 @@ def test_multimodal_graph_from_tables():
 
 def test_relation_with_unknown_modality_raises():
     with pytest.raises(
-        ValueError, match=r"of the modalities 'post'.*: \('user', 'wrote', 'post'\)"
+        ValueError, match=r"with the modalities 'post'.*: \('user', 'wrote', 'post'\)"
     ):
         multimodal_graph_from_tables({"post": NODES}, {("user", "wrote", "post"): []})
 

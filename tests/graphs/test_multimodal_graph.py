@@ -220,7 +220,7 @@ def test_empty_inputs_give_no_edges():
         (lambda: make_graph().add_reversed(("a", "b", "c"), "d"), "The graph has no"),
         (lambda: connect_neighbors(IMAGE, TEXT[:, :3]), "`targets` must have the shape"),
         (lambda: connect_neighbors(IMAGE, neighbors=0), "`neighbors` must be a positive integer"),
-        (lambda: connect_pairs([(0.5, 1)]), "`pairs` must be integers"),
+        (lambda: connect_pairs([(0.5, 1)]), "`pairs` must be integer node indices"),
         (lambda: connect_plan(np.ones((2, 2)), -1), "`min_weight` must not be negative"),
         (lambda: connect_plan(np.ones(2)), "`plan` must have the shape"),
         (lambda: connect_times([(2, 1)]), r"pairs \(start, end\) with start <= end"),

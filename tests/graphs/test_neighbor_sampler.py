@@ -96,11 +96,11 @@ def test_large_fanout_samples_the_whole_neighborhood():
     first, second = GCNLayer(5, activation="relu"), GCNLayer(3)
     actual = second({**inputs, "node_features": first(inputs)})
     hidden = apply_layerwise(first, data)
-    whole = apply_layerwise(second, {**data, "node_features": hidden})
+    expected = apply_layerwise(second, {**data, "node_features": hidden})
     seeds = labels[weights == 1] // 10
     assert len(seeds) == 10
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(actual)[:10], whole[seeds], atol=1e-5, rtol=1e-5
+        keras.ops.convert_to_numpy(actual)[:10], expected[seeds], atol=1e-5, rtol=1e-5
     )
 
 

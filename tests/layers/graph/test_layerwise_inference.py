@@ -28,8 +28,8 @@ LAYERS = {
 def test_outputs_equal_those_of_the_whole_graph(name, edges_per_part):
     graph = random_graph(nodes=20, edges=60)
     layer = LAYERS[name]()
-    whole = to_numpy(layer(graph))
-    np.testing.assert_allclose(apply_layerwise(layer, graph, edges_per_part), whole, atol=1e-5)
+    expected = to_numpy(layer(graph))
+    np.testing.assert_allclose(apply_layerwise(layer, graph, edges_per_part), expected, atol=1e-5)
 
 
 def test_masked_nodes_and_edges_are_ignored():
@@ -38,9 +38,9 @@ def test_masked_nodes_and_edges_are_ignored():
     graph["edge_mask"] = np.arange(60) % 5 != 0
     graph["node_features"][~graph["node_mask"]] = np.nan
     layer = GCNLayer(3)
-    whole = to_numpy(layer(graph))
-    assert np.isfinite(whole).all()
-    np.testing.assert_allclose(apply_layerwise(layer, graph, 7), whole, atol=1e-5)
+    expected = to_numpy(layer(graph))
+    assert np.isfinite(expected).all()
+    np.testing.assert_allclose(apply_layerwise(layer, graph, 7), expected, atol=1e-5)
 
 
 def test_precomputed_normalization_is_used():
@@ -48,8 +48,8 @@ def test_precomputed_normalization_is_used():
     layer = GCNLayer(3)
     scaled = normalize_graph(graph)
     scaled["source_scale"] = 2 * scaled["source_scale"]
-    whole = to_numpy(layer(scaled))
-    np.testing.assert_allclose(apply_layerwise(layer, scaled, 7), whole, atol=1e-5)
+    expected = to_numpy(layer(scaled))
+    np.testing.assert_allclose(apply_layerwise(layer, scaled, 7), expected, atol=1e-5)
 
 
 def test_graph_without_edges_or_nodes():

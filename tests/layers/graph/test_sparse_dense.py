@@ -64,13 +64,13 @@ def test_invalid_arguments_raise(arguments, message):
 
 def test_gat_layer_on_projected_features():
     graph = {"node_features": X, "edge_index": np.array([[0, 1, 2, 3], [1, 2, 0, 0]])}
-    whole = randomize(GATLayer(3, num_heads=2), graph)
+    full = randomize(GATLayer(3, num_heads=2), graph)
     part = GATLayer(3, num_heads=2, project=False)
-    projected = {**graph, "node_features": to_numpy(whole.source_projection(X))}
+    projected = {**graph, "node_features": to_numpy(full.source_projection(X))}
     part(projected)
-    part.set_weights(whole.get_weights()[:3])
-    assert [w.name for w in whole.weights][:3] == [w.name for w in part.weights]
-    np.testing.assert_allclose(to_numpy(part(projected)), to_numpy(whole(graph)), atol=1e-5)
+    part.set_weights(full.get_weights()[:3])
+    assert [w.name for w in full.weights][:3] == [w.name for w in part.weights]
+    np.testing.assert_allclose(to_numpy(part(projected)), to_numpy(full(graph)), atol=1e-5)
     assert GATLayer.from_config(part.get_config()).get_config() == part.get_config()
     with pytest.raises(ValueError, match="with `project=False`, the features must have dim 6"):
         GATLayer(3, num_heads=2, project=False)(graph)

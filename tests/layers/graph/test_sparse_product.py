@@ -8,7 +8,7 @@ if keras.config.backend() != "torch":
 import torch
 
 from keras_mmfusion.layers.graph import order_edges
-from keras_mmfusion.layers.graph.core.sparse_product import multiplies_sparse, sparse_product
+from keras_mmfusion.layers.graph.core.sparse_product import multiply_sparse, supports_sparse
 
 ROWS, COLUMNS = 5, 4
 # Edge 0 is duplicated, row 3 has no edge, and the edges are not sorted.
@@ -22,7 +22,7 @@ def matrix(values):
 
 
 def product(x, values=VALUES, index=INDEX):
-    return sparse_product(tuple(index), values, (ROWS, COLUMNS), x)
+    return multiply_sparse(tuple(index), values, (ROWS, COLUMNS), x)
 
 
 @pytest.mark.parametrize("values", [VALUES, None], ids=["values", "ones"])
@@ -47,7 +47,7 @@ def test_order_avoids_sorting_without_changing_results(monkeypatch):
     (gradient,) = torch.autograd.grad((expected**2).sum(), x)
     monkeypatch.setattr(torch, "sort", None)
     order = tuple(order_edges(INDEX))
-    actual = sparse_product(tuple(INDEX), VALUES, (ROWS, COLUMNS), x, order)
+    actual = multiply_sparse(tuple(INDEX), VALUES, (ROWS, COLUMNS), x, order)
     np.testing.assert_array_equal(actual.detach(), expected.detach())
     np.testing.assert_array_equal(torch.autograd.grad((actual**2).sum(), x)[0], gradient)
 
@@ -65,17 +65,17 @@ def test_16_bit_sums_are_accumulated_in_float32(dtype):
     edges = 4096  # 16-bit sums of ones saturate at 256 or 2,048.
     index = (torch.zeros(edges, dtype=torch.int64), torch.zeros(edges, dtype=torch.int64))
     x = torch.ones(1, 2, dtype=dtype, requires_grad=True)
-    actual = sparse_product(index, None, (1, 1), x)
+    actual = multiply_sparse(index, None, (1, 1), x)
     assert actual.dtype == dtype
     assert actual.tolist() == [[edges, edges]]
     actual.sum().backward()
     assert x.grad.tolist() == [[edges, edges]]
 
 
-def test_multiplies_sparse_supports_constant_coefficients():
-    assert multiplies_sparse(torch.ones(2, 3), None, None)
-    assert multiplies_sparse(torch.ones(2, 3), torch.ones(4), None)
-    assert not multiplies_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True), None)
-    assert not multiplies_sparse(torch.ones(2, 3, dtype=torch.int32), None, None)
-    assert not multiplies_sparse(torch.ones(2, 3, 4), torch.ones(4, 3), None)
-    assert not multiplies_sparse(torch.ones(2, 3, device="meta"), None, None)
+def test_supports_sparse_requires_constant_coefficients():
+    assert supports_sparse(torch.ones(2, 3), None, None)
+    assert supports_sparse(torch.ones(2, 3), torch.ones(4), None)
+    assert not supports_sparse(torch.ones(2, 3), torch.ones(4, requires_grad=True), None)
+    assert not supports_sparse(torch.ones(2, 3, dtype=torch.int32), None, None)
+    assert not supports_sparse(torch.ones(2, 3, 4), torch.ones(4, 3), None)
+    assert not supports_sparse(torch.ones(2, 3, device="meta"), None, None)

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_fraction, check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.graph.convolution.graph_conv_base import GraphConvBase
@@ -94,12 +94,10 @@ class GATLayer(GraphConvBase):
         self.num_heads = check_integer(self, "num_heads", num_heads)
         if version not in (1, 2):
             raise ValueError(f"GATLayer: `version` must be 1 or 2. Received: {version!r}")
-        if not 0 <= dropout < 1:
-            raise ValueError(f"GATLayer: `dropout` must be in [0, 1). Received: {dropout!r}")
         self.version = version
         self.concatenate = concatenate
         self.output_dim = head_dim * num_heads if concatenate else head_dim
-        self.dropout = dropout
+        self.dropout = check_fraction(self, "dropout", dropout)
         self.project = project
         self.self_loops = self_loops
         self.negative_slope = negative_slope

@@ -50,9 +50,9 @@ class GCN2Layer(GraphConvBase):
 
     def __init__(self, alpha=0.1, beta=0.5, activation=None, use_bias=False, **kwargs):
         super().__init__(activation, use_bias, **kwargs)
-        for name, share in {"alpha": alpha, "beta": beta}.items():
-            if not 0 <= share <= 1:
-                raise ValueError(f"GCN2Layer: `{name}` must be in [0, 1]. Received: {share!r}")
+        for name, value in {"alpha": alpha, "beta": beta}.items():
+            if not 0 <= value <= 1:
+                raise ValueError(f"GCN2Layer: `{name}` must be in [0, 1]. Received: {value!r}")
         self.alpha = alpha
         self.beta = beta
 

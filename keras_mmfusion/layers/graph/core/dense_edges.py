@@ -30,7 +30,7 @@ class DenseEdges:
         loop = ops.expand_dims(nodes[:, None] == nodes[None, :], 0)
         return DenseEdges(ops.where(loop, ops.ones_like(self.weight), self.weight))
 
-    def weights(self):
+    def get_weights(self):
         """Float32 tensor `(batch, targets, sources)`."""
         return ops.cast(self.weight, "float32")
 
@@ -44,11 +44,11 @@ class DenseEdges:
 
     def compute_target_degree(self):
         """Returns the sum of each target's edge weights, in float32."""
-        return ops.sum(self.weights(), axis=2)
+        return ops.sum(self.get_weights(), axis=2)
 
     def compute_source_degree(self):
         """Returns the sum of each source's edge weights, in float32."""
-        return ops.sum(self.weights(), axis=1)
+        return ops.sum(self.get_weights(), axis=1)
 
     def sum(self, x, coefficient=None):
         """`Σ_e coefficient_e x_source(e)` over the edges into each target; see `EdgeList`."""
@@ -80,7 +80,7 @@ class DenseEdges:
         Args:
             scores: tensor `(batch, targets, sources, heads)`. Pairs without an edge get zeros.
         """
-        exists, log_weight = safe_log(ops.expand_dims(self.weights(), -1))
+        exists, log_weight = safe_log(ops.expand_dims(self.get_weights(), -1))
         scores = ops.where(exists, ops.cast(scores, "float32") + log_weight, LOWEST)
         top = ops.stop_gradient(ops.max(scores, axis=2, keepdims=True, initial=LOWEST))
         powers = ops.where(exists, ops.exp(scores - top), 0)

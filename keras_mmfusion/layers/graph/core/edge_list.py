@@ -2,7 +2,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.layers.graph.core.segment_ops import gather, segment_max, segment_sum
-from keras_mmfusion.layers.graph.core.sparse_product import multiplies_sparse, sparse_product
+from keras_mmfusion.layers.graph.core.sparse_product import multiply_sparse, supports_sparse
 
 LOWEST = float(np.finfo("float32").min)
 
@@ -43,14 +43,14 @@ class EdgeList:
             offset = offset + part.num_sources
         weight = None
         if any(part.weight is not None for part in parts):
-            weight = ops.concatenate([part.weights() for part in parts])
+            weight = ops.concatenate([part.get_weights() for part in parts])
         target = ops.concatenate([part.target for part in parts])
         return cls(ops.concatenate(sources), target, offset, parts[0].num_targets, weight)
 
     def add_loops(self):
         """Appends a self-loop of weight 1 for each node; existing self-loops get weight 0."""
         loops = ops.arange(self.num_targets, dtype=self.target.dtype)
-        weight = ops.where(ops.equal(self.source, self.target), 0.0, self.weights())
+        weight = ops.where(ops.equal(self.source, self.target), 0.0, self.get_weights())
         return EdgeList(
             ops.concatenate([self.source, loops]),
             ops.concatenate([self.target, loops]),
@@ -59,7 +59,7 @@ class EdgeList:
             ops.concatenate([weight, ops.ones_like(loops, "float32")]),
         )
 
-    def weights(self):
+    def get_weights(self):
         """Float32 tensor `(edges,)`."""
         if self.weight is None:
             return ops.ones_like(self.target, "float32")
@@ -75,11 +75,11 @@ class EdgeList:
 
     def compute_target_degree(self):
         """Returns the sum of each target's edge weights, in float32."""
-        return segment_sum(self.weights(), self.target, self.num_targets)
+        return segment_sum(self.get_weights(), self.target, self.num_targets)
 
     def compute_source_degree(self):
         """Returns the sum of each source's edge weights, in float32."""
-        return segment_sum(self.weights(), self.source, self.num_sources)
+        return segment_sum(self.get_weights(), self.source, self.num_sources)
 
     def sum(self, x, coefficient=None):
         """`Σ_e coefficient_e x_source(e)` over the edges into each target.
@@ -90,10 +90,10 @@ class EdgeList:
             coefficient: tensor `(edges,)` or `(edges, heads)`. Defaults to the edge weights.
         """
         coefficient = self.weight if coefficient is None else coefficient
-        if self.source is not None and multiplies_sparse(x, coefficient, self.order):
+        if self.source is not None and supports_sparse(x, coefficient, self.order):
             index, shape = (self.target, self.source), (self.num_targets, self.num_sources)
             order = (None, None) if self.order is None else (self.order[1], self.order[0])
-            return sparse_product(index, coefficient, shape, x, order)
+            return multiply_sparse(index, coefficient, shape, x, order)
         messages = self.gather_sources(x)
         if coefficient is not None:
             messages = messages * ops.expand_dims(ops.cast(coefficient, x.dtype), -1)
@@ -110,7 +110,7 @@ class EdgeList:
         `segment_max` has no gradient.
         """
         messages = ops.cast(self.gather_sources(x), "float32")
-        exists = ops.expand_dims(ops.not_equal(self.weights(), 0), -1)
+        exists = ops.expand_dims(ops.not_equal(self.get_weights(), 0), -1)
         top = segment_max(ops.where(exists, messages, LOWEST), self.target, self.num_targets)
         top = ops.where(top <= LOWEST, 0, top)
         wins = ops.logical_and(exists, ops.equal(messages, self.gather_targets(top)))
@@ -132,7 +132,7 @@ class EdgeList:
         """
         scores = ops.cast(scores, "float32")
         if self.weight is not None:
-            exists, log_weight = safe_log(ops.expand_dims(self.weights(), -1))
+            exists, log_weight = safe_log(ops.expand_dims(self.get_weights(), -1))
             scores = ops.where(exists, scores + log_weight, LOWEST)
         top = segment_max(scores, self.target, self.num_targets)
         top = ops.where(top <= LOWEST, 0, top)

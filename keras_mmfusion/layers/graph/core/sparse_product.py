@@ -15,8 +15,8 @@ def uses_order():
     return BACKEND == "torch"
 
 
-def multiplies_sparse(x, values, order):
-    """Returns whether `sparse_product` supports these arguments.
+def supports_sparse(x, values, order):
+    """Returns whether `multiply_sparse` supports these arguments.
 
     PyTorch needs one constant coefficient per edge: the gradient of a learned one needs the
     messages. JAX needs a known order: sorting would take longer than the messages. Meta tensors,
@@ -32,7 +32,7 @@ def multiplies_sparse(x, values, order):
     return x.device.type != "meta" and not learned
 
 
-def sparse_product(index, values, shape, x, order=(None, None)):
+def multiply_sparse(index, values, shape, x, order=(None, None)):
     """Computes `A x` for the sparse matrix `A` with `values` at `index`; duplicates add up.
 
     Memory is linear in the number of edges, since messages `(edges, dim)` are not materialized.

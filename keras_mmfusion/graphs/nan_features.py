@@ -5,7 +5,7 @@ import numpy as np
 _EXAMPLES = 20
 
 
-def check_known_nodes(node_features, node_mask=None):
+def check_nan_features(node_features, node_mask=None):
     """Checks that no unmasked node has a NaN feature.
 
     Args:
@@ -17,18 +17,18 @@ def check_known_nodes(node_features, node_mask=None):
 
     Example:
 
-    >>> check_known_nodes(np.array([[0.0], [np.nan]]))
+    >>> check_nan_features(np.array([[0.0], [np.nan]]))
     Traceback (most recent call last):
     ValueError: `node_features` has NaN for these nodes: [1]. Fill in the missing values, or ...
     """
     if node_features.dtype.kind != "f":
         return
-    unknown = np.isnan(node_features).reshape(len(node_features), -1).any(axis=1)
+    has_nan = np.isnan(node_features).reshape(len(node_features), -1).any(axis=1)
     if node_mask is not None:
-        unknown &= node_mask
-    if unknown.any():
+        has_nan &= node_mask
+    if has_nan.any():
         raise ValueError(
-            f"`node_features` has NaN for these nodes: {np.flatnonzero(unknown)[:_EXAMPLES]}. "
+            f"`node_features` has NaN for these nodes: {np.flatnonzero(has_nan)[:_EXAMPLES]}. "
             "Fill in the missing values, or mask these nodes with a `node_mask` where one is "
             "supported."
         )
