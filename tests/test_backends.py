@@ -23,6 +23,7 @@ PARTS = {
         "models/test_integer_features.py",
     ],
     "graph": [
+        "graphs",
         "layers/graph",
         f"{NODES}::test_training_separates_communities",
         f"{NODES}::test_training_depends_only_on_the_seed",

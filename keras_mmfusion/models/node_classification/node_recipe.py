@@ -35,9 +35,8 @@ class NodeRecipe:
 
     def __post_init__(self):
         check_positives(self, "learning_rate")
-        check_integers(
-            self, {"epochs": 1, "seed": 0} | ({} if self.patience is None else {"patience": 1})
-        )
+        patience = {} if self.patience is None else {"patience": 1}
+        check_integers(self, {"epochs": 1, "seed": 0} | patience)
 
 
 # The papers' settings for Cora, by the names of the command.
