@@ -6,7 +6,9 @@ from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classi
 from keras_mmfusion.models.node_classification.gcn_classifier import GCNClassifier as GCNClassifier
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier as NodeClassifier
 from keras_mmfusion.models.node_classification.node_recipe import NodeRecipe as NodeRecipe
+from keras_mmfusion.models.node_classification.node_inputs import add_orders as add_orders
 from keras_mmfusion.models.node_classification.node_evaluation import evaluate_node_classifier as evaluate_node_classifier
-from keras_mmfusion.models.node_classification.node_inputs import node_classifier_inputs as node_classifier_inputs
+from keras_mmfusion.models.node_classification.node_recipe import get_node_recipe as get_node_recipe
+from keras_mmfusion.models.node_classification.node_inputs import make_node_inputs as make_node_inputs
+from keras_mmfusion.models.node_classification.node_evaluation import score_node_recipe as score_node_recipe
 from keras_mmfusion.models.node_classification.node_training import train_node_classifier as train_node_classifier
-from keras_mmfusion.models.node_classification.node_inputs import with_orders as with_orders
