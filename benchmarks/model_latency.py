@@ -65,7 +65,7 @@ def node_classifier(name):
         test_nodes=np.arange(1708, 2708),
     )
     model = getattr(node_classification, name)(num_features=1433, num_classes=7)
-    inputs = node_classification.node_classifier_inputs(data)
+    inputs = node_classification.make_node_inputs(data)
     return model, lambda: model.predict_on_batch(inputs)
 
 

@@ -40,9 +40,9 @@ def evaluate(
     check_json_file(json_file)
     graph = read_planetoid(data, dataset)
 
-    from keras_mmfusion.models.node_classification import evaluate_node_classifier
+    from keras_mmfusion.models.node_classification import get_node_recipe, score_node_recipe
 
-    result = evaluate_node_classifier(
-        model.value, graph, runs, progress=lambda x: track(x, "Training", runs)
+    result = score_node_recipe(
+        get_node_recipe(model.value), graph, runs, progress=lambda x: track(x, "Training", runs)
     )
     report_result(result, {"data": data.resolve().name, "dataset": dataset}, json_file)
