@@ -27,7 +27,7 @@ def test_node_classifiers(tmp_path, monkeypatch):
     assert list(NodeModel) == list(RECIPES)
     for wrong, message in (
         (["--model", "mlp"], "'mlp' is not one of 'gcn', 'gat', 'appnp', 'gcn2'"),
-        (["--dataset", "other"], "`data_dir` must have the files of 'other'"),
+        (["--dataset", "other"], "`data_dir` must contain the files of 'other'"),
         (["--json", str(tmp_path / "no" / "x.json")], "`--json` must be in an existing folder"),
         (["--json", str(tmp_path)], "`--json` must be a file to write, but"),
     ):
