@@ -1,4 +1,4 @@
-"""What every layer must stand, in one helper."""
+"""One helper that runs the checks that every layer must pass."""
 
 import json
 
@@ -8,26 +8,26 @@ import numpy as np
 from keras_mmfusion._keras_internals import flatten_layers
 
 DTYPES = ("int32", "bool", "float16")
-if keras.config.backend() != "jax":  # Which makes 32 bits of 64.
+if keras.config.backend() != "jax":  # JAX casts 64 bits to 32.
     DTYPES += ("int64", "float64")
 POLICIES = {"float32": 1e-5, "mixed_float16": 0.02, "mixed_bfloat16": 0.1}
 
 
 def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder=None, learns=True):
-    """Puts a layer through configuration, saving, shapes, training, dtypes, XLA and masks.
+    """Checks configuration, saving, shapes, training, dtypes, XLA and masks of a layer.
 
     Args:
-        make_layer: function of `dtype` that returns a new layer, which is called with `inputs`.
-        inputs: dict, call argument -> NumPy array, dict of arrays, or what is no tensor (a flag).
-        masks: dict, name of a mask in `inputs` -> name of the tensor that it masks. Where such a
-            mask is `False`, NaN must not change the output; all `False`, it must stay finite. In
-            a dict of arrays a name is a tuple, such as `("mask", "text")`.
-        without_gradient: tuple of endings of the paths of weights that no loss can depend on.
+        make_layer: function of `dtype` that returns a new layer.
+        inputs: dict, call argument -> NumPy array, dict or list of arrays, or a flag.
+        masks: dict, name of a mask in `inputs` -> name of the tensor that it masks. NaN in masked
+            positions must not change the output, and the output must be finite if all positions
+            are masked. A name in a nested dict is a tuple, such as `("mask", "text")`.
+        without_gradient: tuple of path endings of weights without a gradient.
         folder: path for a `.keras` file.
         learns: bool. Whether the layer has weights.
     """
     layer = make_layer(dtype="float32")
-    expected = call(layer, inputs)
+    expected = call_layer(layer, inputs)
     check_config(layer, inputs, expected)
     check_saved_file(layer, inputs, expected, folder)
     check_precision(make_layer, layer, inputs, expected)
@@ -40,7 +40,7 @@ def run_layer_checks(make_layer, inputs, masks=None, without_gradient=(), folder
         check_fit(make_layer, inputs, without_gradient)
 
 
-def call(layer, inputs):
+def call_layer(layer, inputs):
     """The layer's outputs as a list of float32 arrays."""
     return [to_numpy(output) for output in keras.tree.flatten(layer(**inputs))]
 
@@ -49,65 +49,65 @@ def to_numpy(tensor):
     return keras.ops.convert_to_numpy(keras.ops.cast(tensor, "float32"))
 
 
-def functional(layer, inputs):
-    """A functional model of the layer; flags are fixed, tensors become its inputs."""
+def make_model(layer, inputs):
+    """Makes a functional model of the layer whose inputs are the arrays; flags are constant."""
     tensors = {
         name: keras.Input(value.shape[1:], dtype=str(value.dtype), name=name)
-        for name, value in arrays(inputs).items()
+        for name, value in flatten_arrays(inputs).items()
     }
-    return keras.Model(tensors, keras.tree.flatten(layer(**with_tensors(inputs, tensors))))
+    return keras.Model(tensors, keras.tree.flatten(layer(**replace_arrays(inputs, tensors))))
 
 
-def arrays(inputs, prefix=""):
-    """The arrays of `inputs` by name, those of a dict or a list by its name and theirs."""
-    found = {}
-    for name, value in parts(inputs):
-        name = joined(prefix, name)
+def flatten_arrays(inputs, prefix=""):
+    """Flattens nested arrays to a dict, name -> array; names of nested arrays are joined."""
+    arrays = {}
+    for name, value in list_items(inputs):
+        name = join_names(prefix, name)
         if isinstance(value, np.ndarray):
-            found[name] = value
+            arrays[name] = value
         elif isinstance(value, dict | list):
-            found.update(arrays(value, name))
-    return found
+            arrays.update(flatten_arrays(value, name))
+    return arrays
 
 
-def parts(inputs):
-    """Names and values of a dict, or indices and values of a list."""
+def list_items(inputs):
+    """Lists the items of a dict, or the indices and items of a list."""
     if isinstance(inputs, dict):
         return inputs.items()
     return ((str(index), value) for index, value in enumerate(inputs))
 
 
-def with_tensors(inputs, tensors, prefix=""):
-    """`inputs` with the tensors, named as by `arrays`, in the places of their arrays."""
+def replace_arrays(inputs, tensors, prefix=""):
+    """Replaces the arrays of `inputs` by tensors, with the names of `flatten_arrays`."""
     changed = {
-        name: with_tensors(value, tensors, joined(prefix, name))
+        name: replace_arrays(value, tensors, join_names(prefix, name))
         if isinstance(value, dict | list)
-        else tensors.get(joined(prefix, name), value)
-        for name, value in parts(inputs)
+        else tensors.get(join_names(prefix, name), value)
+        for name, value in list_items(inputs)
     }
     return list(changed.values()) if isinstance(inputs, list) else changed
 
 
-def joined(prefix, name):
+def join_names(prefix, name):
     name = name.replace("/", "_")  # Keras allows no slashes in names.
     return f"{prefix}_{name}" if prefix else name
 
 
-def get(inputs, name):
+def get_value(inputs, name):
     for key in name if isinstance(name, tuple) else (name,):
         inputs = inputs[key]
     return inputs
 
 
-def replaced(inputs, name, array):
+def replace_value(inputs, name, array):
     first, *rest = name if isinstance(name, tuple) else (name,)
-    return {**inputs, first: replaced(inputs[first], tuple(rest), array) if rest else array}
+    return {**inputs, first: replace_value(inputs[first], tuple(rest), array) if rest else array}
 
 
-def assert_close(found, expected, tolerance):
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=tolerance, atol=tolerance)
+def assert_close(outputs, expected, tolerance):
+    assert len(outputs) == len(expected)
+    for output, expected_output in zip(outputs, expected, strict=True):
+        np.testing.assert_allclose(output, expected_output, rtol=tolerance, atol=tolerance)
 
 
 def check_config(layer, inputs, expected):
@@ -115,28 +115,28 @@ def check_config(layer, inputs, expected):
     assert json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
     clone = type(layer).from_config(layer.get_config())
     assert clone.get_config() == config
-    call(clone, inputs)
+    call_layer(clone, inputs)
     clone.set_weights(layer.get_weights())
-    assert_close(call(clone, inputs), expected, 1e-6)
+    assert_close(call_layer(clone, inputs), expected, 1e-6)
 
 
 def check_saved_file(layer, inputs, expected, folder):
     path = folder / "layer.keras"
-    functional(layer, inputs).save(path)
+    make_model(layer, inputs).save(path)
     loaded = keras.saving.load_model(path)
-    found = [to_numpy(output) for output in keras.tree.flatten(loaded(arrays(inputs)))]
-    assert_close(found, expected, 1e-6)
+    outputs = [to_numpy(output) for output in keras.tree.flatten(loaded(flatten_arrays(inputs)))]
+    assert_close(outputs, expected, 1e-6)
 
 
 def check_symbolic_shapes(layer, inputs):
-    symbolic = keras.tree.flatten(functional(layer, inputs).outputs)
+    symbolic = keras.tree.flatten(make_model(layer, inputs).outputs)
     eager = keras.tree.flatten(layer(**inputs))
     assert len(symbolic) == len(eager)
-    for one, other in zip(symbolic, eager, strict=True):
-        assert one.shape.count(None) <= 1  # the batch
-        assert len(one.shape) == len(other.shape)
-        assert all(size in (None, dim) for size, dim in zip(one.shape, other.shape, strict=True))
-        assert one.dtype == keras.backend.standardize_dtype(other.dtype)
+    for spec, output in zip(symbolic, eager, strict=True):
+        assert spec.shape.count(None) <= 1  # the batch
+        assert len(spec.shape) == len(output.shape)
+        assert all(size in (None, dim) for size, dim in zip(spec.shape, output.shape, strict=True))
+        assert spec.dtype == keras.backend.standardize_dtype(output.dtype)
 
 
 def check_precision(make_layer, layer, inputs, expected):
@@ -146,29 +146,29 @@ def check_precision(make_layer, layer, inputs, expected):
         assert {part.dtype_policy.name for part in flatten_layers(other)} == {policy}
         assert {weight.dtype for weight in other.trainable_weights} <= {"float32"}
         other.set_weights(layer.get_weights())
-        found = call(other, inputs)
-        assert all(np.isfinite(output).all() for output in found)
-        assert_close(found, expected, tolerance)
+        outputs = call_layer(other, inputs)
+        assert all(np.isfinite(output).all() for output in outputs)
+        assert_close(outputs, expected, tolerance)
 
 
 def check_dtypes(layer, inputs):
-    """Numbers and masks of any dtype give what they give as float32 and bool."""
-    expected = call(layer, of_dtype(inputs, "float32"))
+    """Inputs and masks of any dtype give the same outputs as float32 and bool."""
+    expected = call_layer(layer, cast_inputs(inputs, "float32"))
     for dtype in DTYPES:
-        given = of_dtype(inputs, dtype)
-        assert_close(call(layer, given), expected, 1e-6)
-        check_symbolic_shapes(layer, given)
+        cast = cast_inputs(inputs, dtype)
+        assert_close(call_layer(layer, cast), expected, 1e-6)
+        check_symbolic_shapes(layer, cast)
 
 
-def of_dtype(inputs, dtype):
-    """`inputs` with numbers of 0 and 1, which every dtype has, and masks of 0 and 2.
+def cast_inputs(inputs, dtype):
+    """Casts floats to 0 and 1, which every dtype can represent, and masks to 0 and 2.
 
-    As float32 masks stay bool. Indices stay integers: of 8, 32 or 64 bits.
+    Masks stay bool for float32. Indices stay integers of 8, 32 or 64 bits.
     """
     if isinstance(inputs, dict):
-        return {name: of_dtype(value, dtype) for name, value in inputs.items()}
+        return {name: cast_inputs(value, dtype) for name, value in inputs.items()}
     if isinstance(inputs, list):
-        return [of_dtype(value, dtype) for value in inputs]
+        return [cast_inputs(value, dtype) for value in inputs]
     if not isinstance(inputs, np.ndarray):
         return inputs
     if inputs.dtype.kind == "i":
@@ -179,50 +179,52 @@ def of_dtype(inputs, dtype):
 
 
 def check_compilation(layer, inputs, expected):
-    """The same numbers under XLA, on the backends that have it."""
-    tensors = {name: keras.ops.convert_to_tensor(value) for name, value in arrays(inputs).items()}
+    """XLA gives the same outputs, on backends that support it."""
+    tensors = {
+        name: keras.ops.convert_to_tensor(value) for name, value in flatten_arrays(inputs).items()
+    }
     if keras.config.backend() == "tensorflow":
         import tensorflow as tf
 
         compiled = tf.function(
-            lambda **tensors: layer(**with_tensors(inputs, tensors)), jit_compile=True
+            lambda **tensors: layer(**replace_arrays(inputs, tensors)), jit_compile=True
         )
     elif keras.config.backend() == "jax":
         import jax
 
-        compiled = jax.jit(lambda **tensors: layer(**with_tensors(inputs, tensors)))
+        compiled = jax.jit(lambda **tensors: layer(**replace_arrays(inputs, tensors)))
     else:
         return
-    found = [to_numpy(output) for output in keras.tree.flatten(compiled(**tensors))]
-    assert_close(found, expected, 1e-4)
+    outputs = [to_numpy(output) for output in keras.tree.flatten(compiled(**tensors))]
+    assert_close(outputs, expected, 1e-4)
 
 
 def check_padding(layer, inputs, expected, mask, tensor):
-    keep = get(inputs, mask)
-    assert keep.any() and not keep.all()
-    padded = get(inputs, tensor).copy()
-    padded[~keep] = np.nan
-    assert_close(call(layer, replaced(inputs, tensor, padded)), expected, 1e-6)
+    values = get_value(inputs, mask)
+    assert values.any() and not values.all()
+    padded = get_value(inputs, tensor).copy()
+    padded[~values] = np.nan
+    assert_close(call_layer(layer, replace_value(inputs, tensor, padded)), expected, 1e-6)
 
 
 def check_missing(layer, inputs, mask, tensor):
-    without = replaced(inputs, mask, np.zeros_like(get(inputs, mask)))
-    found = call(layer, without)
-    assert all(np.isfinite(output).all() for output in found)
-    empty = np.full_like(get(inputs, tensor), np.nan)
-    assert_close(call(layer, replaced(without, tensor, empty)), found, 1e-6)
+    missing = replace_value(inputs, mask, np.zeros_like(get_value(inputs, mask)))
+    outputs = call_layer(layer, missing)
+    assert all(np.isfinite(output).all() for output in outputs)
+    empty = np.full_like(get_value(inputs, tensor), np.nan)
+    assert_close(call_layer(layer, replace_value(missing, tensor, empty)), outputs, 1e-6)
 
 
 def check_fit(make_layer, inputs, without_gradient):
-    """One step of `fit`, with a finite gradient on every weight."""
+    """One step of `fit` changes every weight, and all weights stay finite."""
     layer = make_layer(dtype="float32")
-    model = functional(layer, inputs)
+    model = make_model(layer, inputs)
     rng = np.random.default_rng(0)
-    targets = [rng.normal(size=output.shape) for output in call(layer, inputs)]
+    targets = [rng.normal(size=output.shape) for output in call_layer(layer, inputs)]
     model.compile(keras.optimizers.SGD(1.0), ["mse"] * len(targets))
     before = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
-    # As one batch that is given whole: what belongs to a graph has no common first dim.
-    batch = (arrays(inputs), tuple(targets) if len(targets) > 1 else targets[0])
+    # A generator of whole batches, since the arrays of a graph have no common first dim.
+    batch = (flatten_arrays(inputs), tuple(targets) if len(targets) > 1 else targets[0])
     model.fit((batch for _ in range(2)), steps_per_epoch=1, epochs=1, verbose=0, shuffle=False)
     after = {weight.path: to_numpy(weight) for weight in layer.trainable_weights}
     assert before

@@ -1,4 +1,4 @@
-"""Encoders: one modality in, tokens out."""
+"""Encoders, which convert one modality to tokens or a vector."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Building blocks: one layer per file."""
+"""Keras layers for multimodal models."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -1,4 +1,4 @@
-"""Losses: what training minimizes."""
+"""Losses of multimodal models."""
 
 from keras_mmfusion._lazy import lazy_exports
 

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 from graph_references import DIM, LAYERS, NODES, add_masks, as_dense, make_layer, random_graph
-from layer_checks import arrays, run_layer_checks, to_numpy
+from layer_checks import flatten_arrays, run_layer_checks, to_numpy
 
 from keras_mmfusion.layers.graph import GATLayer, GCNLayer, SAGELayer, normalize_graph
 
@@ -324,7 +324,7 @@ def test_call_does_not_modify_the_graph():
     before = {key: value.copy() for key, value in graph.items()}
     make_layer("gat", graph)(graph)
     assert list(graph) == list(before)
-    for key, value in arrays(before).items():
+    for key, value in flatten_arrays(before).items():
         np.testing.assert_array_equal(graph[key], value)
 
 
