@@ -113,6 +113,7 @@ class Alignment(keras.layers.Layer):
         return (*query_shape[:2], value_shape[2]), plan_shape
 
     def compute_output_spec(self, query, value, *args, **kwargs):
+        # Masks, and the arguments that a subclass adds, do not affect the shapes.
         aligned, plan = self.compute_output_shape(query.shape, value.shape)
         return (
             keras.KerasTensor(aligned, dtype=self.compute_dtype),

@@ -41,7 +41,7 @@ class AttentionAlignment(Alignment):
     """
 
     def __init__(self, num_heads=8, head_dim=64, output_dim=None, dropout=0.0, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(projection_dim=None, **kwargs)
         self.num_heads = num_heads
         self.head_dim = head_dim
         self.output_dim = output_dim

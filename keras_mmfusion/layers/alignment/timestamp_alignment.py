@@ -50,7 +50,7 @@ class TimestampAlignment(Alignment):
 
     def __init__(self, **kwargs):
         # No autocast: half precision cannot represent milliseconds after a minute.
-        super().__init__(**{**kwargs, "autocast": False})
+        super().__init__(projection_dim=None, **{**kwargs, "autocast": False})
 
     def build(self, query_shape, value_shape, query_times_shape, value_times_shape):
         self.check_tokens(query_shape, value_shape)

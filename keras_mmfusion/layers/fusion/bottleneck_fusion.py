@@ -42,8 +42,17 @@ class BottleneckFusion(TransformerFusion):
         Nagrani et al., "Attention Bottlenecks for Multimodal Fusion", 2021, equations 8 and 9.
     """
 
-    def __init__(self, modalities, output_dim, num_bottlenecks=4, **kwargs):
-        super().__init__(modalities, output_dim, **kwargs)
+    def __init__(
+        self,
+        modalities,
+        output_dim,
+        num_bottlenecks=4,
+        num_layers=2,
+        num_heads=4,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(modalities, output_dim, num_layers, num_heads, dropout, **kwargs)
         self.num_bottlenecks = check_integer(self, "num_bottlenecks", num_bottlenecks)
 
     def build_rule(self, dims):

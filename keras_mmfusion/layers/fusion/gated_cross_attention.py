@@ -48,8 +48,8 @@ class GatedCrossAttention(TransformerFusion):
         2.2 and figure 4; here the context is also normalized.
     """
 
-    def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, output_dim, **kwargs)
+    def __init__(self, modalities, output_dim, num_layers=2, num_heads=4, dropout=0.0, **kwargs):
+        super().__init__(modalities, output_dim, num_layers, num_heads, dropout, **kwargs)
         if len(self.modalities) < 2:
             raise ValueError(
                 "GatedCrossAttention: `modalities` must be two or more: the first attends to the "

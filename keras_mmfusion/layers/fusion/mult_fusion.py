@@ -48,8 +48,8 @@ class MulTFusion(TransformerFusion):
         last linear layer is applied to every token, not only to the last one.
     """
 
-    def __init__(self, modalities, output_dim, **kwargs):
-        super().__init__(modalities, output_dim, **kwargs)
+    def __init__(self, modalities, output_dim, num_layers=2, num_heads=4, dropout=0.0, **kwargs):
+        super().__init__(modalities, output_dim, num_layers, num_heads, dropout, **kwargs)
         if len(self.modalities) < 2:
             raise ValueError(
                 f"MulTFusion: `modalities` must be two or more. Received: {modalities!r}. For one "

@@ -44,8 +44,17 @@ class PerceiverResampler(TransformerFusion):
         2.1 and figure 5; here with several modalities, and without time embeddings.
     """
 
-    def __init__(self, modalities, output_dim, num_latents=64, **kwargs):
-        super().__init__(modalities, output_dim, **kwargs)
+    def __init__(
+        self,
+        modalities,
+        output_dim,
+        num_latents=64,
+        num_layers=2,
+        num_heads=4,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(modalities, output_dim, num_layers, num_heads, dropout, **kwargs)
         self.num_latents = check_integer(self, "num_latents", num_latents)
 
     def build_rule(self, dims):

@@ -46,8 +46,18 @@ class QFormer(TransformerFusion):
         and pre-norm, whereas BLIP-2's BERT is post-norm.
     """
 
-    def __init__(self, modalities, output_dim, num_queries=32, cross_every=2, **kwargs):
-        super().__init__(modalities, output_dim, **kwargs)
+    def __init__(
+        self,
+        modalities,
+        output_dim,
+        num_queries=32,
+        cross_every=2,
+        num_layers=2,
+        num_heads=4,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(modalities, output_dim, num_layers, num_heads, dropout, **kwargs)
         self.num_queries = check_integer(self, "num_queries", num_queries)
         self.cross_every = check_integer(self, "cross_every", cross_every)
 

@@ -257,6 +257,12 @@ def test_invalid_arguments_raise(make_layer, message):
         make_layer()
 
 
+@pytest.mark.parametrize("alignment", [AttentionAlignment, TimestampAlignment])
+def test_alignments_without_projection_reject_projection_dim(alignment):
+    with pytest.raises(TypeError, match="projection_dim"):
+        alignment(projection_dim=4)
+
+
 @pytest.mark.parametrize(
     ("layer", "inputs", "message"),
     [
