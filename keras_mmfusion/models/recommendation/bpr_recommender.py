@@ -30,8 +30,8 @@ class BPRRecommender(Recommender):
         self.dim = check_integer(self, "dim", dim)
 
     def build_vectors(self):
-        self.user_table = self.table(self.num_users, self.dim, "user_table")
-        self.item_table = self.table(self.num_items, self.dim, "item_table")
+        self.user_table = self.add_table(self.num_users, self.dim, "user_table")
+        self.item_table = self.add_table(self.num_items, self.dim, "item_table")
 
     def vectors(self, training=False):
         return self.user_table, self.mask_new_items(self.item_table)

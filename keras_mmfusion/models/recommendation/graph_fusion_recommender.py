@@ -73,13 +73,13 @@ class GraphFusionRecommender(LightGCNRecommender):
     def build_vectors(self):
         super().build_vectors()
         self.projections = {
-            name: self.table(dim, self.dim, f"{name}_projection")
+            name: self.add_table(dim, self.dim, f"{name}_projection")
             for name, dim in self.feature_dims.items()
         }
         shape = (self.num_items * self.neighbors,)
-        self.neighbor_index = self.constant(shape, "int32", "neighbor_index")
-        self.neighbor_weight = self.constant(shape, "float32", "neighbor_weight")
-        self.log_popularity = self.constant((self.num_items,), "float32", "log_popularity")
+        self.neighbor_index = self.add_constant(shape, "int32", "neighbor_index")
+        self.neighbor_weight = self.add_constant(shape, "float32", "neighbor_weight")
+        self.log_popularity = self.add_constant((self.num_items,), "float32", "log_popularity")
 
     def adapt_items(self):
         item_index = ops.convert_to_numpy(self.interaction_index)[1]

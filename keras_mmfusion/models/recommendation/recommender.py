@@ -111,22 +111,24 @@ class Recommender(TaskModel, keras.Model):
         self.user_ids = np.asarray(user_ids, "str")
         self.item_ids = np.asarray(item_ids, "str")
         self.feature_dims = dict(feature_dims)
-        self.interaction_index = self.constant((2, num_interactions), "int32", "interaction_index")
-        self.seen_items = self.constant((len(item_ids),), "float32", "seen_items")
+        self.interaction_index = self.add_constant(
+            (2, num_interactions), "int32", "interaction_index"
+        )
+        self.seen_items = self.add_constant((len(item_ids),), "float32", "seen_items")
         self.features = {
-            name: self.constant((len(item_ids), dim), "float32", f"{name}_features")
+            name: self.add_constant((len(item_ids), dim), "float32", f"{name}_features")
             for name, dim in feature_dims.items()
         }
         self.build_vectors()
         self.built = True
 
-    def constant(self, shape, dtype, name):
+    def add_constant(self, shape, dtype, name):
         """Creates a weight that is not trained, but saved with the model."""
         return self.add_weight(
             shape=shape, dtype=dtype, initializer="zeros", trainable=False, name=name
         )
 
-    def table(self, rows, dim, name, initializer=None):
+    def add_table(self, rows, dim, name, initializer=None):
         """Creates trainable vectors `(rows, dim)`, by default with a standard deviation of 0.1."""
         initializer = initializer or keras.initializers.RandomNormal(stddev=0.1)
         return self.add_weight(shape=(rows, dim), initializer=initializer, name=name)

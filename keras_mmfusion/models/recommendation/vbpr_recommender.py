@@ -37,12 +37,12 @@ class VBPRRecommender(Recommender):
         self.dim = check_integer(self, "dim", dim)
 
     def build_vectors(self):
-        self.user_table = self.table(self.num_users, 2 * self.dim, "user_table")
-        self.item_table = self.table(self.num_items, self.dim, "item_table")
-        self.item_bias = self.table(self.num_items, 1, "item_bias", initializer="zeros")
+        self.user_table = self.add_table(self.num_users, 2 * self.dim, "user_table")
+        self.item_table = self.add_table(self.num_items, self.dim, "item_table")
+        self.item_bias = self.add_table(self.num_items, 1, "item_bias", initializer="zeros")
         dim = sum(self.feature_dims.values())
-        self.projection = self.table(dim, self.dim, "projection")
-        self.feature_bias = self.table(dim, 1, "feature_bias", initializer="zeros")
+        self.projection = self.add_table(dim, self.dim, "projection")
+        self.feature_bias = self.add_table(dim, 1, "feature_bias", initializer="zeros")
 
     def vectors(self, training=False):
         features = ops.concatenate([self.features[name] for name in self.feature_dims], axis=1)
