@@ -257,19 +257,41 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
             check_texts(inputs["text"], "text")
         return super()._check_data(data)
 
-    def compile(self, optimizer="auto", jit_compile="auto", **kwargs):
-        """Keras's `compile`, without a loss, which the model has; AdamW at 1e-4 by default."""
+    def compile(
+        self,
+        optimizer="auto",
+        jit_compile="auto",
+        run_eagerly=False,
+        steps_per_execution=1,
+        auto_scale_loss=True,
+    ):
+        """Configures training; the loss and the metrics are part of the model.
+
+        Args:
+            optimizer: `keras.optimizers.Optimizer`, its name, or `"auto"` for AdamW with a
+                learning rate of 1e-4.
+            jit_compile, run_eagerly, steps_per_execution, auto_scale_loss: see
+                `keras.Model.compile`.
+        """
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
-        super().compile(optimizer=optimizer, loss=None, jit_compile=jit_compile, **kwargs)
+        super().compile(
+            optimizer=optimizer,
+            loss=None,
+            jit_compile=jit_compile,
+            run_eagerly=run_eagerly,
+            steps_per_execution=steps_per_execution,
+            auto_scale_loss=auto_scale_loss,
+        )
         self.reset_compiled_functions()
 
     def reset_compiled_functions(self):
         self.embedding_functions = {}
 
     def compile_from_config(self, config):
-        # The loss is part of the model.
-        super().compile_from_config({k: value for k, value in config.items() if k != "loss"})
+        # The loss and the metrics are part of the model.
+        names = ("loss", "loss_weights", "metrics", "weighted_metrics")
+        super().compile_from_config({k: x for k, x in config.items() if k not in names})
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
