@@ -62,17 +62,17 @@ def run(recipe, train, test, items, seeds):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=pathlib.Path, required=True, help="MovieLens' folder")
-    parser.add_argument("--features", type=pathlib.Path, help="folder of the encoded movies")
+    parser.add_argument("--features", type=pathlib.Path, help="cache folder of encoded movies")
     parser.add_argument("--models", nargs="*", choices=list(RECIPES), default=list(RECIPES))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument(
         "--left-out",
         nargs="*",
         default=[],
-        help="modalities that graph fusion does without, or all",
+        help="modalities to omit from graph fusion, or all",
     )
     parser.add_argument("--validation", action="store_true", help="score on training ratings")
-    parser.add_argument("--json", type=pathlib.Path, help="where the results go")
+    parser.add_argument("--json", type=pathlib.Path, help="file of results")
     arguments = parser.parse_args()
     interactions, movies = read_movielens(arguments.data)
     train, test = split_interactions(interactions)

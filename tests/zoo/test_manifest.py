@@ -83,7 +83,7 @@ def test_unknown_name_suggests_the_nearest(zoo):
     [
         (lambda entry: entry.pop("files"), "files"),
         (lambda entry: entry.pop("license"), "license"),
-        (lambda entry: entry.update(colour="red"), "colour"),
+        (lambda entry: entry.update(color="red"), "color"),
         (lambda entry: entry["files"].update({"../x": {"size": 1, "sha256": HASH}}), "`path` must"),
         (lambda entry: entry["files"].update({"x": {"size": 1}}), "sha256"),
     ],
