@@ -13,7 +13,7 @@ TESTS = Path(__file__).resolve().parents[2]
 COMMON = """
 import keras
 import numpy as np
-from models.retrieval.small_embedders import small_embedder, prepared
+from models.retrieval.small_embedders import preprocess_pairs, small_embedder
 from keras_mmfusion import losses
 
 def weights_after_training(make):
