@@ -218,9 +218,11 @@ def test_keras_file_keeps_scores(name, tmp_path):
     np.testing.assert_allclose(loaded.scores(["u0", "u9"]), model.scores(["u0", "u9"]), rtol=1e-6)
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="SavedModels need TensorFlow.")
 @each_model
 def test_exported_model_recommends_the_same_items(name, tmp_path):
-    tf = pytest.importorskip("tensorflow")
+    import tensorflow as tf
+
     model = adapted(name)
     folder = model.export(tmp_path / "served", k=4)
     users = np.array([9, 0, 9], "int32")
