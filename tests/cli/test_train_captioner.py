@@ -74,6 +74,8 @@ def test_paused_run_resumes_and_writes_the_preset(data, encoder):
     # A finished run is not repeated, and its results are not used for another run.
     again = train(data, encoder, *graph)
     assert again.exit_code == 0 and "This run is finished" in again.output
+    quiet = train(data, encoder, *graph, "--quiet")
+    assert (quiet.stdout, quiet.stderr) == (f"{data.parent / 'mine'}\n", "")
     tokens = data / "Flickr8k.token.txt"
     tokens.write_text(tokens.read_text().replace("A red square", "One red square"))
     other = train(data, encoder, *graph, "--seed", "1")

@@ -6,6 +6,7 @@ import pathlib
 import keras
 import keras_hub
 
+from keras_mmfusion._progress import inform
 from keras_mmfusion.layers.graph.convolution.image_graph import ImageGraph
 from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
@@ -308,7 +309,7 @@ def train_captioner(
         captioner_run.discard()
     captioner_run.check()
     if captioner_run.has_written(out):
-        print(f"This run is finished: its preset is in {out}.", flush=True)
+        inform(f"This run is finished: its preset is in {out}.")
         return True
     caches = recipe.cache_features(
         image_encoder, train, dev, features or work / "features", restart

@@ -7,6 +7,7 @@ import time
 import keras
 import numpy as np
 
+from keras_mmfusion._progress import inform, track
 from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.models.captioning.training.training_log import TrainingLog, format_scores
 
@@ -77,17 +78,14 @@ class CaptionerTraining:
         for epoch in range(step // steps, epochs):
             sequence = self._sequence_at(epoch)
             title = f"{self.stage}, epoch {epoch + 1}/{epochs}"
-            print(title, flush=True)
-            progress = keras.utils.Progbar(steps)
             self.model.reset_metrics()
             epoch_begin, first_step = time.monotonic(), step
-            for index in range(step % steps, steps):
+            for index in track(range(step % steps, steps), title):
                 self._seed_dropout(step)
                 x, y, sample_weight = sequence[index]
                 logs = self.model.train_on_batch(x, y, sample_weight, return_dict=True)
                 logs.update(_reward(sequence))
                 step += 1
-                progress.update(index + 1, [(name, float(value)) for name, value in logs.items()])
                 now = time.monotonic()
                 if index + 1 == steps:
                     break  # The last checkpoint of an epoch is written after its evaluation.
@@ -103,7 +101,7 @@ class CaptionerTraining:
                 scores = {name: float(value) for name, value in self.evaluate().items()}
                 logs["seconds"] = time.monotonic() - epoch_begin
                 row = {**{name: float(value) for name, value in logs.items()}, **scores}
-                print(f"{title}: {format_scores(row)}", flush=True)
+                inform(f"{title}: {format_scores(row)}")
                 self._log(epoch, row)
             self._save()
             saved = time.monotonic()

@@ -7,6 +7,7 @@ import warnings
 import keras
 import numpy as np
 
+from keras_mmfusion._progress import progress_bars
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
 from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
@@ -157,13 +158,15 @@ def _write(encoder, batches, views_and_images, folder, captions, metadata, known
     with replace_file(folder / FEATURES_FILE) as scratch:
         features = np.lib.format.open_memmap(scratch, mode="w+", dtype="float16", shape=shape)
         rows = features.reshape(-1, *shape[2:])
-        progress = keras.utils.Progbar(len(rows), unit_name="image")
         start = 0
-        for batch in batches:
-            end = start + len(batch)
-            rows[start:end] = keras.ops.convert_to_numpy(keras.ops.cast(encode(batch), "float32"))
-            progress.update(end)
-            start = end
+        with progress_bars() as bars:
+            task = bars.add_task("Encoding images", total=len(rows))
+            for batch in batches:
+                end = start + len(batch)
+                encoded = keras.ops.cast(encode(batch), "float32")
+                rows[start:end] = keras.ops.convert_to_numpy(encoded)
+                bars.update(task, completed=end)
+                start = end
         features.flush()
         with replace_file(folder / CAPTIONS_FILE) as scratch_captions:
             scratch_captions.write_text(json.dumps(captions), "utf-8")
