@@ -112,7 +112,7 @@ def test_regression_selects_the_best_epoch_on_dev_rows(table):
     ("arguments", "message"),
     [
         ((), "Name the columns to use: `--number`"),
-        (("--text", "name"), "has no column 'name'. It has: 'title'"),
+        (("--text", "name"), "has no column 'name'. Its columns: 'title'"),
         (("--text", "kind"), "Each column must have one role. Received more for: ['kind']"),
         (("--number", "title"), "column 'title': 'bright shade' must be 1 finite number(s)"),
         (("--text", "title", "--split", "dev"), "dev"),
