@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from keras_mmfusion.models import ContrastiveModel, ConversationModel, ImageCaptioningModel
+from keras_mmfusion.models import ContrastiveModel, ConversationModel, TransformerCaptioner
 from keras_mmfusion.zoo import captioner, image_encoder, load_preset
 
 
@@ -52,7 +52,7 @@ def test_image_encoder_loads_from_the_zoo(cache):
 
 
 def test_load_preset_returns_the_saved_class(captioner_preset, embedder_preset, sentiment_preset):
-    assert isinstance(load_preset(captioner_preset), ImageCaptioningModel)
+    assert isinstance(load_preset(captioner_preset), TransformerCaptioner)
     assert isinstance(load_preset(embedder_preset), ContrastiveModel)
     model = load_preset(sentiment_preset, dtype="mixed_bfloat16")
     assert isinstance(model, ConversationModel)
