@@ -114,7 +114,7 @@ def read_cmu_mosi(path):
     """Reads features of CMU-MOSI, a vector for each utterance and modality.
 
     Args:
-        path: string or path of an `.npz` file with the arrays `text`, `audio` and `video`, float
+        path: string or path of a `.npz` file with the arrays `text`, `audio` and `video`, float
             `(utterances, dim)`; `label`, int: 0 negative, 1 positive; `video_id`; and
             `utterance_id`, strings that end in `_` and the number of the utterance in the video.
 
@@ -122,7 +122,7 @@ def read_cmu_mosi(path):
         `SentimentUtterances`, sorted by video and number.
 
     Raises:
-        ValueError: if the file is not an `.npz` file, or an array is missing or has an invalid
+        ValueError: if the file is not a `.npz` file, or an array is missing or has an invalid
             type, shape, length or value; the message names the file and the array.
 
     Reference:
@@ -150,7 +150,7 @@ def _read_arrays(path):
         except (ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path!r} is not a valid .npz file: {error}") from error
         if not isinstance(file, np.lib.npyio.NpzFile):
-            raise ValueError(f"{path!r} contains a single array; it must be an .npz file.")
+            raise ValueError(f"{path!r} contains a single array; it must be a .npz file.")
         for name in NEEDED:
             if name not in file.files:
                 raise ValueError(f"{path!r} has no array {name!r}; it needs {', '.join(NEEDED)}.")

@@ -81,7 +81,7 @@ class ArrayColumn(FileColumn):
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
         except (ValueError, EOFError, OSError) as error:
-            raise ValueError(f"{path!r} is not an .npy file of numbers: {error}") from error
+            raise ValueError(f"{path!r} is not a .npy file of numbers: {error}") from error
         if not isinstance(array, np.ndarray):
             array.close()
             raise ValueError(f"{path!r} contains several arrays")
