@@ -1,8 +1,8 @@
 """Writes the results of a benchmark."""
 
-import json
-import os
 import pathlib
+
+from keras_mmfusion.files.atomic_files import write_json
 
 
 def write_results(path, results):
@@ -14,6 +14,4 @@ def write_results(path, results):
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}")
-    part.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, path)
+    write_json(results, path)

@@ -5,12 +5,13 @@ import contextlib
 import gzip
 import itertools
 import os
-import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import numpy as np
+
+from keras_mmfusion.files.atomic_files import replace_file
 
 _CHUNK_CHARACTERS = 1 << 22
 _ARRAYS = ("words", "sources", "source_lengths", "target_counts", "targets", "target_lengths")
@@ -164,14 +165,8 @@ def _read_cache(path):
 
 def _write_cache(path, arrays):
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-        try:
-            np.savez(file, **dict(zip(_ARRAYS, arrays, strict=True)))
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with replace_file(path) as scratch:
+        np.savez(scratch, **dict(zip(_ARRAYS, arrays, strict=True)))
 
 
 def _read_pairs(path):
