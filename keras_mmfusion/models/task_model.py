@@ -61,6 +61,14 @@ class TaskModel(PresetModel, StepsByRank, NaNChecks):
             return data.map(self.preprocess_samples)
         return data
 
+    def make_train_function(self, force=False):
+        """Compiles the training step; see `keras.Model.make_train_function`."""
+        if keras.config.backend() == "tensorflow" and self.built and not self.optimizer.built:
+            # TensorFlow traces a step twice if the first call creates variables.
+            with self.distribute_strategy.scope():
+                self.optimizer.build(self.trainable_variables)
+        super().make_train_function(force)
+
     def get_compile_config(self):
         config = super().get_compile_config()
         optimizer = getattr(self, "optimizer", None)  # None before the first `compile`.
