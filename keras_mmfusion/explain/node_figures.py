@@ -120,7 +120,7 @@ def _get_group(node, node_groups):
 
 
 def _compute_positions(pairs, centers):
-    """Places each node that is connected to the centers at a radius equal to its distance."""
+    """Puts each node that is connected to the centers at a radius equal to its distance."""
     neighbors = {}
     for one, other in pairs:
         neighbors.setdefault(one, []).append(other)
