@@ -133,11 +133,11 @@ def infer_schema(
     rows = [row for _, row in table.read_rows()]
     if split is not None:
         rows = [row for row in rows if str(row.get("split")).strip() == split]
-    known = {name for row in rows for name in row}
+    known = dict.fromkeys(name for row in rows for name in row)
     for name in (target, *numbers, *categories, *texts, *images, *arrays):
         if name not in known:
             raise ValueError(
-                f"{table.name} has no column {name!r}. It has: {', '.join(map(repr, known))}"
+                f"{table.name} has no column {name!r}. Its columns: {', '.join(map(repr, known))}"
             )
     return TableSchema(
         target=target,
