@@ -12,6 +12,8 @@ import argparse
 import json
 import pathlib
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -20,11 +22,11 @@ import tensorflow as tf
 from write_results import write_results
 
 from keras_mmfusion._provenance import machine, versions
-from keras_mmfusion.cli.tasks.captioner import Dtype, export_preset
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 
 BATCH = 32
+DTYPES = ("float32", "float16", "bfloat16", "int8")
 
 
 def ask(signature, files):
@@ -68,6 +70,14 @@ def measure(version, pairs):
     }
 
 
+def export(preset, folder, beams, dtype):
+    """Exports a captioner with the command line; returns the path of the version."""
+    command = [sys.executable, "-m", "keras_mmfusion.cli.main", "export", "captioner"]
+    command += ["--preset", preset, "--beams", str(beams), "--dtype", dtype, "--out", folder]
+    run = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return pathlib.Path(run.stdout.strip())
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     results = pathlib.Path(__file__).parent / "results" / "exported_dtypes.json"
@@ -76,7 +86,7 @@ def main():
     parser.add_argument("--limit", type=int, help="only the first photos of dev")
     parser.add_argument("--preset", default="captioner_flickr8k_lite0")
     parser.add_argument("--beams", type=int, default=4)
-    parser.add_argument("--dtypes", nargs="*", type=Dtype, default=list(Dtype))
+    parser.add_argument("--dtypes", nargs="*", choices=DTYPES, default=DTYPES)
     options = parser.parse_args()
     pairs = read_flickr8k(options.data, "dev")
     pairs = pairs if options.limit is None else pairs.take(options.limit)
@@ -95,12 +105,12 @@ def main():
         result = json.loads(options.json.read_text("utf-8"))
         report = result if result["protocol"] == protocol else report
     for dtype in options.dtypes:
-        if dtype.value in report["dtypes"]:
+        if dtype in report["dtypes"]:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            version = export_preset(options.preset, folder, options.beams, dtype=dtype)
-            report["dtypes"][dtype.value] = measure(version, pairs)
-        print(dtype.value, report["dtypes"][dtype.value])
+            version = export(options.preset, folder, options.beams, dtype)
+            report["dtypes"][dtype] = measure(version, pairs)
+        print(dtype, report["dtypes"][dtype])
         write_results(options.json, report)
 
 
