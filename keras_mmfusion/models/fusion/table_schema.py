@@ -133,6 +133,8 @@ def infer_schema(
     rows = [row for _, row in table.read_rows()]
     if split is not None:
         rows = [row for row in rows if str(row.get("split")).strip() == split]
+        if not rows:
+            raise ValueError(f"{table.name} has no row with {split!r} in a column 'split'.")
     known = dict.fromkeys(name for row in rows for name in row)
     for name in (target, *numbers, *categories, *texts, *images, *arrays):
         if name not in known:
