@@ -20,7 +20,7 @@ def test_notebook_runs(path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     notebook = nbformat.read(path, as_version=4)
     folder = {"metadata": {"path": str(path.parent)}}
-    nbclient.NotebookClient(notebook, timeout=300, resources=folder).execute()
+    nbclient.NotebookClient(notebook, timeout=600, resources=folder).execute()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=NAMES)
