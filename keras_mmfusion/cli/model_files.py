@@ -36,7 +36,7 @@ def load_model(preset, model_class):
         An instance of the class or of a subclass.
 
     Raises:
-        ValueError: if the preset or file holds another kind of model.
+        ValueError: if the preset or file contains another kind of model.
     """
     if not _is_file(preset):
         from keras_mmfusion.models.presets.preset_folder import load_preset
@@ -47,7 +47,7 @@ def load_model(preset, model_class):
     model = keras.saving.load_model(preset, compile=False)
     if not isinstance(model, model_class):
         raise ValueError(
-            f"`--preset` {preset} holds a {type(model).__name__}, not a {model_class.__name__}."
+            f"`--preset` {preset} contains a {type(model).__name__}, not a {model_class.__name__}."
         )
     return model
 

@@ -23,7 +23,7 @@ def test_models_are_saved_and_loaded_as_file_or_preset(sentiment_preset, tmp_pat
     loaded = load_model(str(path), ConversationModel)
     for weight, expected in zip(loaded.weights, model.weights, strict=True):
         np.testing.assert_array_equal(weight, expected)
-    with pytest.raises(ValueError, match="holds a ConversationModel, not a Captioner"):
+    with pytest.raises(ValueError, match="contains a ConversationModel, not a Captioner"):
         load_model(str(path), Captioner)
     description = describe_model(str(path))
     assert description["preset"] == name

@@ -80,7 +80,8 @@ def test_results_need_an_existing_folder(data, sentiment_preset):
 @pytest.mark.parametrize("name", ["model", "model.keras"])
 def test_training_writes_a_model_that_evaluation_scores(data, name):
     out = data.parent / name
-    small = ["--dim", "8", "--epochs", "8", "--dropout", "0", "--feature-dropout", "0"]
+    small = ["--dim", "8", "--epochs", "40", "--learning-rate", "0.01"]
+    small += ["--dropout", "0", "--feature-dropout", "0", "--modality-dropout", "0"]
     trained = CliRunner().invoke(
         app, ["train", "sentiment", "--data", str(data), "--out", str(out), *small]
     )
@@ -97,4 +98,4 @@ def test_bad_targets_of_training_exit_with_2(data):
         app, ["train", "sentiment", "--data", str(data), "--out", str(data.parent)]
     )
     assert trained.exit_code == 2
-    assert "must be new, empty, or a preset to replace" in trained.stderr
+    assert "the folder must be new, empty, or another preset" in trained.stderr

@@ -152,7 +152,7 @@ def test_missing_extra_is_an_error_before_training(data, no_training, monkeypatc
 def test_folder_of_images_is_not_replaced_by_a_preset(data, no_training):
     refused = train(data, str(data), "--out", str(data / "images"))
     assert refused.exit_code == 2
-    assert "must be new, empty, or a preset to replace" in refused.stderr
+    assert "the folder must be new, empty, or another preset" in refused.stderr
 
 
 def test_ctrl_c_explains_how_to_resume(data, encoder, monkeypatch):
