@@ -22,7 +22,7 @@ from keras_mmfusion.layers.graph import (
     connect_neighbors,
     connect_pairs,
 )
-from keras_mmfusion.models import export_tensors
+from keras_mmfusion.models import export_tensors, load_model
 
 PRODUCTS, CLASSES, LABELED = 200, 4, 60
 
@@ -176,7 +176,7 @@ def main():
 
     logits = keras.ops.convert_to_numpy(model(inputs))
     model.save(args.folder / "model.keras")
-    loaded = keras.saving.load_model(args.folder / "model.keras")
+    loaded = load_model(args.folder / "model.keras")
     again = keras.ops.convert_to_numpy(loaded(inputs))
     print("loaded, the outputs differ by", f"{np.abs(again - logits).max():.0e}")
     if keras.config.backend() == "tensorflow":
