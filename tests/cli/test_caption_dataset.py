@@ -106,7 +106,7 @@ def test_model_exported_without_preset_is_an_error(calls, tmp_path, captioner_pr
     (version / "manifest.json").write_text('{"decoding": ', encoding="utf-8")
     command = run("--out", tmp_path, "--preset", captioner_preset)
     assert command.exit_code == 2
-    assert "manifest.json' is not JSON" in command.stderr
+    assert "manifest.json' is not valid JSON" in command.stderr
 
 
 def test_ctrl_c_explains_how_to_resume(calls, monkeypatch):
