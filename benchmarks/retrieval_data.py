@@ -1,11 +1,11 @@
 """Training data of retrieval models on Flickr8k, with frozen encoders applied once."""
 
 import json
-import os
 
 import keras
 import numpy as np
 
+from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
 from keras_mmfusion.models.captioning.training.feature_cache import (
     CAPTIONS_FILE,
@@ -64,9 +64,13 @@ class RetrievalSplit:
 
 def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
     """Writes the tokens of all sentences as float16 `(sentences, length, dim)`."""
-    scratch = path.with_name(f".{os.getpid()}.{path.name}")
+    with replace_file(path) as scratch:
+        _write_text_tokens(scratch, token_ids, mask, encoder, batch_size)
+
+
+def _write_text_tokens(path, token_ids, mask, encoder, batch_size):
     shape = (*mask.shape, encoder.token_dim)
-    tokens = np.lib.format.open_memmap(scratch, "w+", "float16", shape)
+    tokens = np.lib.format.open_memmap(path, "w+", "float16", shape)
     encode = compile_function(
         encoder, lambda ids, kept: encoder({"token_ids": ids, "padding_mask": kept})
     )
@@ -80,7 +84,6 @@ def write_text_tokens(path, token_ids, mask, encoder, batch_size=64):
         tokens[rows, :length] = keras.ops.convert_to_numpy(result)
         progress.update(start + len(rows))
     tokens.flush()
-    os.replace(scratch, path)
 
 
 class RetrievalSequence(keras.utils.PyDataset):

@@ -1,8 +1,8 @@
-"""TensorFlow without the log lines of its native code, unless the user asks for them.
+"""Suppresses the log lines of TensorFlow's native code, unless the user sets a log level.
 
-TensorFlow prints its first lines before it reads `TF_CPP_MIN_LOG_LEVEL`, from below Python's
-`sys.stderr`. So they are held back while TensorFlow is imported, by whichever part of a program
-imports it, and those of the wanted level and all that is no log line are printed afterwards.
+TensorFlow writes its first lines to file descriptor 2, not to Python's `sys.stderr`, before it
+reads `TF_CPP_MIN_LOG_LEVEL`. This module buffers them while TensorFlow is imported. Afterwards, it
+prints the lines of the requested level and all lines that are not log lines.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import sys
 
 LEVEL_VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 QUIET = "3"
-_KEPT = ("1", "2", "3")  # The levels that hold lines back.
+_FILTERED = ("1", "2", "3")  # The levels that suppress lines.
 _SEVERITIES = "IWEF"  # The level is the index of the lowest severity that is printed.
 _LOG_LINE = re.compile(rb"(?:\d{4}-\d\d-\d\d \S+ )?([IWEF])(?:\d{4} | tensorflow/)")
 _NOTICE = b"WARNING: All log messages before absl::InitializeLog()"
@@ -22,19 +22,19 @@ _NOTICE = b"WARNING: All log messages before absl::InitializeLog()"
 def quiet_tensorflow():
     """Makes TensorFlow quiet if it is not imported yet and the environment sets no log level.
 
-    With `TF_CPP_MIN_LOG_LEVEL` set to 1, 2 or 3, that level is kept, from the first line on. With
-    0 nothing is changed: TensorFlow prints all that it has to say.
+    If `TF_CPP_MIN_LOG_LEVEL` is 1, 2 or 3, that level also applies to the first lines. If it is 0,
+    TensorFlow prints all lines.
     """
     if "tensorflow" in sys.modules:
         return
     level = os.environ.setdefault(LEVEL_VARIABLE, QUIET)
-    if level in _KEPT:
+    if level in _FILTERED:
         sys.meta_path.insert(0, _TensorFlowFinder())
 
 
-# Without importlib's abstract class: its module imports more than the whole package does.
+# No subclass of importlib's abstract class: importing that would take longer than the package.
 class _TensorFlowFinder:
-    """Finds TensorFlow as Python does, and has it loaded quietly."""
+    """Finds TensorFlow as Python does, with a loader that suppresses its log lines."""
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname != "tensorflow":
@@ -47,13 +47,13 @@ class _TensorFlowFinder:
 
 class _QuietLoader(importlib.machinery.SourceFileLoader):
     def exec_module(self, module):
-        with _log_lines_held_back():
+        with _filter_log_lines():
             super().exec_module(module)
 
 
 @contextlib.contextmanager
-def _log_lines_held_back():
-    """Holds back what goes to file descriptor 2; after an error, all of it is printed."""
+def _filter_log_lines():
+    """Filters the lines written to file descriptor 2; after an error, prints all of them."""
     import tempfile
 
     try:
@@ -63,22 +63,22 @@ def _log_lines_held_back():
         return
     if sys.stderr:
         sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as buffer:
+        os.dup2(buffer.fileno(), 2)
         level = os.environ.get(LEVEL_VARIABLE)
-        level = int(level) if level in _KEPT else 0
+        level = int(level) if level in _FILTERED else 0
         try:
             yield
         except Exception:
-            level = 0  # Any line may tell what is wrong; after Ctrl-C nothing is.
+            level = 0  # Any line may explain the error. Ctrl-C is not an error.
             raise
         finally:
             if sys.stderr:
                 sys.stderr.flush()
             os.dup2(shown, 2)
             os.close(shown)
-            held.seek(0)
-            for line in held:
+            buffer.seek(0)
+            for line in buffer:
                 if level == 0 or not _is_below(line, level):
                     os.write(2, line)
 
