@@ -64,6 +64,13 @@ def check_fraction(caller, name, value):
     return value
 
 
+def check_proportion(caller, name, value):
+    """Returns `value` if it is a number in (0, 1), such as a confidence; see `check_integer`."""
+    if not (_is_number(value) and 0 < value < 1):
+        raise ValueError(_message(caller, name, "between 0 and 1, exclusive", value))
+    return value
+
+
 def check_choice(caller, name, value, choices):
     """Returns `value` if it is one of `choices`; see `check_integer`."""
     if value not in choices:

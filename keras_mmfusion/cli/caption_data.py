@@ -2,6 +2,7 @@
 
 import pathlib
 
+from keras_mmfusion._checks import check_proportion
 from keras_mmfusion.cli.json_file import check_json_file
 
 # Independent of `--seed`, so that runs with several seeds are scored on the same images.
@@ -82,10 +83,7 @@ def read_train_and_dev(
         )
     if dev_fraction is not None:
         _reject({"--dev-images": dev_images}, "`--dev-fraction`")
-        if not 0 < dev_fraction < 1:
-            raise ValueError(
-                f"`--dev-fraction` must be between 0 and 1, such as 0.1. Received: {dev_fraction}"
-            )
+        check_proportion(None, "--dev-fraction", dev_fraction)
         return _read_table(images, captions).split(dev_fraction, SPLIT_SEED)
     train, dev = _read_table(images, captions), _read_table(dev_images or images, dev_captions)
     shared = set(train.images) & set(dev.images)

@@ -3,6 +3,7 @@ import math
 import keras
 import keras_hub
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.encoders.efficientnet_lite import VARIANTS, efficientnet_lite
 
@@ -65,11 +66,7 @@ class ImageEncoder(keras_hub.models.Backbone):
     def __init__(
         self, variant="lite0", image_size=None, freeze_batch_norm=True, dtype=None, **kwargs
     ):
-        if variant not in VARIANTS:
-            raise ValueError(
-                f"`variant` must be one of {', '.join(map(repr, VARIANTS))}. "
-                f"Received: variant={variant!r}"
-            )
+        check_choice(self, "variant", variant, VARIANTS)
         width, depth, default_size = VARIANTS[variant]
         image_size = _height_and_width(default_size if image_size is None else image_size)
 

@@ -1,5 +1,6 @@
 import numpy as np
 
+from keras_mmfusion._checks import check_non_negative
 from keras_mmfusion.graphs.edge_arrays import as_array, cast_edges
 
 
@@ -31,8 +32,7 @@ def connect_plan(plan, min_weight=0.0):
         Edges between modalities by optimal transport: Chen et al., "Graph Optimal Transport for
         Cross-Domain Alignment", 2020, section 2.
     """
-    if min_weight < 0:
-        raise ValueError(f"`min_weight` must not be negative. Received: {min_weight!r}")
+    check_non_negative(None, "min_weight", min_weight)
     rank = len(getattr(plan, "shape", np.shape(plan)))
     plan = as_array("plan", plan, (None,) * (2 if rank == 2 else 3))
     plan = plan[None] if rank == 2 else plan

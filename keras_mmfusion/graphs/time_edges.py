@@ -1,5 +1,6 @@
 import numpy as np
 
+from keras_mmfusion._checks import check_non_negative
 from keras_mmfusion.graphs.edge_arrays import as_array, connect_where
 
 
@@ -27,8 +28,7 @@ def connect_times(sources, targets=None, max_gap=0.0):
     >>> connect_times(frames, words)[0].tolist()
     [[0, 1, 1], [0, 0, 1]]
     """
-    if max_gap < 0:
-        raise ValueError(f"`max_gap` must not be negative. Received: {max_gap!r}")
+    check_non_negative(None, "max_gap", max_gap)
     same = targets is None
     sources = _check_intervals("sources", sources)
     targets = sources if same else _check_intervals("targets", targets)

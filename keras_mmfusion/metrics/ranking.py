@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion.metrics.comparable_values import check_comparable
 
 
@@ -75,8 +76,7 @@ def ndcg_at_k(relevant, ranked, k):
 
 
 def _check(relevant, ranked, k):
-    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)) or k < 1:
-        raise ValueError(f"`k` must be a positive integer. Received: {k!r}")
+    check_integer(None, "k", k)
     if len(relevant) != len(ranked) or not len(ranked):
         raise ValueError(
             "`relevant` and `ranked` must have the same length, at least 1, not "

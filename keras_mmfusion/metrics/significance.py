@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_integer, check_proportion
 from keras_mmfusion.metrics.comparable_values import check_finite
 
 
@@ -145,8 +145,7 @@ def _to_dict(name, scores, statistic):
 def _check(samples, confidence, resamples):
     if not samples:
         raise ValueError("`scores` must have at least one sample.")
-    if not 0 < confidence < 1:
-        raise ValueError(f"`confidence` must be between 0 and 1, not {confidence}.")
+    check_proportion(None, "confidence", confidence)
     check_integer(None, "resamples", resamples)
 
 

@@ -2,6 +2,7 @@
 
 import time
 
+from keras_mmfusion._checks import check_integer, check_positive
 from keras_mmfusion.serving.serving_error import ServingError
 
 FIRST_WAIT = 0.1  # Seconds; doubled after each attempt.
@@ -39,7 +40,5 @@ def check_settings(timeout, retries, version, label):
             "Pass either `version` or `label`, not both. "
             f"Received: version={version}, label={label!r}"
         )
-    if not timeout > 0:
-        raise ValueError(f"`timeout` must be a positive number of seconds. Received: {timeout!r}")
-    if int(retries) != retries or retries < 0:
-        raise ValueError(f"`retries` must be a non-negative integer. Received: {retries!r}")
+    check_positive(None, "timeout", timeout)
+    check_integer(None, "retries", retries, minimum=0)

@@ -92,7 +92,7 @@ def test_custom_statistic_is_applied_to_both_systems():
 def test_invalid_arguments_raise_an_error():
     with pytest.raises(ValueError, match="at least one sample"):
         bootstrap_interval([])
-    with pytest.raises(ValueError, match="between 0 and 1, not 95"):
+    with pytest.raises(ValueError, match="between 0 and 1, exclusive. Received: 95"):
         bootstrap_interval([1.0], confidence=95)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from keras_mmfusion._checks import check_proportion
 from keras_mmfusion._progress import track
 from keras_mmfusion.cli import options
 from keras_mmfusion.cli.json_file import check_json_file
@@ -92,10 +93,8 @@ def train(
         raise ValueError(
             "Name the columns to use: `--number`, `--category`, `--text`, `--image` or `--array`."
         )
-    if dev_fraction is not None and not 0 < dev_fraction < 1:
-        raise ValueError(
-            f"`--dev-fraction` must be between 0 and 1, such as 0.1. Received: {dev_fraction}"
-        )
+    if dev_fraction is not None:
+        check_proportion(None, "--dev-fraction", dev_fraction)
     schema = infer_schema(data, target, task.value, *columns, split=split)
     rows = schema.read(data, split)
     if image:

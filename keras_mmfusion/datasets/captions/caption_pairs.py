@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_integer, check_proportion
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, list_paths
@@ -72,11 +72,9 @@ class CaptionPairs:
         Returns:
             A tuple of two `CaptionPairs`, both in the original order.
         """
-        if not 0 < fraction < 1 or len(self) < 2:
-            raise ValueError(
-                "`fraction` must be between 0 and 1, and there must be at least two images. "
-                f"Received: fraction={fraction}, {len(self)} images"
-            )
+        check_proportion(None, "fraction", fraction)
+        if len(self) < 2:
+            raise ValueError(f"A split needs at least two images. Received: {len(self)}")
         count = min(max(round(fraction * len(self)), 1), len(self) - 1)
         is_second = np.zeros(len(self), "bool")
         is_second[np.random.default_rng(seed).permutation(len(self))[:count]] = True

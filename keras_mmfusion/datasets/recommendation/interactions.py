@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from keras_mmfusion._checks import check_choice
+from keras_mmfusion._checks import check_choice, check_proportion
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.io.identifiers import check_ids
 from keras_mmfusion.datasets.io.table_rows import Table
@@ -173,8 +173,7 @@ def split_interactions(interactions, how="user_time", test_fraction=0.15, seed=0
     ['z', 'w']
     """
     check_choice(None, "how", how, SPLITS)
-    if not 0 < test_fraction < 1:
-        raise ValueError(f"`test_fraction` must be between 0 and 1. Received: {test_fraction!r}")
+    check_proportion(None, "test_fraction", test_fraction)
     total = len(interactions)
     is_test = np.zeros(total, "bool")
     if how == "random":

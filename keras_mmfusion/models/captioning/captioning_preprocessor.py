@@ -82,13 +82,9 @@ class CaptioningPreprocessor(Preprocessor):
 
     def __init__(self, tokenizer, image_converter, sequence_length=24, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(sequence_length, int) or sequence_length < 1:
-            raise ValueError(
-                f"`sequence_length` must be a positive int. Received: {sequence_length!r}"
-            )
         self.tokenizer = tokenizer
         self.image_converter = image_converter
-        self.sequence_length = sequence_length
+        self.sequence_length = check_integer(self, "sequence_length", sequence_length)
 
     def call(self, x, y=None, sample_weight=None):
         if not isinstance(x, dict) or not {"images", "captions"} <= x.keys():

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion.models.node_classification.appnp_classifier import APPNPClassifier
 from keras_mmfusion.models.node_classification.gat_classifier import GATClassifier
 from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classifier
@@ -54,6 +55,4 @@ def get_node_recipe(name):
     Raises:
         ValueError: if there is no recipe of this name.
     """
-    if name not in RECIPES:
-        raise ValueError(f"`name` must be one of {', '.join(RECIPES)}. Received: {name!r}")
-    return RECIPES[name]
+    return RECIPES[check_choice(None, "name", name, RECIPES)]

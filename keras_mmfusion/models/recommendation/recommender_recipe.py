@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion.losses.bpr_loss import BPRLoss
 from keras_mmfusion.losses.multinomial_loss import MultinomialLoss
 from keras_mmfusion.models.recommendation.bpr_recommender import BPRRecommender
@@ -91,9 +92,7 @@ def get_recommender_recipe(name):
     Raises:
         ValueError: if there is no recipe of this name.
     """
-    if name not in RECIPES:
-        raise ValueError(f"`name` must be one of {', '.join(RECIPES)}. Received: {name!r}")
-    return RECIPES[name]
+    return RECIPES[check_choice(None, "name", name, RECIPES)]
 
 
 def describe_recipe(recipe):

@@ -3,6 +3,7 @@
 import hashlib
 import os
 
+from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion._extras import require_extra
 from keras_mmfusion.models.export.saved_model_folder import MANIFEST
 from keras_mmfusion.serving.bulk.atomic_file import remove_partial_files
@@ -59,13 +60,8 @@ def caption_in_bulk(
 
     from keras_mmfusion.serving.bulk.captioner_handler import CaptionerHandler
 
-    if output_format not in SUFFIXES:
-        raise ValueError(
-            f"`output_format` must be one of {', '.join(map(repr, SUFFIXES))}. "
-            f"Received: {output_format!r}"
-        )
-    if images_per_shard < 1:
-        raise ValueError(f"`images_per_shard` must be at least 1. Received: {images_per_shard!r}")
+    check_choice(None, "output_format", output_format, SUFFIXES)
+    check_integer(None, "images_per_shard", images_per_shard)
     if isinstance(pipeline_options, str):
         pipeline_options = (pipeline_options,)
     # Beam's default, DirectRunner, would first download another runner.

@@ -140,7 +140,7 @@ def test_uneven_numbers_of_captions_raise_an_error(preprocessor):
 
 @pytest.mark.parametrize("length", [0, -1, 2.5, None])
 def test_invalid_sequence_length_raises_an_error(preprocessor, length):
-    with pytest.raises(ValueError, match="`sequence_length` must be a positive int"):
+    with pytest.raises(ValueError, match="`sequence_length` must be a positive integer"):
         CaptioningPreprocessor(preprocessor.tokenizer, preprocessor.image_converter, length)
 
 

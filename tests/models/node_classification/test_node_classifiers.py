@@ -197,7 +197,7 @@ def test_score_node_recipe_averages_runs_and_resumes():
 
 def test_get_node_recipe():
     assert get_node_recipe("gat") is RECIPES["gat"]
-    with pytest.raises(ValueError, match="`name` must be one of gcn, gat, appnp, gcn2"):
+    with pytest.raises(ValueError, match="`name` must be one of 'gcn', 'gat', 'appnp', 'gcn2'"):
         get_node_recipe("mlp")
 
 

@@ -2,6 +2,7 @@
 
 import os
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion._extras import require_extra
 
 SUFFIXES = {"litert": "tflite", "onnx": "onnx"}
@@ -18,11 +19,7 @@ def check_edge_target(folder, edge_format):
         MissingExtraError: if `tf2onnx` is required and not installed.
         ValueError: if the format is unknown or the folder exists.
     """
-    if edge_format not in SUFFIXES:
-        raise ValueError(
-            f"`edge_format` must be one of {', '.join(map(repr, SUFFIXES))}. "
-            f"Received: {edge_format!r}"
-        )
+    check_choice(None, "edge_format", edge_format, SUFFIXES)
     if edge_format == "onnx":
         require_extra("edge", "Writing ONNX", "tf2onnx", "onnx")
     if os.path.exists(folder):
