@@ -15,6 +15,7 @@ LAYERS = (
     "datasets",
     "encoders",
     "models",
+    "checkpoints",
     "explain",
     "serving",
     "zoo",

@@ -1,0 +1,62 @@
+"""Assigns the tensors of a checkpoint to the variables of a model, one after the other."""
+
+import numpy as np
+
+from keras_mmfusion.checkpoints.converters import get_key_rules
+from keras_mmfusion.checkpoints.key_matching import match_keys
+
+
+def assign_weights(model, config, converter, tensors):
+    """Assigns all weights of a checkpoint to a built model.
+
+    The names are matched before any variable changes.
+
+    Args:
+        model: what the converter's `build_model` returned.
+        config: dict. The content of `config.json`.
+        converter: module, see `converters`.
+        tensors: mapping of names to arrays, which may read them when asked; for example a dict.
+
+    Raises:
+        ValueError: if names are missing or unused, a shape does not match, tied weights differ, or
+            the converter leaves out a variable of the model.
+    """
+    weights = list(converter.list_weights(model, config))
+    _check_all_variables(model, weights)
+    expected = {key for weight in weights for key in weight.keys}
+    match = match_keys(tensors, expected, **get_key_rules(converter))
+    for copy, name in match.copies:
+        if not np.array_equal(tensors[copy], tensors[name]):
+            raise ValueError(f"{copy!r} and {name!r} must have the same values.")
+    for weight in weights:
+        _assign(weight, *(tensors[match.names[key]] for key in weight.keys))
+
+
+def _assign(weight, *arrays):
+    names = " and ".join(map(repr, weight.keys))
+    shapes = " and ".join(str(tuple(array.shape)) for array in arrays)
+    try:
+        array = weight.convert(*arrays)
+    except ValueError as error:
+        raise ValueError(f"{names} of shape {shapes} cannot be converted: {error}.") from None
+    shape = tuple(weight.variable.shape)
+    if tuple(array.shape) != shape:
+        raise ValueError(
+            f"{names} of shape {shapes} does not fit the variable {weight.variable.path!r} of "
+            f"shape {shape}; config.json and the weights disagree."
+        )
+    if array.dtype.name == "bfloat16":
+        array = array.astype("float32")  # PyTorch does not accept NumPy's bfloat16.
+    weight.variable.assign(np.ascontiguousarray(array))
+
+
+def _check_all_variables(model, weights):
+    """Checks that a converter assigns every variable, except the state of random generators."""
+    assigned = {id(weight.variable) for weight in weights}
+    missing = [
+        variable.path
+        for variable in model.variables
+        if id(variable) not in assigned and "seed_generator_state" not in variable.path
+    ]
+    if missing:
+        raise ValueError(f"The converter does not load the variables {missing}.")
