@@ -11,5 +11,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TextEncoder": "text_encoder",
         "TokenEncoder": "token_encoder",
         "VectorEncoder": "vector_encoder",
+        "VisionTransformer": "vision_transformer",
     },
 )

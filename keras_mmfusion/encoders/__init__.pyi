@@ -6,3 +6,4 @@ from keras_mmfusion.encoders.table_encoder import TableEncoder as TableEncoder
 from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
 from keras_mmfusion.encoders.token_encoder import TokenEncoder as TokenEncoder
 from keras_mmfusion.encoders.vector_encoder import VectorEncoder as VectorEncoder
+from keras_mmfusion.encoders.vision_transformer import VisionTransformer as VisionTransformer

@@ -6,6 +6,7 @@ import keras_hub
 from keras_mmfusion._checks import check_choice
 from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.encoders.efficientnet_lite import VARIANTS, efficientnet_lite
+from keras_mmfusion.encoders.image_size import parse_image_size
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -68,7 +69,7 @@ class ImageEncoder(keras_hub.models.Backbone):
     ):
         check_choice(self, "variant", variant, VARIANTS)
         width, depth, default_size = VARIANTS[variant]
-        image_size = _height_and_width(default_size if image_size is None else image_size)
+        image_size = parse_image_size(default_size if image_size is None else image_size)
 
         images = keras.Input((*image_size, 3), name="images")
         features = efficientnet_lite(images, width, depth, dtype)
@@ -131,17 +132,3 @@ class ImageEncoder(keras_hub.models.Backbone):
             "image_size": list(self.image_size),
             "freeze_batch_norm": self.freeze_batch_norm,
         }
-
-
-def _height_and_width(image_size):
-    pair = (image_size, image_size) if isinstance(image_size, int) else image_size
-    if (
-        not isinstance(pair, (tuple, list))
-        or len(pair) != 2
-        or not all(isinstance(size, int) and size > 0 for size in pair)
-    ):
-        raise ValueError(
-            "`image_size` must be a positive int, or two (height, width). "
-            f"Received: image_size={image_size!r}"
-        )
-    return tuple(pair)

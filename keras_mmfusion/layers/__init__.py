@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "FusionBlock": "fusion_block",
         "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",
+        "PatchEmbedding": "patch_embedding",
         "SharedSpaceProjector": "shared_space_projector",
         "TransformerBlock": "transformer_block",
         "alignment": "",

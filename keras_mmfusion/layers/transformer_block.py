@@ -1,7 +1,8 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_fraction, check_integer, check_positive
+from keras_mmfusion.layers.activations import get_activation
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
@@ -15,7 +16,7 @@ class TransformerBlock(keras.layers.Layer):
 
     ```
     x = x + Attention(LayerNorm(x), c)     c = LayerNorm(context), or LayerNorm(x) without one
-    x = x + MLP(LayerNorm(x))              Dense, GELU, Dense
+    x = x + MLP(LayerNorm(x))              Dense, activation, Dense
     ```
 
     With `gated=True` the two sums are `x + tanh(α) Attention(...)` and `x + tanh(β) MLP(...)`
@@ -27,6 +28,9 @@ class TransformerBlock(keras.layers.Layer):
         mlp_dim: int or `None`. Hidden units of the MLP; `None` for a block without an MLP.
         dropout: float in [0, 1). Dropout rate of each branch.
         gated: bool. Whether the branches have gates.
+        activation: string. The activation of the MLP: `"gelu"` (exact), `"gelu_tanh"`,
+            `"quick_gelu"` or `"relu"`.
+        epsilon: float. Added to the variance in the normalizations.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`.
@@ -58,12 +62,24 @@ class TransformerBlock(keras.layers.Layer):
         figure 4.
     """
 
-    def __init__(self, num_heads, mlp_dim=None, dropout=0.0, gated=False, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        mlp_dim=None,
+        dropout=0.0,
+        gated=False,
+        activation="gelu",
+        epsilon=1e-5,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads = check_integer(self, "num_heads", num_heads)
         self.mlp_dim = None if mlp_dim is None else check_integer(self, "mlp_dim", mlp_dim)
         self.dropout = check_fraction(self, "dropout", dropout)
         self.gated = bool(gated)
+        self.activation = activation
+        self.activation_function = get_activation(activation, self)
+        self.epsilon = check_positive(self, "epsilon", epsilon)
         self.supports_masking = True
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
@@ -87,13 +103,17 @@ class TransformerBlock(keras.layers.Layer):
         if self.mlp_dim is None:
             return
         self.mlp_norm = self._norm("mlp_norm", dim)
-        self.mlp_hidden = self._dense("mlp_hidden", dim, self.mlp_dim, activation="gelu")
+        self.mlp_hidden = self._dense(
+            "mlp_hidden", dim, self.mlp_dim, activation=self.activation_function
+        )
         self.mlp_output = self._dense("mlp_output", self.mlp_dim, dim)
         if self.gated:
             self.mlp_gate = self.add_weight((), "zeros", name="mlp_gate")
 
     def _norm(self, name, dim):
-        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+        norm = keras.layers.LayerNormalization(
+            epsilon=self.epsilon, dtype=self.dtype_policy, name=name
+        )
         norm.build((None, None, dim))
         return norm
 
@@ -154,4 +174,6 @@ class TransformerBlock(keras.layers.Layer):
             "mlp_dim": self.mlp_dim,
             "dropout": self.dropout,
             "gated": self.gated,
+            "activation": self.activation,
+            "epsilon": self.epsilon,
         }

@@ -1,0 +1,176 @@
+import keras
+import keras_hub
+
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.encoders.image_size import parse_image_size
+from keras_mmfusion.layers.patch_embedding import PatchEmbedding
+from keras_mmfusion.layers.transformer_block import TransformerBlock
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class VisionTransformer(keras_hub.models.Backbone):
+    """Vision Transformer (ViT): patches of images in, tokens out.
+
+    ```
+    x = PatchEmbedding(images)              x = LayerNorm(x) with `pre_norm`
+    for each block:  x = x + Attention(LayerNorm(x));  x = x + MLP(LayerNorm(x))
+    tokens = LayerNorm(x)                   tokens = x without `final_norm`
+    ```
+
+    The first token is the class token; those of the patches follow row by row. The defaults are
+    ViT-B/16. Weights are initialized randomly; `VisionTransformer.from_preset(folder)` loads
+    weights, and accepts any argument below to override the preset's. With another `image_size`,
+    the position embeddings are resized by bicubic interpolation.
+
+    Args:
+        image_size: int or pair of ints (height, width).
+        patch_size: int. Height and width of a patch.
+        dim: int. The size of a token.
+        num_layers: int. Number of Transformer blocks.
+        num_heads: int. Number of attention heads; must divide `dim`.
+        mlp_dim: int. Hidden units of the MLPs.
+        activation: string. The activation of the MLPs: `"gelu"` (exact), `"gelu_tanh"`,
+            `"quick_gelu"` or `"relu"`.
+        epsilon: float. Added to the variance in the normalizations.
+        class_token: bool. Whether there is a class token.
+        patch_bias: bool. Whether the projection of the patches has a bias.
+        pre_norm: bool. Whether the embedded patches are normalized, as in CLIP.
+        final_norm: bool. Whether the tokens are normalized.
+        position_grid: pair of ints, (rows, columns) of patches of the position embeddings.
+            Defaults to the grid of `image_size`.
+        dtype: string or `keras.DTypePolicy`. The dtype policy of the layers.
+        **kwargs: `name` and `trainable`.
+
+    Call arguments:
+        images: float tensor `(batch, height, width, 3)`, normalized as for the weights.
+
+    Returns:
+        Tokens `(batch, 1 + rows * columns, dim)` in the policy's compute dtype; without a class
+        token, `(batch, rows * columns, dim)`.
+
+    Attributes:
+        image_size: pair of ints, (height, width) of the images.
+        grid: pair of ints, (rows, columns) of the grid of patches.
+        token_dim: int, the size of a token.
+
+    Raises:
+        ValueError: if a size is not a positive int, `num_heads` does not divide `dim`, or
+            `patch_size` is larger than the images.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.encoders import VisionTransformer
+    >>> encoder = VisionTransformer(
+    ...     image_size=(32, 48), patch_size=16, dim=8, num_layers=1, num_heads=2, mlp_dim=16)
+    >>> encoder.grid, encoder.token_dim
+    ((2, 3), 8)
+    >>> encoder(np.zeros((1, 32, 48, 3), "float32")).shape == (1, 7, 8)
+    True
+
+    Reference:
+        Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at
+        Scale", ICLR 2021 (https://arxiv.org/abs/2010.11929).
+    """
+
+    def __init__(
+        self,
+        image_size=224,
+        patch_size=16,
+        dim=768,
+        num_layers=12,
+        num_heads=12,
+        mlp_dim=3072,
+        activation="gelu",
+        epsilon=1e-5,
+        class_token=True,
+        patch_bias=True,
+        pre_norm=False,
+        final_norm=True,
+        position_grid=None,
+        dtype=None,
+        **kwargs,
+    ):
+        image_size = parse_image_size(image_size)
+        check_integer(self, "patch_size", patch_size, maximum=min(image_size))
+        check_integer(self, "num_layers", num_layers)
+        grid = tuple(size // patch_size for size in image_size)
+        position_grid = tuple(position_grid or grid)
+        settings = {
+            "patch_size": patch_size,
+            "dim": dim,
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "mlp_dim": mlp_dim,
+            "activation": activation,
+            "epsilon": epsilon,
+            "class_token": class_token,
+            "patch_bias": patch_bias,
+            "pre_norm": pre_norm,
+            "final_norm": final_norm,
+        }
+
+        images = keras.Input((*image_size, 3), name="images")
+        embedding = PatchEmbedding(
+            patch_size, dim, position_grid, class_token, patch_bias, dtype=dtype, name="embedding"
+        )
+        blocks = [
+            TransformerBlock(
+                num_heads,
+                mlp_dim,
+                activation=activation,
+                epsilon=epsilon,
+                dtype=dtype,
+                name=f"block_{index:02d}",
+            )
+            for index in range(num_layers)
+        ]
+        norms = {
+            name: keras.layers.LayerNormalization(epsilon=epsilon, dtype=dtype, name=name)
+            for name, used in (("pre_layer_norm", pre_norm), ("final_norm", final_norm))
+            if used
+        }
+        tokens = embedding(images)
+        if pre_norm:
+            tokens = norms["pre_layer_norm"](tokens)
+        for block in blocks:
+            tokens = block(tokens)
+        if final_norm:
+            tokens = norms["final_norm"](tokens)
+        super().__init__(inputs=images, outputs=tokens, dtype=dtype, **kwargs)
+
+        self.settings = settings
+        self.image_size = image_size
+        self.grid = grid
+        self.position_grid = position_grid
+        self.token_dim = dim
+        self.embedding = embedding
+        self.pre_layer_norm = norms.get("pre_layer_norm")
+        self.blocks = blocks
+        self.final_norm = norms.get("final_norm")
+        # Call the setter: on TensorFlow the constructor's `trainable` does not reach the layers,
+        # and Keras skips an assignment that does not change the value.
+        keras_hub.models.Backbone.trainable.fset(self, self.trainable)
+
+    @property
+    def patch_embedding(self):
+        """The convolution that projects the patches."""
+        return self.embedding.convolution
+
+    @property
+    def class_embedding(self):
+        """The variable of the class token, `(dim,)`, or `None`."""
+        return self.embedding.class_embedding
+
+    @property
+    def position_embedding(self):
+        """The variable of the position embeddings, `(tokens, dim)`."""
+        return self.embedding.position_embedding
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": list(self.image_size),
+            **self.settings,
+            "position_grid": list(self.position_grid),
+        }
