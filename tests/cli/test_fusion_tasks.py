@@ -1,4 +1,4 @@
-"""`train fusion` and `evaluate fusion` on tables with missing cells."""
+"""`train fusion`, `evaluate fusion` and `export fusion` on tables with missing cells."""
 
 import csv
 import json
@@ -11,6 +11,10 @@ from typer.testing import CliRunner
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.cli.app import app
+from keras_mmfusion.datasets import multimodal_dataset
+from keras_mmfusion.models import FusionModel
+from keras_mmfusion.models.fusion import TableSchema
+from keras_mmfusion.models.presets.preset_folder import load_preset
 
 WORDS = {"lamp": ["bright", "shade"], "chair": ["seat", "legs"]}
 
@@ -134,8 +138,28 @@ def test_folder_of_another_kind_is_not_replaced(table):
     assert table.is_file()
 
 
+def test_export_equals_the_model_for_all_kinds_of_columns(table, encoder):
+    tf = pytest.importorskip("tensorflow")
+    columns = ("--number", "price", "--category", "color", "--text", "title", "--image", "photo")
+    columns += ("--array", "vector", "--array", "tokens", "--encoder", encoder)
+    assert train(table, "--target", "kind", *columns).exit_code == 0
+    preset, out = table.parent / "model", table.parent / "served"
+    exported = run("export", "fusion", "--preset", preset, "--out", out)
+    assert exported.exit_code == 0, exported.output
+    assert exported.stdout == f"{out / '1'}\n"
+
+    schema = TableSchema(**json.loads((preset / "table_schema.json").read_text("utf-8")))
+    inputs, _ = next(iter(multimodal_dataset(schema.read(table), 40, shuffle=False)))
+    expected = load_preset(FusionModel, preset).predict_on_batch(inputs)
+    served = tf.saved_model.load(out / "1").signatures["serving_default"](**inputs)
+    np.testing.assert_allclose(served["outputs"], expected, rtol=1e-4, atol=1e-5)
+
+
 def test_evaluation_needs_the_columns_of_training(table, captioner_preset):
     other = run("evaluate", "fusion", "--preset", captioner_preset, "--data", table)
+    assert other.exit_code == 2
+    assert "has no table_schema.json" in other.stderr
+    other = run("export", "fusion", "--preset", captioner_preset, "--out", table.parent / "served")
     assert other.exit_code == 2
     assert "has no table_schema.json" in other.stderr
     assert train(table, "--target", "kind", "--text", "title").exit_code == 0

@@ -1,4 +1,4 @@
-"""Fusion of the columns of a table: train and evaluate."""
+"""Fusion of the columns of a table: train, evaluate, and export."""
 
 import dataclasses
 import enum
@@ -12,7 +12,7 @@ from keras_mmfusion._checks import check_proportion
 from keras_mmfusion._progress import track
 from keras_mmfusion.cli import options
 from keras_mmfusion.cli.json_file import check_json_file
-from keras_mmfusion.cli.model_files import check_model, describe_model, load_model
+from keras_mmfusion.cli.model_files import check_export, check_model, describe_model, load_model
 from keras_mmfusion.cli.results import report_result
 from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.zoo.presets import resolve_preset
@@ -26,6 +26,9 @@ Data = Annotated[
 Split = Annotated[
     str | None,
     typer.Option("--split", help="Use only the rows with this value in the column split."),
+]
+Preset = Annotated[
+    str, typer.Option("--preset", help="Preset folder that `mmfusion train fusion` wrote.")
 ]
 
 
@@ -129,7 +132,7 @@ def train(
 
 def evaluate(
     data: Data,
-    preset: Annotated[str, typer.Option(help="Preset folder that `train fusion` wrote.")],
+    preset: Preset,
     split: Split = None,
     batch_size: options.BatchSize = 32,
     json_file: options.JsonFile = None,
@@ -141,17 +144,9 @@ def evaluate(
     Example:
       mmfusion evaluate fusion --preset my_fusion --data new_products.csv --json scores.json
     """
-    from keras_mmfusion.models.fusion.table_schema import TableSchema
-
     check_json_file(json_file)
     check_model(preset)
-    schema_file = pathlib.Path(preset) / SCHEMA_FILE
-    if not schema_file.is_file():
-        raise ValueError(
-            f"`--preset` must be a folder that `mmfusion train fusion` wrote; {preset} has no "
-            f"{SCHEMA_FILE}."
-        )
-    schema = TableSchema(**json.loads(schema_file.read_text("utf-8")))
+    schema = _read_schema(preset)
     rows = schema.read(data, split)
 
     from keras_mmfusion.models import FusionModel
@@ -169,6 +164,37 @@ def evaluate(
         "split": split,
     }
     report_result(result, protocol, json_file)
+
+
+def export(out: options.ExportOut, preset: Preset):
+    """Export a fusion model as a SavedModel.
+
+    Prints the folder of the version. The first version is 1; existing versions are never
+    overwritten. The inputs are the tensors of the columns and their masks.
+
+    Example:
+      mmfusion export fusion --preset my_fusion --out served/fusion
+    """
+    check_export(preset, out)
+    schema = _read_schema(preset)
+
+    from keras_mmfusion.models import FusionModel
+    from keras_mmfusion.models.fusion import export_fusion
+
+    model = load_model(preset, FusionModel)
+    typer.echo(export_fusion(model, out, schema.make_blank_inputs(), describe_model(preset)))
+
+
+def _read_schema(preset):
+    from keras_mmfusion.models.fusion.table_schema import TableSchema
+
+    path = pathlib.Path(preset) / SCHEMA_FILE
+    if not path.is_file():
+        raise ValueError(
+            f"`--preset` must be a folder that `mmfusion train fusion` wrote; {preset} has no "
+            f"{SCHEMA_FILE}."
+        )
+    return TableSchema(**json.loads(path.read_text("utf-8")))
 
 
 def _split(rows, dev_fraction):

@@ -89,6 +89,18 @@ class TableSchema:
         """
         return read_multimodal_table(path, self._columns(), self._label(), split)
 
+    def make_blank_inputs(self):
+        """Returns the inputs of a row of empty cells: tensors by modality, and their masks."""
+        import tensorflow as tf
+
+        inputs = {}
+        for name, column in self._columns().items():
+            value = column.load(tf.constant(column.blank), tf.constant(False))[None]
+            inputs[name] = value
+            axes = 2 if column.shape[0] is None else 1
+            inputs[f"{name}_mask"] = tf.zeros(value.shape[:axes], "bool")
+        return inputs
+
     def _columns(self):
         columns = {}
         if self.numbers or self.categories:
