@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "ImageEncoder": "image_encoder",
+        "PillowImageConverter": "pillow_image_converter",
         "Standardization": "standardization",
         "TableEncoder": "table_encoder",
         "TextEncoder": "text_encoder",

@@ -1,6 +1,7 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.encoders.image_encoder import ImageEncoder as ImageEncoder
+from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter as PillowImageConverter
 from keras_mmfusion.encoders.standardization import Standardization as Standardization
 from keras_mmfusion.encoders.table_encoder import TableEncoder as TableEncoder
 from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
