@@ -48,7 +48,7 @@ class PillowImageConverter(ImageConverter):
     >>> image = np.array([[[0] * 3, [90] * 3, [240] * 3]], "uint8")
     >>> converter = PillowImageConverter(image_size=(1, 2), scale=1 / 255)
     >>> [round(float(value) * 255) for value in converter(image)[0, :, 0]]
-    [23, 203]
+    [25, 191]
     """
 
     def __init__(

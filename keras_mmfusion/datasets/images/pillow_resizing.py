@@ -29,7 +29,7 @@ def resize_with_pillow(images, image_size, interpolation="bilinear"):
 
     >>> images = np.array([[[[0] * 3, [90] * 3, [240] * 3]]], "uint8")
     >>> resize_with_pillow(images, (1, 2), "bicubic")[0, 0, :, 0].tolist()
-    [15, 205]
+    [25, 191]
     """
     height, width = image_size
     if images.ndim == 4:

@@ -1,0 +1,122 @@
+"""Image converters from `preprocessor_config.json` or `processor_config.json`."""
+
+import re
+
+from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
+
+_CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+_CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
+_HALF = (0.5, 0.5, 0.5)
+_BILINEAR, _BICUBIC = 2, 3
+# Pillow's numbers of interpolations.
+_INTERPOLATIONS = {1: "lanczos", _BILINEAR: "bilinear", _BICUBIC: "bicubic"}
+# What the classes of image processors assume if the file does not contain it. Older files contain
+# a single number as the size, of the shortest edge or of both edges.
+_DEFAULTS = {
+    "Blip": {
+        "size": {"height": 384, "width": 384},
+        "resample": _BICUBIC,
+        "image_mean": _CLIP_MEAN,
+        "image_std": _CLIP_STD,
+    },
+    "CLIP": {
+        "size": {"shortest_edge": 224},
+        "crop_size": 224,
+        "do_center_crop": True,
+        "resample": _BICUBIC,
+        "image_mean": _CLIP_MEAN,
+        "image_std": _CLIP_STD,
+    },
+    "Siglip": {
+        "size": {"height": 224, "width": 224},
+        "resample": _BICUBIC,
+        "image_mean": _HALF,
+        "image_std": _HALF,
+    },
+    "ViT": {
+        "size": {"height": 224, "width": 224},
+        "resample": _BILINEAR,
+        "image_mean": _HALF,
+        "image_std": _HALF,
+    },
+}
+
+
+def build_image_converter(config):
+    """Builds the image converter of a checkpoint.
+
+    Args:
+        config: dict. The content of `preprocessor_config.json` or `processor_config.json`, with an
+            image processor of BLIP, CLIP (also used by GIT), SigLIP or ViT.
+
+    Returns:
+        A `PillowImageConverter` whose outputs equal those of the image processor.
+
+    Raises:
+        ValueError: if the class of the image processor or one of its settings is not supported.
+
+    Example:
+
+    >>> converter = build_image_converter({"image_processor_type": "CLIPImageProcessor"})
+    >>> converter.image_size, converter.shortest_edge, converter.interpolation
+    ((224, 224), 224, 'bicubic')
+    """
+    config = config.get("image_processor", config)
+    kind = _find_kind(config)
+    config = {
+        **_DEFAULTS[kind],
+        **{key: value for key, value in config.items() if value is not None},
+    }
+    if not config.get("do_resize", True):
+        raise ValueError("Image processors with `do_resize=false` are not supported.")
+    if config["resample"] not in _INTERPOLATIONS:
+        raise ValueError(
+            f"`resample` must be one of {_INTERPOLATIONS}. Received: {config['resample']}"
+        )
+    image_size, shortest_edge = _read_sizes(config, kind)
+    scale, offset = _read_scale(config)
+    return PillowImageConverter(
+        image_size,
+        scale=scale,
+        offset=offset,
+        interpolation=_INTERPOLATIONS[config["resample"]],
+        shortest_edge=shortest_edge,
+        dtype="float32",
+    )
+
+
+def _find_kind(config):
+    name = config.get("image_processor_type") or config.get("feature_extractor_type") or ""
+    kind = re.sub(r"(ImageProcessor(Fast|Pil)?|FeatureExtractor)$", "", name)
+    if kind not in _DEFAULTS:
+        raise ValueError(
+            f"The image processor {name!r} is not supported. Supported are those of "
+            f"{', '.join(_DEFAULTS)}."
+        )
+    return kind
+
+
+def _read_sizes(config, kind):
+    """Returns the size of the outputs, and the length of the shortest edge or `None`."""
+    size = config["size"]
+    if isinstance(size, int):
+        size = {"shortest_edge": size} if kind == "CLIP" else {"height": size, "width": size}
+    crop = None
+    if config.get("do_center_crop", False):
+        crop = config["crop_size"]
+        crop = (crop, crop) if isinstance(crop, int) else (crop["height"], crop["width"])
+    if set(size) == {"height", "width"} and crop in (None, (size["height"], size["width"])):
+        return (size["height"], size["width"]), None
+    if set(size) == {"shortest_edge"} and crop is not None:
+        return crop, size["shortest_edge"]
+    raise ValueError(f"The image size {size} with the crop {crop} is not supported.")
+
+
+def _read_scale(config):
+    """Returns the factors and summands that rescale and normalize, for each channel."""
+    factor = config.get("rescale_factor", 1 / 255) if config.get("do_rescale", True) else 1.0
+    if not config.get("do_normalize", True):
+        return factor, None
+    mean, std = config["image_mean"], config["image_std"]
+    scale = tuple(factor / s for s in std)
+    return scale, tuple(-m / s for m, s in zip(mean, std, strict=True))
