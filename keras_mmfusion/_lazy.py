@@ -75,5 +75,14 @@ def find_defining_modules():
     return modules
 
 
+def import_export(name):
+    """Imports a name that a package exports, whichever package it is.
+
+    Args:
+        name: string.
+    """
+    return getattr(importlib.import_module(find_defining_modules()[name]), name)
+
+
 def _full_name(package, module):
     return module if module.startswith(f"{__package__}.") else f"{package}.{module}"

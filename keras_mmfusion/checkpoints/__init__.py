@@ -4,5 +4,7 @@ from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
-    {},
+    {
+        "load_checkpoint": "checkpoint_loading",
+    },
 )

@@ -1,2 +1,3 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
+from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint as load_checkpoint

@@ -13,8 +13,9 @@ def load_preset(preset, dtype=None):
     ```
 
     Args:
-        preset: string or path. A name of the zoo, a preset folder, or a handle such as
-            `"hf://..."`.
+        preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
+            transformers, or a handle such as `"hf://owner/name"` or
+            `"hf://owner/name@revision"`.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the policy of
             the preset.
 
@@ -33,14 +34,13 @@ def load_preset(preset, dtype=None):
     ValueError: Unknown preset 'sentiment_mosei'...
     """
     folder = resolve_preset(preset)
-    if os.path.isfile(os.path.join(folder, "config.json")) and not os.path.isfile(
-        os.path.join(folder, "task.json")
-    ):
-        return _load_backbone(folder, dtype)
     import keras
 
     from keras_mmfusion.models.presets import preset_folder
 
+    folder = _fetch_handle(folder)
+    if _is_keras_backbone(folder):
+        return _load_backbone(folder, dtype)
     return preset_folder.load_preset(keras.Model, folder, dtype=dtype)
 
 
@@ -64,7 +64,8 @@ def captioner(
 
     Args:
         preset: string or path. A name of the zoo (`"captioner_flickr8k_lite0"` is part of the
-            package), a preset folder, or a handle such as `"hf://..."`.
+            package), a preset folder, a folder with a checkpoint of transformers, or a handle such
+            as `"hf://owner/name"` or `"hf://owner/name@revision"`.
         weights: `"pretrained"`, or `None` for an untrained decoder.
         image_encoder: with `weights=None`, a layer or model that maps images to tokens or a feature
             map, with a fixed image size. Defaults to an untrained `ImageEncoder("lite0")`.
@@ -122,8 +123,9 @@ def embedder(preset="image_text_flickr8k", dtype=None):
     ```
 
     Args:
-        preset: string or path. A name of the zoo, a preset folder, or a handle such as
-            `"hf://..."`.
+        preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
+            transformers, or a handle such as `"hf://owner/name"` or
+            `"hf://owner/name@revision"`.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
@@ -151,14 +153,16 @@ def image_encoder(
     Args:
         preset: string or path. A name of the zoo (`"efficientnet_lite0_imagenet"` is faster,
             `"efficientnet_lite2_imagenet"` more accurate), a preset folder, or a handle such as
-            `"hf://..."`.
-        image_size: int, tuple `(height, width)`, or `None` for the size of the preset.
+            `"hf://..."`; or a checkpoint of transformers, of which the image encoder is used.
+        image_size: int, tuple `(height, width)`, or `None` for the size of the preset, which a
+            checkpoint of transformers requires.
         trainable: bool. Whether the weights are trained.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
         A `keras_mmfusion.encoders.ImageEncoder`: it takes images `(batch, height, width, 3)`, RGB,
-        normalized by `(x - 127) / 128`, and returns tokens `(batch, tokens, dim)`.
+        normalized by `(x - 127) / 128`, and returns tokens `(batch, tokens, dim)`. Or the encoder
+        of a checkpoint, whose images are normalized as its preprocessor does.
 
     Raises:
         ValueError: if there is no such preset; the message names the nearest.
@@ -173,7 +177,11 @@ def image_encoder(
     """
     folder = resolve_preset(preset)
     from keras_mmfusion.encoders import ImageEncoder
+    from keras_mmfusion.models.presets.hub_files import is_transformers_checkpoint
 
+    folder = _fetch_handle(folder)
+    if is_transformers_checkpoint(folder):
+        return _load_checkpoint_encoder(folder, image_size, trainable, dtype)
     options = {"image_size": image_size, "dtype": dtype}
     options = {name: value for name, value in options.items() if value is not None}
     return ImageEncoder.from_preset(folder, trainable=trainable, **options)
@@ -227,8 +235,9 @@ def sentiment(preset="sentiment_mosi", dtype=None):
     `(videos, utterances)`; for padding, every modality is masked.
 
     Args:
-        preset: string or path. A name of the zoo, a preset folder, or a handle such as
-            `"hf://..."`.
+        preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
+            transformers, or a handle such as `"hf://owner/name"` or
+            `"hf://owner/name@revision"`.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
@@ -253,6 +262,37 @@ def _load(class_name, preset, dtype):
     from keras_mmfusion import models
 
     return getattr(models, class_name).from_preset(folder, dtype=dtype)
+
+
+def _fetch_handle(preset):
+    """Downloads an hf:// handle; paths and other handles are returned unchanged."""
+    from keras_mmfusion.models.presets.hub_files import fetch_from_hub
+
+    return (
+        str(fetch_from_hub(preset.removeprefix("hf://"))) if preset.startswith("hf://") else preset
+    )
+
+
+def _load_checkpoint_encoder(folder, image_size, trainable, dtype):
+    from keras_mmfusion.checkpoints import load_checkpoint
+
+    if image_size is not None:
+        raise ValueError(
+            "`image_size` must be None for a checkpoint of transformers. Received: "
+            f"image_size={image_size!r}"
+        )
+    model = load_checkpoint(folder, dtype=dtype)
+    encoder = getattr(model, "image_encoder", model)
+    encoder.trainable = trainable
+    return encoder
+
+
+def _is_keras_backbone(folder):
+    from keras_mmfusion.models.presets.hub_files import is_transformers_checkpoint
+
+    if os.path.isfile(os.path.join(folder, "task.json")) or is_transformers_checkpoint(folder):
+        return False
+    return os.path.isfile(os.path.join(folder, "config.json"))
 
 
 def _load_backbone(folder, dtype):

@@ -15,13 +15,8 @@ def test_hub_handles_are_passed_without_scheme(scheme, tmp_path, monkeypatch):
         fetched.append(handle)
         return tmp_path
 
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: name)
-    fetchers = {
-        "huggingface_hub": SimpleNamespace(snapshot_download=fetch),
-        "kagglehub": SimpleNamespace(model_download=fetch),
-    }
-    for name, module in fetchers.items():
-        monkeypatch.setitem(sys.modules, name, module)
+    monkeypatch.setattr("keras_mmfusion.models.presets.preset_folder.fetch_from_hub", fetch)
+    monkeypatch.setitem(sys.modules, "kagglehub", SimpleNamespace(model_download=fetch))
     with pytest.raises(ValueError, match="must be a preset folder"):  # It is empty.
         load_preset(object, f"{scheme}://Someone/Captioner")
     assert fetched == ["Someone/Captioner"]

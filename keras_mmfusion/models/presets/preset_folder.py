@@ -6,10 +6,11 @@ import pathlib
 import keras
 import keras_hub
 
-from keras_mmfusion._extras import require_extra
 from keras_mmfusion._keras_internals import flatten_layers
+from keras_mmfusion._lazy import import_export
 from keras_mmfusion.files.atomic_files import replace_folder
 from keras_mmfusion.files.json_files import read_json
+from keras_mmfusion.models.presets.hub_files import fetch_from_hub, is_transformers_checkpoint
 from keras_mmfusion.models.presets.preset_target import check_preset_target
 from keras_mmfusion.models.presets.quantizable_model import QuantizableModel
 from keras_mmfusion.models.presets.registered_classes import register_classes
@@ -17,6 +18,7 @@ from keras_mmfusion.models.presets.registered_classes import register_classes
 TASK_CONFIG = "task.json"
 TASK_WEIGHTS = "task.weights.h5"
 BACKBONE_WEIGHTS = "model.weights.h5"
+METADATA = "metadata.json"
 
 
 class PresetModel(QuantizableModel):
@@ -28,10 +30,13 @@ class PresetModel(QuantizableModel):
 
     @classmethod
     def from_preset(cls, preset, load_weights=True, dtype=None):
-        """Loads a model from a preset folder, or from an `hf://` or `kaggle://` handle.
+        """Loads a model from a folder, or from an `hf://` or `kaggle://` handle.
+
+        The files decide whether it is a preset or a checkpoint of transformers, which is
+        converted; see `keras_mmfusion.checkpoints.load_checkpoint`.
 
         Args:
-            preset: string or path.
+            preset: string or path, such as `"hf://owner/name"` or `"hf://owner/name@revision"`.
             load_weights: bool. Whether to load the weights or initialize them randomly.
             dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`. Defaults to the
                 policy of the saved model.
@@ -68,6 +73,13 @@ def save_preset(task, preset_dir):
             config = _remove_compile_config(keras.saving.serialize_keras_object(task))
             (new / TASK_CONFIG).write_text(json.dumps(config, indent=4) + "\n", "utf-8")
         keras.saving.save_weights(task, new / TASK_WEIGHTS, objects_to_skip=_find_skipped(task))
+        if getattr(task, "source", None):
+            metadata = {**_read_metadata(new), "source": dict(task.source)}
+            (new / METADATA).write_text(json.dumps(metadata, indent=4) + "\n", "utf-8")
+
+
+def _read_metadata(folder):
+    return read_json(folder / METADATA) if (folder / METADATA).is_file() else {}
 
 
 def _remove_compile_config(config):
@@ -82,8 +94,11 @@ def _remove_compile_config(config):
 
 
 def load_preset(cls, preset, load_weights=True, dtype=None):
-    """Loads a task of class `cls` or a subclass from a preset folder or a hub handle."""
+    """Loads a task of class `cls` or a subclass from a preset, a checkpoint or a hub handle."""
     folder = _fetch_folder(str(preset))
+    if is_transformers_checkpoint(folder):
+        load_checkpoint = import_export("load_checkpoint")  # Of a package above this one.
+        return _check_class(load_checkpoint(folder, load_weights, dtype), cls, preset)
     config_path = folder / TASK_CONFIG
     if not config_path.is_file():
         raise ValueError(
@@ -92,12 +107,7 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
         )
     config = read_json(config_path)
     register_classes(config)
-    task = keras.saving.deserialize_keras_object(config)
-    if not isinstance(task, cls):
-        raise ValueError(
-            f"`preset` {str(preset)!r} contains a {type(task).__name__}, not a {cls.__name__}. "
-            f"Use `{type(task).__name__}.from_preset`."
-        )
+    task = _check_class(keras.saving.deserialize_keras_object(config), cls, preset)
     if getattr(task, "preprocessor", None) is not None:
         task.preprocessor.load_preset_assets(str(folder))
     if load_weights:
@@ -108,7 +118,18 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
     if dtype is not None:
         set_dtype_policy(task, dtype)
         task.compile()
+    if source := _read_metadata(folder).get("source"):
+        task.source = source  # Of a converted checkpoint.
     return task
+
+
+def _check_class(model, cls, preset):
+    if not isinstance(model, cls):
+        raise ValueError(
+            f"`preset` {str(preset)!r} contains a {type(model).__name__}, not a {cls.__name__}. "
+            f"Use `{type(model).__name__}.from_preset`."
+        )
+    return model
 
 
 def _find_skipped(task):
@@ -148,10 +169,7 @@ def _fetch_folder(preset):
     if not separator:
         return pathlib.Path(preset)
     if scheme.lower() == "hf":
-        require_extra("hub", f"Preset {preset!r}", "huggingface_hub")
-        import huggingface_hub
-
-        return pathlib.Path(huggingface_hub.snapshot_download(handle))
+        return fetch_from_hub(handle)
     if scheme.lower() == "kaggle":
         import kagglehub
 
