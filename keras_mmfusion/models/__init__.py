@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "RetrievalPreprocessor": "retrieval.retrieval_preprocessor",
         "TextDecoder": "captioning.text_decoder",
         "TransformerCaptioner": "captioning.transformer_captioner",
+        "WordPieceTokenizer": "tokenizers.word_piece_tokenizer",
         "WordTokenizer": "captioning.word_tokenizer",
         "captioning": "",
         "estimate_blending_weights": "fusion.blending_weights",
@@ -31,5 +32,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "recommendation": "",
         "retrieval": "",
         "sentiment": "",
+        "tokenizers": "",
     },
 )

@@ -15,6 +15,7 @@ from keras_mmfusion.models.recommendation.recommender import Recommender as Reco
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
+from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceTokenizer as WordPieceTokenizer
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as WordTokenizer
 from keras_mmfusion.models import captioning as captioning
 from keras_mmfusion.models.fusion.blending_weights import estimate_blending_weights as estimate_blending_weights
@@ -26,3 +27,4 @@ from keras_mmfusion.models import node_classification as node_classification
 from keras_mmfusion.models import recommendation as recommendation
 from keras_mmfusion.models import retrieval as retrieval
 from keras_mmfusion.models import sentiment as sentiment
+from keras_mmfusion.models import tokenizers as tokenizers

@@ -1,0 +1,66 @@
+"""Tokenizers from the files of checkpoints."""
+
+from keras_mmfusion.files.json_files import read_json
+from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceTokenizer
+
+_BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def build_word_piece_tokenizer(assets, start_token="[CLS]", extra_tokens=()):
+    """Builds BERT's tokenizer from `tokenizer.json` or `vocab.txt`.
+
+    Args:
+        assets: `CheckpointAssets`.
+        start_token: string. The first token of a generated text, for BLIP `"[DEC]"`.
+        extra_tokens: strings. Tokens of the model that the files may lack, such as BLIP's
+            `"[DEC]"` and `"[ENC]"`. They are appended and are not found in texts.
+
+    Returns:
+        A `WordPieceTokenizer`.
+
+    Raises:
+        ValueError: if there is no such file, or it describes another tokenizer.
+    """
+    path = assets.require_path("tokenizer.json", "vocab.txt")
+    if path.name == "vocab.txt":
+        lines = path.read_text("utf-8").removesuffix("\n").split("\n")
+        tokens = [line.removesuffix("\r") for line in lines]
+        special_tokens, settings = list(_BERT_TOKENS), _read_bert_config(assets.tokenizer_config)
+    else:
+        tokens, special_tokens, settings = _read_bert_json(read_json(path), path)
+    tokens += [token for token in extra_tokens if token not in tokens]
+    return WordPieceTokenizer(
+        tokens, start_token=start_token, special_tokens=special_tokens, **settings
+    )
+
+
+def _read_bert_config(config):
+    return {
+        "lowercase": config.get("do_lower_case", True),
+        "strip_accents": config.get("strip_accents"),
+        "split_ideographs": config.get("tokenize_chinese_chars", True),
+    }
+
+
+def _read_bert_json(content, path):
+    model, normalizer = content["model"], content.get("normalizer") or {}
+    if model.get("type", "WordPiece") != "WordPiece" or normalizer.get("type") != "BertNormalizer":
+        raise ValueError(f"{str(path)!r} must contain a WordPiece model and a BertNormalizer.")
+    tokens, special_tokens = read_tokens(content, path)
+    settings = {
+        "lowercase": normalizer["lowercase"],
+        "strip_accents": normalizer["strip_accents"],
+        "split_ideographs": normalizer["handle_chinese_chars"],
+    }
+    return tokens, special_tokens, settings
+
+
+def read_tokens(content, path):
+    """Returns the tokens of a `tokenizer.json`, ordered by id, and the added tokens among them."""
+    ids = dict(content["model"]["vocab"])
+    added = {token["content"]: token["id"] for token in content.get("added_tokens", ())}
+    ids |= added
+    tokens = sorted(ids, key=ids.get)
+    if [ids[token] for token in tokens] != list(range(len(tokens))):
+        raise ValueError(f"The token ids in {str(path)!r} must be 0 to {len(tokens) - 1}.")
+    return tokens, list(added)

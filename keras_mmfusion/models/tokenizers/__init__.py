@@ -1,0 +1,10 @@
+"""Tokenizers of public checkpoints, with the token ids of Hugging Face's `tokenizers`."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "WordPieceTokenizer": "word_piece_tokenizer",
+    },
+)
