@@ -50,7 +50,13 @@ RECIPES = {
 
 
 def get_node_recipe(name):
-    """Returns a paper's recipe: "gcn", "gat", "appnp" or "gcn2".
+    """Returns the recipe of a paper.
+
+    Args:
+        name: string, `"gcn"`, `"gat"`, `"appnp"`, or `"gcn2"`.
+
+    Returns:
+        A `NodeRecipe`.
 
     Raises:
         ValueError: if there is no recipe of this name.
