@@ -47,7 +47,7 @@ def _assign(weight, *arrays):
         )
     if array.dtype.name == "bfloat16":
         array = array.astype("float32")  # PyTorch does not accept NumPy's bfloat16.
-    weight.variable.assign(np.ascontiguousarray(array))
+    weight.variable.assign(np.asarray(array, order="C"))
 
 
 def _check_all_variables(model, weights):

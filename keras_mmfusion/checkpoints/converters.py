@@ -17,7 +17,10 @@ To add an architecture, write the module and add its model type to `CONVERTERS`.
 import importlib
 
 # Model type in config.json -> module of this package.
-CONVERTERS = {}
+CONVERTERS = {
+    "clip": "clip",
+    "siglip": "siglip",
+}
 
 
 def find_converter(model_type):

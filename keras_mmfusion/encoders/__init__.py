@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Standardization": "standardization",
         "TableEncoder": "table_encoder",
         "TextEncoder": "text_encoder",
+        "TextTransformer": "text_transformer",
         "TokenEncoder": "token_encoder",
         "VectorEncoder": "vector_encoder",
         "VisionTransformer": "vision_transformer",

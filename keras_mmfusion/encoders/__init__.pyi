@@ -5,6 +5,7 @@ from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter 
 from keras_mmfusion.encoders.standardization import Standardization as Standardization
 from keras_mmfusion.encoders.table_encoder import TableEncoder as TableEncoder
 from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
+from keras_mmfusion.encoders.text_transformer import TextTransformer as TextTransformer
 from keras_mmfusion.encoders.token_encoder import TokenEncoder as TokenEncoder
 from keras_mmfusion.encoders.vector_encoder import VectorEncoder as VectorEncoder
 from keras_mmfusion.encoders.vision_transformer import VisionTransformer as VisionTransformer

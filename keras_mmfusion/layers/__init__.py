@@ -5,12 +5,14 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "AttentionPooling": "attention_pooling",
         "CrossModalAttention": "cross_modal_attention",
         "CrossModalTransformer": "cross_modal_transformer",
         "FusionBlock": "fusion_block",
         "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",
         "PatchEmbedding": "patch_embedding",
+        "PooledProjection": "pooled_projection",
         "SharedSpaceProjector": "shared_space_projector",
         "TransformerBlock": "transformer_block",
         "alignment": "",

@@ -20,7 +20,8 @@ class LogitScale(keras.layers.Layer):
     Args:
         temperature: float. Initial τ.
         bias: float or `None`. Initial b; `None` for no bias.
-        largest_scale: float. Upper bound of `1 / τ`, which keeps training stable.
+        largest_scale: float or `None`. Upper bound of `1 / τ`, which keeps training stable; `None`
+            for no bound.
 
     Call arguments:
         similarities: float tensor of any shape.
@@ -49,7 +50,9 @@ class LogitScale(keras.layers.Layer):
         super().__init__(**kwargs)
         self.temperature = check_positive(self, "temperature", temperature)
         self.initial_bias = bias
-        self.largest_scale = check_positive(self, "largest_scale", largest_scale)
+        if largest_scale is not None:
+            largest_scale = check_positive(self, "largest_scale", largest_scale)
+        self.largest_scale = largest_scale
         self.supports_masking = True
 
     def build(self, similarities_shape=None):
@@ -60,7 +63,9 @@ class LogitScale(keras.layers.Layer):
             self.bias = self.add_weight((), start(self.initial_bias), name="bias")
 
     def call(self, similarities):
-        scale = ops.minimum(ops.exp(self.log_scale), self.largest_scale)
+        scale = ops.exp(self.log_scale)
+        if self.largest_scale is not None:
+            scale = ops.minimum(scale, self.largest_scale)
         logits = cast_input(self, similarities) * ops.cast(scale, self.compute_dtype)
         return logits if self.bias is None else logits + self.bias
 

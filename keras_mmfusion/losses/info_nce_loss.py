@@ -17,6 +17,7 @@ class InfoNCELoss(PairLoss):
 
     Args:
         temperature: float. Initial τ; its weight is in `logit_scale`, see `PairLoss`.
+        largest_scale: float or `None`. Upper bound of `1 / τ`.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -37,11 +38,19 @@ class InfoNCELoss(PairLoss):
     """
 
     def __init__(
-        self, temperature=0.07, reduction="sum_over_batch_size", name="info_nce", **kwargs
+        self,
+        temperature=0.07,
+        largest_scale=100.0,
+        reduction="sum_over_batch_size",
+        name="info_nce",
+        **kwargs,
     ):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.temperature = temperature
-        self.logit_scale = LogitScale(temperature, dtype="float32", name="logit_scale")
+        self.largest_scale = largest_scale
+        self.logit_scale = LogitScale(
+            temperature, largest_scale=largest_scale, dtype="float32", name="logit_scale"
+        )
         self.logit_scale.build()
 
     def pair_loss(self, a, b):
@@ -49,5 +58,12 @@ class InfoNCELoss(PairLoss):
         log_probs = ops.log_softmax(logits, axis=1) + ops.log_softmax(logits, axis=0)
         return -0.5 * ops.diagonal(log_probs)
 
+    def match_probabilities(self, similarities):
+        return ops.softmax(self.logit_scale(similarities), axis=-1)
+
     def get_config(self):
-        return {**super().get_config(), "temperature": self.temperature}
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "largest_scale": self.largest_scale,
+        }

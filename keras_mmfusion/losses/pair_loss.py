@@ -42,6 +42,17 @@ class PairLoss(keras.losses.Loss):
         """The formula: `(batch,)` from two float32 tensors `(batch, dim)`."""
         raise NotImplementedError(f"{type(self).__name__} must implement `pair_loss`.")
 
+    def match_probabilities(self, similarities):
+        """The probabilities that rows match columns, for losses that define them.
+
+        Args:
+            similarities: float32 tensor `(rows, columns)`, cosine similarities.
+
+        Returns:
+            Tensor `(rows, columns)`.
+        """
+        raise ValueError(f"{type(self).__name__} defines no probabilities of matches.")
+
     def call(self, y_true, y_pred):
         first, second = tuple(y_true.shape), tuple(y_pred.shape)
         compared = slice(None) if self.compares_dims else slice(1)

@@ -20,6 +20,7 @@ class SigLIPLoss(PairLoss):
     Args:
         temperature: float. Initial τ; the weights are in `logit_scale`, see `PairLoss`.
         bias: float. Initial b.
+        largest_scale: float or `None`. Upper bound of `1 / τ`.
         reduction: string, see `keras.losses.Loss`.
         name: string.
 
@@ -41,6 +42,7 @@ class SigLIPLoss(PairLoss):
         self,
         temperature=0.1,
         bias=-10.0,
+        largest_scale=100.0,
         reduction="sum_over_batch_size",
         name="sig_lip",
         **kwargs,
@@ -48,7 +50,10 @@ class SigLIPLoss(PairLoss):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.temperature = temperature
         self.bias = bias
-        self.logit_scale = LogitScale(temperature, bias, dtype="float32", name="logit_scale")
+        self.largest_scale = largest_scale
+        self.logit_scale = LogitScale(
+            temperature, bias, largest_scale, dtype="float32", name="logit_scale"
+        )
         self.logit_scale.build()
 
     def pair_loss(self, a, b):
@@ -56,5 +61,13 @@ class SigLIPLoss(PairLoss):
         signs = 2.0 * identity_like(logits) - 1.0
         return -ops.sum(ops.log_sigmoid(signs * logits), axis=1)
 
+    def match_probabilities(self, similarities):
+        return ops.sigmoid(self.logit_scale(similarities))
+
     def get_config(self):
-        return {**super().get_config(), "temperature": self.temperature, "bias": self.bias}
+        return {
+            **super().get_config(),
+            "temperature": self.temperature,
+            "bias": self.bias,
+            "largest_scale": self.largest_scale,
+        }

@@ -33,3 +33,8 @@ def test_scale_is_bounded():
 def test_invalid_arguments_raise(argument, value):
     with pytest.raises(ValueError, match=f"LogitScale: `{argument}` must be a positive number"):
         LogitScale(**{argument: value})
+
+
+def test_scale_without_a_bound():
+    layer = LogitScale(temperature=0.001, largest_scale=None)
+    np.testing.assert_allclose(to_numpy(layer(SIMILARITIES)), 1000 * SIMILARITIES, rtol=1e-5)

@@ -15,6 +15,7 @@ from keras_mmfusion.models.retrieval.embedding import embed_batches, find_neares
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_export import export_retrieval
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
+from keras_mmfusion.models.retrieval.zero_shot import TEMPLATES, classify_images, embed_labels
 from keras_mmfusion.models.task_model import TaskModel
 
 
@@ -233,6 +234,39 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
             cosine similarities.
         """
         return find_nearest(self, queries, candidates, k, batch_size)
+
+    def classify(self, images, labels, templates=TEMPLATES, batch_size=32):
+        """Classifies images by labels that are given as texts, without training (zero-shot).
+
+        The probabilities are those of the loss: with `InfoNCELoss`, they sum to 1 over the labels;
+        with `SigLIPLoss`, each label has its own, independent of the others.
+
+        Args:
+            images: one image or several, as for `embed`.
+            labels: strings, such as `["cat", "dog"]`, or the array of `embed_labels`.
+            templates: string or strings with `{}` for the label. The vector of a label is the mean
+                over the templates.
+            batch_size: int.
+
+        Returns:
+            A NumPy array `(images, labels)` of probabilities.
+
+        Raises:
+            ValueError: if the model has no images and texts, its loss defines no probabilities, or
+                a template has no `{}`.
+        """
+        return classify_images(self, images, labels, templates, batch_size)
+
+    def embed_labels(self, labels, templates=TEMPLATES, batch_size=32):
+        """Computes the vectors of labels, to use them in several calls of `classify`.
+
+        Args:
+            labels, templates, batch_size: as for `classify`.
+
+        Returns:
+            A float32 NumPy array `(labels, dim)` of unit vectors.
+        """
+        return embed_labels(self, labels, templates, batch_size)
 
     def export(self, folder, manifest=None):
         """Writes the model as a SavedModel for TensorFlow Serving.

@@ -18,7 +18,7 @@ def embed_batches(model, modality, inputs, batch_size=32):
     vectors = []
     for batch in _prepare_batches(model, modality, inputs, batch_size):
         model.check_nan({modality: batch})
-        vectors.append(_normalize(_embed(model, modality, batch)))
+        vectors.append(normalize_vectors(_embed(model, modality, batch)))
     if not vectors:
         raise ValueError(f"`inputs` must not be empty. Received: {inputs!r}")
     return np.concatenate(vectors)
@@ -39,7 +39,7 @@ def _get_vectors(model, argument, value, batch_size):
         [(modality, inputs)] = value.items()
         return embed_batches(model, modality, inputs, batch_size)
     if getattr(value, "ndim", None) == 2:
-        return _normalize(value)
+        return normalize_vectors(value)
     raise ValueError(
         f"`{argument}` must be a dict of one modality, such as {{'text': ['a dog']}}, or an array "
         f"(rows, dim) returned by `embed`. Received: {value!r}"
@@ -93,7 +93,8 @@ def _embed(model, modality, batch):
     return functions[modality](*leaves)
 
 
-def _normalize(vectors):
+def normalize_vectors(vectors):
+    """Returns rows scaled to unit length, as a float32 NumPy array; zeros stay zeros."""
     vectors = np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(vectors, "float32")))
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return vectors / np.maximum(lengths, np.finfo("float32").tiny)

@@ -26,10 +26,13 @@ class RetrievalPreprocessor(Preprocessor):
     eagerly on every backend, without TensorFlow, and inside `tf.data`.
 
     Args:
-        tokenizer: a `keras_hub.tokenizers.BertTokenizer`, or one with `cls_token_id`,
-            `sep_token_id` and `pad_token_id`.
+        tokenizer: a `keras_hub.tokenizers.BertTokenizer`, or another tokenizer with
+            `pad_token_id`, `sep_token_id` or `end_token_id`, and optionally `cls_token_id` or
+            `start_token_id`.
         image_converter: a `keras_hub.layers.ImageConverter`: resizes and scales the images.
         sequence_length: int. Number of token ids of a sentence.
+        mask_padding: bool. Whether the mask excludes the padding. `False` for models such as
+            SigLIP that were trained to attend to it: the mask is then true everywhere.
         **kwargs: passed to `keras_hub.models.Preprocessor`.
 
     Call arguments:
@@ -67,11 +70,12 @@ class RetrievalPreprocessor(Preprocessor):
     tokenizer_cls = BertTokenizer
     image_converter_cls = ImageConverter
 
-    def __init__(self, tokenizer, image_converter, sequence_length=32, **kwargs):
+    def __init__(self, tokenizer, image_converter, sequence_length=32, mask_padding=True, **kwargs):
         super().__init__(**kwargs)
         self.tokenizer = tokenizer
         self.image_converter = image_converter
         self.sequence_length = check_integer(None, "sequence_length", sequence_length, minimum=3)
+        self.mask_padding = bool(mask_padding)
         self.built = True
 
     def call(self, x, y=None, sample_weight=None):
@@ -108,15 +112,16 @@ class RetrievalPreprocessor(Preprocessor):
         ]
         shape = (len(sentences), self.sequence_length)
         ids = np.full(shape, self.tokenizer.pad_token_id, "int32")
-        mask = np.zeros(shape, "int32")
+        mask = np.full(shape, int(not self.mask_padding), "int32")
+        start, end = self._start_and_end()
         if sentences:
             unknown, unknown_texts = self._unknown_id(), []
             for row, words in enumerate(self.tokenizer(sentences)):
                 words = [int(word) for word in words]
                 if not set(words) - {unknown}:
                     unknown_texts.append(sentences[row])
-                words = words[: self.sequence_length - 2]
-                words = [self.tokenizer.cls_token_id, *words, self.tokenizer.sep_token_id]
+                words = words[: self.sequence_length - len(start) - len(end)]
+                words = [*start, *words, *end]
                 ids[row, : len(words)] = words
                 mask[row, : len(words)] = 1
             if unknown_texts:
@@ -127,6 +132,15 @@ class RetrievalPreprocessor(Preprocessor):
                     stacklevel=2,
                 )
         return {"token_ids": ids, "padding_mask": mask}
+
+    def _start_and_end(self):
+        """Returns the ids before the words and after them, two lists."""
+
+        def find(*names):
+            ids = (getattr(self.tokenizer, name, None) for name in names)
+            return [each for each in ids if each is not None][:1]
+
+        return find("cls_token_id", "start_token_id"), find("sep_token_id", "end_token_id")
 
     def _unknown_id(self):
         """Returns the id of unknown words, or `None` if the tokenizer has none."""
@@ -139,15 +153,20 @@ class RetrievalPreprocessor(Preprocessor):
         if not tf.is_tensor(sentences):
             check_texts(sentences, "text")
         words = self.tokenizer(tf.reshape(tf.convert_to_tensor(sentences), [-1]))
-        words = words[:, : self.sequence_length - 2]
-        ends = tf.ones([words.nrows(), 1], words.dtype)
-        words = tf.concat(
-            [ends * self.tokenizer.cls_token_id, words, ends * self.tokenizer.sep_token_id], axis=1
-        )
+        start, end = self._start_and_end()
+        words = words[:, : self.sequence_length - len(start) - len(end)]
+        ones = tf.ones([words.nrows(), 1], words.dtype)
+        words = tf.concat([*(ones * i for i in start), words, *(ones * i for i in end)], axis=1)
         ids = words.to_tensor(self.tokenizer.pad_token_id, shape=[None, self.sequence_length])
         positions = tf.range(self.sequence_length, dtype=words.row_lengths().dtype)
         mask = tf.cast(positions < words.row_lengths()[:, None], "int32")
+        if not self.mask_padding:
+            mask = tf.ones_like(mask)
         return {"token_ids": ids, "padding_mask": mask}
 
     def get_config(self):
-        return {**super().get_config(), "sequence_length": self.sequence_length}
+        return {
+            **super().get_config(),
+            "sequence_length": self.sequence_length,
+            "mask_padding": self.mask_padding,
+        }

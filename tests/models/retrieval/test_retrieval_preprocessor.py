@@ -49,6 +49,22 @@ def test_targets_are_an_error():
         small_preprocessor()({"text": ["a"]}, np.ones(1))
 
 
+def test_padding_can_be_part_of_the_text():
+    tf = pytest.importorskip("tensorflow")
+    source = small_preprocessor()
+    tokenizer = source.tokenizer
+    # A tokenizer without a start token, as SigLIP's.
+    tokenizer.cls_token_id = tokenizer.start_token_id = None
+    preprocessor = type(source)(tokenizer, source.image_converter, 6, mask_padding=False)
+    expected = [[5, 9, 6, 7, 3, 0], [5, 5, 5, 5, 5, 3]]
+    captions = ["A Red squares", "a a a a a a a a"]
+    [graph] = tf.data.Dataset.from_tensor_slices({"text": captions}).batch(2).map(preprocessor)
+    for text in (preprocessor({"text": captions})["text"], graph["text"]):
+        assert np.asarray(text["token_ids"]).tolist() == expected
+        assert np.asarray(text["padding_mask"]).tolist() == np.ones((2, 6)).tolist()
+    assert preprocessor.get_config()["mask_padding"] is False
+
+
 def test_invalid_sequence_length_is_an_error():
     with pytest.raises(ValueError, match="`sequence_length` must be an integer of at least 3"):
         small_preprocessor(sequence_length=2)
