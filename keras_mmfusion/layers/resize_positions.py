@@ -21,8 +21,8 @@ def make_bicubic_matrix(size, new_size):
 
     Example:
 
-    >>> make_bicubic_matrix(2, 3).round(3).tolist()
-    [[1.07, -0.07], [0.5, 0.5], [-0.07, 1.07]]
+    >>> [[round(float(x), 3) for x in row] for row in make_bicubic_matrix(2, 3)]
+    [[1.087, -0.087], [0.5, 0.5], [-0.087, 1.087]]
     """
     positions = (np.arange(new_size) + 0.5) * (size / new_size) - 0.5
     first = np.floor(positions)
