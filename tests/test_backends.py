@@ -31,6 +31,7 @@ PARTS = {
         "models/recommendation/test_recommenders.py",
         "explain/test_explain_nodes.py",
     ],
+    "checkpoints": ["checkpoints/test_assign_weights.py", "checkpoints/test_checkpoint_loading.py"],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",
         f"{CAPTIONING}/test_beam_search.py",

@@ -40,8 +40,8 @@ def test_preprocessors_stay_float32(tmp_path, toy_model, monkeypatch):
     import keras_mmfusion.checkpoints.toy as converter
 
     def build_model(config, assets):
-        hashing = keras.layers.Hashing(3, dtype="int32")
-        preprocessor = keras.Sequential([keras.layers.Rescaling(0.5), hashing])
+        tokens = keras.layers.Flatten(dtype="int32")
+        preprocessor = keras.Sequential([keras.layers.Rescaling(0.5), tokens])
         return toy_model(config["hidden_size"], preprocessor)
 
     monkeypatch.setattr(converter, "build_model", build_model)
