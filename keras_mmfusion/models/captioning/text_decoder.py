@@ -30,6 +30,9 @@ class TextDecoder(keras.layers.Layer):
         dropout: float. Dropout rate of the embeddings and of every residual branch.
         cross_attention: bool. Whether every block also attends to the encoder's tokens, which
             are then passed to the call (see `TransformerCaptioner`).
+        activation: string. Activation of the MLPs: `"gelu"` (exact), `"gelu_tanh"`, `"quick_gelu"`
+            or `"relu"`.
+        epsilon: float. Added to the variance in the layer normalizations.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`, the output of `decoder.embedding(ids)`; or
@@ -70,6 +73,8 @@ class TextDecoder(keras.layers.Layer):
         sequence_length=32,
         dropout=0.1,
         cross_attention=False,
+        activation="gelu",
+        epsilon=1e-5,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -85,6 +90,8 @@ class TextDecoder(keras.layers.Layer):
         self.sequence_length = sequence_length
         self.dropout = dropout
         self.cross_attention = cross_attention
+        self.activation = activation
+        self.epsilon = epsilon
         self.embedding = keras_hub.layers.TokenAndPositionEmbedding(
             vocabulary_size=vocabulary_size,
             sequence_length=sequence_length,
@@ -101,13 +108,15 @@ class TextDecoder(keras.layers.Layer):
                 self.mlp_dim,
                 dropout,
                 cross_attention,
+                activation,
+                epsilon,
                 dtype=self.dtype_policy,
                 name=f"block_{i}",
             )
             for i in range(num_layers)
         ]
         self.final_norm = keras.layers.LayerNormalization(
-            epsilon=1e-5, dtype=self.dtype_policy, name="final_norm"
+            epsilon=epsilon, dtype=self.dtype_policy, name="final_norm"
         )
 
     def build(self, x_shape, encoder_tokens_shape=None):
@@ -214,4 +223,6 @@ class TextDecoder(keras.layers.Layer):
             "sequence_length": self.sequence_length,
             "dropout": self.dropout,
             "cross_attention": self.cross_attention,
+            "activation": self.activation,
+            "epsilon": self.epsilon,
         }

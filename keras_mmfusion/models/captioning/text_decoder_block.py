@@ -1,6 +1,7 @@
 import keras
 from keras import ops
 
+from keras_mmfusion.layers.activations import get_activation
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
@@ -23,6 +24,9 @@ class TextDecoderBlock(keras.layers.Layer):
         mlp_dim: int. Hidden units of the MLP.
         dropout: float. Dropout rate of each residual branch.
         cross_attention: bool. Whether the block attends to `encoder_tokens`.
+        activation: string. Activation of the MLP: `"gelu"` (exact), `"gelu_tanh"`, `"quick_gelu"`
+            or `"relu"`.
+        epsilon: float. Added to the variance in the layer normalizations.
 
     Call arguments:
         x: float tensor `(batch, captions, tokens, dim)`; the captions of a row share its
@@ -41,12 +45,24 @@ class TextDecoderBlock(keras.layers.Layer):
         Transformer Architecture", 2020, figure 1b.
     """
 
-    def __init__(self, num_heads, mlp_dim, dropout=0.1, cross_attention=False, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        mlp_dim,
+        dropout=0.1,
+        cross_attention=False,
+        activation="gelu",
+        epsilon=1e-5,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.num_heads = num_heads
         self.mlp_dim = mlp_dim
         self.dropout = dropout
         self.cross_attention = cross_attention
+        self.activation = activation
+        self.activation_function = get_activation(activation, self)
+        self.epsilon = epsilon
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
     def build(self, x_shape, encoder_tokens_shape=None):
@@ -64,14 +80,16 @@ class TextDecoderBlock(keras.layers.Layer):
             )
         self.mlp_norm = self._norm("mlp_norm", tokens_shape)
         self.mlp_hidden = Dense(
-            self.mlp_dim, activation="gelu", dtype=self.dtype_policy, name="mlp_hidden"
+            self.mlp_dim, activation=self.activation_function, dtype=self.dtype_policy, name="mlp_hidden"
         )
         self.mlp_output = Dense(dim, dtype=self.dtype_policy, name="mlp_output")
         self.mlp_hidden.build(tokens_shape)
         self.mlp_output.build((None, None, self.mlp_dim))
 
     def _norm(self, name, shape):
-        norm = keras.layers.LayerNormalization(epsilon=1e-5, dtype=self.dtype_policy, name=name)
+        norm = keras.layers.LayerNormalization(
+            epsilon=self.epsilon, dtype=self.dtype_policy, name=name
+        )
         norm.build(shape)
         return norm
 
@@ -183,4 +201,6 @@ class TextDecoderBlock(keras.layers.Layer):
             "mlp_dim": self.mlp_dim,
             "dropout": self.dropout,
             "cross_attention": self.cross_attention,
+            "activation": self.activation,
+            "epsilon": self.epsilon,
         }

@@ -48,3 +48,20 @@ def test_greedy_search_stops_when_all_rows_have_ended():
     tokens, _ = greedy_search(step, (), ROWS, DecodingSettings(LENGTH, beams=1), SPECIAL)
     assert (ops.convert_to_numpy(tokens)[:, 0, 1] == SPECIAL.end).all()
     assert steps == [0, 1]
+
+
+def test_the_end_token_may_also_be_the_start_and_pad_token():
+    settings = DecodingSettings(LENGTH, beams=3)
+    distinct = SpecialTokens(start=2, end=2, pad=0, suppress_start_and_pad=False)
+    equal = SpecialTokens(start=2, end=2, pad=2)
+    for search in (greedy_search, beam_search):
+        tokens, scores = map(
+            ops.convert_to_numpy, search(table_step, (), ROWS, settings, distinct)
+        )
+        mask = ops.convert_to_numpy(distinct.mask_tokens(tokens))
+        assert len(set(mask.sum(axis=-1).ravel())) > 2  # captions of several lengths
+        found, found_scores = map(
+            ops.convert_to_numpy, search(table_step, (), ROWS, settings, equal)
+        )
+        np.testing.assert_array_equal(found, np.where(mask, tokens, 2))
+        np.testing.assert_allclose(found_scores, scores, rtol=1e-5)

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from keras import ops
 from layer_checks import run_layer_checks, to_numpy
 
 from keras_mmfusion import TextDecoder
@@ -124,3 +125,17 @@ def test_cross_attention_requires_encoder_tokens():
     block = TextDecoderBlock(num_heads=2, mlp_dim=16, cross_attention=True)
     with pytest.raises(ValueError, match="must be called with `encoder_tokens`"):
         block(TOKENS)
+
+
+def test_activation_and_epsilon_of_the_blocks():
+    decoder = TextDecoder(9, 8, 1, 2, activation="gelu_tanh", epsilon=0.5)
+    x = np.random.default_rng(0).normal(size=(1, 3, 8)).astype("float32")
+    decoder(x)
+    block = decoder.blocks[0]
+    hidden = ops.convert_to_numpy(block.mlp_hidden(x))
+    z = x @ ops.convert_to_numpy(block.mlp_hidden.kernel)
+    expected = z * (1 + np.tanh(np.sqrt(2 / np.pi) * (z + 0.044715 * z**3))) / 2
+    np.testing.assert_allclose(hidden, expected, rtol=1e-5, atol=1e-6)
+    norms = [block.self_norm, block.mlp_norm, decoder.final_norm]
+    assert [norm.epsilon for norm in norms] == [0.5] * 3
+    assert TextDecoder.from_config(decoder.get_config()).activation == "gelu_tanh"

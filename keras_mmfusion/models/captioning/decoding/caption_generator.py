@@ -94,11 +94,13 @@ class CaptionGenerator:
             ops.convert_to_numpy, details(images, self._prepend_start(ids), ids)
         )
         tokenizer = self.model.preprocessor.tokenizer
+        special = self.model.preprocessor.get_special_tokens()
+        lengths = ops.convert_to_numpy(special.mask_tokens(ids)).sum(axis=-1)
         grid = getattr(self.model.image_encoder, "grid", (-1, attention.shape[-1]))
         captions = []
         for row, (text, score) in enumerate(zip(texts, scores, strict=True)):
             image, rank = divmod(row, ids.shape[1])
-            length = int(np.sum(ids[image, rank] != tokenizer.pad_token_id))
+            length = lengths[image, rank]
             captions.append(
                 Caption(
                     text=text,

@@ -84,19 +84,38 @@ class SpecialTokens:
     """Ids of the special tokens.
 
     Args:
-        start, end, pad: ints.
+        start, end, pad: ints. They may be equal, as in GPT-2.
         blocked: tuple of ints. Further ids that are never generated.
+        suppress_start_and_pad: bool. Whether the start and pad tokens are never generated, unless
+            they are the end token. The models of `transformers` may generate them.
     """
 
     start: int
     end: int
     pad: int
     blocked: tuple[int, ...] = ()
+    suppress_start_and_pad: bool = True
 
     @property
     def suppressed_token_ids(self):
         """All ids that are never generated."""
-        return (self.start, self.pad, *self.blocked)
+        ids = (self.start, self.pad) if self.suppress_start_and_pad else ()
+        return tuple(i for i in (*ids, *self.blocked) if i != self.end)
+
+    def mask_tokens(self, ids):
+        """Finds the tokens of captions, up to and including the end token.
+
+        Args:
+            ids: int tensor `(..., length)` of generated ids, without the start token.
+
+        Returns:
+            Bool tensor of the same shape.
+        """
+        if self.pad in self.suppressed_token_ids:
+            return ops.not_equal(ids, self.pad)
+        # The pad token may be the end token or a part of the caption.
+        ends = ops.cast(ops.equal(ids, self.end), "int32")
+        return ops.equal(ops.cumsum(ends, axis=-1) - ends, 0)
 
 
 def next_log_probs(logits, tokens, index, settings, special):

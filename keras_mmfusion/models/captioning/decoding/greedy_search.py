@@ -15,5 +15,5 @@ def greedy_search(step, cache, batch_size, settings, special):
     tokens, log_probs = decode_token_by_token(
         step, cache, choose, (batch_size, 1), settings, special
     )
-    counts = ops.sum(ops.cast(ops.not_equal(tokens, special.pad), "float32"), axis=-1)
+    counts = ops.sum(ops.cast(special.mask_tokens(tokens), "float32"), axis=-1)
     return tokens, log_probs / ops.power(counts, settings.length_penalty)

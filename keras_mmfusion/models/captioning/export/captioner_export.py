@@ -125,7 +125,7 @@ class _CaptionerGraph:
             start = ops.full_like(ids[:, :1], self.special.start)
             inputs = ops.concatenate([start, ids[:, :-1]], axis=-1)
             log_probs, attention = self._token_log_probs(image_tokens, inputs, ids)
-            mask = ops.cast(ops.not_equal(ids, self.special.pad), "float32")
+            mask = ops.cast(self.special.mask_tokens(ids), "float32")
             return {
                 "captions": self.preprocessor.generate_postprocess(ids),
                 "token_ids": ids,
