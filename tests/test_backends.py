@@ -34,6 +34,9 @@ PARTS = {
     "checkpoints": ["checkpoints/test_assign_weights.py", "checkpoints/test_checkpoint_loading.py"],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",
+        f"{CAPTIONING}/test_git_text_decoder.py",
+        "checkpoints/test_git.py",
+        "checkpoints/test_vision_encoder_decoder.py",
         f"{CAPTIONING}/test_beam_search.py",
         f"{CAPTIONING}/test_sampling.py",
         f"{CAPTIONING}/test_caption_generator.py::test_cached_and_uncached_decoding_agree",

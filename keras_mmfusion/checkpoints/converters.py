@@ -19,7 +19,9 @@ import importlib
 # Model type in config.json -> module of this package.
 CONVERTERS = {
     "clip": "clip",
+    "git": "git",
     "siglip": "siglip",
+    "vision-encoder-decoder": "vision_encoder_decoder",
 }
 
 

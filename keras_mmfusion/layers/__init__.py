@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "AttentionPooling": "attention_pooling",
         "CrossModalAttention": "cross_modal_attention",
         "CrossModalTransformer": "cross_modal_transformer",
+        "FrameEmbedding": "frame_embedding",
         "FusionBlock": "fusion_block",
         "LogitScale": "logit_scale",
         "ModalityDropout": "modality_dropout",

@@ -3,6 +3,7 @@
 from keras_mmfusion.layers.attention_pooling import AttentionPooling as AttentionPooling
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention as CrossModalAttention
 from keras_mmfusion.layers.cross_modal_transformer import CrossModalTransformer as CrossModalTransformer
+from keras_mmfusion.layers.frame_embedding import FrameEmbedding as FrameEmbedding
 from keras_mmfusion.layers.fusion_block import FusionBlock as FusionBlock
 from keras_mmfusion.layers.logit_scale import LogitScale as LogitScale
 from keras_mmfusion.layers.modality_dropout import ModalityDropout as ModalityDropout

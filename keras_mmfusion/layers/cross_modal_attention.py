@@ -185,7 +185,7 @@ class CrossModalAttention(keras.layers.Layer):
         keys, values = self._project_key_value(value, key, _combine_masks(value_mask, key_mask))
         return _swap_heads(keys), _swap_heads(values)
 
-    def attend_cached(self, query, cache, attention_mask=None):
+    def attend_cached(self, query, cache, attention_mask=None, return_attention_scores=False):
         """Attends to cached keys and values, such as in each step of a decoder.
 
         Equal to the layer's call without dropout. For a few queries at a time this is faster,
@@ -197,16 +197,19 @@ class CrossModalAttention(keras.layers.Layer):
                 from `project_key_value`.
             attention_mask: bool tensor `(batch or 1, query_tokens or 1, value_tokens)`. Each query
                 needs at least one key.
+            return_attention_scores: bool. Whether to also return the attention weights.
 
         Returns:
-            Tensor `(batch, query_tokens, output_dim)`.
+            Tensor `(batch, query_tokens, output_dim)`; with `return_attention_scores`, a tuple of
+            that and float32 scores `(batch, num_heads, query_tokens, value_tokens)`.
         """
         keys, values = cache
         queries = _swap_heads(self._project_query(cast_input(self, query)))
         products = ops.matmul(queries, ops.swapaxes(keys, 2, 3))  # (batch, heads, queries, keys)
-        weights = ops.cast(_masked_softmax(products, attention_mask), self.compute_dtype)
-        attended = _swap_heads(ops.matmul(weights, values))
-        return apply_to_rows(self.output_dense, self._merge_heads(attended))
+        scores = _masked_softmax(products, attention_mask)
+        attended = _swap_heads(ops.matmul(ops.cast(scores, self.compute_dtype), values))
+        output = apply_to_rows(self.output_dense, self._merge_heads(attended))
+        return (output, scores) if return_attention_scores else output
 
     def _project_query(self, query):
         """Scaled queries `(batch, query_tokens, num_heads, head_dim)`."""

@@ -6,6 +6,9 @@ from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe as CaptionerRecipe
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings as DecodingSettings
+from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner as EncoderDecoderCaptioner
+from keras_mmfusion.models.captioning.git_captioner import GitCaptioner as GitCaptioner
+from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder as GitTextDecoder
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
 from keras_mmfusion.models.captioning.decoding.decoding_settings import SpecialTokens as SpecialTokens

@@ -80,7 +80,10 @@ class TextDecoderBlock(keras.layers.Layer):
             )
         self.mlp_norm = self._norm("mlp_norm", tokens_shape)
         self.mlp_hidden = Dense(
-            self.mlp_dim, activation=self.activation_function, dtype=self.dtype_policy, name="mlp_hidden"
+            self.mlp_dim,
+            activation=self.activation_function,
+            dtype=self.dtype_policy,
+            name="mlp_hidden",
         )
         self.mlp_output = Dense(dim, dtype=self.dtype_policy, name="mlp_output")
         self.mlp_hidden.build(tokens_shape)

@@ -11,6 +11,7 @@ from small_captioners import color_images, small_captioner, write_images
 from keras_mmfusion import ImageCaptioningModel, TransformerCaptioner
 from keras_mmfusion.models.captioning import Caption
 from keras_mmfusion.models.captioning.decoding import decoding_arguments
+from keras_mmfusion.models.captioning.decoding.caption_generator import _arrange_on_grid
 from keras_mmfusion.models.captioning.decoding.step_functions import build_uncached_step
 
 CLASSES = [ImageCaptioningModel, TransformerCaptioner]
@@ -267,3 +268,11 @@ def test_invalid_images_raise_errors(captioner, tmp_path):
         captioner.generate([str(tmp_path / "bad.jpg")])
     with pytest.raises(TypeError, match="must be a path, encoded bytes"):
         captioner.generate(3)
+
+
+def test_attention_of_class_tokens_is_omitted_and_frames_are_side_by_side():
+    attention = np.arange(1.0, 11.0).reshape(1, 10)  # 2 frames of 1 + 2 x 2 tokens.
+    maps = _arrange_on_grid(attention, (2, 2))
+    expected = np.array([[2, 3, 7, 8], [4, 5, 9, 10]]) / 48
+    np.testing.assert_allclose(maps, expected[None])
+    np.testing.assert_allclose(_arrange_on_grid(attention, None), attention[:, None] / 55)

@@ -55,9 +55,7 @@ def test_the_end_token_may_also_be_the_start_and_pad_token():
     distinct = SpecialTokens(start=2, end=2, pad=0, suppress_start_and_pad=False)
     equal = SpecialTokens(start=2, end=2, pad=2)
     for search in (greedy_search, beam_search):
-        tokens, scores = map(
-            ops.convert_to_numpy, search(table_step, (), ROWS, settings, distinct)
-        )
+        tokens, scores = map(ops.convert_to_numpy, search(table_step, (), ROWS, settings, distinct))
         mask = ops.convert_to_numpy(distinct.mask_tokens(tokens))
         assert len(set(mask.sum(axis=-1).ravel())) > 2  # captions of several lengths
         found, found_scores = map(

@@ -96,7 +96,7 @@ class CaptionGenerator:
         tokenizer = self.model.preprocessor.tokenizer
         special = self.model.preprocessor.get_special_tokens()
         lengths = ops.convert_to_numpy(special.mask_tokens(ids)).sum(axis=-1)
-        grid = getattr(self.model.image_encoder, "grid", (-1, attention.shape[-1]))
+        attention = _arrange_on_grid(attention, getattr(self.model.image_encoder, "grid", None))
         captions = []
         for row, (text, score) in enumerate(zip(texts, scores, strict=True)):
             image, rank = divmod(row, ids.shape[1])
@@ -107,7 +107,7 @@ class CaptionGenerator:
                     score=float(score),
                     tokens=[tokenizer.id_to_token(int(i)) for i in ids[image, rank, :length]],
                     token_log_probs=log_probs[image, rank, :length],
-                    attention=attention[image, rank, :length].reshape(length, *grid),
+                    attention=attention[image, rank, :length],
                 )
             )
         return captions
@@ -124,6 +124,22 @@ def _pad_batch(batch):
     """
     size = 2 ** (len(batch) - 1).bit_length()
     return np.concatenate([batch, np.repeat(batch[:1], size - len(batch), axis=0)])
+
+
+def _arrange_on_grid(attention, grid):
+    """Arranges attention `(..., image_tokens)` as maps `(..., rows, columns)` that sum to 1.
+
+    The tokens before the grid, such as a class token, are omitted. Several grids, such as those of
+    the frames of a video, are placed side by side.
+    """
+    shape, tokens = attention.shape[:-1], attention.shape[-1]
+    rows, columns = grid or (1, tokens)
+    frames = max(tokens // (rows * columns), 1)
+    attention = attention.reshape(*shape, frames, -1)[..., -rows * columns :]
+    maps = attention.reshape(*shape, frames, rows, columns)
+    maps = np.moveaxis(maps, -3, -2).reshape(*shape, rows, frames * columns)
+    total = maps.sum(axis=(-2, -1), keepdims=True)
+    return maps / np.where(total > 0, total, 1)
 
 
 @dataclasses.dataclass(frozen=True)

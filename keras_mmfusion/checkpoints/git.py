@@ -1,0 +1,115 @@
+"""GIT: https://huggingface.co/microsoft/git-base-coco and relatives."""
+
+from keras_mmfusion.checkpoints.layouts import reshape, stack, transpose_conv
+from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.transformer_layers import (
+    list_clip_blocks,
+    list_dense,
+    list_norm,
+    read_activation,
+)
+from keras_mmfusion.encoders.vision_transformer import VisionTransformer
+from keras_mmfusion.layers.frame_embedding import FrameEmbedding
+from keras_mmfusion.models.captioning.git_captioner import GitCaptioner
+from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
+
+# The files on the Hub spell "temporal" with an "e".
+RENAMES = ((r"^git\.img_temporal_embedding\.", "git.img_temperal_embedding."),)
+
+
+def build_model(config, assets=None):
+    """Builds the model of a configuration, with random weights.
+
+    Args:
+        config: dict. The content of `config.json`.
+        assets: `CheckpointAssets`, or `None` for a model without a preprocessor.
+
+    Returns:
+        A `GitCaptioner`.
+    """
+    vision = config.get("vision_config") or {}
+    frames = config.get("num_image_with_embedding")
+    return GitCaptioner(
+        _build_image_encoder(vision),
+        _build_text_decoder(config, vision),
+        frame_embedding=None if frames is None else FrameEmbedding(frames),
+    )
+
+
+def list_weights(model, config):
+    """Lists the `SourceWeight`s of a model of `build_model`."""
+    yield from _list_image_weights("git.image_encoder.vision_model", model.image_encoder)
+    if model.frame_embedding is not None:
+        frames = model.frame_embedding.num_frames
+        keys = tuple(f"git.img_temperal_embedding.{index}" for index in range(frames))
+        yield SourceWeight(keys, model.frame_embedding.embeddings, _stack_frames)
+    yield from _list_text_weights("git", model.text_decoder)
+
+
+def _build_image_encoder(config):
+    return VisionTransformer(
+        image_size=config.get("image_size", 224),
+        patch_size=config.get("patch_size", 16),
+        dim=config.get("hidden_size", 768),
+        num_layers=config.get("num_hidden_layers", 12),
+        num_heads=config.get("num_attention_heads", 12),
+        mlp_dim=config.get("intermediate_size", 3072),
+        activation=read_activation(config, "quick_gelu"),
+        epsilon=config.get("layer_norm_eps", 1e-5),
+        patch_bias=False,
+        pre_norm=True,
+    )
+
+
+def _build_text_decoder(config, vision):
+    return GitTextDecoder(
+        vocabulary_size=config.get("vocab_size", 30522),
+        dim=config.get("hidden_size", 768),
+        num_layers=config.get("num_hidden_layers", 6),
+        num_heads=config.get("num_attention_heads", 12),
+        mlp_dim=config.get("intermediate_size", 3072),
+        sequence_length=config.get("max_position_embeddings", 1024),
+        dropout=config.get("hidden_dropout_prob", 0.1),
+        activation=read_activation(config, "gelu"),
+        epsilon=config.get("layer_norm_eps", 1e-12),
+        projection_epsilon=vision.get("layer_norm_eps", 1e-5),
+    )
+
+
+def _list_image_weights(prefix, encoder):
+    embeddings = f"{prefix}.embeddings"
+    convolution = encoder.patch_embedding
+    yield SourceWeight(f"{embeddings}.class_embedding", encoder.class_embedding, reshape(-1))
+    yield SourceWeight(f"{embeddings}.patch_embedding.weight", convolution.kernel, transpose_conv)
+    yield SourceWeight(f"{embeddings}.position_embedding.weight", encoder.position_embedding)
+    yield from list_norm(f"{prefix}.pre_layrnorm", encoder.pre_layer_norm)
+    yield from list_clip_blocks(f"{prefix}.encoder.layers", encoder.blocks)
+    yield from list_norm(f"{prefix}.post_layernorm", encoder.final_norm)
+
+
+def _list_text_weights(prefix, decoder):
+    embeddings, embedding = f"{prefix}.embeddings", decoder.embedding
+    words = embedding.token_embedding.embeddings
+    positions = embedding.position_embedding.position_embeddings
+    yield SourceWeight(f"{embeddings}.word_embeddings.weight", words)
+    yield SourceWeight(f"{embeddings}.position_embeddings.weight", positions)
+    yield from list_norm(f"{embeddings}.LayerNorm", embedding.norm)
+    projection = f"{prefix}.visual_projection.visual_projection"
+    yield from list_dense(f"{projection}.0", decoder.projection)
+    yield from list_norm(f"{projection}.1", decoder.projection_norm)
+    for index, block in enumerate(decoder.blocks):
+        layer, attention = f"{prefix}.encoder.layer.{index}", block.attention
+        yield from list_dense(f"{layer}.attention.self.query", attention.query_dense)
+        yield from list_dense(f"{layer}.attention.self.key", attention.key_dense)
+        yield from list_dense(f"{layer}.attention.self.value", attention.value_dense)
+        yield from list_dense(f"{layer}.attention.output.dense", attention.output_dense)
+        yield from list_norm(f"{layer}.attention.output.LayerNorm", block.attention_norm)
+        yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
+        yield from list_dense(f"{layer}.output.dense", block.mlp_output)
+        yield from list_norm(f"{layer}.output.LayerNorm", block.mlp_norm)
+    yield from list_dense("output", decoder.output_dense)
+
+
+def _stack_frames(*arrays):
+    """Stacks embeddings `(1, 1, dim)` to `(frames, dim)`."""
+    return stack(*(array.reshape(-1) for array in arrays))

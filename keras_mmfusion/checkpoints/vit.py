@@ -1,0 +1,57 @@
+"""ViT: the vision encoder of several architectures."""
+
+from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
+from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.transformer_layers import list_dense, list_norm, read_activation
+from keras_mmfusion.encoders.vision_transformer import VisionTransformer
+
+# (spelling in the memory of transformers 5, spelling on the Hub), without the encoder's prefix.
+VIT_RENAMES = (
+    (r"layers\.(\d+)\.", r"encoder.layer.\1."),
+    (r"(.*)\.attention\.o_proj\.", r"\1.attention.output.dense."),
+    (r"(.*)\.attention\.q_proj\.", r"\1.attention.attention.query."),
+    (r"(.*)\.attention\.k_proj\.", r"\1.attention.attention.key."),
+    (r"(.*)\.attention\.v_proj\.", r"\1.attention.attention.value."),
+    (r"(.*)\.mlp\.fc1\.", r"\1.intermediate.dense."),
+    (r"(.*)\.mlp\.fc2\.", r"\1.output.dense."),
+)
+
+
+def build_vit(config):
+    """Builds the `VisionTransformer` of a ViT configuration, with random weights."""
+    if not config.get("qkv_bias", True) or config.get("num_channels", 3) != 3:
+        raise ValueError("A ViT must have `qkv_bias` and 3 `num_channels`.")
+    return VisionTransformer(
+        image_size=config.get("image_size", 224),
+        patch_size=config.get("patch_size", 16),
+        dim=config.get("hidden_size", 768),
+        num_layers=config.get("num_hidden_layers", 12),
+        num_heads=config.get("num_attention_heads", 12),
+        mlp_dim=config.get("intermediate_size", 3072),
+        activation=read_activation(config, "gelu"),
+        epsilon=config.get("layer_norm_eps", 1e-12),
+    )
+
+
+def list_vit_weights(prefix, encoder):
+    """Yields the weights of a `VisionTransformer` that are named as in ViT."""
+    embeddings = f"{prefix}.embeddings"
+    projection, convolution = f"{embeddings}.patch_embeddings.projection", encoder.patch_embedding
+    yield SourceWeight(f"{embeddings}.cls_token", encoder.class_embedding, reshape(-1))
+    positions = encoder.position_embedding
+    yield SourceWeight(
+        f"{embeddings}.position_embeddings", positions, reshape(-1, encoder.token_dim)
+    )
+    yield SourceWeight(f"{projection}.weight", convolution.kernel, transpose_conv)
+    yield SourceWeight(f"{projection}.bias", convolution.bias)
+    for index, block in enumerate(encoder.blocks):
+        layer, attention = f"{prefix}.encoder.layer.{index}", block.attention
+        yield from list_norm(f"{layer}.layernorm_before", block.attention_norm)
+        yield from list_dense(f"{layer}.attention.attention.query", attention.query_dense)
+        yield from list_dense(f"{layer}.attention.attention.key", attention.key_dense)
+        yield from list_dense(f"{layer}.attention.attention.value", attention.value_dense)
+        yield from list_dense(f"{layer}.attention.output.dense", attention.output_dense)
+        yield from list_norm(f"{layer}.layernorm_after", block.mlp_norm)
+        yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
+        yield from list_dense(f"{layer}.output.dense", block.mlp_output)
+    yield from list_norm(f"{prefix}.layernorm", encoder.final_norm)

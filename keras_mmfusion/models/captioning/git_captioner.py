@@ -1,0 +1,101 @@
+import keras
+from keras import ops
+
+from keras_mmfusion.models.captioning.captioner import Captioner
+from keras_mmfusion.models.captioning.decoding.step_functions import build_cached_step
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class GitCaptioner(Captioner):
+    """GIT: captions of images and videos by a Transformer over image tokens and text.
+
+    ```
+    image_tokens = image_encoder(images)
+    logits = text_decoder(text_decoder.embedding(captions), image_tokens)
+    ```
+
+    The tokens of a video are those of its frames, with a `FrameEmbedding`, one frame after the
+    other.
+
+    Args:
+        image_encoder: layer or model that maps images to tokens, such as `VisionTransformer`.
+        text_decoder: `GitTextDecoder`.
+        preprocessor: `CaptioningPreprocessor` or `None`.
+        frame_embedding: `FrameEmbedding`, or `None` for a model of images only.
+
+    Call arguments and output shape: see `Captioner`. `images` may also be videos, a float tensor
+    `(batch, frames, height, width, 3)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from keras_mmfusion.encoders import VisionTransformer
+    >>> from keras_mmfusion.layers import FrameEmbedding
+    >>> from keras_mmfusion.models import GitCaptioner, GitTextDecoder
+    >>> encoder = VisionTransformer(
+    ...     image_size=32, patch_size=16, dim=8, num_layers=1, num_heads=2, mlp_dim=16)
+    >>> decoder = GitTextDecoder(50, dim=8, num_layers=1, num_heads=2, sequence_length=12)
+    >>> model = GitCaptioner(encoder, decoder, frame_embedding=FrameEmbedding(6))
+    >>> captions = np.array([[1, 4], [1, 5]])
+    >>> tuple(model(np.zeros((2, 32, 32, 3), "float32"), captions).shape)
+    (2, 2, 50)
+    >>> tuple(model(np.zeros((2, 6, 32, 32, 3), "float32"), captions).shape)
+    (2, 2, 50)
+
+    Reference:
+        Wang et al., "GIT: A Generative Image-to-text Transformer for Vision and Language", 2022.
+    """
+
+    parts = ("image_encoder", "text_decoder", "preprocessor", "frame_embedding")
+
+    def __init__(
+        self, image_encoder, text_decoder, preprocessor=None, frame_embedding=None, **kwargs
+    ):
+        if not hasattr(text_decoder, "project_context"):
+            raise ValueError(
+                f"`text_decoder` must be a `GitTextDecoder`. Received: {text_decoder!r}"
+            )
+        super().__init__(image_encoder, text_decoder, preprocessor, **kwargs)
+        self.frame_embedding = frame_embedding
+        self._build_parts()
+
+    def build(self, images_shape, captions_shape=None):
+        super().build(images_shape, captions_shape)
+        embedding, decoder = self.frame_embedding, self.text_decoder
+        if embedding is not None and decoder.built and not embedding.built:
+            embedding.build((None, None, None, decoder.projection.kernel.shape[0]))
+
+    def encode(self, images, training=None):
+        """Encodes images, or videos `(batch, frames, height, width, 3)`, into tokens."""
+        if len(images.shape) != 5:
+            return super().encode(images, training=training)
+        if self.frame_embedding is None:
+            raise ValueError(
+                "Videos require a `frame_embedding`; this is a model of images. "
+                f"Received images of shape {tuple(images.shape)}"
+            )
+        frames = images.shape[1]
+        tokens = super().encode(ops.reshape(images, (-1, *images.shape[2:])), training=training)
+        count, dim = tokens.shape[1:]
+        tokens = self.frame_embedding(ops.reshape(tokens, (-1, frames, count, dim)))
+        return ops.reshape(tokens, (-1, frames * count, dim))
+
+    def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
+        length, dim = ops.shape(x)[1:]
+        outputs = self.text_decoder(
+            ops.reshape(x, (-1, count, length, dim)),
+            image_tokens,
+            return_attention_scores=return_attention_scores,
+            training=training,
+        )
+        if not return_attention_scores:
+            return outputs, None
+        logits, scores = outputs
+        return logits, ops.mean(scores, axis=(0, 2))
+
+    def _build_step(self, image_tokens, length, hypotheses):
+        return build_cached_step(self.text_decoder, image_tokens, length, hypotheses)
+
+    @property
+    def _jit_compile_search(self):
+        return self._jit_compile_argument in ("auto", True)

@@ -1,0 +1,105 @@
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_mmfusion.checkpoints import git
+from keras_mmfusion.checkpoints.assign_weights import assign_weights
+from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
+from keras_mmfusion.models.captioning.decoding.decoding_settings import (
+    DecodingSettings,
+    SpecialTokens,
+)
+
+DATA = pathlib.Path(__file__).parent / "data"
+IMAGES, TOKENS, LENGTH = 50, 6, 10
+VOCABULARY, START, PAD = 40, 38, 0
+END = {"git": 17, "git_video": 14}
+PROMPT = (5, 9, 30)
+
+
+def load_case(name):
+    """Returns the model with the weights of a case, its expected outputs, images and captions."""
+    config = json.loads((DATA / f"{name}.json").read_text("utf-8"))
+    data = np.load(DATA / f"{name}.npz")
+    weights = {
+        key.removeprefix("weight:"): data[key].astype("float32")
+        for key in data
+        if key.startswith("weight:")
+    }
+    model = git.build_model(config)
+    assign_weights(model, config, git, weights)
+    random = np.random.RandomState(0)
+    frames = config.get("num_image_with_embedding")
+    shape = (IMAGES, 16, 16, 3) if frames is None else (IMAGES, frames, 16, 16, 3)
+    images = random.normal(size=shape).astype("float32")
+    tokens = random.randint(1, VOCABULARY, (IMAGES, TOKENS))
+    captions = np.concatenate([np.full((IMAGES, 1), START), tokens], axis=1)
+    return model, data, images, captions
+
+
+@pytest.fixture(scope="module", params=["git", "git_video"])
+def case(request):
+    return *load_case(request.param), END[request.param]
+
+
+def test_logits_equal_those_of_transformers(case):
+    model, data, images, captions, _ = case
+    logits = ops.convert_to_numpy(model(images[:4], captions[:4]))
+    np.testing.assert_allclose(logits, data["logits"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("name, beams", [("greedy", 1), ("beams", 4)])
+def test_generated_tokens_equal_those_of_transformers(case, name, beams):
+    model, data, images, _, end = case
+    special = SpecialTokens(START, end, PAD, suppress_start_and_pad=False)
+    settings = DecodingSettings(LENGTH, beams=beams, length_penalty=1.0)
+    ids, _ = model.generate_tokens(model.encode(images), settings, special)
+    np.testing.assert_array_equal(ids[:, 0], data[name])
+    single, _ = model.generate_tokens(images[3:4], settings, special)
+    np.testing.assert_array_equal(single[0, 0], data[name][3])
+
+
+def test_loss_equals_that_of_transformers(case):
+    model, data, images, captions, _ = case
+    model.compile(keras.optimizers.SGD(0.0), SmoothedCrossEntropy(0.0), weighted_metrics=[])
+    loss = model.evaluate(
+        {"images": images, "captions": captions[:, :-1]}, captions[:, 1:], IMAGES, verbose=0
+    )
+    np.testing.assert_allclose(loss, data["loss"], rtol=1e-5)
+
+
+def test_captions_of_an_image_are_independent(case):
+    model, _, images, captions, _ = case
+    pairs = np.stack([captions[:4], captions[4:8]], axis=1)
+    both, scores = model.decode(model.encode(images[:4]), pairs, return_attention_scores=True)
+    for index in range(2):
+        one, one_scores = model.decode(
+            model.encode(images[:4]), pairs[:, index], return_attention_scores=True
+        )
+        for found, expected in ((both, one), (scores, one_scores)):
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(found)[:, index],
+                ops.convert_to_numpy(expected),
+                rtol=1e-5,
+                atol=1e-5,
+            )
+
+
+def test_saved_model_has_the_same_outputs(case, tmp_path):
+    model, _, images, captions, _ = case
+    model.save_to_preset(tmp_path / "preset")
+    loaded = type(model).from_preset(tmp_path / "preset")
+    found, expected = loaded(images[:2], captions[:2]), model(images[:2], captions[:2])
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-6, atol=1e-6
+    )
+
+
+def test_videos_require_a_frame_embedding():
+    model, _, images, _ = load_case("git")
+    with pytest.raises(ValueError, match="Videos require a `frame_embedding`"):
+        model.encode(np.stack([images[:2], images[:2]], axis=1))
