@@ -1,7 +1,9 @@
 """GIT: https://huggingface.co/microsoft/git-base-coco and relatives."""
 
+from keras_mmfusion.checkpoints.image_processors import build_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, stack, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
     list_clip_blocks,
     list_dense,
@@ -10,9 +12,11 @@ from keras_mmfusion.checkpoints.transformer_layers import (
 )
 from keras_mmfusion.encoders.vision_transformer import VisionTransformer
 from keras_mmfusion.layers.frame_embedding import FrameEmbedding
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
 
+SEQUENCE_LENGTH = 50  # Maximum number of tokens of a caption, as in the model cards.
 # The files on the Hub spell "temporal" with an "e".
 RENAMES = ((r"^git\.img_temporal_embedding\.", "git.img_temperal_embedding."),)
 
@@ -29,10 +33,19 @@ def build_model(config, assets=None):
     """
     vision = config.get("vision_config") or {}
     frames = config.get("num_image_with_embedding")
+    text_decoder = _build_text_decoder(config, vision)
+    preprocessor = None
+    if assets is not None:
+        preprocessor = CaptioningPreprocessor(
+            build_word_piece_tokenizer(assets),
+            build_image_converter(assets.image_processor),
+            sequence_length=min(SEQUENCE_LENGTH, text_decoder.sequence_length),
+        )
     return GitCaptioner(
         _build_image_encoder(vision),
-        _build_text_decoder(config, vision),
-        frame_embedding=None if frames is None else FrameEmbedding(frames),
+        text_decoder,
+        preprocessor,
+        None if frames is None else FrameEmbedding(frames),
     )
 
 

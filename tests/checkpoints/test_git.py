@@ -4,10 +4,12 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from checkpoint_files import pack_safetensors
 from keras import ops
 
 from keras_mmfusion.checkpoints import git
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
+from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     DecodingSettings,
@@ -21,8 +23,8 @@ END = {"git": 17, "git_video": 14}
 PROMPT = (5, 9, 30)
 
 
-def load_case(name):
-    """Returns the model with the weights of a case, its expected outputs, images and captions."""
+def read_case(name):
+    """Returns the configuration of a case, its weights, and its expected outputs."""
     config = json.loads((DATA / f"{name}.json").read_text("utf-8"))
     data = np.load(DATA / f"{name}.npz")
     weights = {
@@ -30,6 +32,12 @@ def load_case(name):
         for key in data
         if key.startswith("weight:")
     }
+    return config, weights, data
+
+
+def load_case(name):
+    """Returns the model with the weights of a case, its expected outputs, images and captions."""
+    config, weights, data = read_case(name)
     model = git.build_model(config)
     assign_weights(model, config, git, weights)
     random = np.random.RandomState(0)
@@ -103,3 +111,29 @@ def test_videos_require_a_frame_embedding():
     model, _, images, _ = load_case("git")
     with pytest.raises(ValueError, match="Videos require a `frame_embedding`"):
         model.encode(np.stack([images[:2], images[:2]], axis=1))
+
+
+def test_a_folder_captions_images_of_any_size(tmp_path):
+    config, weights, _ = read_case("git")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    words = [f"word{index}" for index in range(VOCABULARY - 5)]
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
+    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", "utf-8")
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    processor = {
+        "image_processor_type": "CLIPImageProcessor",
+        "size": {"shortest_edge": 16},
+        "crop_size": {"height": 16, "width": 16},
+    }
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), "utf-8")
+    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
+    model = load_checkpoint(folder)
+    images = [np.random.RandomState(i).randint(0, 256, (30, 20 + i, 3), "uint8") for i in range(2)]
+    captions = model.generate(images, beams=2)
+    assert all(set(caption.split()) <= set(words) and caption for caption in captions)
+    details = model.generate(images, beams=2, details=True)
+    assert [each.text for each in details] == captions
+    assert details[0].attention.shape[1:] == (2, 2)
+    model.save_to_preset(tmp_path / "preset")
+    assert type(model).from_preset(tmp_path / "preset").generate(images, beams=2) == captions

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 from layer_checks import run_layer_checks, to_numpy
@@ -8,7 +9,18 @@ X = np.random.default_rng(0).normal(size=(2, 3, 4, 6)).astype("float32")
 
 
 def test_frame_embedding_passes_layer_checks(tmp_path):
-    run_layer_checks(lambda dtype: FrameEmbedding(3, dtype=dtype), {"x": X}, folder=tmp_path)
+    run_layer_checks(
+        lambda dtype: FrameEmbedding(3, dtype=dtype), {"x": X}, folder=tmp_path, learns=False
+    )
+
+
+def test_fit_trains_the_vectors_from_zero():
+    layer = FrameEmbedding(3)
+    images = keras.Input(X.shape[1:])
+    model = keras.Model(images, layer(images))
+    model.compile(keras.optimizers.SGD(1.0), "mse")
+    model.fit(X, X + 1.0, verbose=0)
+    assert (to_numpy(layer.embeddings) > 0).all()
 
 
 def test_frame_embedding_adds_the_vector_of_each_frame():
