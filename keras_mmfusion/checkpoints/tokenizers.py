@@ -1,6 +1,7 @@
 """Tokenizers from the files of checkpoints."""
 
 from keras_mmfusion.files.json_files import read_json
+from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer, Gpt2Tokenizer
 from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceTokenizer
 
 _BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
@@ -32,6 +33,64 @@ def build_word_piece_tokenizer(assets, start_token="[CLS]", extra_tokens=()):
     return WordPieceTokenizer(
         tokens, start_token=start_token, special_tokens=special_tokens, **settings
     )
+
+
+def build_gpt2_tokenizer(assets):
+    """Builds GPT-2's tokenizer from `tokenizer.json`, or `vocab.json` and `merges.txt`.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Returns:
+        A `Gpt2Tokenizer`.
+
+    Raises:
+        ValueError: if the files are missing or describe another tokenizer.
+    """
+    tokens, merges, special_tokens = _read_byte_pairs(assets, ("<|endoftext|>",), "")
+    if assets.tokenizer_config.get("add_prefix_space", False):
+        raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
+    return Gpt2Tokenizer(tokens, merges, special_tokens=special_tokens)
+
+
+def build_clip_tokenizer(assets):
+    """Builds CLIP's tokenizer from `tokenizer.json`, or `vocab.json` and `merges.txt`.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Returns:
+        A `ClipTokenizer`, with the padding token of `tokenizer_config.json`.
+
+    Raises:
+        ValueError: if the files are missing or describe another tokenizer.
+    """
+    special_tokens = ("<|startoftext|>", "<|endoftext|>")
+    tokens, merges, special_tokens = _read_byte_pairs(assets, special_tokens, "</w>")
+    pad_token = assets.tokenizer_config.get("pad_token") or "<|endoftext|>"
+    if isinstance(pad_token, dict):
+        pad_token = pad_token["content"]
+    return ClipTokenizer(tokens, merges, pad_token=pad_token, special_tokens=special_tokens)
+
+
+def _read_byte_pairs(assets, special_tokens, word_suffix):
+    """Returns the tokens, the merges and the tokens found in texts."""
+    path = assets.require_path("tokenizer.json", "vocab.json")
+    if path.name == "vocab.json":
+        lines = assets.require_path("merges.txt").read_text("utf-8").splitlines()
+        merges = [line for line in lines if line and not line.startswith("#version")]
+        content = {"model": {"vocab": read_json(path)}}
+    else:
+        content = read_json(path)
+        model = content["model"]
+        suffix = model.get("end_of_word_suffix") or ""
+        if model.get("type", "BPE") != "BPE" or suffix != word_suffix:
+            raise ValueError(
+                f"{str(path)!r} must contain a BPE model with the suffix {word_suffix!r}."
+            )
+        merges = model["merges"]
+    tokens, added = read_tokens(content, path)
+    return tokens, merges, added or special_tokens
 
 
 def _read_bert_config(config):

@@ -5,7 +5,12 @@ import json
 import pytest
 
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets
-from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
+from keras_mmfusion.checkpoints.tokenizers import (
+    build_clip_tokenizer,
+    build_gpt2_tokenizer,
+    build_word_piece_tokenizer,
+)
+from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
 TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "É", "e", "dog"]
 
@@ -71,3 +76,28 @@ def test_missing_and_other_files_raise(tmp_path):
     write_json(tmp_path, "tokenizer.json", content)
     with pytest.raises(ValueError, match="must be 0 to 9"):
         build_word_piece_tokenizer(CheckpointAssets(tmp_path))
+
+
+@pytest.mark.parametrize("suffix", ["", "</w>"])
+def test_byte_pair_files_give_the_same_tokenizer(tmp_path, suffix):
+    build = build_clip_tokenizer if suffix else build_gpt2_tokenizer
+    special = ["<|startoftext|>", "<|endoftext|>"][0 if suffix else 1 :]
+    characters = make_byte_characters()
+    tokens = [*characters, *(f"{c}{suffix}" for c in characters), "do", f"dog{suffix}", *special]
+    ids = {token: i for i, token in enumerate(dict.fromkeys(tokens))}
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir(), second.mkdir()
+    write_json(first, "vocab.json", ids)
+    (first / "merges.txt").write_text(f"#version: 0.2\nd o\ndo g{suffix}\n", "utf-8")
+    model = {"type": "BPE", "vocab": ids, "end_of_word_suffix": suffix}
+    model["merges"] = [["d", "o"], ["do", f"g{suffix}"]]
+    added = [{"id": ids[token], "content": token} for token in special]
+    write_json(second, "tokenizer.json", {"model": model, "added_tokens": added})
+    for folder in (first, second):
+        tokenizer = build(CheckpointAssets(folder))
+        assert tokenizer("dog<|endoftext|>") == [ids[f"dog{suffix}"], ids["<|endoftext|>"]]
+        assert tokenizer.start_token_id == ids[special[0]]
+        assert tokenizer.get_vocabulary() == list(ids)
+    other = build_gpt2_tokenizer if suffix else build_clip_tokenizer
+    with pytest.raises(ValueError, match="must contain a BPE model with the suffix"):
+        other(CheckpointAssets(second))
