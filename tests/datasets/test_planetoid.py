@@ -89,7 +89,7 @@ def labeled(**changes):
     ("changes", "message"),
     [
         ({"node_features": np.ones(4)}, "`node_features` must have 2 axes"),
-        ({"labels": np.zeros(3, int)}, "`labels` must have 1 axes, the first of 4 nodes"),
+        ({"labels": np.zeros(3, int)}, "`labels` must have 1 axes, the first of size 4"),
         ({"edge_index": np.zeros((3, 2), int)}, r"`edge_index` must have the shape \(2, edges\)"),
         ({"edge_index": np.array([[0], [4]])}, r"`edge_index` must be in \[0, 4\)"),
         ({"test_nodes": np.array([-1])}, r"`test_nodes` must be in \[0, 4\)"),
