@@ -20,7 +20,7 @@ import time
 from synthetic_photos import write_photos
 from write_results import write_results
 
-from keras_mmfusion._provenance import machine
+from keras_mmfusion._provenance import describe_machine
 
 FEW = 32
 BILLION = 10**9
@@ -65,7 +65,12 @@ def main():
     parser.add_argument("--price", type=float, required=True, help="dollars a worker's hour")
     parser.add_argument("--days", type=float, default=7, help="that a billion images may take")
     options = parser.parse_args()
-    report = {"machine": machine(), "images": options.images, "size": [500, 375], "runs": []}
+    report = {
+        "machine": describe_machine(),
+        "images": options.images,
+        "size": [500, 375],
+        "runs": [],
+    }
     with tempfile.TemporaryDirectory() as name:
         for beams in options.beams:
             folder = pathlib.Path(name, str(beams))

@@ -157,7 +157,7 @@ def make_keras_environment(backend):
     }
 
 
-def machine():
+def describe_machine():
     model = ""
     if pathlib.Path("/proc/cpuinfo").exists():
         lines = pathlib.Path("/proc/cpuinfo").read_text("utf-8").splitlines()
@@ -189,7 +189,7 @@ def main():
     results = {
         **earlier,
         "script": "benchmarks/captioning.py",
-        "machine": machine(),
+        "machine": describe_machine(),
         "search": {"tokens": LENGTH, "every_token_written": True},
         "training_batch": {"images": TRAINING_BATCH, "captions_each": CAPTIONS, "tokens": LENGTH},
     }

@@ -21,7 +21,7 @@ import numpy as np
 import tensorflow as tf
 from write_results import write_results
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics.caption_scores import coco_caption_scores
 
@@ -97,8 +97,8 @@ def main():
         "split": "dev",
         "images": len(pairs),
         "seeds": [],  # Beam search uses no random numbers.
-        "machine": machine(),
-        "versions": versions(),
+        "machine": describe_machine(),
+        "versions": describe_versions(),
     }
     report = {"protocol": protocol, "dtypes": {}}
     if options.json.exists():

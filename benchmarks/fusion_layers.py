@@ -17,7 +17,7 @@ import pathlib
 import statistics
 import sys
 
-from captioning import machine, make_keras_environment
+from captioning import describe_machine, make_keras_environment
 from fusion_layer_sizes import (
     ATTENTION,
     MEMORY_KEYS,
@@ -127,7 +127,7 @@ def main():
     )
     options = parser.parse_args()
     script = HERE / "fusion_layers_keras.py"
-    results = {"script": "benchmarks/fusion_layers.py", "machine": machine()}
+    results = {"script": "benchmarks/fusion_layers.py", "machine": describe_machine()}
     with (
         PeerProcess([sys.executable, script], **make_keras_environment("torch")) as ours,
         PeerProcess([sys.executable, script], **make_keras_environment("tensorflow")) as compiled,

@@ -243,7 +243,7 @@ def rounded(value):
     return round(float(value), 4)
 
 
-def machine():
+def describe_machine():
     return {
         "machine": f"{os.cpu_count()} CPU cores, {platform.machine()}",
         "keras": keras.__version__,
@@ -263,7 +263,7 @@ def main():
     train, dev = read_cmu_mosi(arguments.train), read_cmu_mosi(arguments.dev)
     experiment = Experiment(train, dev, arguments.seeds, arguments.epochs)
     results = {
-        **machine(),
+        **describe_machine(),
         "train": describe_data(train),
         "dev": describe_data(dev),
         "majority_accuracy": rounded(np.bincount(dev.labels).max() / len(dev)),

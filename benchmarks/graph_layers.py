@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 import numpy as np
-from captioning import alternate, machine, make_keras_environment
+from captioning import alternate, describe_machine, make_keras_environment
 from graph_data import CLASSES, HIDDEN, write_cora, write_synthetic
 from peer_environment import create_environment
 from peer_process import PeerProcess
@@ -133,7 +133,7 @@ def main():
     options = parser.parse_args()
     results = {
         "script": "benchmarks/graph_layers.py",
-        "machine": machine(),
+        "machine": describe_machine(),
         "model": {"layers": 2, "hidden": HIDDEN, "classes": CLASSES, "optimizer": "Adam"},
         "arxiv_size": ARXIV,
         "steps_a_turn": {"cora": STEPS, "arxiv_size": 1},

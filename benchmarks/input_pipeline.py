@@ -165,7 +165,7 @@ def main():
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     import tensorflow as tf
 
-    from keras_mmfusion._provenance import machine
+    from keras_mmfusion._provenance import describe_machine
 
     with tempfile.TemporaryDirectory() as folder:
         drawn = write_photos(folder, options.images)
@@ -179,7 +179,7 @@ def main():
                 "Flickr8k's, to grow": (stored, LARGER_SIZE),
             }
         report = {
-            "machine": {**machine(), "cores": CORES},
+            "machine": {**describe_machine(), "cores": CORES},
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "batch_size": BATCH_SIZE,

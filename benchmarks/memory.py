@@ -15,7 +15,7 @@ from resident_memory import resident_megabytes
 from synthetic_photos import write_photos
 from write_results import write_results
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.zoo import captioner
 
 BATCH_SIZE = 32
@@ -45,8 +45,8 @@ def main():
         "images": options.images,
         "resident_megabytes": samples,
         "growth": growth,
-        "versions": versions(),
-        "machine": machine(),
+        "versions": describe_versions(),
+        "machine": describe_machine(),
     }
     write_results(options.json, report)
 

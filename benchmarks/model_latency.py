@@ -19,7 +19,7 @@ import numpy as np  # noqa: E402
 from write_results import write_results  # noqa: E402
 
 from keras_mmfusion import zoo  # noqa: E402
-from keras_mmfusion._provenance import machine, versions  # noqa: E402
+from keras_mmfusion._provenance import describe_machine, describe_versions  # noqa: E402
 from keras_mmfusion.datasets import LabeledGraph  # noqa: E402
 from keras_mmfusion.models import node_classification  # noqa: E402
 
@@ -109,7 +109,12 @@ def main():
     for name in MODELS:
         models[name] = measure(name)
         print(name, models[name])
-    protocol = {"cores": 1, "calls": 9, "machine": machine(), "versions": versions()}
+    protocol = {
+        "cores": 1,
+        "calls": 9,
+        "machine": describe_machine(),
+        "versions": describe_versions(),
+    }
     write_results(options.json, {"protocol": protocol, "models": models})
 
 

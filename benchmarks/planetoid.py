@@ -16,7 +16,7 @@ import time
 
 from write_results import write_results
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets import read_planetoid
 from keras_mmfusion.models.node_classification import score_node_recipe
 from keras_mmfusion.models.node_classification.node_recipe import RECIPES
@@ -60,8 +60,8 @@ def main():
         part = {
             "runs": len(result.samples) - len(before["runs"]),
             "seconds": round(time.perf_counter() - start, 1),
-            "versions": versions(),
-            "machine": machine(),
+            "versions": describe_versions(),
+            "machine": describe_machine(),
         }
         models[name] = {
             "metrics": result.metrics,

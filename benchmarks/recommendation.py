@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from write_results import write_results
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets import ItemFeatures, read_movielens, split_interactions
 from keras_mmfusion.models.recommendation import (
     describe_recipe,
@@ -54,8 +54,8 @@ def run(recipe, train, test, items, seeds):
             "split": "each user's latest 15 % are predicted from the rest",
             "seeds": list(seeds),
         },
-        "versions": versions(),
-        "machine": machine(),
+        "versions": describe_versions(),
+        "machine": describe_machine(),
     }
 
 

@@ -26,7 +26,7 @@ from retrieval_data import CAPTIONS, RetrievalSequence, RetrievalSplit
 from write_results import write_results
 
 from keras_mmfusion import losses
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.encoders import TextEncoder
 from keras_mmfusion.layers import SharedSpaceProjector
@@ -225,8 +225,8 @@ def run_missing_losses(path, names, run, seed, epochs, encoders, chosen_on_dev):
                 **settings,
                 "image_encoder": "efficientnet_lite2_imagenet",
                 "text_encoder": "all-MiniLM-L6-v2",
-                "versions": versions(),
-                "machine": machine(),
+                "versions": describe_versions(),
+                "machine": describe_machine(),
             },
         }
         write_results(path, report)

@@ -41,9 +41,12 @@ def embeddings(model, split):
     """Returns unnormalized embeddings of the images and captions of a split."""
     texts = [ids.reshape(-1, ids.shape[-1]) for ids in split.texts(0).values()]
     names = list(split.packed)
-    of_images = compile_function(model, lambda maps: model.embeddings({"image": maps})["image"])
+    of_images = compile_function(
+        model, lambda maps: model.compute_embeddings({"image": maps})["image"]
+    )
     of_texts = compile_function(
-        model, lambda *ids: model.embeddings({"text": dict(zip(names, ids, strict=True))})["text"]
+        model,
+        lambda *ids: model.compute_embeddings({"text": dict(zip(names, ids, strict=True))})["text"],
     )
     return in_batches(of_images, split.maps[0]), in_batches(of_texts, *texts)
 

@@ -174,7 +174,7 @@ def main():
     parser.add_argument("--repeats", type=int, default=10)
     options = parser.parse_args()
 
-    from keras_mmfusion._provenance import machine, versions
+    from keras_mmfusion._provenance import describe_machine, describe_versions
     from keras_mmfusion.zoo import captioner
 
     model = captioner(options.preset)
@@ -187,8 +187,8 @@ def main():
             "preset": options.preset,
             "beams": options.beams,
             "photos": "JPEG, 500 by 375",
-            "machine": machine(),
-            "versions": versions(),
+            "machine": describe_machine(),
+            "versions": describe_versions(),
             "beside_generate": compare_with_generate(
                 version, model, paths, options.beams, options.repeats
             ),

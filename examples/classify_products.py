@@ -170,7 +170,7 @@ def main():
     product = int(next(p for p in rest if not graph.node_mask["text"][p]))
     [why] = explain_nodes(model, inputs, [product], steps=50 if args.short else 200)
     print(f"product {product} is of class {why.predicted_class}, because of these edges:")
-    for source, target, score in why.top_edges(3):
+    for source, target, score in why.list_top_edges(3):
         print(f"  {source} -> {target}: {score:.2f}")
     plot_node_explanation(why, args.folder / "why.png")
 

@@ -92,7 +92,7 @@ def main():
         rest = {other: value for other, value in test.items() if other != name}
         print(f"without {name}: accuracy {accuracy(model, rest, test_labels):.2f}")
 
-    shares = keras.ops.convert_to_numpy(model.shares(test))
+    shares = keras.ops.convert_to_numpy(model.compute_shares(test))
     print("shares of", ", ".join(MODALITIES))
     for number, name in enumerate(MODALITIES):
         rows = shares[(cause == number) & (test_labels == 1)]
@@ -100,7 +100,7 @@ def main():
     print("  healthy:", *(f"{x:.2f}" for x in shares[test_labels == 0].mean(axis=0)))
 
     rest = {name: value for name, value in test.items() if name != "notes"}
-    mean = keras.ops.convert_to_numpy(model.shares(rest)).mean(axis=0)
+    mean = keras.ops.convert_to_numpy(model.compute_shares(rest)).mean(axis=0)
     print("  without notes:", *(f"{x:.2f}" for x in mean))
 
 

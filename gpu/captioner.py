@@ -12,7 +12,7 @@ from precision import use_full_precision
 from training import Training, decay_cosine, select_epoch_rows, warm_up
 from training_step import TrainingStep
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.captions.caption_augmentation import swap_left_right
 from keras_mmfusion.metrics import CiderD, PTBTokenizer, coco_caption_scores
 from keras_mmfusion.models.captioning.decoding.caption_generator import SearchFunction
@@ -360,6 +360,6 @@ def describe(plan, model, train):
         "vocabulary": model.preprocessor.tokenizer.get_vocabulary(),
         "plan": dataclasses.asdict(plan),
         "photos": len(train),
-        "versions": versions(),
-        "machine": machine(),
+        "versions": describe_versions(),
+        "machine": describe_machine(),
     }

@@ -20,7 +20,7 @@ from training import Training, decay_cosine, select_epoch_rows, warm_up
 from training_step import TrainingStep
 
 from keras_mmfusion import losses
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.layers import SharedSpaceProjector
 from keras_mmfusion.metrics import retrieval_scores
 from keras_mmfusion.models import ContrastiveModel
@@ -196,11 +196,11 @@ class EmbedderScores:
         draws = ops.convert_to_tensor(np.tile(IDENTITY, (self.batch_size, 1)))
         size = self.model.image_encoder.image_size
         images = augment_photos(ops.take(pixels, rows, axis=0), draws, size)
-        return ops.cast(self.model.embeddings({"image": images})["image"], "float32")
+        return ops.cast(self.model.compute_embeddings({"image": images})["image"], "float32")
 
     def _embed_texts(self, ids, mask):
         text = {"token_ids": ids, "padding_mask": mask}
-        return ops.cast(self.model.embeddings({"text": text})["text"], "float32")
+        return ops.cast(self.model.compute_embeddings({"text": text})["text"], "float32")
 
 
 def train_embedder(plan, budget_seconds, out):
@@ -228,8 +228,8 @@ def train_embedder(plan, budget_seconds, out):
         "plan": dataclasses.asdict(plan),
         "word_pieces": read_word_pieces(),
         "photos": len(train),
-        "versions": versions(),
-        "machine": machine(),
+        "versions": describe_versions(),
+        "machine": describe_machine(),
     }
     set_dtype_policy(model, plan.dtype)
     # Half precision is too coarse for cosines times a hundred.

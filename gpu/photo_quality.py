@@ -17,7 +17,7 @@ import sys
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
 from keras_mmfusion.metrics import coco_caption_scores
 from keras_mmfusion.zoo import captioner
@@ -82,8 +82,8 @@ def main():
             "images": len(pairs),
             "search": "greedy",
             "settings": rows,
-            "versions": versions(),
-            "machine": machine(),
+            "versions": describe_versions(),
+            "machine": describe_machine(),
         }
         write_results(arguments.json, results)
 

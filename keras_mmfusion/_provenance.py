@@ -7,7 +7,7 @@ import platform
 import keras_mmfusion
 
 
-def versions():
+def describe_versions():
     """Returns the versions that decide what a model computes, as a dict of strings."""
     import keras
 
@@ -21,7 +21,7 @@ def versions():
     }
 
 
-def machine():
+def describe_machine():
     """Returns the processor and its cores, as a dict; nothing that names the machine itself."""
     return {"cpu": _cpu_model(), "cores": os.cpu_count(), "system": platform.system()}
 

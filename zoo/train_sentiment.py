@@ -12,7 +12,7 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from keras_mmfusion._provenance import machine, versions
+from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets import read_cmu_mosi
 from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.models.sentiment import (
@@ -59,8 +59,8 @@ def main():
         data="cmu_mosi",
         train_sha256=compute_sha256(arguments.train),
         dev_sha256=compute_sha256(arguments.dev),
-        versions=versions(),
-        machine=machine(),
+        versions=describe_versions(),
+        machine=describe_machine(),
         preset=selection,
     )
     write_json(result.to_json(), arguments.json)

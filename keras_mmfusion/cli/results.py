@@ -13,7 +13,7 @@ def report_result(result, metadata, json_file):
         metadata: dict. What the command knows about the model and the data.
         json_file: path or `None`.
     """
-    from keras_mmfusion._provenance import machine, versions
+    from keras_mmfusion._provenance import describe_machine, describe_versions
 
     width = max(15, *map(len, result.metrics))
     for name, value in result.metrics.items():
@@ -21,5 +21,5 @@ def report_result(result, metadata, json_file):
     if "meteor" in result.protocol:
         typer.echo(f"{'meteor_variant':{width}} {result.protocol['meteor']}")
     if json_file is not None:
-        environment = {"versions": versions(), "machine": machine()}
+        environment = {"versions": describe_versions(), "machine": describe_machine()}
         write_json(result.add_protocol(**metadata, **environment).to_json(), json_file)

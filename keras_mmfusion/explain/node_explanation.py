@@ -38,7 +38,7 @@ class NodeExplanation:
         values = {name: getattr(self, name) for name in ("node", "predicted_class", "probability")}
         return short_repr(self, **values, edges=edges)
 
-    def top_edges(self, count=10):
+    def list_top_edges(self, count=10):
         """Returns the edges with the highest scores above 0.
 
         Returns:
@@ -58,7 +58,7 @@ class NodeExplanation:
                     edges.append((source, target, float(scores[edge])))
         return sorted(edges, key=lambda edge: -edge[2])[:count]
 
-    def top_features(self, count=10):
+    def list_top_features(self, count=10):
         """Returns the features with the highest scores above 0.
 
         Returns:

@@ -65,8 +65,8 @@ def plot_node_explanation(
     else:
         centers = [explanation.node]
         figure.suptitle(f"Node {explanation.node}: {title}")
-    _draw_graph(graph, explanation.top_edges(edges), centers, node_groups, names or {})
-    _draw_bars(bars, explanation.top_features(features), feature_names)
+    _draw_graph(graph, explanation.list_top_edges(edges), centers, node_groups, names or {})
+    _draw_bars(bars, explanation.list_top_features(features), feature_names)
     if path is not None:
         save_figure(figure, pathlib.Path(path))
     return figure

@@ -59,8 +59,8 @@ class FusionBlock(MultimodalLayer):
             `output="tokens"`.
         return_shares: bool. Whether to also return each modality's share in the output: the
             rule's weights if it has any, otherwise the change of the output without the modality
-            (`FusionRule.shares`). Hybrid fusion, whose rule combines mixed features, always uses
-            the latter. A placeholder has the share of its modality.
+            (`FusionRule.compute_shares`). Hybrid fusion, whose rule combines mixed features, always
+            uses the latter. A placeholder has the share of its modality.
         training: bool. Whether dropout is active.
 
     Output shape:
@@ -283,7 +283,7 @@ class FusionBlock(MultimodalLayer):
 
     def _compute_shares(self, tokens, mask):
         if self.strategy != "hybrid":
-            shares = self.rule.shares(*self._make_rule_inputs(tokens, mask))
+            shares = self.rule.compute_shares(*self._make_rule_inputs(tokens, mask))
             # A rule may have the modalities in another order than the block.
             order = [self.rule.modalities.index(name) for name in self.modalities]
             return ops.take(shares, order, axis=1)

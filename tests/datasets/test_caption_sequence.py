@@ -28,7 +28,7 @@ def test_batch_depends_only_on_seed_epoch_and_index(pairs, augment):
     sequence = CaptionSequence(pairs, **options)
     first = list(sequence)
     sequence.on_epoch_end()
-    second = list(sequence.batches(start=2))
+    second = list(sequence.iterate_batches(start=2))
     assert first_captions(first) != first_captions(list(sequence))
     resumed = CaptionSequence(pairs, **options, epoch=1, workers=1)
     for batch, index in zip(second, (2, 3), strict=True):

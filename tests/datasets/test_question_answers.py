@@ -10,7 +10,7 @@ def test_answer_scores_and_invalid_arguments(tmp_path):
     data = QuestionAnswers(images * 3, ["a?", "b?", "c?"], [["x"], [], ["y", "Y."]], [1, 2, "3"])
     assert len(data) == 3
     assert data.take(2).questions == ["a?", "b?"]
-    assert data.frequent_answers(5) == ["y", "x"]
+    assert data.list_frequent_answers(5) == ["y", "x"]
     assert data.answer_scores(["y", "q", "x"]) == [{2: 1.0}, {}, {0: pytest.approx(1 / 3)}]
     with pytest.raises(ValueError, match="not empty"):
         QuestionAnswers([], [], [], [])

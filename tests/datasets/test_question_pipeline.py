@@ -133,7 +133,7 @@ def test_model_learns_easy_vqa(tmp_path):
         pixels[..., 2 * (image % 2)] = 200
         Image.fromarray(pixels).save(tmp_path / "train" / "images" / f"{image}.png")
     train = read_easy_vqa(tmp_path)
-    answers = train.frequent_answers(3)
+    answers = train.list_frequent_answers(3)
     dataset = question_dataset(train, answers, batch_size=8, image_size=(16, 16), cache=True)
     words = keras.layers.TextVectorization(output_sequence_length=5)
     words.adapt(train.questions)

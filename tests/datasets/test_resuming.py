@@ -98,5 +98,5 @@ def test_epoch_of_caption_sequence_is_resumed(pairs, augment):
         return CaptionSequence(pairs, **SMALL, seed=4, epoch=3, augment=augment)
 
     expected = list(sequence())
-    assert_equal(list(sequence().batches(start=2)), expected[2:])
+    assert_equal(list(sequence().iterate_batches(start=2)), expected[2:])
     assert len(expected) == 4

@@ -48,7 +48,7 @@ def test_reads_questions_in_both_layouts(tmp_path, folder):
     assert data.images == [
         os.path.join(tmp_path, folder, FILES[image]) for image in (1, 2412112, 2412112)
     ]
-    assert data.frequent_answers(9) == ["green", "in sky", "nobody"]
+    assert data.list_frequent_answers(9) == ["green", "in sky", "nobody"]
 
 
 def test_splits_select_images(tmp_path):

@@ -43,7 +43,7 @@ def test_answers_are_scored_by_consensus(tmp_path):
     predictions = {458752000: "Mesh.", 262148000: "down", 458752001: "pitcher"}
     _, each = vqa_accuracy(data.answers_by_id, predictions)
     assert each == pytest.approx({458752000: 0.3, 262148000: 0.9, 458752001: 1.0})
-    assert data.frequent_answers(3) == ["pitcher", "net", "skateboard"]
+    assert data.list_frequent_answers(3) == ["pitcher", "net", "skateboard"]
     assert data.answer_scores(["down", "net"]) == [{1: 1.0}, {0: pytest.approx(0.9)}, {}]
 
 
@@ -61,8 +61,8 @@ def test_targets_match_the_metric_for_each_class(tmp_path):
     )
     write_coco_photos(tmp_path, "train2014", set(IMAGES.values()))
     data = read_vqa_v2(tmp_path)
-    assert data.frequent_answers(9) == ["The Who", "two", "hot dog", "who", "2", "don't"]
-    classes = [*data.frequent_answers(9), "hot-dog", "dont", "unknown"]
+    assert data.list_frequent_answers(9) == ["The Who", "two", "hot dog", "who", "2", "don't"]
+    classes = [*data.list_frequent_answers(9), "hot-dog", "dont", "unknown"]
     for index, answer in enumerate(classes):
         _, each = vqa_accuracy(answers, dict.fromkeys(answers, answer))
         targets = [scores.get(index, 0.0) for scores in data.answer_scores(classes)]

@@ -45,8 +45,8 @@ def test_planted_edge_and_feature_rank_first(planted_graph):
     for explanation in explain_nodes(model, graph, nodes, steps=50):
         node = explanation.node
         assert explanation.predicted_class == 1
-        assert explanation.top_edges(1)[0][:2] == (causes[node], node)
-        assert explanation.top_features(1)[0][0] == CAUSE
+        assert explanation.list_top_edges(1)[0][:2] == (causes[node], node)
+        assert explanation.list_top_features(1)[0][0] == CAUSE
 
 
 def test_edges_outside_the_receptive_field_score_zero(planted_graph):
@@ -110,10 +110,10 @@ def test_heterogeneous_graph_and_its_figure(tmp_path):
         "image": 5,
         "text": 4,
     }
-    assert (("text", 0), ("image", 0)) in [edge[:2] for edge in explanation.top_edges()]
+    assert (("text", 0), ("image", 0)) in [edge[:2] for edge in explanation.list_top_edges()]
     figure = plot_node_explanation(explanation, tmp_path / "product.png")
     assert (tmp_path / "product.png").stat().st_size > 1000
-    assert len(figure.axes[0].lines) == len(explanation.top_edges())
+    assert len(figure.axes[0].lines) == len(explanation.list_top_edges())
 
 
 def test_masked_nodes_do_not_change_explanations():

@@ -92,9 +92,9 @@ class CaptionSequence(keras.utils.PyDataset):
             return keras.tree.map_structure(np.asarray, self.preprocessor(batch))
 
     def __iter__(self):
-        return self.batches()
+        return self.iterate_batches()
 
-    def batches(self, start=0):
+    def iterate_batches(self, start=0):
         """Iterates over the batches of the epoch from index `start`, with prefetching."""
         with ThreadPoolExecutor(max(1, self.workers)) as pool:
             ahead = collections.deque()

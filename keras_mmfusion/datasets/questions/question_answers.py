@@ -40,7 +40,7 @@ class QuestionAnswers:
     ...         answers=[["A dog.", "dog", "dog", "puppy"], ["one", "1", "1", "two"]],
     ...         question_ids=[10, 11],
     ...     )
-    >>> data.frequent_answers(2)
+    >>> data.list_frequent_answers(2)
     ['dog', '1']
     >>> from keras_mmfusion.metrics import vqa_accuracy
     >>> vqa_accuracy(data.answers_by_id, {10: "a dog", 11: "3"})
@@ -86,7 +86,7 @@ class QuestionAnswers:
         """Dict, question id -> list of answers: the references of `metrics.vqa_accuracy`."""
         return dict(zip(self.question_ids, self.answers, strict=True))
 
-    def frequent_answers(self, count):
+    def list_frequent_answers(self, count):
         """Returns the most frequent answers: the classes of an answer classifier.
 
         Args:
@@ -105,7 +105,7 @@ class QuestionAnswers:
         """Computes the accuracy of each class as an answer, the targets of a binary cross-entropy.
 
         Args:
-            classes: list of strings, such as the result of `frequent_answers`.
+            classes: list of strings, such as the result of `list_frequent_answers`.
 
         Returns:
             List with a dict for each question, class index -> `metrics.vqa_accuracy` of the class

@@ -22,7 +22,7 @@ def question_dataset(
     Args:
         data: `QuestionAnswers`.
         classes: list of strings. The classes of an answer classifier; see
-            `QuestionAnswers.frequent_answers`. `None` for answers as text.
+            `QuestionAnswers.list_frequent_answers`. `None` for answers as text.
         batch_size: int.
         image_size: tuple of ints, `(height, width)`.
         answers_per_question: int. Without `classes`, additional answers are dropped, and missing

@@ -59,7 +59,7 @@ class FusionRule(MultimodalLayer):
     def call(self, inputs, mask=None):
         return self.combine(*self.prepare_inputs(inputs, mask))
 
-    def shares(self, inputs, mask=None):
+    def compute_shares(self, inputs, mask=None):
         """The share of each modality in the output, for each sample.
 
         Rules that weight modalities by content return these weights. For the others, a share is
@@ -102,7 +102,7 @@ class FusionRule(MultimodalLayer):
 
 
 def leave_one_out(fuse, mask):
-    """Computes shares by removing one modality at a time; see `FusionRule.shares`.
+    """Computes shares by removing one modality at a time; see `FusionRule.compute_shares`.
 
     Args:
         fuse: function of a mask dict that returns a vector of each sample, `(batch, dim)`.

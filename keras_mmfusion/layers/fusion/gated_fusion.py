@@ -57,10 +57,10 @@ class GatedFusion(FusionRule):
         gates = self._compute_gates(inputs, mask)
         return sum(gates[name] * self.projections[name](x) for name, x in inputs.items())
 
-    def shares(self, inputs, mask=None):
+    def compute_shares(self, inputs, mask=None):
         """The normalized mean of each modality's gates, float32 `(batch, modalities)`.
 
-        See `FusionRule.shares`.
+        See `FusionRule.compute_shares`.
         """
         gates = self._compute_gates(*self.prepare_inputs(inputs, mask))
         gates = ops.cast(ops.stack(list(gates.values()), axis=1), "float32")

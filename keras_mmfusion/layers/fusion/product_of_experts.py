@@ -67,10 +67,10 @@ class ProductOfExperts(FusionRule):
         fused = ops.cast(weighted / total, self.compute_dtype)
         return (fused, 1.0 / total) if return_variance else fused
 
-    def shares(self, inputs, mask=None):
+    def compute_shares(self, inputs, mask=None):
         """The share of each modality in the precision without the prior, averaged over the units.
 
-        Float32 `(batch, modalities)`, see `FusionRule.shares`.
+        Float32 `(batch, modalities)`, see `FusionRule.compute_shares`.
         """
         precisions = self._compute_precisions(*self.prepare_inputs(inputs, mask))
         precisions = ops.stack(list(precisions.values()), axis=-1)

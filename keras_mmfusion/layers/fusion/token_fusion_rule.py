@@ -65,10 +65,10 @@ class TokenFusionRule(FusionRule):
         tokens = zero_masked(tokens, mask)
         return (tokens, ensure_mask(tokens, mask)) if return_mask else tokens
 
-    def shares(self, inputs, mask=None):
+    def compute_shares(self, inputs, mask=None):
         """The share of each modality in the mean of the output tokens.
 
-        See `FusionRule.shares`, where `y` is this mean.
+        See `FusionRule.compute_shares`, where `y` is this mean.
         """
         inputs, mask = self.prepare_inputs(inputs, mask)
         return leave_one_out(

@@ -72,8 +72,8 @@ class WeightedSumFusion(SumFusion):
             return fused
         return fused, ops.broadcast_to(weights, ops.shape(hidden)[:2])
 
-    def shares(self, inputs, mask=None):
-        """The weights `α`, float32 `(batch, modalities)`, see `FusionRule.shares`."""
+    def compute_shares(self, inputs, mask=None):
+        """The weights `α`, float32 `(batch, modalities)`, see `FusionRule.compute_shares`."""
         return self.call(inputs, mask, return_weights=True)[1]
 
     def _compute_weights(self, hidden, mask):

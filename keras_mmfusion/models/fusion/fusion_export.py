@@ -17,7 +17,7 @@ def export_fusion(model, folder, inputs, manifest=None):
     """
     functions = {
         "serving_default": functools.partial(model, training=False),
-        "shares": lambda inputs: {"shares": model.shares(inputs)},
+        "shares": lambda inputs: {"shares": model.compute_shares(inputs)},
     }
     return export_modalities(model, functions, inputs, folder, manifest)
 

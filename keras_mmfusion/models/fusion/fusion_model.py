@@ -101,7 +101,7 @@ class FusionModel(TaskModel, keras.Model):
         fused = self.fusion(values, mask=mask, training=training)
         return fused if self.head is None else self.head(fused, training=training)
 
-    def shares(self, inputs):
+    def compute_shares(self, inputs):
         """Computes the share of each modality in the fused output; see `FusionBlock`.
 
         Args:

@@ -33,7 +33,7 @@ class BPRRecommender(Recommender):
         self.user_table = self.add_table(self.num_users, self.dim, "user_table")
         self.item_table = self.add_table(self.num_items, self.dim, "item_table")
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         return self.user_table, self.mask_new_items(self.item_table)
 
     def get_config(self):

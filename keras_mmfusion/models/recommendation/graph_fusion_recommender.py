@@ -98,7 +98,7 @@ class GraphFusionRecommender(LightGCNRecommender):
         self.neighbor_index.assign(index.ravel())
         self.neighbor_weight.assign(weight.ravel())
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         items = self.mask_new_items(self.item_table)
         edge_mask = self._draw_edge_mask() if training and self.edge_dropout else None
         for name, projection in self.projections.items():

@@ -37,7 +37,7 @@ class LightGCNRecommender(BPRRecommender):
         super().build_vectors()
         self.convolution.build({"node_features": (None, self.dim), "edge_index": (2, None)})
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         return self.smooth(self.user_table, self.mask_new_items(self.item_table))
 
     def smooth(self, users, items, edge_mask=None):

@@ -23,11 +23,11 @@ class PopularityRecommender(Recommender):
     >>> users, items = np.array(["ann", "bob", "eve"]), np.array(["tea", "tea", "milk"])
     >>> model = PopularityRecommender()
     >>> model.adapt(Interactions(users, items, np.arange(3.0)))
-    >>> model.scores(["eve"], exclude_seen=False).tolist()  # of milk and of tea
+    >>> model.compute_scores(["eve"], exclude_seen=False).tolist()  # of milk and of tea
     [[1.0, 2.0]]
     """
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         item_index = self.interaction_index[1]
         ones = ops.ones((*item_index.shape, 1), "float32")
         return ops.ones((self.num_users, 1)), segment_sum(ones, item_index, self.num_items)

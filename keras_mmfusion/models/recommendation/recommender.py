@@ -24,7 +24,7 @@ class Recommender(TaskModel, keras.Model):
     (cold start); a model that uses features can recommend them too.
 
     To implement a recommender, define `build_vectors()`, which creates the weights, and
-    `vectors(training)`; set `uses_features = True` if it uses the items' features.
+    `compute_vectors(training)`; set `uses_features = True` if it uses the items' features.
 
     Args:
         **kwargs: passed to `keras.Model`.
@@ -140,9 +140,9 @@ class Recommender(TaskModel, keras.Model):
     def build_vectors(self):
         """Creates the weights, for features of `feature_dims`."""
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         """Computes the vectors of all users and all items: `(users, dim)` and `(items, dim)`."""
-        raise NotImplementedError(f"{type(self).__name__} must implement `vectors`.")
+        raise NotImplementedError(f"{type(self).__name__} must implement `compute_vectors`.")
 
     @property
     def num_users(self):
@@ -159,14 +159,14 @@ class Recommender(TaskModel, keras.Model):
             )
 
     def call(self, inputs, training=None):
-        users, items = self.vectors(training=bool(training))
+        users, items = self.compute_vectors(training=bool(training))
         users = ops.take(users, inputs["users"], axis=0)
         if "items" not in inputs:
             return ops.matmul(users, ops.transpose(items))
         items = ops.take(items, inputs["items"], axis=0)
         return ops.sum(ops.expand_dims(users, 1) * items, axis=-1)
 
-    def scores(self, user_ids, exclude_seen=True):
+    def compute_scores(self, user_ids, exclude_seen=True):
         """Computes the scores of all items.
 
         Args:

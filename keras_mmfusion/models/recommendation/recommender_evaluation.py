@@ -47,7 +47,7 @@ def evaluate_recommender(model, test, ks=KS, seed=0):
     shuffled = np.random.default_rng(seed).permutation(model.num_items)
     ranked, new_ranked = [], []
     for start in range(0, len(users), _USERS_PER_BATCH):
-        scores = model.scores(model.user_ids[users[start : start + _USERS_PER_BATCH]])
+        scores = model.compute_scores(model.user_ids[users[start : start + _USERS_PER_BATCH]])
         ranked += _rank_items(scores, shuffled, max(ks))
         new_ranked += _rank_items(np.where(is_new, scores, -np.inf), shuffled, max(ks))
     relevant = [relevant_items[user] for user in users]

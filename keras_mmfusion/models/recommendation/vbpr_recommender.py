@@ -44,7 +44,7 @@ class VBPRRecommender(Recommender):
         self.projection = self.add_table(dim, self.dim, "projection")
         self.feature_bias = self.add_table(dim, 1, "feature_bias", initializer="zeros")
 
-    def vectors(self, training=False):
+    def compute_vectors(self, training=False):
         features = ops.concatenate([self.features[name] for name in self.feature_dims], axis=1)
         bias = self.mask_new_items(self.item_bias) + ops.matmul(features, self.feature_bias)
         projected = ops.matmul(features, self.projection)

@@ -144,7 +144,7 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
             )
             for name, shape in inputs_shape.items()
         }
-        self.embeddings(inputs)
+        self.compute_embeddings(inputs)
         self.built = True
 
     def call(self, inputs, training=None):
@@ -155,9 +155,9 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
                 f"`inputs` lacks {missing[0]!r}. A {type(self).__name__} is called with all "
                 f"modalities; use `embed` for one. Received: {', '.join(map(repr, inputs))}"
             )
-        return self.embeddings(inputs, training=training)
+        return self.compute_embeddings(inputs, training=training)
 
-    def embeddings(self, inputs, training=None):
+    def compute_embeddings(self, inputs, training=None):
         """Computes the embeddings of the modalities in `inputs`, a dict by modality."""
         embeddings = {}
         for name in self.modalities:

@@ -85,7 +85,7 @@ def _embed(model, modality, batch):
 
         def function(*tensors):
             inputs = keras.tree.pack_sequence_as(batch, tensors)
-            return model.embeddings({modality: inputs})[modality]
+            return model.compute_embeddings({modality: inputs})[modality]
 
         if not model.built:
             function(*(keras.ops.convert_to_tensor(leaf) for leaf in leaves))

@@ -32,7 +32,7 @@ def export_retrieval(model, folder, manifest=None):
         )
 
     def embed(modality, inputs):
-        vectors = ops.cast(model.embeddings({modality: inputs})[modality], "float32")
+        vectors = ops.cast(model.compute_embeddings({modality: inputs})[modality], "float32")
         return ops.normalize(vectors, axis=-1)
 
     def embed_files(image_bytes):

@@ -285,7 +285,7 @@ def test_fusion_model_learns_with_missing_modalities(model):
     none = model.predict({**DATA, "image_mask": np.zeros(6, "bool")}, verbose=0)
     np.testing.assert_allclose(model.predict(without, verbose=0), none, atol=1e-6)
     assert np.abs(none - expected).max() > 0.01
-    assert to_numpy(model.shares(DATA)).shape == (6, 2)
+    assert to_numpy(model.compute_shares(DATA)).shape == (6, 2)
 
 
 def test_fusion_model_saves_and_loads(model, tmp_path):

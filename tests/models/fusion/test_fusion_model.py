@@ -96,7 +96,7 @@ def test_omitted_none_and_masked_modalities_are_equal(model):
     for data in (rest, {**rest, "voice": None}):
         np.testing.assert_allclose(outputs(model, data), expected, atol=1e-6)
         assert np.isfinite(model.evaluate(data, LABELS, verbose=0)).all()
-    shares = to_numpy(model.shares(rest))
+    shares = to_numpy(model.compute_shares(rest))
     assert shares.shape == (6, 4) and (shares[:, NAMES.index("voice")] == 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1, atol=1e-5)
 
@@ -150,7 +150,7 @@ def test_exported_model_handles_missing_modalities(model, tmp_path):
     found = loaded.signatures["serving_default"](**given)["outputs"]
     np.testing.assert_allclose(found, outputs(model), atol=1e-5)
     shares = loaded.signatures["shares"](**given)["shares"]
-    np.testing.assert_allclose(shares, to_numpy(model.shares(DATA)), atol=1e-5)
+    np.testing.assert_allclose(shares, to_numpy(model.compute_shares(DATA)), atol=1e-5)
     # A whole batch without one, of another size.
     given = {name: x[:2] for name, x in given.items()}
     given["record_mask"] = tf.zeros(2, "bool")

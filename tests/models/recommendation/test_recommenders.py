@@ -114,7 +114,7 @@ def test_scores_match_the_formula_in_numpy(name):
     model = adapted(name)
     for weight in model.trainable_variables:  # Biases too.
         weight.assign(np.random.default_rng(0).normal(size=weight.shape))
-    scores = model.scores(model.user_ids, exclude_seen=False)
+    scores = model.compute_scores(model.user_ids, exclude_seen=False)
     np.testing.assert_allclose(scores, expected_scores(name, model), rtol=1e-4, atol=1e-4)
 
 
@@ -147,7 +147,7 @@ def test_recommend_excludes_the_items_seen_in_training(name):
     ):  # One id, not a sequence of characters.
         np.testing.assert_array_equal(model.recommend(one, k=40)[0], items[:1])
     assert model.recommend("u3", k=1, candidates="i35")[0].tolist() == [["i35"]]
-    np.testing.assert_array_equal(model.scores("u3"), model.scores(["u3"]))
+    np.testing.assert_array_equal(model.compute_scores("u3"), model.compute_scores(["u3"]))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -172,7 +172,7 @@ def test_popularity_weight_adds_the_log_of_interactions():
         keras.utils.set_random_seed(0)
         model = GraphFusionRecommender(4, neighbors=3, popularity_weight=weight)
         model.adapt(TRAIN, ITEMS)
-        scores[weight] = model.scores(model.user_ids, exclude_seen=False)
+        scores[weight] = model.compute_scores(model.user_ids, exclude_seen=False)
     assert np.abs(scores[0.0]).max() <= 10 + 1e-4  # The cosine over a temperature of 0.1.
     added = np.tile(2 * np.log1p(adjacency().sum(axis=0)), (len(scores[0.0]), 1))
     np.testing.assert_allclose(scores[2.0] - scores[0.0], added, atol=1e-4)
@@ -184,7 +184,7 @@ def test_new_items_without_features_keep_scores_finite():
         values[-2:] = np.nan  # New items without any modality.
     items = type(ITEMS)(ITEMS.item_ids, features)
     recipe = dataclasses.replace(RECIPES["graph_fusion"], epochs=2)
-    scores = train_recommender(recipe, TRAIN, items).scores(["u0"], exclude_seen=False)
+    scores = train_recommender(recipe, TRAIN, items).compute_scores(["u0"], exclude_seen=False)
     assert np.isfinite(scores).all() and np.all(scores[0, -2:] == 0)
 
 
@@ -192,7 +192,7 @@ def test_training_is_determined_by_the_seed():
     first, again, other = (
         train_recommender(
             dataclasses.replace(RECIPES["light_gcn"], seed=seed), TRAIN, ITEMS
-        ).scores(["u0"], exclude_seen=False)
+        ).compute_scores(["u0"], exclude_seen=False)
         for seed in (0, 0, 1)
     )
     np.testing.assert_allclose(first, again, rtol=1e-4)
@@ -207,7 +207,9 @@ def test_preset_keeps_scores(name, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     loaded = recommender(tmp_path / "preset")
     assert type(loaded) is type(model)
-    np.testing.assert_allclose(loaded.scores(["u0", "u9"]), model.scores(["u0", "u9"]), rtol=1e-6)
+    np.testing.assert_allclose(
+        loaded.compute_scores(["u0", "u9"]), model.compute_scores(["u0", "u9"]), rtol=1e-6
+    )
 
 
 @each_model
@@ -215,7 +217,9 @@ def test_keras_file_keeps_scores(name, tmp_path):
     model = adapted(name)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(loaded.scores(["u0", "u9"]), model.scores(["u0", "u9"]), rtol=1e-6)
+    np.testing.assert_allclose(
+        loaded.compute_scores(["u0", "u9"]), model.compute_scores(["u0", "u9"]), rtol=1e-6
+    )
 
 
 @pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="SavedModels need TensorFlow.")
@@ -229,7 +233,7 @@ def test_exported_model_recommends_the_same_items(name, tmp_path):
     found = tf.saved_model.load(folder).signatures["serving_default"](users=tf.constant(users))
     _, scores = model.recommend(model.user_ids[users], k=4)
     np.testing.assert_allclose(found["scores"], scores, rtol=1e-5, atol=1e-6)
-    all_scores = model.scores(model.user_ids[users])
+    all_scores = model.compute_scores(model.user_ids[users])
     of_items = np.take_along_axis(all_scores, np.asarray(found["items"]), axis=1)
     np.testing.assert_allclose(of_items, scores, rtol=1e-5, atol=1e-6)
 
