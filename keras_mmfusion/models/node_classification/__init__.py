@@ -11,11 +11,11 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "GCNClassifier": "gcn_classifier",
         "NodeClassifier": "node_classifier",
         "NodeRecipe": "node_recipe",
+        "add_orders": "node_inputs",
         "evaluate_node_classifier": "node_evaluation",
         "get_node_recipe": "node_recipe",
         "make_node_inputs": "node_inputs",
         "score_node_recipe": "node_evaluation",
         "train_node_classifier": "node_training",
-        "add_orders": "node_inputs",
     },
 )
