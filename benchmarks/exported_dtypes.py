@@ -23,7 +23,7 @@ from write_results import write_results
 
 from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k
-from keras_mmfusion.metrics.caption_scores import coco_caption_scores
+from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores
 
 BATCH = 32
 DTYPES = ("float32", "float16", "bfloat16", "int8")

@@ -40,7 +40,7 @@ def score(
     Example:
       mmfusion score --references captions.csv --candidates generated.jsonl
     """
-    from keras_mmfusion.metrics.caption_files import score_files
+    from keras_mmfusion.metrics.captions.caption_files import score_files
 
     check_json_file(json_file)
     if per_image and json_file is None:
@@ -57,7 +57,7 @@ def score(
 
 def select_metrics(metric):
     """Returns the requested metrics, or the default ones; reports if METEOR is left out."""
-    from keras_mmfusion.metrics.caption_scores import check_metrics, select_default_metrics
+    from keras_mmfusion.metrics.captions.caption_scores import check_metrics, select_default_metrics
 
     if metric:
         return check_metrics(metric)

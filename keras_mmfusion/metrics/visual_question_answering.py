@@ -5,7 +5,7 @@ import functools
 import re
 from collections.abc import Mapping
 
-from keras_mmfusion.metrics.caption_inputs import list_ids
+from keras_mmfusion.metrics.captions.caption_inputs import list_ids
 
 _NUMBERS = "zero one two three four five six seven eight nine ten"
 _DIGITS = {word: str(number) for number, word in enumerate(_NUMBERS.split())} | {"none": "0"}

@@ -7,7 +7,9 @@ from metrics.meteor_small_tables import write_tables
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.app import app
-from keras_mmfusion.metrics import caption_scores, coco_caption_scores, meteor
+from keras_mmfusion.metrics import coco_caption_scores
+from keras_mmfusion.metrics.captions import caption_scores
+from keras_mmfusion.metrics.meteor import meteor
 from keras_mmfusion.models import Captioner
 from keras_mmfusion.zoo.manifest import hash_files, list_preset_files
 

@@ -5,7 +5,8 @@ import typer
 from typer.testing import CliRunner
 
 from keras_mmfusion.cli.score import score
-from keras_mmfusion.metrics import caption_scores, score_files
+from keras_mmfusion.metrics import score_files
+from keras_mmfusion.metrics.captions import caption_scores
 
 app = typer.Typer()
 app.command()(score)

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_mmfusion.metrics.bleu import bleu_scores
+from keras_mmfusion.metrics.captions.bleu import bleu_scores
 
 
 def test_precision_is_clipped_by_the_maximum_reference_count():

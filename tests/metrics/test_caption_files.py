@@ -2,7 +2,11 @@ import json
 
 import pytest
 
-from keras_mmfusion.metrics.caption_files import read_candidates, read_references, score_files
+from keras_mmfusion.metrics.captions.caption_files import (
+    read_candidates,
+    read_references,
+    score_files,
+)
 
 CAPTIONS = [("a.jpg", "A dog, runs"), ("a.jpg", "the dog"), ("b#x.jpg", "Ein Café")]
 EXPECTED = {"a.jpg": ["A dog, runs", "the dog"], "b#x.jpg": ["Ein Café"]}

@@ -8,12 +8,12 @@ from keras_mmfusion.metrics import (
     CaptionScores,
     PTBTokenizer,
     bleu_scores,
-    caption_scores,
     cider_d_score,
     coco_caption_scores,
-    meteor,
 )
-from keras_mmfusion.metrics.meteor_tables import find_installed_tables
+from keras_mmfusion.metrics.captions import caption_scores
+from keras_mmfusion.metrics.meteor import meteor
+from keras_mmfusion.metrics.meteor.meteor_tables import find_installed_tables
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 REFERENCES = {

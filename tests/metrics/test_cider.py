@@ -4,7 +4,12 @@ import sys
 import numpy as np
 import pytest
 
-from keras_mmfusion.metrics.cider import CiderD, PlainCider, cider_d_score, plain_cider_score
+from keras_mmfusion.metrics.captions.cider import (
+    CiderD,
+    PlainCider,
+    cider_d_score,
+    plain_cider_score,
+)
 
 REFERENCES = {"x": ["a dog runs", "the dog is running"], "y": ["a cat"], "z": ["two men sit"]}
 

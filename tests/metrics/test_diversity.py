@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from keras_mmfusion.metrics.diversity import caption_diversity, object_recall
+from keras_mmfusion.metrics.captions.diversity import caption_diversity, object_recall
 
 
 def test_diversity_matches_counts_by_hand():

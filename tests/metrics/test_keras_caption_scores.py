@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion.metrics import CaptionScores, CaptionScoresCallback, coco_caption_scores
-from keras_mmfusion.metrics.caption_scores import score_tokens
+from keras_mmfusion.metrics.captions.caption_scores import score_tokens
 
 REFERENCES = [["A dog runs.", "The dog runs on grass."], ["Two cats"], ["A man's hat", "hat"]]
 CANDIDATES = ["A dog runs on grass", "Two cats sleep", "a man 's hat"]

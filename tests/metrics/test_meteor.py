@@ -9,7 +9,7 @@ import make_meteor_cases
 import pytest
 from meteor_small_tables import write_tables
 
-from keras_mmfusion.metrics.meteor import Meteor
+from keras_mmfusion.metrics.meteor.meteor import Meteor
 
 ALL_STAGES = "meteor-1.5 (exact stem synonym paraphrase)"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from keras_mmfusion.metrics.nltk_meteor import NltkMeteor
+from keras_mmfusion.metrics.meteor.nltk_meteor import NltkMeteor
 
 nltk = pytest.importorskip("nltk", reason="NLTK is not installed")
 

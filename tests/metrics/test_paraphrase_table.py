@@ -3,7 +3,7 @@ import os
 import pytest
 from meteor_small_tables import PARAPHRASES, write_tables
 
-from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
+from keras_mmfusion.metrics.meteor.paraphrase_table import ParaphraseTable
 
 
 @pytest.fixture
@@ -45,7 +45,9 @@ def test_chunks_do_not_change_the_table(path, tmp_path, monkeypatch, characters)
     sentences = [phrase for pair in PARAPHRASES for phrase in pair]
     expected = select_phrases(ParaphraseTable(path, tmp_path / "cache"), sentences)
     assert sum(map(len, expected.values())) == len(PARAPHRASES)
-    monkeypatch.setattr("keras_mmfusion.metrics.paraphrase_table._CHUNK_CHARACTERS", characters)
+    monkeypatch.setattr(
+        "keras_mmfusion.metrics.meteor.paraphrase_table._CHUNK_CHARACTERS", characters
+    )
     table = ParaphraseTable(path, tmp_path / "other cache")
     assert select_phrases(table, sentences) == expected
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
+from keras_mmfusion.metrics.tokenization.ptb_tokenizer import PTBTokenizer
 
 DATA = pathlib.Path(__file__).parent.parent / "data"
 

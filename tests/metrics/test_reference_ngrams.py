@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
+from keras_mmfusion.metrics.captions.reference_ngrams import ReferenceNgrams
 
 IMAGES = [["a b a b", "b"], ["", "c a b"]]
 

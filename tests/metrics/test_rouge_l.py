@@ -1,6 +1,6 @@
 import pytest
 
-from keras_mmfusion.metrics.rouge_l import rouge_l_score
+from keras_mmfusion.metrics.captions.rouge_l import rouge_l_score
 
 
 def compute_f_measure(precision, recall):

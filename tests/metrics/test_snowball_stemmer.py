@@ -1,6 +1,6 @@
 import pytest
 
-from keras_mmfusion.metrics.snowball_stemmer import stem_english
+from keras_mmfusion.metrics.meteor.snowball_stemmer import stem_english
 
 # Word: stem, by the stemmer in METEOR 1.5's jar.
 STEMS = """

@@ -2,7 +2,7 @@
 
 import os
 
-from keras_mmfusion.metrics.caption_scores import check_metrics, coco_caption_scores
+from keras_mmfusion.metrics.captions.caption_scores import check_metrics, coco_caption_scores
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
 HEADINGS = {

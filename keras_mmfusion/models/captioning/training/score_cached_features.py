@@ -3,7 +3,7 @@ import pathlib
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_scores import coco_caption_scores
+from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
 from keras_mmfusion.models.captioning.training.feature_cache import CAPTIONS_FILE, FEATURES_FILE
 

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_mmfusion.metrics.cider import CiderD
+from keras_mmfusion.metrics.captions.cider import CiderD
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings
 
 

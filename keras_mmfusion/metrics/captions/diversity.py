@@ -1,7 +1,7 @@
 """Diversity, novelty and object coverage of captions."""
 
-from keras_mmfusion.metrics.caption_inputs import as_list, check_captions, split_tokens
-from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
+from keras_mmfusion.metrics.captions.caption_inputs import as_list, check_captions, split_tokens
+from keras_mmfusion.metrics.tokenization.ptb_tokenizer import PTBTokenizer
 
 
 def caption_diversity(candidates, training_captions=None):

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import sample_token_types, split_tokens
+from keras_mmfusion.metrics.captions.caption_inputs import sample_token_types, split_tokens
 from keras_mmfusion.metrics.comparable_values import check_comparable
 
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import check_captions
-from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
+from keras_mmfusion.metrics.captions.caption_inputs import check_captions
+from keras_mmfusion.metrics.captions.reference_ngrams import ReferenceNgrams
 
 # coco-caption's guards against 0 / 0; they affect its scores.
 _SMALL = 1e-9

@@ -9,8 +9,8 @@ from keras_mmfusion.files.caption_lines import read_caption_lines
 from keras_mmfusion.files.json_files import parse_json, read_json, read_json_lines
 from keras_mmfusion.files.json_kinds import describe_json
 from keras_mmfusion.files.text_files import read_text
-from keras_mmfusion.metrics.caption_inputs import list_ids
-from keras_mmfusion.metrics.caption_scores import coco_caption_scores
+from keras_mmfusion.metrics.captions.caption_inputs import list_ids
+from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores
 
 
 def read_references(path):

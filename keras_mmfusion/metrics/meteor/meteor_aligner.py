@@ -3,7 +3,7 @@
 from operator import itemgetter
 from typing import NamedTuple
 
-from keras_mmfusion.metrics.snowball_stemmer import stem_english
+from keras_mmfusion.metrics.meteor.snowball_stemmer import stem_english
 
 STAGES = ("exact", "stem", "synonym", "paraphrase")
 EXACT, STEM, SYNONYM, PARAPHRASE = range(len(STAGES))

@@ -5,7 +5,7 @@ import io
 import warnings
 from pathlib import Path
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, split_tokens
+from keras_mmfusion.metrics.captions.caption_inputs import check_captions, split_tokens
 
 
 class NltkMeteor:

@@ -2,12 +2,12 @@
 
 import warnings
 
-from keras_mmfusion.metrics.bleu import bleu_scores
-from keras_mmfusion.metrics.caption_inputs import check_captions, check_words
-from keras_mmfusion.metrics.cider import cider_d_score, plain_cider_score
-from keras_mmfusion.metrics.meteor_tables import REMEDY, find_installed_tables
-from keras_mmfusion.metrics.ptb_tokenizer import PTBTokenizer
-from keras_mmfusion.metrics.rouge_l import rouge_l_score
+from keras_mmfusion.metrics.captions.bleu import bleu_scores
+from keras_mmfusion.metrics.captions.caption_inputs import check_captions, check_words
+from keras_mmfusion.metrics.captions.cider import cider_d_score, plain_cider_score
+from keras_mmfusion.metrics.captions.rouge_l import rouge_l_score
+from keras_mmfusion.metrics.meteor.meteor_tables import REMEDY, find_installed_tables
+from keras_mmfusion.metrics.tokenization.ptb_tokenizer import PTBTokenizer
 
 
 def coco_caption_scores(references, candidates, metrics=None, per_image=False):
@@ -139,7 +139,7 @@ def _bleu(references, candidates):
 
 
 def _meteor(references, candidates):
-    from keras_mmfusion.metrics.meteor import Meteor
+    from keras_mmfusion.metrics.meteor.meteor import Meteor
 
     meteor = Meteor()
     corpus, each = meteor.score(references, candidates)

@@ -3,8 +3,12 @@
 import keras
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import as_list, check_references
-from keras_mmfusion.metrics.caption_scores import check_metrics, coco_caption_scores, score_tokens
+from keras_mmfusion.metrics.captions.caption_inputs import as_list, check_references
+from keras_mmfusion.metrics.captions.caption_scores import (
+    check_metrics,
+    coco_caption_scores,
+    score_tokens,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

@@ -2,8 +2,12 @@
 
 import numpy as np
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, check_references, list_ids
-from keras_mmfusion.metrics.reference_ngrams import ReferenceNgrams
+from keras_mmfusion.metrics.captions.caption_inputs import (
+    check_captions,
+    check_references,
+    list_ids,
+)
+from keras_mmfusion.metrics.captions.reference_ngrams import ReferenceNgrams
 
 
 class CiderD:

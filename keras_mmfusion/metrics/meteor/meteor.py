@@ -1,9 +1,9 @@
 """METEOR 1.5 in Python."""
 
-from keras_mmfusion.metrics.caption_inputs import check_captions
-from keras_mmfusion.metrics.meteor_aligner import STAGES, MeteorAligner
-from keras_mmfusion.metrics.meteor_normalizer import normalize
-from keras_mmfusion.metrics.meteor_tables import REMEDY, MeteorTables, find_installed_tables
+from keras_mmfusion.metrics.captions.caption_inputs import check_captions
+from keras_mmfusion.metrics.meteor.meteor_aligner import STAGES, MeteorAligner
+from keras_mmfusion.metrics.meteor.meteor_normalizer import normalize
+from keras_mmfusion.metrics.meteor.meteor_tables import REMEDY, MeteorTables, find_installed_tables
 
 _ALPHA, _BETA, _GAMMA, _DELTA = 0.85, 0.2, 0.6, 0.75
 _STAGE_WEIGHTS = (1.0, 0.6, 0.8, 0.6)

@@ -1,6 +1,10 @@
 """ROUGE-L of captions, as coco-caption computes it."""
 
-from keras_mmfusion.metrics.caption_inputs import check_captions, sample_token_types, split_tokens
+from keras_mmfusion.metrics.captions.caption_inputs import (
+    check_captions,
+    sample_token_types,
+    split_tokens,
+)
 from keras_mmfusion.metrics.comparable_values import check_comparable
 
 _BETA = 1.2

@@ -5,8 +5,8 @@ import importlib.util
 import zipfile
 from pathlib import Path
 
-from keras_mmfusion.metrics.meteor_normalizer import ALWAYS, BEFORE_NUMBER
-from keras_mmfusion.metrics.paraphrase_table import ParaphraseTable
+from keras_mmfusion.metrics.meteor.meteor_normalizer import ALWAYS, BEFORE_NUMBER
+from keras_mmfusion.metrics.meteor.paraphrase_table import ParaphraseTable
 
 JAR = "meteor-1.5.jar"
 PARAPHRASES = "data/paraphrase-en.gz"

@@ -7,8 +7,8 @@ it. The rule with the longest match, context included, applies; in a tie, the fi
 import re
 from typing import NamedTuple
 
-from keras_mmfusion.metrics import ptb_abbreviations as abbreviations
-from keras_mmfusion.metrics import ptb_characters as characters
+from keras_mmfusion.metrics.tokenization import ptb_abbreviations as abbreviations
+from keras_mmfusion.metrics.tokenization import ptb_characters as characters
 
 
 class Rule(NamedTuple):

@@ -4,7 +4,7 @@ import re
 import struct
 from collections.abc import Mapping
 
-from keras_mmfusion.metrics.ptb_rules import NEWLINES, RULES
+from keras_mmfusion.metrics.tokenization.ptb_rules import NEWLINES, RULES
 
 # coco-caption removes these tokens.
 PUNCTUATION = frozenset(

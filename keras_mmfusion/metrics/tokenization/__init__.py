@@ -1,0 +1,1 @@
+"""The Penn Treebank tokenizer, as coco-caption applies it."""
