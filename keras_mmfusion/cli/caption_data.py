@@ -55,7 +55,7 @@ def read_train_and_dev(
     """Reads the training data and the dev data that selects the best epoch.
 
     Args:
-        data, train_split, dev_split: `--data` and its splits, or `None`.
+        data, train_split, dev_split: `--data`, `--split` and `--dev-split`, or `None`.
         images, captions: `--images` and `--captions`, or `None`.
         dev_images, dev_captions: the same for the dev set; `dev_images` defaults to `images`.
         dev_fraction: the fraction of the images that becomes the dev set instead, or `None`.
@@ -66,7 +66,7 @@ def read_train_and_dev(
     Raises:
         ValueError: if the options conflict, or a file is invalid.
     """
-    folder_options = {"--data": data, "--train-split": train_split, "--dev-split": dev_split}
+    folder_options = {"--data": data, "--split": train_split, "--dev-split": dev_split}
     dev_options = {
         "--dev-images": dev_images,
         "--dev-captions": dev_captions,

@@ -47,7 +47,7 @@ Captions = Annotated[
     ),
 ]
 TrainSplit = Annotated[
-    str | None, typer.Option(help="Split of --data to train on. Default: train.")
+    str | None, typer.Option("--split", help="Split of --data to train on. Default: train.")
 ]
 DevSplit = Annotated[
     str | None, typer.Option(help="Split of --data that selects the best epoch. Default: dev.")
