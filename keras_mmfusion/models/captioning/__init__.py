@@ -21,6 +21,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TransformerCaptioner": "transformer_captioner",
         "WordTokenizer": "word_tokenizer",
         "evaluate_captioner": "training.caption_evaluation",
+        "export_captioner": "export.captioner_export",
         "export_edge_captioner": "export.edge_export",
         "train_captioner": "training.captioner_recipe",
     },

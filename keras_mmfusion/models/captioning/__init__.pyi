@@ -16,5 +16,6 @@ from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDec
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as WordTokenizer
 from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner as evaluate_captioner
+from keras_mmfusion.models.captioning.export.captioner_export import export_captioner as export_captioner
 from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import train_captioner as train_captioner

@@ -1,4 +1,4 @@
-"""Node classification: models, recipes, training and evaluation."""
+"""Node classification: models, recipes, training, evaluation and export."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "NodeRecipe": "node_recipe",
         "add_orders": "node_inputs",
         "evaluate_node_classifier": "node_evaluation",
+        "export_node_classifier": "node_export",
         "get_node_recipe": "node_recipe",
         "make_node_inputs": "node_inputs",
         "score_node_recipe": "node_evaluation",

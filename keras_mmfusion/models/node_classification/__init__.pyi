@@ -8,6 +8,7 @@ from keras_mmfusion.models.node_classification.node_classifier import NodeClassi
 from keras_mmfusion.models.node_classification.node_recipe import NodeRecipe as NodeRecipe
 from keras_mmfusion.models.node_classification.node_inputs import add_orders as add_orders
 from keras_mmfusion.models.node_classification.node_evaluation import evaluate_node_classifier as evaluate_node_classifier
+from keras_mmfusion.models.node_classification.node_export import export_node_classifier as export_node_classifier
 from keras_mmfusion.models.node_classification.node_recipe import get_node_recipe as get_node_recipe
 from keras_mmfusion.models.node_classification.node_inputs import make_node_inputs as make_node_inputs
 from keras_mmfusion.models.node_classification.node_evaluation import score_node_recipe as score_node_recipe

@@ -1,10 +1,7 @@
-import functools
-
 import keras
 from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
-from keras_mmfusion.models.export.tensor_export import export_tensors
 from keras_mmfusion.models.task_model import TaskModel
 
 
@@ -89,16 +86,9 @@ class NodeClassifier(TaskModel, keras.Model):
         Returns:
             The path of the new version.
         """
-        import tensorflow as tf
+        from keras_mmfusion.models.node_classification.node_export import export_node_classifier
 
-        specs = {
-            "feature_index": tf.TensorSpec((2, None), "int32"),
-            "feature_values": tf.TensorSpec((None,), "float32"),
-            "edge_index": tf.TensorSpec((2, None), "int32"),
-            "source_scale": tf.TensorSpec((None,), "float32"),
-        }
-        logits = functools.partial(self, training=False)
-        return export_tensors(self, {"serving_default": logits}, specs, folder, manifest)
+        return export_node_classifier(self, folder, manifest)
 
     def get_config(self):
         return {
