@@ -32,12 +32,16 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
 
     Example:
 
+    >>> import os, tempfile
     >>> import keras
     >>> from keras_mmfusion import GCNLayer, load_model
-    >>> nodes, adjacency = keras.Input((4, 8)), keras.Input((4, 4))
-    >>> graph = {"node_features": nodes, "adjacency": adjacency}
-    >>> keras.Model(graph, GCNLayer(3)(graph)).save("/tmp/model.keras")
-    >>> load_model("/tmp/model.keras").output_shape
+    >>> graph = {
+    ...     "node_features": keras.Input((4, 8), name="node_features"),
+    ...     "adjacency": keras.Input((4, 4), name="adjacency"),
+    ... }
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+    >>> keras.Model(graph, GCNLayer(3)(graph)).save(path)
+    >>> load_model(path).output_shape
     (None, 4, 3)
     """
     path = pathlib.Path(filepath)
