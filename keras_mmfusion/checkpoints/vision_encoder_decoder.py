@@ -6,10 +6,14 @@ https://huggingface.co/nlpconnect/vit-gpt2-image-captioning and relatives.
 import keras
 
 from keras_mmfusion.checkpoints.gpt2 import build_gpt2_decoder, list_gpt2_weights
+from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.tokenizers import build_gpt2_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import list_dense
 from keras_mmfusion.checkpoints.vit import VIT_RENAMES, build_vit, list_vit_weights
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner
 
+SEQUENCE_LENGTH = 50  # Maximum number of tokens of a caption.
 IGNORED = (r"encoder\.pooler\..*",)
 RENAMES = tuple((rf"^encoder\.{old}", rf"encoder.{new}") for old, new in VIT_RENAMES)
 TIED = {"decoder.lm_head.weight": "decoder.transformer.wte.weight"}
@@ -35,7 +39,14 @@ def build_model(config, assets=None):
     projection = None
     if image_encoder.token_dim != text_decoder.dim:
         projection = keras.layers.Dense(text_decoder.dim, name="encoder_projection")
-    return EncoderDecoderCaptioner(image_encoder, text_decoder, None, projection)
+    preprocessor = None
+    if assets is not None:
+        preprocessor = CaptioningPreprocessor(
+            build_gpt2_tokenizer(assets),
+            build_image_converter(assets.image_processor),
+            sequence_length=min(SEQUENCE_LENGTH, text_decoder.sequence_length),
+        )
+    return EncoderDecoderCaptioner(image_encoder, text_decoder, preprocessor, projection)
 
 
 def list_weights(model, config):

@@ -4,10 +4,13 @@ import pathlib
 import keras
 import numpy as np
 import pytest
+from checkpoint_files import pack_safetensors
 from keras import ops
+from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
 from keras_mmfusion.checkpoints import vision_encoder_decoder
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
+from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     DecodingSettings,
@@ -18,8 +21,8 @@ DATA = pathlib.Path(__file__).parent / "data"
 IMAGES, TOKENS, LENGTH, END = 50, 6, 10, 39
 
 
-def load_case(name):
-    """Returns the model with the weights of a case, its expected outputs, images and captions."""
+def read_case(name):
+    """Returns the configuration of a case, its weights, and its expected outputs."""
     config = json.loads((DATA / f"{name}.json").read_text("utf-8"))
     data = np.load(DATA / f"{name}.npz")
     weights = {
@@ -27,6 +30,12 @@ def load_case(name):
         for key in data
         if key.startswith("weight:")
     }
+    return config, weights, data
+
+
+def load_case(name):
+    """Returns the model with the weights of a case, its expected outputs, images and captions."""
+    config, weights, data = read_case(name)
     model = vision_encoder_decoder.build_model(config)
     assign_weights(model, config, vision_encoder_decoder, weights)
     random = np.random.RandomState(0)
@@ -99,3 +108,25 @@ def test_saved_model_has_the_same_outputs(case, tmp_path):
     np.testing.assert_allclose(
         ops.convert_to_numpy(found), ops.convert_to_numpy(expected), rtol=1e-6, atol=1e-6
     )
+
+
+def test_a_folder_captions_images_of_any_size(tmp_path):
+    config, weights, _ = read_case("vit_gpt2")
+    folder = tmp_path / "checkpoint"
+    folder.mkdir()
+    vocabulary = {token: i for i, token in enumerate([*make_byte_characters(), "<|endoftext|>"])}
+    config["decoder"]["vocab_size"] = len(vocabulary)
+    words = np.random.RandomState(1).normal(size=(len(vocabulary), 16)).astype("float32")
+    weights["decoder.transformer.wte.weight"] = weights["decoder.lm_head.weight"] = words
+    (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")
+    (folder / "merges.txt").write_text("#version: 0.2\n", "utf-8")
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    processor = {"feature_extractor_type": "ViTFeatureExtractor", "size": 16, "resample": 2}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), "utf-8")
+    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
+    model = load_checkpoint(folder)
+    images = [np.random.RandomState(i).randint(0, 256, (30, 20 + i, 3), "uint8") for i in range(2)]
+    captions = model.generate(images, beams=2)
+    assert len(set(captions)) == 2
+    model.save_to_preset(tmp_path / "preset")
+    assert type(model).from_preset(tmp_path / "preset").generate(images, beams=2) == captions
