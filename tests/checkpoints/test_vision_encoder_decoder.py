@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from checkpoint_files import pack_safetensors
 from keras import ops
-from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
 from keras_mmfusion.checkpoints import vision_encoder_decoder
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
@@ -16,6 +15,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     DecodingSettings,
     SpecialTokens,
 )
+from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
 DATA = pathlib.Path(__file__).parent / "data"
 IMAGES, TOKENS, LENGTH, END = 50, 6, 10, 39
