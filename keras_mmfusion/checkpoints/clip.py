@@ -2,8 +2,10 @@
 
 import math
 
+from keras_mmfusion.checkpoints.image_processors import build_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.tokenizers import build_clip_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
     list_clip_blocks,
     list_dense,
@@ -15,6 +17,7 @@ from keras_mmfusion.encoders.vision_transformer import VisionTransformer
 from keras_mmfusion.layers.pooled_projection import PooledProjection
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel
+from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
 
 def build_model(config, assets=None):
@@ -40,6 +43,7 @@ def build_model(config, assets=None):
             "image": PooledProjection(dim, "first", name="image_projector"),
             "text": PooledProjection(dim, "last", name="text_projector"),
         },
+        preprocessor=None if assets is None else build_preprocessor(config, assets),
     )
 
 
@@ -58,6 +62,20 @@ def read_tower_config(config, name):
     Older files also have `vision_config_dict` and `text_config_dict`, which take precedence.
     """
     return {**(config.get(f"{name}_config") or {}), **(config.get(f"{name}_config_dict") or {})}
+
+
+def build_preprocessor(config, assets):
+    """Builds the `RetrievalPreprocessor` of a checkpoint.
+
+    Args:
+        config: dict. The content of `config.json`.
+        assets: `CheckpointAssets`.
+    """
+    return RetrievalPreprocessor(
+        build_clip_tokenizer(assets),
+        build_image_converter(assets.image_processor),
+        sequence_length=read_tower_config(config, "text").get("max_position_embeddings", 77),
+    )
 
 
 def build_image_encoder(config):

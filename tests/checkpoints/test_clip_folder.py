@@ -1,0 +1,113 @@
+"""CLIP from a folder in the format of transformers, with its tokenizer and image processor."""
+
+import json
+import pathlib
+
+import numpy as np
+import pytest
+from checkpoint_files import pack_safetensors
+
+from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
+from keras_mmfusion.models import ContrastiveModel
+from keras_mmfusion.models.tokenizers import ClipTokenizer
+
+DATA = pathlib.Path(__file__).parent / "data"
+# The characters that stand for bytes, in the order of CLIP's vocabulary.
+PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
+BYTES = [chr(code) for code in (*PRINTABLE, *range(256, 512 - len(PRINTABLE)))]
+MERGES = ["c a", "d o"]
+SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
+TOKENS = [*BYTES, *(f"{character}</w>" for character in BYTES), "ca", "do", *SPECIAL]
+VOCABULARY = {token: index for index, token in enumerate(TOKENS)}
+LABELS = ["cat", "dog", "bird"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clip")
+    with np.load(DATA / "clip.npz") as file:
+        config = json.loads(str(file["config"]))
+        names = [name for name in file if name.startswith("weight:")]
+        tensors = {name.removeprefix("weight:"): file[name] for name in names}
+    # The tokenizer needs tokens of all bytes.
+    config["text_config"]["vocab_size"] = len(TOKENS)
+    embeddings = np.random.default_rng(0).normal(scale=0.4, size=(len(TOKENS), 16))
+    tensors["text_model.embeddings.token_embedding.weight"] = embeddings.astype("float16")
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
+    (folder / "vocab.json").write_text(json.dumps(VOCABULARY))
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES, ""]))
+    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
+    processor = {"image_processor_type": "CLIPImageProcessor", **size}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(folder):
+    return load_checkpoint(folder)
+
+
+def make_photos():
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (height, 40, 3), "uint8") for height in (35, 50)]
+
+
+def test_classify_reads_images_and_labels(model):
+    probabilities = model.classify(make_photos(), LABELS, "a {}")
+    assert probabilities.shape == (2, 3)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_texts_have_start_and_end_tokens(model):
+    text = model.preprocessor({"text": ["A cab", "abcdefghijk"]})["text"]
+    start, end = (VOCABULARY[token] for token in SPECIAL)
+    short = [start, VOCABULARY["a</w>"], VOCABULARY["ca"], VOCABULARY["b</w>"], *[end] * 5]
+    long = [start, *(VOCABULARY[letter] for letter in "abcdefg"), end]
+    assert np.asarray(text["token_ids"]).tolist() == [short, long]
+    assert np.asarray(text["padding_mask"]).tolist() == [[1] * 5 + [0] * 4, [1] * 9]
+
+
+def test_tokenizer_json_equals_vocabulary_and_merges(folder, model, tmp_path):
+    for path in folder.iterdir():
+        if path.name not in ("vocab.json", "merges.txt"):
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    content = {"model": {"vocab": VOCABULARY, "merges": MERGES, "end_of_word_suffix": "</w>"}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(content))
+    copy = load_checkpoint(tmp_path)
+    np.testing.assert_array_equal(
+        copy.embed("text", "a dog runs"), model.embed("text", "a dog runs")
+    )
+
+
+def test_missing_tokenizer_raises(folder, tmp_path):
+    for path in folder.iterdir():
+        if path.name != "vocab.json":
+            (tmp_path / path.name).write_bytes(path.read_bytes())
+    with pytest.raises(ValueError, match="must have tokenizer.json or vocab.json"):
+        load_checkpoint(tmp_path)
+
+
+def test_preset_gives_the_same_probabilities(model, tmp_path):
+    model.save_to_preset(str(tmp_path / "preset"))
+    copy = ContrastiveModel.from_preset(str(tmp_path / "preset"))
+    assert isinstance(copy.preprocessor.tokenizer, ClipTokenizer)
+    np.testing.assert_allclose(
+        copy.classify(make_photos(), LABELS), model.classify(make_photos(), LABELS), atol=1e-6
+    )
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "int8"])
+def test_other_dtypes_are_close_to_float32(folder, model, dtype):
+    copy = load_checkpoint(folder, dtype=dtype)
+    for name, inputs in {"image": make_photos(), "text": LABELS}.items():
+        cosines = np.sum(copy.embed(name, inputs) * model.embed(name, inputs), axis=1)
+        assert cosines.min() > 0.98
+
+
+def test_fit_on_raw_pairs(folder):
+    model = load_checkpoint(folder)
+    images = np.stack([photo[:32, :32] for photo in make_photos()])
+    data = {"image": images, "text": ["a cat", "a dog"]}
+    history = model.fit(data, batch_size=2, epochs=3, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
