@@ -1,21 +1,21 @@
 """GIT: https://huggingface.co/microsoft/git-base-coco and relatives."""
 
+from keras_mmfusion.checkpoints.clip import build_image_encoder, list_image_weights
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
-from keras_mmfusion.checkpoints.layouts import reshape, stack, transpose_conv
+from keras_mmfusion.checkpoints.layouts import stack
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
-    list_clip_blocks,
     list_dense,
     list_norm,
     read_activation,
 )
-from keras_mmfusion.encoders.vision_transformer import VisionTransformer
 from keras_mmfusion.layers.frame_embedding import FrameEmbedding
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
 
+PATCH_SIZE = 16  # GIT's default; CLIP's is 32.
 SEQUENCE_LENGTH = 50  # Maximum number of tokens of a caption, as in the model cards.
 # The files on the Hub spell "temporal" with an "e".
 RENAMES = ((r"^git\.img_temporal_embedding\.", "git.img_temperal_embedding."),)
@@ -42,7 +42,7 @@ def build_model(config, assets=None):
             sequence_length=min(SEQUENCE_LENGTH, text_decoder.sequence_length),
         )
     return GitCaptioner(
-        _build_image_encoder(vision),
+        build_image_encoder({"patch_size": PATCH_SIZE, **vision}),
         text_decoder,
         preprocessor,
         None if frames is None else FrameEmbedding(frames),
@@ -51,27 +51,12 @@ def build_model(config, assets=None):
 
 def list_weights(model, config):
     """Lists the `SourceWeight`s of a model of `build_model`."""
-    yield from _list_image_weights("git.image_encoder.vision_model", model.image_encoder)
+    yield from list_image_weights(model.image_encoder, "git.image_encoder.vision_model")
     if model.frame_embedding is not None:
         frames = model.frame_embedding.num_frames
         keys = tuple(f"git.img_temperal_embedding.{index}" for index in range(frames))
         yield SourceWeight(keys, model.frame_embedding.embeddings, _stack_frames)
     yield from _list_text_weights("git", model.text_decoder)
-
-
-def _build_image_encoder(config):
-    return VisionTransformer(
-        image_size=config.get("image_size", 224),
-        patch_size=config.get("patch_size", 16),
-        dim=config.get("hidden_size", 768),
-        num_layers=config.get("num_hidden_layers", 12),
-        num_heads=config.get("num_attention_heads", 12),
-        mlp_dim=config.get("intermediate_size", 3072),
-        activation=read_activation(config, "quick_gelu"),
-        epsilon=config.get("layer_norm_eps", 1e-5),
-        patch_bias=False,
-        pre_norm=True,
-    )
 
 
 def _build_text_decoder(config, vision):
@@ -87,17 +72,6 @@ def _build_text_decoder(config, vision):
         epsilon=config.get("layer_norm_eps", 1e-12),
         projection_epsilon=vision.get("layer_norm_eps", 1e-5),
     )
-
-
-def _list_image_weights(prefix, encoder):
-    embeddings = f"{prefix}.embeddings"
-    convolution = encoder.patch_embedding
-    yield SourceWeight(f"{embeddings}.class_embedding", encoder.class_embedding, reshape(-1))
-    yield SourceWeight(f"{embeddings}.patch_embedding.weight", convolution.kernel, transpose_conv)
-    yield SourceWeight(f"{embeddings}.position_embedding.weight", encoder.position_embedding)
-    yield from list_norm(f"{prefix}.pre_layrnorm", encoder.pre_layer_norm)
-    yield from list_clip_blocks(f"{prefix}.encoder.layers", encoder.blocks)
-    yield from list_norm(f"{prefix}.post_layernorm", encoder.final_norm)
 
 
 def _list_text_weights(prefix, decoder):
