@@ -66,7 +66,9 @@ class CheckpointTokenizer(Tokenizer):
         self.pad_token_id = self._ids[self.pad_token]
         self.unknown_token_id = self._ids[self.unknown_token]
         self.special_token_ids = [self._ids[token] for token in self.special_tokens]
-        self._special_pattern = re.compile("|".join(map(re.escape, self.matched_tokens)))
+        # An empty alternation would match everywhere; `(?!)` matches nowhere.
+        pattern = "|".join(map(re.escape, self.matched_tokens))
+        self._special_pattern = re.compile(pattern or "(?!)")
 
     def get_vocabulary(self):
         """Returns the tokens as a list of strings, ordered by id."""

@@ -64,6 +64,13 @@ def test_case_and_accents_can_be_kept():
     assert WordPieceTokenizer(vocabulary, lowercase=False)("É e") == [5, 6]
 
 
+def test_text_without_special_tokens_is_split_as_plain_text():
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "dog"]
+    tokenizer = WordPieceTokenizer(vocabulary, special_tokens=())
+    assert tokenizer("A dog [SEP]")[:2] == [4, 5]
+    assert 3 not in tokenizer("A dog [SEP]")
+
+
 def test_invalid_vocabularies_and_inputs_raise(tokenizer):
     with pytest.raises(ValueError, match="lacks the special tokens"):
         WordPieceTokenizer(["[PAD]", "a"])
