@@ -52,8 +52,8 @@ MODELS = {
     ),
     "image_text_flickr8k": Model(
         "image-text retrieval",
-        ("image_to_text_recall_at_1", "R@1"),
-        (0.180, "Kiros et al., 2014"),
+        ("text_to_image_recall_at_1", "text-to-image R@1"),
+        (0.191, "Klein et al., 2015"),
         _recipe("image_text_flickr8k"),
     ),
     "sentiment_mosi": Model(
