@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from checkpoint_files import pack_safetensors
 
+from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.tokenizers import ClipTokenizer
@@ -114,3 +115,22 @@ def test_fit_on_raw_pairs(folder):
     model.compile(run_eagerly=keras.config.backend() == "tensorflow")
     history = model.fit(data, batch_size=2, epochs=3, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
+
+
+def test_factories_load_the_folder(folder, model):
+    photos = make_photos()
+    loaded = zoo.embedder(folder)
+    np.testing.assert_allclose(
+        loaded.embed("image", photos), model.embed("image", photos), rtol=1e-5, atol=1e-6
+    )
+    encoder = zoo.image_encoder(folder, trainable=False)
+    assert not encoder.trainable_weights
+    pixels = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(encoder(pixels)),
+        keras.ops.convert_to_numpy(model.image_encoder(pixels)),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+    with pytest.raises(ValueError, match="`image_size` must be None.*image_size=64"):
+        zoo.image_encoder(folder, image_size=64)
