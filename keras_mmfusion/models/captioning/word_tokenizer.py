@@ -200,6 +200,11 @@ class WordTokenizer(Tokenizer):
         return " ".join(words)
 
     def lookup_tables(self):
+        """Returns the lookup tables of TensorFlow graphs, which an export must track: a list."""
+        table, _ = self._get_tables()
+        return [table]
+
+    def _get_tables(self):
         """Returns the lookup table and the tokens as tensors, created once, outside any graph."""
         import tensorflow as tf
 
@@ -218,7 +223,7 @@ class WordTokenizer(Tokenizer):
             return inputs.with_flat_values(self._tokenize_tensor(inputs.flat_values))
         inputs = tf.convert_to_tensor(inputs)
         words = tf.strings.split(standardize_tensor(tf.reshape(inputs, [-1])))
-        table, _ = self.lookup_tables()
+        table, _ = self._get_tables()
         ids = words.with_flat_values(table.lookup(words.flat_values))
         if inputs.shape.rank == 0:
             return ids[0]
@@ -232,7 +237,7 @@ class WordTokenizer(Tokenizer):
     def _detokenize_tensor(self, inputs):
         import tensorflow as tf
 
-        _, tokens = self.lookup_tables()
+        _, tokens = self._get_tables()
         if isinstance(inputs, tf.RaggedTensor):
             inputs = inputs.to_tensor(default_value=self.pad_token_id)
         inputs = tf.convert_to_tensor(inputs)

@@ -20,7 +20,7 @@ from keras_mmfusion.models.tokenizers.byte_pair_characters import (
     split_words,
     split_words_tensor,
 )
-from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer
+from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer, make_table
 
 VOCABULARY_FILE, MERGES_FILE = "vocabulary.json", "merges.txt"
 _NO_PAIR = np.iinfo("int64").max
@@ -166,30 +166,22 @@ class BytePairTokenizer(CheckpointTokenizer):
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         return tf.strings.strip(texts) if self.word_suffix else texts
 
-    def lookup_tables(self):
-        """Returns the lookup table and the tokens as tensors, created once, outside any graph."""
-        tables = self._get_tables()
-        return tables["pairs"], tables["spellings"]
-
-    def _get_tables(self):
+    def _make_tables(self):
         import tensorflow as tf
 
-        if self._tables is None:
-            size = len(self.tokens)
-            pairs = {
-                left * size + right: rank * size + merged
-                for (left, right), (rank, merged) in self._pairs.items()
-            }
-            special = {character: self._ids[token] for character, token in self._private.items()}
-            with tf.init_scope():
-                self._tables = {
-                    "pairs": _make_table(pairs, "int64", "int64", _NO_PAIR),
-                    "special_ids": _make_table(special, "string", "int64", -1),
-                    "byte_ids": tf.constant(self._byte_ids, "int64"),
-                    "last_byte_ids": tf.constant(self._last_byte_ids, "int64"),
-                    "spellings": tf.constant([self._spell(token) for token in self.tokens]),
-                }
-        return self._tables
+        size = len(self.tokens)
+        pairs = {
+            left * size + right: rank * size + merged
+            for (left, right), (rank, merged) in self._pairs.items()
+        }
+        special = {character: self._ids[token] for character, token in self._private.items()}
+        return {
+            "pairs": make_table(pairs, "int64", "int64", _NO_PAIR),
+            "special_ids": make_table(special, "string", "int64", -1),
+            "byte_ids": tf.constant(self._byte_ids, "int64"),
+            "last_byte_ids": tf.constant(self._last_byte_ids, "int64"),
+            "spellings": tf.constant([self._spell(token) for token in self.tokens]),
+        }
 
     def save_assets(self, dir_path):
         """Saves the vocabulary and the merges to a folder."""
@@ -368,14 +360,16 @@ class ClipTokenizer(BytePairTokenizer):
         """Converts a vector of texts to lowercase."""
         import tensorflow as tf
 
-        with tf.init_scope():
-            table = _make_table(_make_lower_table(), "int32", "string", "\0")
         characters = tf.strings.unicode_decode(texts, "UTF-8")
         values = characters.flat_values
-        lower = table.lookup(values)
+        lower = self._get_tables()["lowercase"].lookup(values)
         same = tf.strings.unicode_encode(values[:, tf.newaxis], "UTF-8")
         lower = characters.with_flat_values(tf.where(lower == "\0", same, lower))
         return tf.strings.reduce_join(lower, axis=-1)
+
+    def _make_tables(self):
+        lowercase = make_table(_make_lower_table(), "int32", "string", "\0")
+        return {**super()._make_tables(), "lowercase": lowercase}
 
 
 def _lower(character):
@@ -388,11 +382,3 @@ def _lower(character):
 def _make_lower_table():
     numbers = (number for number in range(0x110000) if not 0xD800 <= number <= 0xDFFF)
     return {n: lower for n in numbers if (lower := _lower(chr(n))) != chr(n)}
-
-
-def _make_table(entries, key_dtype, value_dtype, default):
-    import tensorflow as tf
-
-    keys = tf.constant(list(entries), key_dtype)
-    values = tf.constant(list(entries.values()), value_dtype)
-    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)

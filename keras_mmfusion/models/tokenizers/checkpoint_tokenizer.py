@@ -12,8 +12,8 @@ from keras_mmfusion._keras_internals import uses_tensorflow_operations
 class CheckpointTokenizer(Tokenizer):
     """Base of tokenizers that work eagerly in pure Python, and in TensorFlow graphs.
 
-    Subclasses implement `split_text`, `split_tensor`, `join_tokens` and `join_tensor`, and call
-    `set_tokens` when the vocabulary is known.
+    Subclasses implement `split_text`, `split_tensor`, `join_tokens`, `join_tensor` and
+    `_make_tables`, and call `set_tokens` when the vocabulary is known.
 
     Args:
         start_token: string. Begins a text that a model generates.
@@ -175,6 +175,25 @@ class CheckpointTokenizer(Tokenizer):
         texts = self.join_tensor(tf.ragged.boolean_mask(ids, kept))
         return tf.ensure_shape(tf.reshape(texts, shape[:-1]), inputs.shape[:-1])
 
+    def lookup_tables(self):
+        """Returns the lookup tables of TensorFlow graphs, which an export must track: a list."""
+        import tensorflow as tf
+
+        tables = self._get_tables().values()
+        return [table for table in tables if isinstance(table, tf.lookup.StaticHashTable)]
+
+    def _get_tables(self):
+        """Returns the lookup tables and constants by name, created once, outside any graph."""
+        import tensorflow as tf
+
+        if self._tables is None:
+            with tf.init_scope():
+                self._tables = self._make_tables()
+        return self._tables
+
+    def _make_tables(self):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_make_tables`.")
+
     def get_config(self):
         # As in KerasHub, the vocabulary is saved as a file next to the config.
         return {
@@ -186,6 +205,24 @@ class CheckpointTokenizer(Tokenizer):
             "unknown_token": self.unknown_token,
             "special_tokens": self.matched_tokens,
         }
+
+
+def make_table(entries, key_dtype, value_dtype, default):
+    """Makes a TensorFlow lookup table.
+
+    Args:
+        entries: dict, key -> value.
+        key_dtype, value_dtype: strings.
+        default: the value of all other keys.
+
+    Returns:
+        A `tf.lookup.StaticHashTable`.
+    """
+    import tensorflow as tf
+
+    keys = tf.constant(list(entries), key_dtype)
+    values = tf.constant(list(entries.values()), value_dtype)
+    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)
 
 
 def _to_nested(inputs):

@@ -12,7 +12,7 @@ from keras_mmfusion.models.tokenizers.bert_characters import (
     make_character_table,
     normalize,
 )
-from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer
+from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer, make_table
 
 VOCABULARY_FILE = "vocabulary.txt"
 _MAX_CHARACTERS = 100  # Longer words are unknown.
@@ -200,26 +200,17 @@ class WordPieceTokenizer(CheckpointTokenizer):
         texts = tf.strings.reduce_join(ids.with_flat_values(spellings), axis=-1)
         return tf.strings.regex_replace(texts, "^ ", "")
 
-    def lookup_tables(self):
-        """Returns the lookup table and the tokens as tensors, created once, outside any graph."""
-        tables = self._get_tables()
-        return tables["ids"], tables["spellings"]
-
-    def _get_tables(self):
+    def _make_tables(self):
         import tensorflow as tf
 
-        if self._tables is None:
-            ids = dict(self._ids)
-            ids |= {character: self._ids[token] for character, token in self._private.items()}
-            arguments = (self.lowercase, self.strip_accents, self.split_ideographs)
-            characters = make_character_table(*arguments)
-            with tf.init_scope():
-                self._tables = {
-                    "ids": _make_table(tf, ids, "string", "int32", -1),
-                    "characters": _make_table(tf, characters, "int32", "string", "\0"),
-                    "spellings": tf.constant([_spell(token) for token in self.tokens]),
-                }
-        return self._tables
+        ids = dict(self._ids)
+        ids |= {character: self._ids[token] for character, token in self._private.items()}
+        arguments = (self.lowercase, self.strip_accents, self.split_ideographs)
+        return {
+            "ids": make_table(ids, "string", "int32", -1),
+            "characters": make_table(make_character_table(*arguments), "int32", "string", "\0"),
+            "spellings": tf.constant([_spell(token) for token in self.tokens]),
+        }
 
     def save_assets(self, dir_path):
         """Saves the vocabulary to a folder."""
@@ -244,9 +235,3 @@ class WordPieceTokenizer(CheckpointTokenizer):
 def _spell(token):
     """Returns how a token appears in a text, with the space in front of it."""
     return token.removeprefix("##") if token.startswith("##") else _CLOSING.sub("", f" {token}")
-
-
-def _make_table(tf, entries, key_dtype, value_dtype, default):
-    keys = tf.constant(list(entries), key_dtype)
-    values = tf.constant(list(entries.values()), value_dtype)
-    return tf.lookup.StaticHashTable(tf.lookup.KeyValueTensorInitializer(keys, values), default)

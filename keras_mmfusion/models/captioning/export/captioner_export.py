@@ -62,8 +62,8 @@ def export_captioner(model, folder, settings, int8_weights=False, manifest=None)
             )
         },
     }
-    words, _ = model.preprocessor.tokenizer.lookup_tables()
-    return write_saved_model(endpoints, folder, manifest, [words], make_photo_requests(ROWS))
+    tables = model.preprocessor.tokenizer.lookup_tables()
+    return write_saved_model(endpoints, folder, manifest, tables, make_photo_requests(ROWS))
 
 
 class _CaptionerGraph:
