@@ -74,8 +74,7 @@ class TextEncoder(keras_hub.models.Backbone):
             "intermediate_dim": intermediate_dim,
             "max_sequence_length": max_sequence_length,
         }
-        for name, size in sizes.items():
-            check_integer(self, name, size)
+        sizes = {name: check_integer(self, name, size) for name, size in sizes.items()}
         if hidden_dim % num_heads:
             raise ValueError(
                 "`num_heads` must divide `hidden_dim`. Received: "

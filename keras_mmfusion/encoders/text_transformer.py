@@ -82,7 +82,7 @@ class TextTransformer(keras_hub.models.Backbone):
             "causal": causal,
         }
         for name in ("vocabulary_size", "dim", "num_layers", "max_sequence_length"):
-            check_integer(self, name, settings[name])
+            settings[name] = check_integer(self, name, settings[name])
 
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")

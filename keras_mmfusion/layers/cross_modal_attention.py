@@ -86,10 +86,8 @@ class CrossModalAttention(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        for name, size in {"num_heads": num_heads, "head_dim": head_dim}.items():
-            check_integer(self, name, size)
-        self.num_heads = num_heads
-        self.head_dim = head_dim
+        self.num_heads = num_heads = check_integer(self, "num_heads", num_heads)
+        self.head_dim = head_dim = check_integer(self, "head_dim", head_dim)
         self.output_dim = output_dim
         self.dropout = check_fraction(self, "dropout", dropout)
         self.use_bias = use_bias

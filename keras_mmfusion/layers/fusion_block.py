@@ -112,7 +112,7 @@ class FusionBlock(MultimodalLayer):
         self.dim = check_integer(self, "dim", dim)
         self.output_kind = check_choice(self, "output", output, ("pooled", "tokens"))
         if num_outputs is not None:
-            check_integer(self, "num_outputs", num_outputs)
+            num_outputs = check_integer(self, "num_outputs", num_outputs)
         self.num_outputs = num_outputs
         self.num_stages = check_integer(self, "num_stages", num_stages)
         self.num_heads = check_integer(self, "num_heads", num_heads)

@@ -48,12 +48,13 @@ class PooledProjection(keras.layers.Layer):
 
     def __init__(self, output_dim, pooling="first", use_bias=False, **kwargs):
         super().__init__(**kwargs)
+        if output_dim is not None:
+            output_dim = check_integer(self, "output_dim", output_dim)
         self.output_dim = output_dim
         self.pooling = check_choice(self, "pooling", pooling, POOLING)
         self.use_bias = bool(use_bias)
         self.dense = None
         if output_dim is not None:
-            check_integer(self, "output_dim", output_dim)
             self.dense = Dense(
                 output_dim, use_bias=self.use_bias, dtype=self.dtype_policy, name="projection"
             )

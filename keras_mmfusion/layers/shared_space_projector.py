@@ -61,10 +61,10 @@ class SharedSpaceProjector(keras.layers.Layer):
 
     def __init__(self, output_dim, num_heads=8, hidden_dim=None, dropout=0.0, **kwargs):
         super().__init__(**kwargs)
+        output_dim = check_integer(self, "output_dim", output_dim)
+        num_heads = check_integer(self, "num_heads", num_heads)
         hidden_dim = 2 * output_dim if hidden_dim is None else hidden_dim
-        sizes = {"output_dim": output_dim, "num_heads": num_heads, "hidden_dim": hidden_dim}
-        for name, size in sizes.items():
-            check_integer(self, name, size)
+        hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
         if output_dim % num_heads:
             raise ValueError(
                 "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "

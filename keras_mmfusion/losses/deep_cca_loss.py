@@ -58,7 +58,7 @@ class DeepCCALoss(PairLoss):
         super().__init__(reduction=reduction, name=name, **kwargs)
         self.regularization = check_positive(self, "regularization", regularization)
         if components is not None:
-            check_integer(self, "components", components)
+            components = check_integer(self, "components", components)
         self.components = components
 
     def pair_loss(self, a, b):

@@ -42,7 +42,7 @@ class Alignment(keras.layers.Layer):
     def __init__(self, projection_dim=None, **kwargs):
         super().__init__(**kwargs)
         if projection_dim is not None:
-            check_integer(type(self).__name__, "projection_dim", projection_dim)
+            projection_dim = check_integer(self, "projection_dim", projection_dim)
         self.projection_dim = projection_dim
         self.supports_masking = True
         if projection_dim is not None:

@@ -33,7 +33,7 @@ class FusionRule(MultimodalLayer):
     def __init__(self, modalities, output_dim=None, **kwargs):
         super().__init__(modalities, **kwargs)
         if output_dim is not None:
-            check_integer(self, "output_dim", output_dim)
+            output_dim = check_integer(self, "output_dim", output_dim)
         self.output_dim = output_dim
 
     def build(self, inputs_shape):
