@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.resize_positions import make_bicubic_matrix
 
 
@@ -32,6 +33,9 @@ class PatchEmbedding(keras.layers.Layer):
 
     Output shape:
         `(batch, tokens, dim)`.
+
+    Raises:
+        ValueError: if the height or the width is not known.
 
     Example:
 
@@ -78,8 +82,7 @@ class PatchEmbedding(keras.layers.Layer):
 
     def call(self, images):
         grid = self._grid(images.shape)
-        # Cast explicitly, since Keras autocasts floats only.
-        patches = self.convolution(ops.cast(images, self.compute_dtype))
+        patches = self.convolution(cast_input(self, images))
         tokens = ops.reshape(patches, (-1, grid[0] * grid[1], self.dim))
         tokens = tokens + self._patch_positions(grid)
         if not self.class_token:
@@ -89,6 +92,11 @@ class PatchEmbedding(keras.layers.Layer):
         return ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
 
     def _grid(self, images_shape):
+        if None in images_shape[1:3]:
+            raise ValueError(
+                "PatchEmbedding: `images` must have a static height and width. Received shape: "
+                f"{tuple(images_shape)}. Resize the images to a fixed size."
+            )
         return tuple(size // self.patch_size for size in images_shape[1:3])
 
     def _patch_positions(self, grid):
