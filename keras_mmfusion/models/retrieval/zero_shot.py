@@ -16,6 +16,11 @@ def classify_images(model, images, labels, templates=TEMPLATES, batch_size=32):
                 f"`classify` needs a model with the modalities 'image' and 'text'. This model has: "
                 f"{', '.join(map(repr, model.modalities))}"
             )
+    if not hasattr(model.pair_loss, "match_probabilities"):
+        raise ValueError(
+            "`classify` needs a loss that defines probabilities, such as `InfoNCELoss` or "
+            f"`SigLIPLoss`. Received: {model.pair_loss!r}"
+        )
     label_vectors = labels
     if getattr(labels, "ndim", None) != 2:
         label_vectors = embed_labels(model, labels, templates, batch_size)
