@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras_hub.layers import ImageConverter
 
+from keras_mmfusion._checks import check_choice
 from keras_mmfusion._keras_internals import uses_tensorflow_operations
 from keras_mmfusion.datasets.images.pillow_resizing import (
     INTERPOLATIONS,
@@ -60,10 +61,7 @@ class PillowImageConverter(ImageConverter):
         shortest_edge=None,
         **kwargs,
     ):
-        if interpolation not in INTERPOLATIONS:
-            raise ValueError(
-                f"`interpolation` must be one of {INTERPOLATIONS}. Received: {interpolation!r}"
-            )
+        check_choice(self, "interpolation", interpolation, INTERPOLATIONS)
         if shortest_edge is not None and shortest_edge < max(image_size):
             raise ValueError(
                 "`shortest_edge` must not be smaller than the crop, `image_size`. "
@@ -94,7 +92,8 @@ class PillowImageConverter(ImageConverter):
             images = self._crop(images, *size)
         else:
             images = resize_with_pillow(images, self.image_size, self.interpolation)
-        return keras.ops.convert_to_tensor(self._scale(images.astype("float32")))
+        images = self._scale(images.astype("float32"))
+        return keras.ops.convert_to_tensor(images, self.compute_dtype)
 
     def _convert_tensor(self, images):
         import tensorflow as tf
