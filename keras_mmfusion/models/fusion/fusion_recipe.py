@@ -70,7 +70,15 @@ def train_fusion(recipe, schema, rows, dev_rows=None, image_encoder=None, callba
 
     Returns:
         `FusionModel` with outputs `(batch, classes)`, logits, or `(batch, 1)`, numbers.
+
+    Raises:
+        ValueError: if the schema has columns of images and `image_encoder` is `None`.
     """
+    if schema.images and image_encoder is None:
+        raise ValueError(
+            f"`image_encoder` is required for the columns of images {schema.images}. Pass an "
+            "`ImageEncoder`. Received: None"
+        )
     keras.utils.set_random_seed(recipe.seed)
     model = _make_model(recipe, schema, rows, image_encoder)
     is_classifier = schema.target_classes is not None
@@ -100,11 +108,11 @@ def evaluate_fusion(model, schema, rows, batch_size=32, progress=iter):
     """Scores a fusion model on the rows of a table.
 
     Args:
-        model: `FusionModel` that `train_fusion` returned, or such a one loaded.
+        model: `FusionModel` trained by `train_fusion`.
         schema: `TableSchema` of its training.
         rows: `MultimodalRows` that the schema has read.
         batch_size: int.
-        progress: function that passes on the batches, such as `tqdm.tqdm`.
+        progress: function that wraps the iterable of batches, such as `tqdm.tqdm`.
 
     Returns:
         `EvaluationResult` with the metrics `accuracy`, `macro_f1` and `weighted_f1` of classes, or
