@@ -61,7 +61,9 @@ class TableEncoder(keras.layers.Layer):
         super().__init__(autocast=False, **kwargs)
         self.dim = check_integer(self, "dim", dim)
         self.columns = tuple(columns)
-        if not self.columns or not all(n is None or (type(n) is int and n > 0) for n in columns):
+        if not self.columns or not all(
+            n is None or (type(n) is int and n > 0) for n in self.columns
+        ):
             raise ValueError(
                 "TableEncoder: `columns` must be positive integers or None, one entry for each "
                 f"column. Received: {columns!r}"
