@@ -40,9 +40,8 @@ def _encode_prediction_log(signature, inputs):
         tensor = tf.make_tensor_proto(value).SerializeToString()
         # PredictRequest.inputs, a map of keys and values.
         request += _encode_field(2, _encode_field(1, name.encode()) + _encode_field(2, tensor))
-    return _encode_field(
-        6, _encode_field(1, request)
-    )  # PredictionLog.predict_log, PredictLog.request
+    predict_log = _encode_field(1, request)  # PredictLog.request
+    return _encode_field(6, predict_log)  # PredictionLog.predict_log
 
 
 def _encode_field(number, content):

@@ -2,6 +2,7 @@ import keras
 from keras import ops
 
 from keras_mmfusion.layers.graph import SparseDense
+from keras_mmfusion.models.node_classification.node_export import export_node_classifier
 from keras_mmfusion.models.task_model import TaskModel
 
 
@@ -86,8 +87,6 @@ class NodeClassifier(TaskModel, keras.Model):
         Returns:
             The path of the new version.
         """
-        from keras_mmfusion.models.node_classification.node_export import export_node_classifier
-
         return export_node_classifier(self, folder, manifest)
 
     def get_config(self):
