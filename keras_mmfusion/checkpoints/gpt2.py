@@ -33,9 +33,7 @@ def build_gpt2_decoder(config):
         sequence_length=config.get("n_positions", 1024),
         dropout=config.get("resid_pdrop", 0.1),
         cross_attention=True,
-        activation=read_activation(
-            {"hidden_act": config.get("activation_function", "gelu_new")}, "gelu_new"
-        ),
+        activation=read_activation(config, "gelu_new", name="activation_function"),
         epsilon=config.get("layer_norm_epsilon", 1e-5),
     )
 

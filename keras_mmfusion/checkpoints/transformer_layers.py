@@ -13,18 +13,23 @@ ACTIVATIONS = {
 }
 
 
-def read_activation(config, default):
-    """Returns the name of the activation that `hidden_act` means for our layers.
+def read_activation(config, default, name="hidden_act"):
+    """Returns the activation of `TransformerBlock` for the one in a configuration.
+
+    Args:
+        config: dict. The content of `config.json`, or a part of it.
+        default: string. The activation if the configuration has none.
+        name: string. The key of the configuration.
 
     Raises:
-        ValueError: if there is none.
+        ValueError: if the activation is not supported.
     """
-    name = config.get("hidden_act", default)
-    if name not in ACTIVATIONS:
+    activation = config.get(name, default)
+    if activation not in ACTIVATIONS:
         raise ValueError(
-            f"`hidden_act` must be one of {', '.join(map(repr, ACTIVATIONS))}. Received: {name!r}"
+            f"`{name}` must be one of {', '.join(map(repr, ACTIVATIONS))}. Received: {activation!r}"
         )
-    return ACTIVATIONS[name]
+    return ACTIVATIONS[activation]
 
 
 def list_dense(prefix, dense):
