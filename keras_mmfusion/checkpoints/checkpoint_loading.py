@@ -47,12 +47,18 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
             f"{str(assets.folder / 'config.json')!r} must have a `model_type`. "
             f"Received: model_type={model_type!r}"
         )
-    if model_type not in CONVERTERS:
-        return _load_keras_hub_backbone(assets.folder, config, load_weights, dtype)
-    converter = find_converter(model_type)
-    weights = open_weights(assets.folder) if load_weights else None
     is_int8 = dtype == "int8"
-    dtype = None if is_int8 else dtype
+    load = _convert if model_type in CONVERTERS else _load_keras_hub_backbone
+    model = load(assets, config, load_weights, None if is_int8 else dtype)
+    if is_int8:
+        model.quantize("int8")
+    model.source = describe_source(assets.folder)
+    return model
+
+
+def _convert(assets, config, load_weights, dtype):
+    converter = find_converter(config["model_type"])
+    weights = open_weights(assets.folder) if load_weights else None
     with _dtype_policy(dtype):
         model = converter.build_model(config, assets)
     _keep_preprocessor_float32(model, dtype)
@@ -60,9 +66,6 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
         from keras_mmfusion.checkpoints.assign_weights import assign_weights
 
         assign_weights(model, config, converter, weights)
-    if is_int8:
-        model.quantize("int8")
-    model.source = describe_source(assets.folder)
     return model
 
 
@@ -95,7 +98,7 @@ def _keep_preprocessor_float32(model, dtype):
             layer.dtype_policy = "float32"
 
 
-def _load_keras_hub_backbone(folder, config, load_weights, dtype):
+def _load_keras_hub_backbone(assets, config, load_weights, dtype):
     model_type = config["model_type"]
     supported = ", ".join(map(repr, sorted(CONVERTERS)))
     require_extra(
@@ -109,7 +112,7 @@ def _load_keras_hub_backbone(folder, config, load_weights, dtype):
     if model_type == "llama" and "rms_norm_eps" in config:
         options["layer_norm_epsilon"] = config["rms_norm_eps"]  # KerasHub uses its default.
     try:
-        return keras_hub.models.Backbone.from_preset(str(folder), **options)
+        return keras_hub.models.Backbone.from_preset(str(assets.folder), **options)
     except ValueError as error:
         if "has no converter" not in str(error):
             raise

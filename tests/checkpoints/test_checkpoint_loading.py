@@ -87,14 +87,25 @@ def test_types_that_keras_hub_may_convert_need_safetensors(tmp_path, monkeypatch
         load_checkpoint(folder)
 
 
-def test_llama_of_keras_hub_has_the_epsilon_of_the_checkpoint(tmp_path):
+def write_llama(folder):
     pytest.importorskip("safetensors")
     sizes = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "tie_word_embeddings": True}
     config = {"model_type": "llama", "rms_norm_eps": 1e-5, "rope_theta": 1e4, **sizes, **heads}
-    (tmp_path / "config.json").write_text(json.dumps(config))
-    backbone = load_checkpoint(tmp_path, load_weights=False)
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
+
+
+def test_llama_of_keras_hub_has_the_epsilon_of_the_checkpoint(tmp_path):
+    backbone = load_checkpoint(write_llama(tmp_path), load_weights=False)
     assert backbone.get_config()["layer_norm_epsilon"] == 1e-5
+    assert backbone.source == {"name": tmp_path.name}
+
+
+@pytest.mark.filterwarnings("ignore:Layer .* does not have a `quantize`")
+def test_backbones_of_keras_hub_in_int8(tmp_path):
+    backbone = load_checkpoint(write_llama(tmp_path), load_weights=False, dtype="int8")
+    assert "int8" in {keras.backend.standardize_dtype(x.dtype) for x in backbone.weights}
 
 
 @pytest.mark.parametrize("config", ["{}", '{"model_type": 3}', '{"model_type": null}'])
