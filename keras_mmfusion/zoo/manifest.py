@@ -27,6 +27,18 @@ _PRESET_FILES = (
     "*.weights.json",
     "assets/**/*",
 )
+# Further files of checkpoints of transformers.
+_CHECKPOINT_FILES = (
+    "model*.safetensors",
+    "pytorch_model*.bin",
+    "*.index.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,7 +132,7 @@ def hash_files(files):
 
 
 def list_preset_files(folder):
-    """Lists the files of a preset folder that belong to the preset.
+    """Lists the files of a preset folder that belong to the preset or checkpoint.
 
     Args:
         folder: path.
@@ -129,7 +141,8 @@ def list_preset_files(folder):
         A tuple of `PresetFile`, sorted by path.
     """
     folder = pathlib.Path(folder)
-    paths = {path for pattern in _PRESET_FILES for path in folder.glob(pattern) if path.is_file()}
+    patterns = _PRESET_FILES + _CHECKPOINT_FILES
+    paths = {path for pattern in patterns for path in folder.glob(pattern) if path.is_file()}
     return tuple(
         PresetFile(path.relative_to(folder).as_posix(), path.stat().st_size, compute_sha256(path))
         for path in sorted(paths)

@@ -10,6 +10,7 @@ from keras_mmfusion.zoo.manifest import (
     PresetFile,
     compute_sha256,
     find_preset,
+    list_preset_files,
     load_manifest,
     to_json,
 )
@@ -60,6 +61,13 @@ def test_invalid_hash_is_an_error(sha256):
 def test_manifest_keeps_presets(zoo, preset):
     assert load_manifest() == {preset.name: preset}
     assert find_preset(preset.name) == preset
+
+
+def test_files_of_checkpoints_are_part_of_the_fingerprint(tmp_path):
+    names = ["config.json", "model.safetensors", "tokenizer.json"]
+    for name in [*names, "README.md", "card.json", "recipe.sh", "results.json"]:
+        (tmp_path / name).write_text("{}")
+    assert [file.path for file in list_preset_files(tmp_path)] == names
 
 
 def test_fingerprint_changes_with_any_file(preset):
