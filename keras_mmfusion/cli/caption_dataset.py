@@ -120,8 +120,8 @@ def _export_once(preset, out, beams):
         return export_preset(preset, version.parent, beams)
     manifest = read_json(version / MANIFEST)
     # The manifest of a model that was exported in Python has no preset.
-    exported = {"preset": manifest.get("preset_hash"), "beams": manifest["decoding"]["beams"]}
-    requested = {"preset": describe_model(preset)["preset_hash"], "beams": beams}
+    exported = {"preset": _identify(manifest), "beams": manifest["decoding"]["beams"]}
+    requested = {"preset": _identify(describe_model(preset)), "beams": beams}
     changes = list_changes(exported, requested)
     if changes:
         raise ValueError(
@@ -130,3 +130,8 @@ def _export_once(preset, out, beams):
             f"--beams {beams}"
         )
     return version
+
+
+def _identify(description):
+    """Returns the hash of a preset, or the handle of one whose files are on a hub."""
+    return description.get("preset_hash") or description.get("preset")

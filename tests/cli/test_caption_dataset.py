@@ -20,7 +20,8 @@ def calls(monkeypatch):
     def export_preset(preset, folder, beams):
         version = folder / "1"
         version.mkdir(parents=True)
-        manifest = {"preset_hash": get_fingerprint(preset), "decoding": {"beams": beams}}
+        description = {"preset": preset, "preset_hash": get_fingerprint(preset)}
+        manifest = {**description, "decoding": {"beams": beams}}
         (version / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
         return version
 
@@ -94,6 +95,13 @@ def test_pattern_that_the_shell_expanded_is_an_error(calls, arguments):
     assert "Quote it, such as 'photos/*.jpg'" in command.stderr
     assert "Received also: b.jpg" in command.stderr
     assert calls == []
+
+
+def test_handles_of_other_presets_are_errors(calls, tmp_path):
+    for handle, exit_code in [("kaggle://a/b/keras/c", 0), ("kaggle://a/b/keras/d", 2)]:
+        command = run("--out", tmp_path, "--preset", handle)
+        assert command.exit_code == exit_code, command.output
+    assert "from another preset" in command.stderr
 
 
 def test_model_exported_without_preset_is_an_error(calls, tmp_path, captioner_preset):
