@@ -28,7 +28,7 @@ def build_word_piece_tokenizer(assets, start_token="[CLS]", extra_tokens=()):
         tokens = [line.removesuffix("\r") for line in lines]
         special_tokens, settings = list(_BERT_TOKENS), _read_bert_config(assets.tokenizer_config)
     else:
-        tokens, special_tokens, settings = _read_bert_json(read_json(path), path)
+        tokens, special_tokens, settings = _read_bert_json(_read_tokenizer_json(path), path)
     tokens += [token for token in extra_tokens if token not in tokens]
     return WordPieceTokenizer(
         tokens, start_token=start_token, special_tokens=special_tokens, **settings
@@ -81,16 +81,25 @@ def _read_byte_pairs(assets, special_tokens, word_suffix):
         merges = [line for line in lines if line and not line.startswith("#version")]
         content = {"model": {"vocab": read_json(path)}}
     else:
-        content = read_json(path)
+        content = _read_tokenizer_json(path)
         model = content["model"]
         suffix = model.get("end_of_word_suffix") or ""
-        if model.get("type", "BPE") != "BPE" or suffix != word_suffix:
+        is_bpe = model.get("type", "BPE") == "BPE" and "merges" in model
+        if not is_bpe or suffix != word_suffix:
             raise ValueError(
                 f"{str(path)!r} must contain a BPE model with the suffix {word_suffix!r}."
             )
         merges = model["merges"]
     tokens, added = read_tokens(content, path)
     return tokens, merges, added or special_tokens
+
+
+def _read_tokenizer_json(path):
+    content = read_json(path)
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict) or "vocab" not in model:
+        raise ValueError(f"{str(path)!r} must have a `model` with a `vocab`.")
+    return content
 
 
 def _read_bert_config(config):

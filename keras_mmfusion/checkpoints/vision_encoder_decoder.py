@@ -32,7 +32,7 @@ def build_model(config, assets=None):
     Raises:
         ValueError: if the encoder or the decoder is of another type than ViT and GPT-2.
     """
-    encoder, decoder = config["encoder"], config["decoder"]
+    encoder, decoder = config.get("encoder") or {}, config.get("decoder") or {}
     _check_type("encoder", encoder, "vit")
     _check_type("decoder", decoder, "gpt2")
     image_encoder, text_decoder = build_vit(encoder), build_gpt2_decoder(decoder)

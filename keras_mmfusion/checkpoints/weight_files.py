@@ -73,7 +73,7 @@ def _open_index(path):
     shards = {file: _open(path.parent / file) for file in sorted(set(files.values()))}
     for name, file in files.items():
         if name not in shards[file]:
-            raise ValueError(f"{str(path)!r} says that {file} has {name!r}, but it has not.")
+            raise ValueError(f"{str(path)!r} says that {file} has {name!r}, but it does not.")
     owners = {name: shard for shard in shards.values() for name in shard}
     return ShardedWeights({**owners, **{name: shards[file] for name, file in files.items()}})
 

@@ -71,6 +71,10 @@ def test_missing_and_other_files_raise(tmp_path):
     write_json(tmp_path, "tokenizer.json", {"model": {"type": "BPE", "vocab": {}}})
     with pytest.raises(ValueError, match="must contain a WordPiece model"):
         build_word_piece_tokenizer(CheckpointAssets(tmp_path))
+    for content in ([], {}, {"model": {}}):
+        write_json(tmp_path, "tokenizer.json", content)
+        with pytest.raises(ValueError, match="must have a `model` with a `vocab`"):
+            build_word_piece_tokenizer(CheckpointAssets(tmp_path))
     content = make_bert_json()
     content["model"]["vocab"]["gap"] = 20
     write_json(tmp_path, "tokenizer.json", content)

@@ -98,6 +98,9 @@ def test_other_encoders_and_decoders_are_rejected(part, model_type):
     config[part]["model_type"] = model_type
     with pytest.raises(ValueError, match=f"{part} must be .* Received: '{model_type}'"):
         vision_encoder_decoder.build_model(config)
+    del config[part]
+    with pytest.raises(ValueError, match=f"{part} must be .* Received: None"):
+        vision_encoder_decoder.build_model(config)
 
 
 def test_saved_model_has_the_same_outputs(case, tmp_path):

@@ -41,7 +41,7 @@ def test_a_missing_shard_is_named(tmp_path):
 
 def test_an_index_that_disagrees_with_its_shards_raises_an_error(tmp_path):
     write_shards(tmp_path, {**MAP, "extra": MAP["dense.bias"]})
-    with pytest.raises(ValueError, match="has 'extra', but it has not"):
+    with pytest.raises(ValueError, match="has 'extra', but it does not"):
         open_weights(tmp_path)
 
 
