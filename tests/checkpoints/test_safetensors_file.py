@@ -41,6 +41,11 @@ def test_padded_headers_are_valid(tmp_path):
     assert open_bytes(tmp_path, pack_header(header, b"\7"))["x"].tolist() == [7]
 
 
+def test_a_header_may_have_the_length_that_starts_gzip_files(tmp_path):
+    header = b'{"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}'.ljust(0x8B1F)
+    assert open_bytes(tmp_path, pack_header(header, b"\7"))["x"].tolist() == [7]
+
+
 def entry(**changes):
     entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]} | changes
     return json.dumps({"x": entry}).encode()
