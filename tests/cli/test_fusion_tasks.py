@@ -168,3 +168,7 @@ def test_evaluation_needs_the_columns_of_training(table, captioner_preset):
     failed = run("evaluate", "fusion", "--preset", table.parent / "model", "--data", short)
     assert failed.exit_code == 2
     assert "no column 'title'" in failed.stderr
+    (table.parent / "model" / "table_schema.json").write_text("{")
+    failed = run("evaluate", "fusion", "--preset", table.parent / "model", "--data", table)
+    assert failed.exit_code == 2
+    assert "table_schema.json' is not valid JSON" in failed.stderr

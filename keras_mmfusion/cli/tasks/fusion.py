@@ -2,7 +2,6 @@
 
 import dataclasses
 import enum
-import json
 import pathlib
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from keras_mmfusion.cli.json_file import check_json_file
 from keras_mmfusion.cli.model_files import check_export, check_model, describe_model, load_model
 from keras_mmfusion.cli.results import report_result
 from keras_mmfusion.files.atomic_files import write_json
+from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.zoo.presets import resolve_preset
 
 SCHEMA_FILE = "table_schema.json"
@@ -194,7 +194,7 @@ def _read_schema(preset):
             f"`--preset` must be a folder that `mmfusion train fusion` wrote; {preset} has no "
             f"{SCHEMA_FILE}."
         )
-    return TableSchema(**json.loads(path.read_text("utf-8")))
+    return TableSchema(**read_json(path))
 
 
 def _split(rows, dev_fraction):
