@@ -25,7 +25,8 @@ def build_model(config, assets=None):
 
     Args:
         config: dict. The content of `config.json`.
-        assets: `CheckpointAssets`, or `None` for a model without a preprocessor.
+        assets: not used, since the tokenizer of SigLIP is not supported; the model has no
+            preprocessor and takes token ids.
 
     Returns:
         A `ContrastiveModel`.

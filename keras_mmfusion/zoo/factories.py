@@ -235,9 +235,8 @@ def sentiment(preset="sentiment_mosi", dtype=None):
     `(videos, utterances)`; for padding, every modality is masked.
 
     Args:
-        preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
-            transformers, or a handle such as `"hf://owner/name"` or
-            `"hf://owner/name@revision"`.
+        preset: string or path. A name of the zoo, a preset folder, or a handle such as
+            `"hf://owner/name"` or `"hf://owner/name@revision"`.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
