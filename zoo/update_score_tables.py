@@ -25,7 +25,7 @@ from keras_mmfusion.files.atomic_files import replace_file
 ROOT = Path(__file__).resolve().parents[1]
 BENCHMARKS = ROOT / "benchmarks"
 BLOCK = re.compile(
-    r"(?P<begin><!-- (?P<name>[\w ]+):begin -->\n).*?(?P<end><!-- (?P=name):end -->)", re.DOTALL
+    r"(?P<begin><!-- (?P<name>[\w .-]+):begin -->\n).*?(?P<end><!-- (?P=name):end -->)", re.DOTALL
 )
 sys.path += [str(BENCHMARKS), str(ROOT / "zoo")]
 

@@ -108,9 +108,9 @@ def test_stages_table_shows_the_best_epoch_of_each_log(scores, tmp_path):
 
 
 def test_blocks_are_filled_by_name_and_arguments(update):
-    text = "a <!-- scores one x:begin -->\nold\n<!-- scores one x:end --> b"
+    text = "a <!-- scores b-1.5 x:begin -->\nold\n<!-- scores b-1.5 x:end --> c"
     filled = update.fill_tables(text, {"scores": lambda *names: f"{names}\n"})
-    assert filled == "a <!-- scores one x:begin -->\n('one', 'x')\n<!-- scores one x:end --> b"
+    assert filled == text.replace("old", "('b-1.5', 'x')")
     with pytest.raises(ValueError, match="No table 'nothing'. Tables: scores"):
         update.fill_tables(text.replace("scores", "nothing"), {"scores": None})
 
