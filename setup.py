@@ -11,7 +11,7 @@ EXTRAS = {
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "gnn": ["tensorflow-gnn>=1.0.3", "tf-keras>=2.21"],
-    # KerasHub reads the checkpoints that it converts by safetensors.
+    # KerasHub reads the checkpoints that it converts with safetensors.
     "hub": ["huggingface-hub>=2.4", "safetensors>=0.8"],
     "serving": ["tensorflow-serving-api>=2.21"],
     "tensorboard": ["tensorboardX>=2.6.5"],

@@ -48,7 +48,7 @@ def fusion_speed_table(report):
 
 
 def soft_dtw_table(report):
-    """Seconds of soft-DTW beside other implementations."""
+    """Formats the seconds of soft-DTW next to other implementations."""
     names = {
         "keras_mmfusion_xla": "`solve_soft_dtw`, compiled by XLA",
         "keras_mmfusion_eager": "`solve_soft_dtw`, eager on TensorFlow",

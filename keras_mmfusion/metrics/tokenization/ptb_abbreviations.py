@@ -15,7 +15,7 @@ MAY_END_SENTENCE = (
     "tel est ext sq bldg blvd rd jr sr (?:ed|ph)\\.d esq etc al seq"
 )
 
-# The sentence goes on after these, whatever comes.
+# These never end a sentence.
 INSIDE_SENTENCE = (
     "mr mrs ms [M]iss drs? profs? sens? reps? attys? lt col gen messrs govs? adm rev maj sgt cpl "
     "pvt capt ste? ave pres lieut hon brig co?mdr pfc spc supts? det mt ft adj adv asst assoc ens "
