@@ -3,7 +3,7 @@
 #
 #     bash gpu/run.sh OUT PART... [--resume FOLDER] [--seconds 525]
 #
-# Packages that the machine lacks are installed from the packed wheels into a folder of their own.
+# Packages that are missing on the machine are installed from the packed wheels into a temporary folder.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?the output folder} && shift
@@ -16,7 +16,7 @@ if ! "$python" -c "from importlib.util import find_spec as f; exit(not f('keras_
 fi
 export PYTHONPATH="$here/..${PYTHONPATH:+:$PYTHONPATH}"
 export KERAS_BACKEND=${KERAS_BACKEND:-jax} PYTHONUNBUFFERED=1
-# A second call on the same machine compiles nothing again.
+# A second call on the same machine does not compile again.
 export JAX_COMPILATION_CACHE_DIR=${JAX_COMPILATION_CACHE_DIR:-${TMPDIR:-/tmp}/jax_cache}
-# Nine minutes in all, even if a part misjudges its time.
+# Limits a call to nine minutes, even if a part exceeds its budget.
 exec timeout "${GPU_CALL_SECONDS:-540}" "$python" "$here/run.py" --out "$out" "$@"
