@@ -9,9 +9,7 @@ X = np.random.default_rng(0).normal(size=(2, 3, 4, 6)).astype("float32")
 
 
 def test_frame_embedding_passes_layer_checks(tmp_path):
-    run_layer_checks(
-        lambda dtype: FrameEmbedding(3, dtype=dtype), {"x": X}, folder=tmp_path, learns=False
-    )
+    run_layer_checks(lambda dtype: FrameEmbedding(3, dtype=dtype), {"x": X}, folder=tmp_path)
 
 
 def test_fit_trains_the_vectors_from_zero():
