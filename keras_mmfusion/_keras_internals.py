@@ -37,3 +37,8 @@ def aggregate_loss(model, loss):
 def save_optimizer_as(model, optimizer):
     """Replaces the optimizer in the compile configuration that is saved with a model."""
     model._compile_config.config["optimizer"] = optimizer
+
+
+def get_trainable_variables(optimizer):
+    """Lists the variables that a built optimizer updates."""
+    return list(optimizer._trainable_variables)

@@ -1,28 +1,65 @@
 """Private attributes of Keras and KerasHub are used in one module only."""
 
+import ast
 import re
 from pathlib import Path
 
 import keras
 import numpy as np
+import pytest
 
 from keras_mmfusion._keras_internals import (
     flatten_layers,
     get_keras_mask,
+    get_trainable_variables,
     has_sublayers,
     save_optimizer_as,
 )
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_mmfusion"
-PRIVATE = re.compile(
-    r"\._(flatten_layers|layers|compile_config|aggregate_additional_loss|keras_mask"
-    r"|use_tf_workflow)\b|\"_(keras_mask|flatten_layers)\""
-)
+# Documented methods of named tuples.
+PUBLIC = {"_asdict", "_replace"}
+
+
+def find_foreign_names(sources):
+    """Returns the files that use private attributes which none of the files define.
+
+    Args:
+        sources: dict, file name -> source.
+    """
+    defined, used = set(PUBLIC), {}
+    for name, source in sources.items():
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                defined.add(node.name)
+            elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                defined.add(node.id)
+            elif isinstance(node, ast.Attribute):
+                if isinstance(node.ctx, ast.Store) and ast.unparse(node.value) == "self":
+                    defined.add(node.attr)
+                used.setdefault(node.attr, set()).add(name)
+            elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("getattr", "hasattr"):
+                if isinstance(node.args[1], ast.Constant):
+                    used.setdefault(node.args[1].value, set()).add(name)
+            elif isinstance(node, ast.ImportFrom) and ".src" in (node.module or ""):
+                used.setdefault("_src", set()).add(name)
+    private = {attr for attr in used if re.fullmatch("_[^_].*", attr)}
+    modules = {Path(name).stem for name in sources}
+    return set().union(*(used[attr] for attr in private - defined - modules))
 
 
 def test_private_attributes_are_used_in_one_module():
-    users = [path.name for path in PACKAGE.rglob("*.py") if PRIVATE.search(path.read_text("utf-8"))]
-    assert users == ["_keras_internals.py"]
+    sources = {str(path): path.read_text("utf-8") for path in PACKAGE.rglob("*.py")}
+    assert find_foreign_names(sources) == {str(PACKAGE / "_keras_internals.py")}
+
+
+@pytest.mark.parametrize(
+    "code", ["x._layers", "getattr(x, '_keras_mask', None)", "from keras.src.layers import Layer"]
+)
+def test_private_attributes_are_found(code):
+    own = "class A:\n    _a = 1\n    def _b(self):\n        self._c = self._a"
+    assert find_foreign_names({"own": own, "user": "x._a, x._b, x._c, x._replace()"}) == set()
+    assert find_foreign_names({"own": own, "user": code}) == {"user"}
 
 
 def test_layers_and_sublayers():
@@ -45,3 +82,11 @@ def test_saved_optimizer_is_replaced():
     model.compile("sgd", "mse")
     save_optimizer_as(model, keras.optimizers.Adam())
     assert model.get_compile_config()["optimizer"]["class_name"] == "Adam"
+
+
+def test_trainable_variables_of_an_optimizer():
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    optimizer = keras.optimizers.SGD()
+    optimizer.build(model.trainable_variables)
+    found = get_trainable_variables(optimizer)
+    assert list(map(id, found)) == list(map(id, model.trainable_variables))

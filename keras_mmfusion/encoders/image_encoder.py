@@ -91,7 +91,7 @@ class ImageEncoder(keras_hub.models.Backbone):
     @property
     def trainable(self):
         """Whether the encoder's weights are trained."""
-        return self._trainable
+        return keras_hub.models.Backbone.trainable.fget(self)
 
     @trainable.setter
     def trainable(self, value):

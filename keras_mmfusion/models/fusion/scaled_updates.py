@@ -1,6 +1,8 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._keras_internals import get_trainable_variables
+
 
 def scale_updates(optimizer, get_scale):
     """Wraps an optimizer in `ScaledUpdates`; a `LossScaleOptimizer` stays outermost.
@@ -57,7 +59,7 @@ class ScaledUpdates(keras.optimizers.Optimizer):
             self.build(list(trainable_variables))
         scaled = [
             (variable, scale, ops.copy(variable))
-            for variable, scale in zip(self._trainable_variables, self.scales, strict=True)
+            for variable, scale in zip(get_trainable_variables(self), self.scales, strict=True)
             if scale != 1
         ]
         self.inner_optimizer.apply(grads, trainable_variables)
