@@ -52,6 +52,14 @@ def test_encoder_of_the_guide_saves_and_loads(guide):
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_rule_of_the_guide_computes_its_formula(guide):
+    rule = guide["MaxFusion"](("a", "b"))
+    inputs = {"a": np.array([[1.0, 4.0]]), "b": np.array([[3.0, 2.0]])}
+    np.testing.assert_array_equal(to_numpy(rule(inputs)), [[3, 4]])
+    rule.scales["b"].assign([1, 3])
+    np.testing.assert_array_equal(to_numpy(rule(inputs)), [[3, 6]])
+
+
 def test_rule_of_the_guide_passes_the_layer_checks(guide, tmp_path):
     vectors = {name: INPUTS[name][:, 0, :3] for name in NAMES}
     mask = {name: MASK[name].any(axis=1) for name in NAMES}
@@ -77,6 +85,36 @@ class DifferenceFusion(TokenFusionRule):
 
     def count_tokens(self, counts):
         return len(counts) - 1
+
+
+@keras.saving.register_keras_serializable(package="tests")
+class JoinFusion(TokenFusionRule):
+    """The tokens of all modalities, with their masks; `output_dim` is that of the inputs."""
+
+    def combine(self, inputs, mask):
+        masks = [
+            keras.ops.ones(keras.ops.shape(x)[:2], "bool") if mask[name] is None else mask[name]
+            for name, x in inputs.items()
+        ]
+        tokens = keras.ops.concatenate(list(inputs.values()), axis=1)
+        return tokens, keras.ops.concatenate(masks, axis=1)
+
+
+def test_custom_token_rule_gets_zeros_and_masks():
+    rule = JoinFusion(("a", "b"), output_dim=2)
+    inputs = {"a": np.ones((1, 2, 2)), "b": np.ones((1, 1, 2))}
+    inputs["a"][0, 1] = np.nan
+    mask = {"a": np.array([[True, False]])}
+    tokens, tokens_mask = rule(inputs, mask=mask, return_mask=True)
+    np.testing.assert_array_equal(to_numpy(tokens), [[[1, 1], [0, 0], [1, 1]]])
+    np.testing.assert_array_equal(to_numpy(tokens_mask), [[True, False, True]])
+
+
+def test_custom_token_rule_computes_its_formula():
+    tokens = to_numpy(DifferenceFusion(NAMES)({name: x[..., :3] for name, x in INPUTS.items()}))
+    first, *others = (INPUTS[name][:, 0, :3] for name in NAMES)
+    expected = np.stack([first - other for other in others], axis=1)
+    np.testing.assert_allclose(tokens, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("output", ["pooled", "tokens"])
