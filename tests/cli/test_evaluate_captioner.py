@@ -63,6 +63,9 @@ def test_protocol_is_complete_and_without_paths(data, captioner_preset):
     protocol = results["protocol"]
 
     assert set(results) == {"metrics", "protocol", "table", "samples"}
+    assert results["table"]["settings"] == {"Search": "2 beams"}
+    assert results["table"]["summary"].startswith("4 images with 8 captions; corpus scores;")
+    assert set(results["table"]["metrics"]) == set(results["metrics"])
     assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", None)
     assert (protocol["images"], protocol["captions"]) == (4, 8)
     assert protocol["decoding"] == {"beams": 2, "length_penalty": 0.7, "max_length": 8}
@@ -75,8 +78,10 @@ def test_protocol_is_complete_and_without_paths(data, captioner_preset):
 
 
 def test_limit_uses_first_images(data, captioner_preset):
-    _, results = run(data, captioner_preset, "--split", "dev", "--limit", "2", *FAST)
+    limit = ("--limit", "2", "--beams", "1")
+    _, results = run(data, captioner_preset, "--split", "dev", *limit, *FAST)
 
+    assert results["table"]["settings"] == {"Search": "greedy"}
     assert results["protocol"]["limit"] == 2
     assert [sample["image"] for sample in results["samples"]] == list(CAPTIONS)[:2]
 

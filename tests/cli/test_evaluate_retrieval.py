@@ -54,6 +54,7 @@ def test_protocol_is_complete_and_without_paths(data, embedder_preset):
     protocol = results["protocol"]
 
     assert set(results) == {"metrics", "protocol", "table", "samples"}
+    assert results["table"]["summary"].startswith("3 images with 6 captions; candidates: all ")
     assert (protocol["data"], protocol["split"], protocol["limit"]) == ("squares", "dev", 3)
     assert (protocol["images"], protocol["captions"]) == (3, 6)
     assert protocol["preset"] == "embedder_small"

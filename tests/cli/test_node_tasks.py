@@ -47,11 +47,21 @@ def test_bad_arguments_exit_with_2(tmp_path):
     data = write_planetoid(tmp_path)
     out = ("--out", tmp_path / "model.keras")
     for command, message in (
-        (("train", data, *out, "--model", "mlp"), "'mlp' is not one of 'gcn', 'gat', 'appnp'"),
-        (("train", data, *out, "--dataset", "other"), "'other'"),
+        (
+            ("train", data, *out, "--model", "mlp"),
+            "'mlp' is not one of 'gcn', 'gat', 'appnp', 'gcn2'",
+        ),
+        (
+            ("train", data, *out, "--dataset", "other"),
+            "`data_dir` must contain the files of 'other'",
+        ),
         (("train", data, "--out", tmp_path / "no" / "x.keras"), "`--out` must be a file in an"),
         (("evaluate", data, "--preset", tmp_path / "x.keras"), "must be an existing .keras file"),
         (("evaluate", data, "--preset", "x", "--json", tmp_path), "`--json` must be a file to"),
+        (
+            ("evaluate", data, "--preset", "x", "--json", tmp_path / "no" / "x.json"),
+            "`--json` must be in an existing folder",
+        ),
     ):
         failed = run(*command)
         assert failed.exit_code == 2

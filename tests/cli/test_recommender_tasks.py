@@ -95,7 +95,7 @@ def test_bad_arguments_exit_with_2(folder):
     (folder / "data" / "interactions.csv").unlink()
     failed = train(folder)
     assert failed.exit_code == 2
-    assert "must have MovieLens' ratings.csv" in failed.stderr
+    assert "`data_dir` must have MovieLens' ratings.csv" in failed.stderr
     for arguments, message in (
         (("--data", "no_such.csv"), "no_such.csv"),
         (("--preset", "no_such"), "Unknown preset 'no_such'"),
@@ -144,6 +144,11 @@ def test_movielens_is_encoded_once(folder, monkeypatch):
     assert again["metrics"] == pytest.approx(first["metrics"])
 
     assert presets == ["efficientnet_lite0_imagenet", "image_text_flickr8k"]  # The first time.
+
+    # A model without features encodes no movies.
+    trained = train(folder, "--model", "bpr", "--epochs", "1")
+    assert trained.exit_code == 0, trained.output
+    assert len(presets) == 2
 
     movies = (data / "movies.csv").read_text()
     for name, change in (

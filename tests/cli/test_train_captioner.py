@@ -129,7 +129,10 @@ def no_training(monkeypatch):
         (("--dropout", "1"), "`dropout` must be in [0, 1). Received: 1.0"),
         (("--learning-rate", "nan"), "`learning_rate` must be a positive number"),
         (("--heads", "3"), "`num_heads` must divide `dim`"),
-        (("--dtype", "float16"), "`dtype` must be one of 'float32', 'mixed_bfloat16'"),
+        (
+            ("--dtype", "float16"),
+            "`dtype` must be one of 'float32', 'mixed_bfloat16', 'mixed_float16'",
+        ),
         (("--stop-after", "-1"), "--stop-after"),
         (("--encoder", "efficientnet"), "Unknown preset 'efficientnet'"),
         (("--images", "here"), "`--data` cannot be combined with `--images`"),

@@ -95,7 +95,8 @@ def test_reads_data_frame(folder):
     pandas = pytest.importorskip("pandas")
     frame = pandas.DataFrame({"image": ["1.jpg", "0.jpg"], "caption": ["A dog, a cat", None]})
     assert read_image_caption_pairs(folder, frame[:1]).captions == [["A dog, a cat"]]
-    with pytest.raises(ValueError, match="The DataFrame, row 1: each row of `table` must"):
+    message = "The DataFrame, row 1: each row of `table` must have an 'image' and a 'caption'"
+    with pytest.raises(ValueError, match=message):
         read_image_caption_pairs(folder, frame)
 
 

@@ -117,7 +117,7 @@ def test_32_bit_images_are_read_as_16_bits_if_their_values_allow():
     with pytest.raises(ValueError, match="mode 'I' .*no value above 255.*'L' or 'I;16'"):
         read_image(Image.fromarray(values // 300))
     for beyond in (values * 2, values - 1):
-        with pytest.raises(ValueError, match="outside the 16-bit range"):
+        with pytest.raises(ValueError, match="outside the 16-bit range from 0 to 65535"):
             read_image(Image.fromarray(beyond))
 
 

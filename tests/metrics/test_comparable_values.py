@@ -95,7 +95,10 @@ def test_probabilities_instead_of_classes_raise_an_error():
         (lambda: best_ranks([[0.1, 0.2]], [[NAN, 1]]), "`relevant` has 1 values that are NaN"),
         (lambda: best_ranks([[0.1, 0.2]], [["False", "True"]]), "`relevant` must be real numbers"),
         (lambda: best_ranks([[0.1, 0.2]], [[0, 2]]), "`relevant` must be bool, or only 0 and 1"),
-        (lambda: retrieval_scores(np.zeros((0, 0)), []), "must have at least one query"),
+        (
+            lambda: retrieval_scores(np.zeros((0, 0)), []),
+            "must have at least one query and one candidate",
+        ),
         (lambda: retrieval_scores([[0.1, 0.2]], ["0", "0"]), "`owners` must be the row"),
     ],
 )

@@ -118,7 +118,8 @@ def test_infinities_and_nans_are_preserved(path):
 def test_value_out_of_float16_range_raises_and_keeps_the_file(path):
     write(path, kernel=np.array([1.0, -70000.0], "float32"))
     before = path.read_bytes()
-    with pytest.raises(ValueError, match="'/layers/kernel' contains 70000, which exceeds"):
+    message = "'/layers/kernel' contains 70000, which exceeds the range of float16"
+    with pytest.raises(ValueError, match=message):
         store_as_float16(path)
 
     assert path.read_bytes() == before

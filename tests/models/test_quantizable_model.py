@@ -140,7 +140,7 @@ def test_quantize_without_matching_layers_raises_an_error():
         model.quantize("int8")
     model, inputs = fusion()
     outputs(model, inputs)
-    with pytest.raises(ValueError, match="an embedding, that matches `filters`"):
+    with pytest.raises(ValueError, match="a dense layer or an embedding, that matches `filters`"):
         model.quantize("int8", filters="nothing")
 
 

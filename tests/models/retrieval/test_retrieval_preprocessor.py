@@ -13,7 +13,7 @@ IDS = [
 
 
 def test_token_ids_and_padding_mask():
-    with pytest.warns(UserWarning, match=r"2 of 5 texts .* such as \['', 'dog'\]"):
+    with pytest.warns(UserWarning, match=r"2 of 5 texts have no word .* such as \['', 'dog'\]"):
         text = small_preprocessor()({"text": CAPTIONS})["text"]
     assert WORDS[9] == "red"
     assert text["token_ids"].tolist() == IDS
