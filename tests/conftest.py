@@ -23,6 +23,13 @@ def pytest_collection_modifyitems(items):
 
 
 @pytest.fixture(autouse=True)
+def seed_random_numbers():
+    """Gives each test the same initial weights in every run and in every order of the tests."""
+    if "keras" in sys.modules:
+        sys.modules["keras"].utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
 def search_without_xla(request, monkeypatch):
     """Disables XLA, whose compilation dominates the test time, except in tests marked `xla`."""
     if CAPTIONER in sys.modules and "xla" not in request.keywords:
