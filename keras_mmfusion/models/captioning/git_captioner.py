@@ -3,6 +3,7 @@ from keras import ops
 
 from keras_mmfusion.models.captioning.captioner import Captioner
 from keras_mmfusion.models.captioning.decoding.step_functions import build_cached_step
+from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -51,7 +52,7 @@ class GitCaptioner(Captioner):
     def __init__(
         self, image_encoder, text_decoder, preprocessor=None, frame_embedding=None, **kwargs
     ):
-        if not hasattr(text_decoder, "project_context"):
+        if not isinstance(text_decoder, GitTextDecoder):
             raise ValueError(
                 f"`text_decoder` must be a `GitTextDecoder`. Received: {text_decoder!r}"
             )

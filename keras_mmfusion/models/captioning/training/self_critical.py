@@ -62,16 +62,16 @@ class SelfCriticalSequence(keras.utils.PyDataset):
         shape = (len(images), self.settings.samples, self.settings.max_length)
         noise = np.random.default_rng([self.seed, self.epoch, index]).random(shape, "float32")
         ids, _ = self.model.generate_tokens(x["images"], self.settings, self.special_tokens, noise)
-        ids = _trim_padding(ids, self.special_tokens.pad)
+        ids = _trim_padding(ids, self.special_tokens)
         rewards = self._compute_rewards(ids, images)
         self.mean_reward = float(rewards.mean())
         inputs, weights = self_critical_targets(ids, rewards, self.special_tokens)
         return {**x, "captions": inputs}, ids, weights
 
     def _compute_rewards(self, ids, images):
-        captions = [
-            row[row != self.special_tokens.pad].tolist() for row in ids.reshape(-1, ids.shape[-1])
-        ]
+        rows = ids.reshape(-1, ids.shape[-1])
+        masks = _mask_tokens(rows, self.special_tokens)
+        captions = [row[mask].tolist() for row, mask in zip(rows, masks, strict=True)]
         references = np.repeat(images, ids.shape[1]).tolist()
         return self.scorer.score(references, captions).reshape(ids.shape[:2])
 
@@ -91,14 +91,19 @@ def self_critical_targets(ids, rewards, special_tokens):
         A tuple: the decoder's inputs and the float32 token weights, both of the shape of `ids`.
     """
     others = (rewards.sum(axis=1, keepdims=True) - rewards) / (rewards.shape[1] - 1)
-    mask = (ids != special_tokens.pad).astype("float32")
+    mask = _mask_tokens(ids, special_tokens).astype("float32")
     weights = (rewards - others)[..., np.newaxis] * mask / mask.sum()
     inputs = np.roll(ids, 1, axis=-1)
     inputs[..., 0] = special_tokens.start
     return inputs, weights.astype("float32")
 
 
-def _trim_padding(ids, pad, multiple=4):
+def _mask_tokens(ids, special_tokens):
+    """Finds the tokens of captions, up to and including the end token: a bool array."""
+    return keras.ops.convert_to_numpy(special_tokens.mask_tokens(ids))
+
+
+def _trim_padding(ids, special_tokens, multiple=4):
     """Removes common padding, to a multiple of 4, since each length may be compiled separately."""
-    longest = np.flatnonzero((ids != pad).any(axis=(0, 1)))[-1] + 1
+    longest = np.flatnonzero(_mask_tokens(ids, special_tokens).any(axis=(0, 1)))[-1] + 1
     return ids[..., : -(-longest // multiple) * multiple]
