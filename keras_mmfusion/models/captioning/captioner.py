@@ -159,6 +159,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
     def generate(
         self,
         images,
+        prompt=None,
         beams=4,
         hypotheses=1,
         length_penalty=0.7,
@@ -179,6 +180,8 @@ class Captioner(TaskModel, keras_hub.models.Task):
             images: one image or several: paths, encoded bytes, open files, PIL images, arrays,
                 tensors; a list, array or pandas `Series` of them; or a `tf.data.Dataset` of images
                 or of dicts with `"images"`.
+            prompt: string. The first words of every caption, such as `"a picture of"`; they are
+                part of the result.
             beams: int. Beam width; 1 is greedy search. At most 1,024, and at most the size of the
                 vocabulary.
             hypotheses: int. Number of captions for each image, best first. If more than one, a
@@ -202,6 +205,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
         """
         settings = resolve_generation_settings(
             self.preprocessor,
+            prompt=prompt,
             beams=beams,
             hypotheses=hypotheses,
             length_penalty=length_penalty,
@@ -316,6 +320,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
     def export(
         self,
         folder,
+        prompt=None,
         beams=4,
         length_penalty=0.7,
         no_repeat_ngram=0,
@@ -345,7 +350,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
         Args:
             folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
                 `manifest.json` in each. Nothing is overwritten.
-            beams, length_penalty, no_repeat_ngram, min_length, max_length: see `generate`.
+            prompt, beams, length_penalty, no_repeat_ngram, min_length, max_length: see `generate`.
             int8_weights: bool. Whether to store large weights as int8.
             manifest: dict or `None`. Additional entries of the manifest.
 
@@ -359,6 +364,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
         settings = resolve_generation_settings(
             self.preprocessor,
             caller="export",
+            prompt=prompt,
             beams=beams,
             length_penalty=length_penalty,
             no_repeat_ngram=no_repeat_ngram,

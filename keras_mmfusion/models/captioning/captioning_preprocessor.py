@@ -142,6 +142,14 @@ class CaptioningPreprocessor(Preprocessor):
             )
         return max_length
 
+    def tokenize_prompt(self, prompt):
+        """Converts the first words of captions to a tuple of ids; `None` to an empty tuple."""
+        if prompt is None:
+            return ()
+        if not isinstance(prompt, str):
+            raise ValueError(f"`prompt` must be a string or None. Received: {prompt!r}")
+        return tuple(int(token) for token in self.tokenizer([prompt])[0])
+
     def get_special_tokens(self):
         """Returns the tokenizer's `SpecialTokens`; `[UNK]` is never generated."""
         return SpecialTokens(

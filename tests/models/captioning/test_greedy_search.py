@@ -63,3 +63,26 @@ def test_the_end_token_may_also_be_the_start_and_pad_token():
         )
         np.testing.assert_array_equal(found, np.where(mask, tokens, 2))
         np.testing.assert_allclose(found_scores, scores, rtol=1e-5)
+
+
+@pytest.mark.parametrize("search", [greedy_search, beam_search])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_captions_begin_with_the_prompt(search, beams):
+    if (search is greedy_search) == (beams > 1):
+        pytest.skip("greedy search has one beam")
+    prompt = (5, 4)
+    settings = DecodingSettings(LENGTH, beams=beams, prompt=prompt, length_penalty=2.0)
+    tokens, scores = map(ops.convert_to_numpy, search(table_step, (), ROWS, settings, SPECIAL))
+    assert (tokens[:, :, :2] == prompt).all()
+    assert (tokens[:, :, 2] != SPECIAL.end).all()
+    # The score is the mean of the log-probabilities after the prompt.
+    table = TABLE - np.log(np.exp(TABLE).sum(axis=-1, keepdims=True))
+    for row, caption in enumerate(tokens[:, 0]):
+        words = [int(word) for word in caption if word != SPECIAL.pad]
+        expected = sum(table[row, i, words[i - 1], words[i]] for i in range(2, len(words)))
+        np.testing.assert_allclose(scores[row, 0], expected / (len(words) - 2) ** 2, rtol=1e-4)
+
+
+def test_prompt_that_leaves_no_room_raises():
+    with pytest.raises(ValueError, match="`prompt` must leave room"):
+        DecodingSettings(LENGTH, prompt=(4, 5, 4, 5))

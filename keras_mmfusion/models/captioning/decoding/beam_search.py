@@ -38,10 +38,6 @@ def beam_search(step, cache, batch_size, settings, special):
     slots = ops.broadcast_to(ops.arange(beams, dtype="int32"), shape)
     first = ops.equal(slots, 0)
 
-    def score(log_probs, index):
-        tokens = ops.cast(index + 1, "float32")
-        return log_probs / ops.power(tokens, settings.length_penalty)
-
     def unfinished(index, tokens, log_probs, ancestors, pool, pool_scores, done, cache):
         return ops.logical_and(index < settings.max_length, ops.logical_not(ops.all(done)))
 
@@ -61,7 +57,8 @@ def beam_search(step, cache, batch_size, settings, special):
 
         may_finish = ops.logical_and(ends, ops.arange(2 * beams) < beams)
         may_finish = ops.logical_and(may_finish, ops.logical_not(ops.expand_dims(done, -1)))
-        finished_scores = ops.where(may_finish, score(best, index), 2 * MASKED_LOGIT)
+        may_finish = ops.logical_and(may_finish, best > MASKED_LOGIT / 2)
+        finished_scores = ops.where(may_finish, settings.score(best, index + 1), 2 * MASKED_LOGIT)
         pool, pool_scores = _select_best(
             ops.concatenate([pool, candidates], axis=1),
             ops.concatenate([pool_scores, finished_scores], axis=1),
@@ -73,7 +70,9 @@ def beam_search(step, cache, batch_size, settings, special):
         tokens = gather(candidates, kept)
         ancestors = gather(ancestors, ops.take_along_axis(origin, kept, axis=1))
         ancestors = write_at(ancestors, index + 1, slots)
-        done = ops.logical_or(done, pool_scores[:, -1] >= score(log_probs[:, 0], index))
+        done = ops.logical_or(
+            done, pool_scores[:, -1] >= settings.score(log_probs[:, 0], index + 1)
+        )
         return index + 1, tokens, log_probs, ancestors, pool, pool_scores, done, cache
 
     padding = ops.full((*shape, length), special.pad, dtype="int32")
@@ -92,7 +91,7 @@ def beam_search(step, cache, batch_size, settings, special):
         unfinished, advance, state
     )
     open_scores = ops.where(
-        ops.expand_dims(done, -1), 2 * MASKED_LOGIT, score(log_probs, index - 1)
+        ops.expand_dims(done, -1), 2 * MASKED_LOGIT, settings.score(log_probs, index)
     )
     pool, pool_scores = _select_best(
         ops.concatenate([pool, tokens], axis=1),

@@ -39,6 +39,8 @@ class DecodingSettings:
         temperature, top_k, top_p: sampling parameters. The logits are divided by `temperature`;
             only the `top_k` most probable tokens are kept, and of these the smallest set with a
             total probability of at least `top_p`.
+        prompt: tuple of ints. Ids of the tokens that every caption begins with. They count for
+            `max_length`, but not for `min_length` and the score.
 
     Raises:
         ValueError: if a setting has the wrong type or is out of range.
@@ -53,6 +55,7 @@ class DecodingSettings:
     temperature: float = 1.0
     top_k: int | None = None
     top_p: float | None = None
+    prompt: tuple[int, ...] = ()
 
     def __post_init__(self):
         checked = {
@@ -72,11 +75,27 @@ class DecodingSettings:
             checked["top_p"] = check_number(None, "top_p", self.top_p, MIN_TOP_P, 1.0)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "prompt", tuple(int(token) for token in self.prompt))
         if self.min_length >= self.max_length:
             raise ValueError(
                 f"`min_length` must be below `max_length`. Received: min_length={self.min_length}, "
                 f"max_length={self.max_length}"
             )
+        if len(self.prompt) + self.min_length >= self.max_length:
+            raise ValueError(
+                f"`prompt` must leave room for a caption: it has {len(self.prompt)} tokens, with "
+                f"min_length={self.min_length} and max_length={self.max_length}."
+            )
+
+    def score(self, log_probs, count):
+        """Computes the scores of captions from their log-probabilities.
+
+        Args:
+            log_probs: float tensor.
+            count: tensor. The number of tokens, including those of the prompt.
+        """
+        count = ops.maximum(ops.cast(count, "float32") - len(self.prompt), 1.0)
+        return log_probs / ops.power(count, self.length_penalty)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -126,13 +145,19 @@ def next_log_probs(logits, tokens, index, settings, special):
     forbidden = ops.zeros((vocabulary_size,), dtype="bool")
     for blocked in special.suppressed_token_ids:
         forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
-    too_short = ops.logical_and(ops.equal(ids, special.end), index < settings.min_length)
+    too_short = index < settings.min_length + len(settings.prompt)
+    too_short = ops.logical_and(ops.equal(ids, special.end), too_short)
     forbidden = ops.logical_or(forbidden, too_short)
     log_probs = ops.where(forbidden, MASKED_LOGIT, log_probs)
     if settings.no_repeat_ngram:
         repeats = _repeated_ngrams(tokens, index, settings.no_repeat_ngram, vocabulary_size)
         log_probs = ops.where(repeats, MASKED_LOGIT, log_probs)
-    return log_probs
+    if not settings.prompt:
+        return log_probs
+    prompt = ops.convert_to_tensor(settings.prompt, dtype="int32")
+    forced = ops.take(prompt, ops.minimum(index, len(settings.prompt) - 1), axis=0)
+    forced_log_probs = ops.where(ops.equal(ids, forced), 0.0, MASKED_LOGIT)
+    return ops.where(index < len(settings.prompt), forced_log_probs, log_probs)
 
 
 def _repeated_ngrams(tokens, index, n, vocabulary_size):

@@ -7,14 +7,20 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import Decoding
 
 
 def resolve_generation_settings(
-    preprocessor, caller="generate", hypotheses=1, sample=False, max_length=None, **settings
+    preprocessor,
+    caller="generate",
+    prompt=None,
+    hypotheses=1,
+    sample=False,
+    max_length=None,
+    **settings,
 ):
     """Validates the arguments of `Captioner.generate` or `export`; returns `DecodingSettings`.
 
     Args:
         preprocessor: `CaptioningPreprocessor` or `None`.
         caller: string. The method, for error messages.
-        hypotheses, sample, max_length: see `Captioner.generate`.
+        prompt, hypotheses, sample, max_length: see `Captioner.generate`.
         **settings: further arguments of `DecodingSettings`.
 
     Raises:
@@ -29,6 +35,7 @@ def resolve_generation_settings(
     settings = DecodingSettings(
         max_length=preprocessor.check_max_length(max_length),
         samples=hypotheses if sample else 0,
+        prompt=preprocessor.tokenize_prompt(prompt),
         **settings,
     )
     if not sample:

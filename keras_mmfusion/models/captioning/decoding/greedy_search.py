@@ -16,4 +16,4 @@ def greedy_search(step, cache, batch_size, settings, special):
         step, cache, choose, (batch_size, 1), settings, special
     )
     counts = ops.sum(ops.cast(special.mask_tokens(tokens), "float32"), axis=-1)
-    return tokens, log_probs / ops.power(counts, settings.length_penalty)
+    return tokens, settings.score(log_probs, counts)
