@@ -6,6 +6,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "BackboneTextDecoder": "backbone_text_decoder",
+        "BertTextDecoder": "bert_text_decoder",
+        "BlipCaptioner": "blip_captioner",
         "Caption": "decoding.caption",
         "Captioner": "captioner",
         "CaptionerRecipe": "training.captioner_recipe",

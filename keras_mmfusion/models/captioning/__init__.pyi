@@ -1,6 +1,8 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.models.captioning.backbone_text_decoder import BackboneTextDecoder as BackboneTextDecoder
+from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder as BertTextDecoder
+from keras_mmfusion.models.captioning.blip_captioner import BlipCaptioner as BlipCaptioner
 from keras_mmfusion.models.captioning.decoding.caption import Caption as Caption
 from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import CaptionerRecipe as CaptionerRecipe

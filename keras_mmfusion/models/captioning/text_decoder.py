@@ -63,6 +63,9 @@ class TextDecoder(keras.layers.Layer):
         Improve Language Models", 2017.
     """
 
+    embedding_cls = keras_hub.layers.TokenAndPositionEmbedding
+    block_cls = TextDecoderBlock
+
     def __init__(
         self,
         vocabulary_size=10_000,
@@ -92,7 +95,7 @@ class TextDecoder(keras.layers.Layer):
         self.cross_attention = cross_attention
         self.activation = activation
         self.epsilon = epsilon
-        self.embedding = keras_hub.layers.TokenAndPositionEmbedding(
+        self.embedding = self.embedding_cls(
             vocabulary_size=vocabulary_size,
             sequence_length=sequence_length,
             embedding_dim=dim,
@@ -103,7 +106,7 @@ class TextDecoder(keras.layers.Layer):
         )
         self.embedding_dropout = Dropout(dropout, dtype=self.dtype_policy)
         self.blocks = [
-            TextDecoderBlock(
+            self.block_cls(
                 num_heads,
                 self.mlp_dim,
                 dropout,
@@ -119,12 +122,15 @@ class TextDecoder(keras.layers.Layer):
             epsilon=epsilon, dtype=self.dtype_policy, name="final_norm"
         )
 
-    def build(self, x_shape, encoder_tokens_shape=None):
-        if self.cross_attention and encoder_tokens_shape is None:
+    def _check_encoder_tokens(self, encoder_tokens):
+        if self.cross_attention and encoder_tokens is None:
             raise ValueError(
                 "A `TextDecoder` with `cross_attention=True` must be called with `encoder_tokens`, "
                 "as `TransformerCaptioner` does."
             )
+
+    def build(self, x_shape, encoder_tokens_shape=None):
+        self._check_encoder_tokens(encoder_tokens_shape)
         if not self.embedding.built:
             self.embedding.build((None, None))
         for block in self.blocks:
@@ -140,6 +146,7 @@ class TextDecoder(keras.layers.Layer):
         return_attention_scores=False,
         training=None,
     ):
+        self._check_encoder_tokens(encoder_tokens)
         one_caption = len(x.shape) == 3
         if one_caption:
             x = ops.expand_dims(x, 1)

@@ -45,6 +45,8 @@ class TextDecoderBlock(keras.layers.Layer):
         Transformer Architecture", 2020, figure 1b.
     """
 
+    causal = True  # Whether a token attends only to itself and earlier tokens.
+
     def __init__(
         self,
         num_heads,
@@ -128,17 +130,20 @@ class TextDecoderBlock(keras.layers.Layer):
             padding_mask = ops.cast(padding_mask, "bool")
             x = ops.where(ops.expand_dims(padding_mask, -1), x, 0.0)
             padding_mask = ops.reshape(padding_mask, (-1, tokens))
-        normed = ops.reshape(self.self_norm(x), (-1, tokens, dim))
-        attended = self.self_attention(
-            normed, normed, value_mask=padding_mask, use_causal_mask=True, training=training
-        )
-        attended = ops.reshape(attended, (-1, captions, tokens, dim))
-        x = x + self.dropout_layer(attended, training=training)
         scores = None
-        if self.cross_attention:
-            query = ops.reshape(self.cross_norm(x), (-1, captions * tokens, dim))
+
+        def attend_to_captions(x):
+            x = ops.reshape(x, (-1, tokens, dim))
+            attended = self.self_attention(
+                x, x, value_mask=padding_mask, use_causal_mask=self.causal, training=training
+            )
+            attended = ops.reshape(attended, (-1, captions, tokens, dim))
+            return self.dropout_layer(attended, training=training)
+
+        def attend_to_encoder(x):
+            nonlocal scores
             attended = self.cross_attention_layer(
-                query,
+                ops.reshape(x, (-1, captions * tokens, dim)),
                 encoder_tokens,
                 value_mask=encoder_mask,
                 return_attention_scores=return_attention_scores,
@@ -147,9 +152,17 @@ class TextDecoderBlock(keras.layers.Layer):
             if return_attention_scores:
                 attended, scores = attended
             attended = ops.reshape(attended, (-1, captions, tokens, dim))
-            x = x + self.dropout_layer(attended, training=training)
-        x = x + self._mlp(x, training)
+            return self.dropout_layer(attended, training=training)
+
+        x = self._add_branch(x, self.self_norm, attend_to_captions)
+        if self.cross_attention and encoder_tokens is not None:
+            x = self._add_branch(x, self.cross_norm, attend_to_encoder)
+        x = self._add_branch(x, self.mlp_norm, lambda x: self._mlp(x, training))
         return (x, scores) if return_attention_scores else x
+
+    def _add_branch(self, x, norm, branch):
+        """Computes a residual branch with normalized inputs."""
+        return x + branch(norm(x))
 
     def step(self, x, cache, context, slot_mask, write_mask):
         """Processes the last token of every hypothesis, with cached keys and values.
@@ -168,21 +181,28 @@ class TextDecoderBlock(keras.layers.Layer):
         Returns:
             A tuple: `x` after the block, and the updated cache.
         """
-        normed = self.self_norm(x)
-        new_rows = self.self_attention.project_key_value(normed)
-        cache = tuple(
-            ops.where(write_mask, ops.expand_dims(new, 2), old)
-            for new, old in zip(new_rows, cache, strict=True)
-        )
-        heads, length, hypotheses, head_dim = cache[0].shape[1:]
-        rows = [ops.reshape(c, (-1, heads, length * hypotheses, head_dim)) for c in cache]
-        x = x + self.self_attention.attend_cached(normed, rows, attention_mask=slot_mask)
+
+        def attend_to_captions(x):
+            nonlocal cache
+            new_rows = self.self_attention.project_key_value(x)
+            cache = tuple(
+                ops.where(write_mask, ops.expand_dims(new, 2), old)
+                for new, old in zip(new_rows, cache, strict=True)
+            )
+            heads, length, hypotheses, head_dim = cache[0].shape[1:]
+            rows = [ops.reshape(c, (-1, heads, length * hypotheses, head_dim)) for c in cache]
+            return self.self_attention.attend_cached(x, rows, attention_mask=slot_mask)
+
+        def attend_to_encoder(x):
+            return self.cross_attention_layer.attend_cached(x, context)
+
+        x = self._add_branch(x, self.self_norm, attend_to_captions)
         if self.cross_attention:
-            x = x + self.cross_attention_layer.attend_cached(self.cross_norm(x), context)
-        return x + apply_to_rows(self._mlp, x), cache
+            x = self._add_branch(x, self.cross_norm, attend_to_encoder)
+        return self._add_branch(x, self.mlp_norm, lambda x: apply_to_rows(self._mlp, x)), cache
 
     def _mlp(self, x, training=None):
-        hidden = self.mlp_output(self.mlp_hidden(self.mlp_norm(x)))
+        hidden = self.mlp_output(self.mlp_hidden(x))
         return self.dropout_layer(hidden, training=training)
 
     def compute_output_shape(self, x_shape, encoder_tokens_shape=None):

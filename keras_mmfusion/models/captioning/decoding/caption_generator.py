@@ -50,7 +50,7 @@ class CaptionGenerator:
         """Generates token ids; see `Captioner.generate_tokens`."""
         is_encoded = len(images.shape) == 3
         image_tokens = images if is_encoded else self._encode(images)
-        search = self._compile(
+        search = self.compile(
             (settings, special),
             SearchFunction(self.model, settings, special),
             self.model._jit_compile_search,
@@ -60,10 +60,10 @@ class CaptionGenerator:
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
 
     def _encode(self, images):
-        encode = self._compile("encode", _EncodeFunction(self.model))
+        encode = self.compile("encode", _EncodeFunction(self.model))
         return encode(images)
 
-    def _compile(self, key, function, jit_compile=False):
+    def compile(self, key, function, jit_compile=False):
         """Compiles `function` once for each key and compute dtype."""
         key = (key, self.model.compute_dtype)
         if key not in self._functions:
@@ -76,8 +76,8 @@ class CaptionGenerator:
         count = len(images)
         if settings.samples:
             shape = (count, settings.samples, settings.max_length)
-            noise = _pad_batch(rng.random(shape).astype("float32"))
-        ids, scores = self.generate_tokens(_pad_batch(images), settings, special, noise)
+            noise = pad_batch(rng.random(shape).astype("float32"))
+        ids, scores = self.generate_tokens(pad_batch(images), settings, special, noise)
         ids, scores = ids[:count, :hypotheses], scores[:count, :hypotheses]
         texts = self.model.preprocessor.generate_postprocess(ids.reshape(-1, ids.shape[-1]))
         results = texts
@@ -89,7 +89,7 @@ class CaptionGenerator:
 
     def _add_details(self, images, ids, scores, texts):
         """Computes log-probabilities and attention in another pass over the finished captions."""
-        details = self._compile(("details", ids.shape[1:]), _DetailsFunction(self.model))
+        details = self.compile(("details", ids.shape[1:]), _DetailsFunction(self.model))
         log_probs, attention = map(
             ops.convert_to_numpy, details(images, self._prepend_start(ids), ids)
         )
@@ -117,7 +117,7 @@ class CaptionGenerator:
         return np.concatenate([start, ids[:, :, :-1]], axis=-1).astype("int32")
 
 
-def _pad_batch(batch):
+def pad_batch(batch):
     """Pads a batch to a power of two by repeating its first row.
 
     Functions are compiled for each batch size, so this limits the number of sizes.

@@ -24,9 +24,10 @@ def preprocess_images(images, preprocessor, batch_size):
 
 def _make_batches(images, preprocessor, batch_size):
     while chunk := list(itertools.islice(images, batch_size)):
-        yield np.concatenate([_preprocess(image, preprocessor) for image in chunk])
+        yield np.concatenate([preprocess_image(image, preprocessor) for image in chunk])
 
 
-def _preprocess(image, preprocessor):
+def preprocess_image(image, preprocessor):
+    """Preprocesses an array `(height, width, 3)`; returns a float32 array with a batch axis."""
     image = preprocessor.generate_preprocess(image[np.newaxis])
     return np.asarray(ops.convert_to_numpy(image), "float32")

@@ -1,0 +1,1 @@
+"""Parts of BERT that several tasks share."""
