@@ -1,6 +1,10 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.models.captioning.backbone_text_decoder import BackboneTextDecoder as BackboneTextDecoder
+from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder as BertTextDecoder
+from keras_mmfusion.models.bert.bert_text_encoder import BertTextEncoder as BertTextEncoder
+from keras_mmfusion.models.captioning.blip_captioner import BlipCaptioner as BlipCaptioner
+from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer as BlipQuestionAnswerer
 from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer as ClipTokenizer
@@ -16,6 +20,7 @@ from keras_mmfusion.models.fusion.gradient_blending_model import GradientBlendin
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
 from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
+from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
 from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
@@ -29,6 +34,7 @@ from keras_mmfusion.models.export.tensor_export import export_tensors as export_
 from keras_mmfusion.models import fusion as fusion
 from keras_mmfusion.models.presets.model_files import load_model as load_model
 from keras_mmfusion.models import node_classification as node_classification
+from keras_mmfusion.models import question_answering as question_answering
 from keras_mmfusion.models import recommendation as recommendation
 from keras_mmfusion.models import retrieval as retrieval
 from keras_mmfusion.models import sentiment as sentiment

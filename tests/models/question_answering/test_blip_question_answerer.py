@@ -1,0 +1,102 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+from keras_hub.layers import ImageConverter
+from models.captioning.small_captioners import COLORS, SIZE, color_images, enlarge
+
+from keras_mmfusion.encoders import VisionTransformer
+from keras_mmfusion.models import (
+    BertTextDecoder,
+    BertTextEncoder,
+    BlipQuestionAnswerer,
+    Captioner,
+    QuestionAnsweringPreprocessor,
+    WordTokenizer,
+)
+
+QUESTIONS = ["what color is it", "is it red", "what is it"]
+TOKENIZER = WordTokenizer.from_captions([*QUESTIONS, *COLORS, "yes no"], min_count=1)
+
+
+def make_preprocessor():
+    converter = ImageConverter(image_size=SIZE, scale=1 / 128, offset=-127 / 128)
+    return QuestionAnsweringPreprocessor(TOKENIZER, converter, sequence_length=5, question_length=6)
+
+
+def make_model():
+    keras.utils.set_random_seed(0)
+    settings = {
+        "vocabulary_size": TOKENIZER.vocabulary_size(),
+        "dim": 8,
+        "num_layers": 1,
+        "num_heads": 2,
+        "sequence_length": 8,
+    }
+    encoder = VisionTransformer(
+        image_size=SIZE, patch_size=16, dim=8, num_layers=1, num_heads=2, mlp_dim=16
+    )
+    model = BlipQuestionAnswerer(
+        encoder,
+        BertTextEncoder(**settings, image_dim=8),
+        BertTextDecoder(**settings, cross_attention=True),
+        make_preprocessor(),
+    )
+    enlarge(model)
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model()
+
+
+def test_questions_are_packed_with_start_end_and_mask():
+    ids, mask = make_preprocessor().pack_questions(["is it red", "what color is it it it it"])
+    words = [TOKENIZER.token_to_id(word) for word in ("is", "it", "red")]
+    assert ids[0].tolist() == [1, *words, 2, 0]
+    assert mask.tolist() == [[True] * 5 + [False], [True] * 6]
+    assert ids[1, -1] == 2  # Truncated questions end too.
+
+
+def test_answers_do_not_depend_on_the_other_questions(model):
+    images = color_images()
+    answers = model.generate(images, QUESTIONS, beams=3)
+    assert answers == [
+        model.generate(image, question, beams=3)
+        for image, question in zip(images, QUESTIONS, strict=True)
+    ]
+    several = model.generate(images[0], QUESTIONS, beams=3)
+    assert several[0] == answers[0] and len(several) == 3
+
+
+def test_different_numbers_of_images_and_questions_raise(model):
+    with pytest.raises(ValueError, match="one question for each image"):
+        model.generate(color_images(3), QUESTIONS[:2])
+
+
+def test_preset_keeps_answers(model, tmp_path):
+    model.save_to_preset(tmp_path / "preset")
+    loaded = Captioner.from_preset(tmp_path / "preset")
+    assert isinstance(loaded, BlipQuestionAnswerer)
+    assert loaded.generate(color_images(), QUESTIONS) == model.generate(color_images(), QUESTIONS)
+
+
+def test_padding_of_questions_does_not_change_logits(model):
+    preprocessor = make_preprocessor()
+    ids, mask = preprocessor.pack_questions(["is it red"])
+    images, answers = np.ones((1, *SIZE, 3), "float32"), np.array([[1, 5]])
+    padded = model({"images": images, "questions": ids, "question_mask": mask, "answers": answers})
+    alone = model({"images": images, "questions": ids[:, :5], "answers": answers})
+    np.testing.assert_allclose(*map(ops.convert_to_numpy, (padded, alone)), rtol=1e-4, atol=1e-5)
+
+
+def test_question_answerer_fits_raw_images_questions_and_answers():
+    model = make_model()
+    data = {
+        "images": np.stack(color_images(3)),
+        "questions": ["what color is it"] * 3,
+        "answers": list(COLORS),
+    }
+    history = model.fit(data, batch_size=3, epochs=4, verbose=0)
+    assert history.history["loss"][-1] < history.history["loss"][0]
