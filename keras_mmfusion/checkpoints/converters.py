@@ -18,6 +18,7 @@ import importlib
 
 # Model type in config.json -> module of this package.
 CONVERTERS = {
+    "blip": "blip",
     "clip": "clip",
     "git": "git",
     "siglip": "siglip",

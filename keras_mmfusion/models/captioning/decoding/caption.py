@@ -16,8 +16,7 @@ class Caption:
         tokens: list of strings, including the end token if the model generated one.
         token_log_probs: float32 array `(tokens,)`, natural logarithms.
         attention: float32 array `(tokens, rows, columns)`: the cross-attention over the image for
-            each token, averaged over heads and layers. Each map sums to 1, or to less if the
-            image encoder has a class token, which is left out.
+            each token, averaged over heads and layers. Each map sums to 1.
     """
 
     text: str

@@ -1,0 +1,188 @@
+"""BLIP: https://huggingface.co/Salesforce/blip-image-captioning-base and relatives."""
+
+from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.layouts import (
+    reshape,
+    split_rows,
+    transpose_conv,
+    transpose_linear,
+)
+from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
+from keras_mmfusion.encoders.vision_transformer import VisionTransformer
+from keras_mmfusion.models.bert.bert_text_encoder import BertTextEncoder
+from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder
+from keras_mmfusion.models.captioning.blip_captioner import BlipCaptioner
+from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
+from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer
+from keras_mmfusion.models.question_answering.question_answering_preprocessor import (
+    QuestionAnsweringPreprocessor,
+)
+
+MAX_CAPTION, MAX_ANSWER = 40, 10  # Tokens, as in BLIP's training code.
+WORDS = "text_decoder.bert.embeddings.word_embeddings.weight"
+HEAD = "text_decoder.cls.predictions"
+TIED = {f"{HEAD}.decoder.weight": WORDS, f"{HEAD}.decoder.bias": f"{HEAD}.bias"}
+
+
+def build_model(config, assets=None):
+    """Builds the model of a configuration, with random weights.
+
+    Args:
+        config: dict. The content of `config.json`.
+        assets: `CheckpointAssets` or `None` for a model without a preprocessor.
+
+    Returns:
+        A `BlipCaptioner` or `BlipQuestionAnswerer`.
+
+    Raises:
+        ValueError: if the class of the checkpoint is not supported.
+    """
+    architecture = (config.get("architectures") or ["BlipForConditionalGeneration"])[0]
+    image_encoder = _build_image_encoder(config["vision_config"])
+    if architecture == "BlipForConditionalGeneration":
+        return BlipCaptioner(
+            image_encoder,
+            _build_text_decoder(config["text_config"]),
+            _build_preprocessor(CaptioningPreprocessor, config, assets, MAX_CAPTION),
+        )
+    if architecture == "BlipForQuestionAnswering":
+        return BlipQuestionAnswerer(
+            image_encoder,
+            _build_text_encoder(config["text_config"], image_encoder),
+            _build_text_decoder(config["text_config"]),
+            _build_preprocessor(QuestionAnsweringPreprocessor, config, assets, MAX_ANSWER),
+        )
+    raise ValueError(
+        "BLIP checkpoints of BlipForConditionalGeneration and BlipForQuestionAnswering are "
+        f"supported. Received: {architecture}"
+    )
+
+
+def list_weights(model, config):
+    """Lists the `SourceWeight`s of a model of `build_model`."""
+    yield from _list_image_weights(model.image_encoder)
+    yield from _list_text_weights(model.text_decoder, "text_decoder.bert")
+    yield from _list_head_weights(model.text_decoder)
+    if hasattr(model, "text_encoder"):
+        yield from _list_text_weights(model.text_encoder, "text_encoder")
+
+
+def _build_preprocessor(cls, config, assets, sequence_length):
+    if assets is None:
+        return None
+    tokenizer = build_word_piece_tokenizer(assets, "[DEC]", ("[DEC]", "[ENC]"))
+    start = config["text_config"].get("bos_token_id", 30522)
+    if tokenizer.start_token_id != start:
+        raise ValueError(
+            f"The tokenizer's '[DEC]' must have the `bos_token_id` of config.json, {start}. "
+            f"Received: {tokenizer.start_token_id}"
+        )
+    return cls(tokenizer, build_image_converter(assets.image_processor), sequence_length)
+
+
+def _build_image_encoder(config):
+    return VisionTransformer(
+        image_size=config.get("image_size", 384),
+        patch_size=config.get("patch_size", 16),
+        dim=config.get("hidden_size", 768),
+        num_layers=config.get("num_hidden_layers", 12),
+        num_heads=config.get("num_attention_heads", 12),
+        mlp_dim=config.get("intermediate_size", 3072),
+        activation=config.get("hidden_act", "gelu"),
+        epsilon=config.get("layer_norm_eps", 1e-5),
+    )
+
+
+def _read_text_config(config):
+    """The arguments of `BertTextDecoder` and `BertTextEncoder`; the defaults are BLIP's."""
+    for name, supported in {"hidden_act": "gelu", "layer_norm_eps": 1e-12}.items():
+        if config.get(name, supported) != supported:
+            raise ValueError(
+                f"`{name}` of BLIP's text model must be {supported!r}. Received: {config[name]!r}"
+            )
+    return {
+        "vocabulary_size": config.get("vocab_size", 30524),
+        "dim": config.get("hidden_size", 768),
+        "num_layers": config.get("num_hidden_layers", 12),
+        "num_heads": config.get("num_attention_heads", 8),
+        "mlp_dim": config.get("intermediate_size", 3072),
+        "sequence_length": config.get("max_position_embeddings", 512),
+        "dropout": config.get("hidden_dropout_prob", 0.0),
+    }
+
+
+def _build_text_decoder(config):
+    return BertTextDecoder(**_read_text_config(config), cross_attention=True)
+
+
+def _build_text_encoder(config, image_encoder):
+    return BertTextEncoder(**_read_text_config(config), image_dim=image_encoder.token_dim)
+
+
+def _list_image_weights(encoder):
+    prefix = "vision_model.embeddings"
+    yield SourceWeight(f"{prefix}.class_embedding", encoder.class_embedding, reshape(-1))
+    position_embedding = encoder.position_embedding
+    shape = tuple(position_embedding.shape)
+    yield SourceWeight(f"{prefix}.position_embedding", position_embedding, reshape(*shape))
+    convolution = encoder.patch_embedding
+    yield SourceWeight(f"{prefix}.patch_embedding.weight", convolution.kernel, transpose_conv)
+    yield SourceWeight(f"{prefix}.patch_embedding.bias", convolution.bias)
+    for index, block in enumerate(encoder.blocks):
+        prefix = f"vision_model.encoder.layers.{index}"
+        attention = block.attention
+        parts = (attention.query_dense, attention.key_dense, attention.value_dense)
+        for part, dense in enumerate(parts):
+            convert = split_rows(part, len(parts))
+            yield SourceWeight(f"{prefix}.self_attn.qkv.weight", dense.kernel, convert)
+            yield SourceWeight(f"{prefix}.self_attn.qkv.bias", dense.bias, convert)
+        yield from _list_dense(f"{prefix}.self_attn.projection", attention.output_dense)
+        yield from _list_norm(f"{prefix}.layer_norm1", block.attention_norm)
+        yield from _list_norm(f"{prefix}.layer_norm2", block.mlp_norm)
+        yield from _list_dense(f"{prefix}.mlp.fc1", block.mlp_hidden)
+        yield from _list_dense(f"{prefix}.mlp.fc2", block.mlp_output)
+    yield from _list_norm("vision_model.post_layernorm", encoder.final_norm)
+
+
+def _list_text_weights(text_model, prefix):
+    embedding = text_model.embedding
+    words, positions = embedding.token_embedding, embedding.position_embedding
+    yield SourceWeight(f"{prefix}.embeddings.word_embeddings.weight", words.embeddings)
+    yield SourceWeight(
+        f"{prefix}.embeddings.position_embeddings.weight", positions.position_embeddings
+    )
+    yield from _list_norm(f"{prefix}.embeddings.LayerNorm", embedding.norm)
+    for index, block in enumerate(text_model.blocks):
+        layer = f"{prefix}.encoder.layer.{index}"
+        yield from _list_attention(f"{layer}.attention", block.self_attention, block.self_norm)
+        yield from _list_attention(
+            f"{layer}.crossattention", block.cross_attention_layer, block.cross_norm
+        )
+        yield from _list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
+        yield from _list_dense(f"{layer}.output.dense", block.mlp_output)
+        yield from _list_norm(f"{layer}.output.LayerNorm", block.mlp_norm)
+
+
+def _list_attention(prefix, attention, norm):
+    yield from _list_dense(f"{prefix}.self.query", attention.query_dense)
+    yield from _list_dense(f"{prefix}.self.key", attention.key_dense)
+    yield from _list_dense(f"{prefix}.self.value", attention.value_dense)
+    yield from _list_dense(f"{prefix}.output.dense", attention.output_dense)
+    yield from _list_norm(f"{prefix}.output.LayerNorm", norm)
+
+
+def _list_head_weights(text_decoder):
+    yield from _list_dense(f"{HEAD}.transform.dense", text_decoder.head_dense)
+    yield from _list_norm(f"{HEAD}.transform.LayerNorm", text_decoder.final_norm)
+    yield SourceWeight(f"{HEAD}.bias", text_decoder.head_bias)
+
+
+def _list_dense(prefix, dense):
+    yield SourceWeight(f"{prefix}.weight", dense.kernel, transpose_linear)
+    yield SourceWeight(f"{prefix}.bias", dense.bias)
+
+
+def _list_norm(prefix, norm):
+    yield SourceWeight(f"{prefix}.weight", norm.gamma)
+    yield SourceWeight(f"{prefix}.bias", norm.beta)
