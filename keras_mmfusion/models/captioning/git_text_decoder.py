@@ -8,7 +8,7 @@ from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.models.captioning.bert_embedding import BertEmbedding
+from keras_mmfusion.models.bert.bert_embedding import BertEmbedding
 from keras_mmfusion.models.captioning.git_block import GitBlock
 
 

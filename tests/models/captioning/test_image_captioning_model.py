@@ -293,7 +293,8 @@ def test_signatures_are_explicit(cls, name):
 
 def test_signature_of_generate_lists_all_decoding_arguments():
     arguments = list(inspect.signature(TransformerCaptioner.generate).parameters)
-    assert arguments[:3] == ["self", "images", "beams"] and len(arguments) == 15
+    assert arguments[:4] == ["self", "images", "prompt", "beams"]
+    assert len(arguments) == 16
     settings = {field.name for field in dataclasses.fields(DecodingSettings)}
     assert settings - {"samples"} <= set(arguments)
 
