@@ -11,8 +11,6 @@ EXTRAS = {
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
     "gnn": ["tensorflow-gnn>=1.0.3", "tf-keras>=2.21"],
-    # KerasHub reads the checkpoints that it converts with safetensors.
-    "hub": ["huggingface-hub>=2.4", "safetensors>=0.8"],
     "serving": ["tensorflow-serving-api>=2.21"],
     "tensorboard": ["tensorboardX>=2.6.5"],
     # etils, of tensorflow-datasets, imports importlib_resources without asking for it.
@@ -73,11 +71,13 @@ setup(
     install_requires=[
         "filelock>=4.2",
         "h5py>=3.14",
+        "huggingface-hub>=2.4",  # Also needed by KerasHub, by way of tokenizers.
         "keras>=3.15.1",
         "keras-hub>=0.32",
         "numpy>=2.4",
         "pillow>=12.3",
         "rich>=15",
+        "safetensors>=0.8",  # KerasHub reads the checkpoints that it converts with it.
         "tensorflow>=2.21",
         "typer>=0.29.2",
     ],

@@ -22,6 +22,12 @@ def pytest_collection_modifyitems(items):
         items += mine[:2] + long[worker::workers] + mine[2:]
 
 
+def pytest_runtest_setup(item):
+    """Skips the tests that download public checkpoints, unless `-m network` selects them."""
+    if "network" in item.keywords and "network" not in item.config.getoption("markexpr"):
+        pytest.skip("needs the Hugging Face Hub: pytest -m network")
+
+
 @pytest.fixture(autouse=True)
 def seed_random_numbers():
     """Gives each test the same initial weights in every run and in every order of the tests."""

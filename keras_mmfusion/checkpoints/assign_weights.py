@@ -9,13 +9,14 @@ from keras_mmfusion.checkpoints.key_matching import match_keys
 def assign_weights(model, config, converter, tensors):
     """Assigns all weights of a checkpoint to a built model.
 
-    The names are matched before any variable changes.
+    Names and shapes are checked before any tensor is read and any variable changes.
 
     Args:
         model: what the converter's `build_model` returned.
         config: dict. The content of `config.json`.
         converter: module, see `converters`.
-        tensors: mapping of names to arrays, which may read them when asked; for example a dict.
+        tensors: mapping of names to arrays, with an attribute `shapes` if it reads them when they
+            are asked for; for example a dict.
 
     Raises:
         ValueError: if names are missing or unused, a shape does not match, tied weights differ, or
@@ -25,29 +26,33 @@ def assign_weights(model, config, converter, tensors):
     _check_all_variables(model, weights)
     expected = {key for weight in weights for key in weight.keys}
     match = match_keys(tensors, expected, **get_key_rules(converter))
+    shapes = getattr(tensors, "shapes", None) or {name: tensors[name].shape for name in tensors}
+    for weight in weights:
+        _check_shape(weight, [tuple(shapes[match.names[key]]) for key in weight.keys])
     for copy, name in match.copies:
         if not np.array_equal(tensors[copy], tensors[name]):
             raise ValueError(f"{copy!r} and {name!r} must have the same values.")
     for weight in weights:
-        _assign(weight, *(tensors[match.names[key]] for key in weight.keys))
+        array = weight.convert(*(tensors[match.names[key]] for key in weight.keys))
+        if array.dtype.name == "bfloat16":
+            array = array.astype("float32")  # PyTorch does not accept NumPy's bfloat16.
+        weight.variable.assign(np.asarray(array, order="C"))
 
 
-def _assign(weight, *arrays):
-    names = " and ".join(map(repr, weight.keys))
-    shapes = " and ".join(str(tuple(array.shape)) for array in arrays)
+def _check_shape(weight, shapes):
+    """Checks that tensors of these shapes are converted to the shape of the variable."""
+    names, received = " and ".join(map(repr, weight.keys)), " and ".join(map(str, shapes))
     try:
-        array = weight.convert(*arrays)
+        # A view of one value has any shape without using memory.
+        array = weight.convert(*(np.broadcast_to(np.float32(0), shape) for shape in shapes))
     except ValueError as error:
-        raise ValueError(f"{names} of shape {shapes} cannot be converted: {error}.") from None
+        raise ValueError(f"{names} of shape {received} cannot be converted: {error}.") from None
     shape = tuple(weight.variable.shape)
     if tuple(array.shape) != shape:
         raise ValueError(
-            f"{names} of shape {shapes} does not fit the variable {weight.variable.path!r} of "
+            f"{names} of shape {received} does not fit the variable {weight.variable.path!r} of "
             f"shape {shape}; config.json and the weights disagree."
         )
-    if array.dtype.name == "bfloat16":
-        array = array.astype("float32")  # PyTorch does not accept NumPy's bfloat16.
-    weight.variable.assign(np.asarray(array, order="C"))
 
 
 def _check_all_variables(model, weights):

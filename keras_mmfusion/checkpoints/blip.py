@@ -39,7 +39,7 @@ def build_model(config, assets=None):
         ValueError: if the class of the checkpoint is not supported.
     """
     architecture = (config.get("architectures") or ["BlipForConditionalGeneration"])[0]
-    image_encoder = _build_image_encoder(config["vision_config"])
+    image_encoder = build_image_encoder(config["vision_config"])
     if architecture == "BlipForConditionalGeneration":
         return BlipCaptioner(
             image_encoder,
@@ -61,7 +61,7 @@ def build_model(config, assets=None):
 
 def list_weights(model, config):
     """Lists the `SourceWeight`s of a model of `build_model`."""
-    yield from _list_image_weights(model.image_encoder)
+    yield from list_image_weights(model.image_encoder)
     yield from _list_text_weights(model.text_decoder, "text_decoder.bert")
     yield from _list_head_weights(model.text_decoder)
     if hasattr(model, "text_encoder"):
@@ -78,10 +78,13 @@ def _build_preprocessor(cls, config, assets, sequence_length):
             f"The tokenizer's '[DEC]' must have the `bos_token_id` of config.json, {start}. "
             f"Received: {tokenizer.start_token_id}"
         )
-    return cls(tokenizer, build_image_converter(assets.image_processor), sequence_length)
+    positions = config["text_config"].get("max_position_embeddings", 512)
+    converter = build_image_converter(assets.image_processor)
+    return cls(tokenizer, converter, min(sequence_length, positions))
 
 
-def _build_image_encoder(config):
+def build_image_encoder(config):
+    """Builds the `VisionTransformer` of a vision configuration."""
     return VisionTransformer(
         image_size=config.get("image_size", 384),
         patch_size=config.get("patch_size", 16),
@@ -120,7 +123,8 @@ def _build_text_encoder(config, image_encoder):
     return BertTextEncoder(**_read_text_config(config), image_dim=image_encoder.token_dim)
 
 
-def _list_image_weights(encoder):
+def list_image_weights(encoder):
+    """Yields the weights of BLIP's `VisionTransformer`."""
     prefix = "vision_model.embeddings"
     yield SourceWeight(f"{prefix}.class_embedding", encoder.class_embedding, reshape(-1))
     position_embedding = encoder.position_embedding

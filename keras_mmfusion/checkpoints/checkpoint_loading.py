@@ -2,7 +2,6 @@
 
 import contextlib
 
-from keras_mmfusion._extras import require_extra
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets
 from keras_mmfusion.checkpoints.checkpoint_source import describe_source
 from keras_mmfusion.checkpoints.converters import CONVERTERS, find_converter
@@ -28,7 +27,6 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
         revision and license, which `save_to_preset` stores in metadata.json.
 
     Raises:
-        MissingExtraError: if KerasHub may convert the model type, but safetensors is not installed.
         ValueError: if the model type is not supported, a file is damaged, or the weights do not
             match the configuration.
 
@@ -51,7 +49,9 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
     load = _convert if model_type in CONVERTERS else _load_keras_hub_backbone
     model = load(assets, config, load_weights, None if is_int8 else dtype)
     if is_int8:
-        model.quantize("int8")
+        from keras_mmfusion.models.presets.quantizable_model import quantize_model
+
+        quantize_model(model, "int8")
     model.source = describe_source(assets.folder)
     return model
 
@@ -99,15 +99,9 @@ def _keep_preprocessor_float32(model, dtype):
 
 
 def _load_keras_hub_backbone(assets, config, load_weights, dtype):
-    model_type = config["model_type"]
-    supported = ", ".join(map(repr, sorted(CONVERTERS)))
-    require_extra(
-        "hub",
-        f"Model type {model_type!r} is not one of {supported}: KerasHub, which may convert it,",
-        "safetensors",
-    )
     import keras_hub
 
+    model_type = config["model_type"]
     options = {"load_weights": load_weights, **({"dtype": dtype} if dtype else {})}
     if model_type == "llama" and "rms_norm_eps" in config:
         options["layer_norm_epsilon"] = config["rms_norm_eps"]  # KerasHub uses its default.

@@ -19,10 +19,18 @@ import importlib
 # Model type in config.json -> module of this package.
 CONVERTERS = {
     "blip": "blip",
+    "blip_vision_model": "blip_vision",
     "clip": "clip",
+    "clip_text_model": "clip_text",
+    "clip_vision_model": "clip_vision",
     "git": "git",
+    "git_vision_model": "git_vision",
     "siglip": "siglip",
+    "siglip_text_model": "siglip_text",
+    "siglip_vision_model": "siglip_vision",
     "vision-encoder-decoder": "vision_encoder_decoder",
+    # KerasHub's ViT has another epsilon, and ignores the activation of the checkpoint.
+    "vit": "vit",
 }
 
 

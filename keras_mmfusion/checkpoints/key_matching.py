@@ -80,6 +80,18 @@ def match_keys(names, expected, ignored=(), prefixes=(), renames=(), tied=None):
     return KeyMatch({key: found[key] for key in expected}, copies)
 
 
+def add_prefix(prefix):
+    """Returns an entry of `RENAMES` that adds a prefix to names without it.
+
+    Example:
+
+    >>> import re
+    >>> re.sub(*add_prefix("vit"), "layernorm.bias"), re.sub(*add_prefix("vit"), "vit.norm.bias")
+    ('vit.layernorm.bias', 'vit.norm.bias')
+    """
+    return rf"^(?!{prefix}\.)", f"{prefix}."
+
+
 def _spell(name, known, prefixes, renames):
     """Spells a name of a checkpoint as one of the known keys, if it is one."""
     candidates = [name]

@@ -1,5 +1,9 @@
-"""ViT: the vision encoder of several architectures."""
+"""ViT: https://huggingface.co/google/vit-base-patch16-224 and relatives.
 
+It is also the vision encoder of other architectures.
+"""
+
+from keras_mmfusion.checkpoints.key_matching import add_prefix
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.transformer_layers import list_dense, list_norm, read_activation
@@ -15,6 +19,20 @@ VIT_RENAMES = (
     (r"(.*)\.mlp\.fc1\.", r"\1.intermediate.dense."),
     (r"(.*)\.mlp\.fc2\.", r"\1.output.dense."),
 )
+
+# The encoder is loaded without pooler and classifier.
+IGNORED = (r"(vit\.)?pooler\..*", r"classifier\..*")
+RENAMES = (add_prefix("vit"), *((rf"^vit\.{old}", rf"vit.{new}") for old, new in VIT_RENAMES))
+
+
+def build_model(config, assets=None):
+    """Builds the `VisionTransformer` of a configuration, with random weights."""
+    return build_vit(config)
+
+
+def list_weights(model, config):
+    """Lists the `SourceWeight`s of a model of `build_model`."""
+    return list_vit_weights("vit", model)
 
 
 def build_vit(config):

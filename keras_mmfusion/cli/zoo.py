@@ -1,12 +1,14 @@
-"""`mmfusion zoo`: lists, describes and downloads the published presets."""
+"""`mmfusion zoo`: lists, describes and downloads presets; verifies public checkpoints."""
 
 import json
+import pathlib
 from typing import Annotated
 
 import typer
 
 from keras_mmfusion.cli import options
 from keras_mmfusion.cli.commands import add_command
+from keras_mmfusion.cli.exit_codes import OUTPUTS_DIFFER
 from keras_mmfusion.zoo.manifest import find_preset, load_manifest, to_json
 from keras_mmfusion.zoo.presets import find_origins, get_preset_folder
 
@@ -81,6 +83,57 @@ def pull(name: Name, as_json: options.PrintJson = False):
     print(json.dumps({"name": name, "folder": str(folder)}) if as_json else folder)
 
 
+def verify(
+    handle: Annotated[
+        str, typer.Argument(help="Checkpoint, hf://owner/name or hf://owner/name@revision.")
+    ],
+    image: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="The photo of the published outputs. Default: it is downloaded."),
+    ] = None,
+    as_json: options.PrintJson = False,
+):
+    """Compare the outputs of a public checkpoint with the published ones.
+
+    The checkpoint is downloaded from the Hugging Face Hub, unless it is in its cache. The exit
+    status is 1 if an output differs.
+
+    Example:
+      mmfusion zoo verify hf://Salesforce/blip-image-captioning-base
+    """
+    from keras_mmfusion.zoo.factories import load_preset
+    from keras_mmfusion.zoo.reference_checks import check_references, find_references
+
+    references = find_references(handle)  # Before the download, and before Keras is imported.
+    checks = check_references(load_preset(handle), references, image)
+    if as_json:
+        print(json.dumps([_describe_check(check) for check in checks], indent=2))
+    else:
+        for check in checks:
+            described = _describe_check(check)
+            texts = f" {', '.join(map(repr, described['texts']))}" if described["texts"] else ""
+            result = "equal" if check.is_equal else "DIFFERENT"
+            typer.echo(f"{described['output']}{texts}: {result}")
+            typer.echo(f"  expected {described['expected']}")
+            typer.echo(f"  actual   {described['actual']}")
+    if not all(check.is_equal for check in checks):
+        raise typer.Exit(OUTPUTS_DIFFER)
+
+
+def _describe_check(check):
+    reference = check.reference
+    expected, actual = reference.expected, check.actual
+    if not isinstance(expected, str):
+        expected, actual = list(expected), list(actual)
+    return {
+        "output": reference.kind,
+        "texts": list(reference.texts),
+        "expected": expected,
+        "actual": actual,
+        "equal": check.is_equal,
+    }
+
+
 def _describe(preset, origin):
     return {
         "name": preset.name,
@@ -97,7 +150,10 @@ def _print(*renderables):
     console.Console().print(*renderables)
 
 
-app = typer.Typer(no_args_is_help=True, help="List, describe and download pretrained presets.")
+app = typer.Typer(
+    no_args_is_help=True, help="List, describe and download presets; verify checkpoints."
+)
 add_command(app, list_presets, "list")
 add_command(app, show)
 add_command(app, pull)
+add_command(app, verify)

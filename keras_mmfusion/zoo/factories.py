@@ -33,12 +33,11 @@ def load_preset(preset, dtype=None):
         ...
     ValueError: Unknown preset 'sentiment_mosei'...
     """
-    folder = resolve_preset(preset)
+    folder = _resolve_folder(preset)
     import keras
 
     from keras_mmfusion.models.presets import preset_folder
 
-    folder = _fetch_handle(folder)
     if _is_keras_backbone(folder):
         return _load_backbone(folder, dtype)
     return preset_folder.load_preset(keras.Model, folder, dtype=dtype)
@@ -58,9 +57,10 @@ def captioner(
     """Loads a pretrained image captioner, or creates an untrained one.
 
     With `weights=None`, the captioner has the given encoder and a decoder with random weights. It
-    preprocesses images and captions like the preset, at the image size of the encoder. The
-    preset's scaling, `(x - 127) / 128`, suits `ImageEncoder`; for another encoder, set
-    `model.preprocessor.image_converter`.
+    preprocesses captions like the preset. Images are preprocessed like those of a checkpoint of
+    transformers, if `image_encoder` is the name of one; otherwise like the preset, at the image
+    size of the encoder. The preset's scaling, `(x - 127) / 128`, suits `ImageEncoder`; for another
+    encoder, set `model.preprocessor.image_converter`.
 
     Args:
         preset: string or path. A name of the zoo (`"captioner_flickr8k_lite0"` is part of the
@@ -68,7 +68,8 @@ def captioner(
             as `"hf://owner/name"` or `"hf://owner/name@revision"`.
         weights: `"pretrained"`, or `None` for an untrained decoder.
         image_encoder: with `weights=None`, a layer or model that maps images to tokens or a feature
-            map, with a fixed image size. Defaults to an untrained `ImageEncoder("lite0")`.
+            map, with a fixed image size; or the name, path or handle of one, such as
+            `"hf://openai/clip-vit-base-patch32"`. Defaults to an untrained `ImageEncoder("lite0")`.
         tokenizer: with `weights=None`, for example `WordTokenizer.from_captions(captions)`.
             Defaults to the tokenizer of the preset.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
@@ -92,11 +93,12 @@ def captioner(
     """
     sizes = {"dim": dim, "num_layers": num_layers, "num_heads": num_heads, "dropout": dropout}
     if weights is None:
+        folder = _resolve_folder(preset)
+        if isinstance(image_encoder, str | os.PathLike):
+            image_encoder = _resolve_folder(image_encoder)
         from keras_mmfusion.zoo.untrained_captioner import create_captioner
 
-        return create_captioner(
-            resolve_preset(preset), image_encoder, tokenizer, {"dtype": dtype, **sizes}
-        )
+        return create_captioner(folder, image_encoder, tokenizer, {"dtype": dtype, **sizes})
     if weights != "pretrained":
         raise ValueError(
             "`weights` must be 'pretrained' or None. To load your own weights, pass their preset "
@@ -154,8 +156,8 @@ def image_encoder(
         preset: string or path. A name of the zoo (`"efficientnet_lite0_imagenet"` is faster,
             `"efficientnet_lite2_imagenet"` more accurate), a preset folder, or a handle such as
             `"hf://..."`; or a checkpoint of transformers, of which the image encoder is used.
-        image_size: int, tuple `(height, width)`, or `None` for the size of the preset, which a
-            checkpoint of transformers requires.
+        image_size: int, tuple `(height, width)`, or `None` for the size of the preset. At another
+            size, the position embeddings of a Vision Transformer are resized.
         trainable: bool. Whether the weights are trained.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
@@ -175,16 +177,10 @@ def image_encoder(
         ...
     ValueError: Unknown preset 'efficientnet_lite0_imagnet'...
     """
-    folder = resolve_preset(preset)
-    from keras_mmfusion.encoders import ImageEncoder
-    from keras_mmfusion.models.presets.hub_files import is_transformers_checkpoint
+    folder = _resolve_folder(preset)
+    from keras_mmfusion.zoo.image_encoder_loading import load_encoder
 
-    folder = _fetch_handle(folder)
-    if is_transformers_checkpoint(folder):
-        return _load_checkpoint_encoder(folder, image_size, trainable, dtype)
-    options = {"image_size": image_size, "dtype": dtype}
-    options = {name: value for name, value in options.items() if value is not None}
-    return ImageEncoder.from_preset(folder, trainable=trainable, **options)
+    return load_encoder(folder, image_size, trainable, dtype)
 
 
 def recommender(preset, dtype=None):
@@ -263,27 +259,14 @@ def _load(class_name, preset, dtype):
     return getattr(models, class_name).from_preset(folder, dtype=dtype)
 
 
-def _fetch_handle(preset):
-    """Downloads an hf:// handle; paths and other handles are returned unchanged."""
+def _resolve_folder(preset):
+    """Resolves a preset and downloads an hf:// handle; returns other handles unchanged."""
+    folder = resolve_preset(preset)
+    if not folder.startswith("hf://"):
+        return folder
     from keras_mmfusion.models.presets.hub_files import fetch_from_hub
 
-    return (
-        str(fetch_from_hub(preset.removeprefix("hf://"))) if preset.startswith("hf://") else preset
-    )
-
-
-def _load_checkpoint_encoder(folder, image_size, trainable, dtype):
-    from keras_mmfusion.checkpoints import load_checkpoint
-
-    if image_size is not None:
-        raise ValueError(
-            "`image_size` must be None for a checkpoint of transformers. Received: "
-            f"image_size={image_size!r}"
-        )
-    model = load_checkpoint(folder, dtype=dtype)
-    encoder = getattr(model, "image_encoder", model)
-    encoder.trainable = trainable
-    return encoder
+    return str(fetch_from_hub(folder.removeprefix("hf://")))
 
 
 def _is_keras_backbone(folder):

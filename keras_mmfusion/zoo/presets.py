@@ -3,7 +3,6 @@
 import os
 import pathlib
 
-from keras_mmfusion._extras import require_extra
 from keras_mmfusion.zoo.download import (
     DownloadError,
     describe_damage,
@@ -41,7 +40,6 @@ def resolve_preset(preset):
     Raises:
         ValueError: if there is no such preset; the message names the nearest of the zoo.
         DownloadError: if a preset of the zoo cannot be fetched.
-        MissingExtraError: if the package that fetches a handle is not installed.
 
     Example:
 
@@ -55,8 +53,6 @@ def resolve_preset(preset):
         if separator:
             scheme = scheme.lower()  # The download tools accept only lower case.
             if scheme in _HANDLES:
-                if scheme == "hf":
-                    require_extra("hub", f"Preset {preset!r}", "huggingface_hub")
                 return f"{scheme}://{rest}"
             raise ValueError(
                 f"`preset` must be a name of the zoo, a folder, or a handle that starts with "
@@ -76,7 +72,8 @@ def resolve_preset(preset):
         if folder.is_dir():
             problem = f"has no {' or '.join(CONFIG_FILES)}"
         raise ValueError(
-            f"`preset` must be a folder written by `save_to_preset`, but {folder} {problem}. "
+            "`preset` must be a folder written by `save_to_preset` or with a checkpoint of "
+            f"transformers, but {folder} {problem}. "
             f"Received: preset={os.fspath(preset)!r}"
         )
     return str(folder)

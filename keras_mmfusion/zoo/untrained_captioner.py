@@ -7,6 +7,7 @@ from keras_mmfusion.models import (
     TextDecoder,
     TransformerCaptioner,
 )
+from keras_mmfusion.zoo.image_encoder_loading import load_encoder_and_converter
 
 
 def create_captioner(folder, image_encoder, tokenizer, decoder_options):
@@ -14,15 +15,18 @@ def create_captioner(folder, image_encoder, tokenizer, decoder_options):
 
     Args:
         folder: string. The preset folder or handle whose preprocessing is used.
-        image_encoder: layer or model, or `None`.
+        image_encoder: layer or model, the folder of one as a string, or `None`.
         tokenizer: tokenizer, or `None` for that of the preset.
         decoder_options: dict of arguments of `TextDecoder`, `None` for its defaults.
 
     Returns:
         A `TransformerCaptioner`.
     """
+    converter = None
     if image_encoder is None:
         image_encoder = ImageEncoder("lite0")
+    elif isinstance(image_encoder, str):
+        image_encoder, converter = load_encoder_and_converter(image_encoder)
     image_size = tuple(getattr(image_encoder, "input_shape", ()))[1:3]
     if len(image_size) != 2 or None in image_size:
         raise ValueError(
@@ -31,11 +35,12 @@ def create_captioner(folder, image_encoder, tokenizer, decoder_options):
             f"`keras.Input((224, 224, 3))`. Received: image_encoder={image_encoder!r}"
         )
     source = Captioner.from_preset(folder, load_weights=False).preprocessor
-    converter = source.image_converter
+    if converter is None:
+        converter = source.image_converter
+        config = {**converter.get_config(), "image_size": image_size}
+        converter = type(converter).from_config(config)
     preprocessor = CaptioningPreprocessor(
-        tokenizer or source.tokenizer,
-        type(converter).from_config({**converter.get_config(), "image_size": image_size}),
-        source.sequence_length,
+        tokenizer or source.tokenizer, converter, source.sequence_length
     )
     decoder = TextDecoder(
         preprocessor.tokenizer.vocabulary_size(),

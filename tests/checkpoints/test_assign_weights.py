@@ -52,6 +52,36 @@ def test_all_weights_are_assigned():
     np.testing.assert_array_equal(b.bias, [0, 1])
 
 
+def test_tensors_are_read_one_after_the_other():
+    """Each tensor is read when it is assigned, so that the weights are in memory once."""
+    events = []
+
+    class Tensors(dict):
+        shapes = {name: array.shape for name, array in TENSORS.items()}
+
+        def __getitem__(self, name):
+            events.append(name.removeprefix("model."))
+            return super().__getitem__(name)
+
+    def list_recorded_weights(model, config):
+        for weight in list_weights(model, config):
+
+            def convert(*arrays, weight=weight):
+                if all(array.strides != (0,) * array.ndim for array in arrays):  # Not the check.
+                    events.append(weight.variable.path)
+                return weight.convert(*arrays)
+
+            yield SourceWeight(weight.key, weight.variable, convert)
+
+    model = make_model()
+    assign_weights(model, {}, SimpleNamespace(list_weights=list_recorded_weights), Tensors(TENSORS))
+    a, b = model.layers
+    assert events == [
+        *("a.weight", a.kernel.path, "a.bias", a.bias.path),
+        *("b0.weight", "b1.weight", b.kernel.path, "b0.bias", "b1.bias", b.bias.path),
+    ]
+
+
 def test_bfloat16_is_converted():
     import ml_dtypes
 

@@ -1,12 +1,10 @@
 """Compares BLIP with stored outputs of transformers; see `make_blip_case.py`."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
 import pytest
-from checkpoint_files import pack_safetensors
+from blip_files import load_case, write_folder
+from dtype_checks import check_load_dtypes
 from keras import ops
 
 from keras_mmfusion.checkpoints import blip
@@ -14,21 +12,8 @@ from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.models import BlipCaptioner, BlipQuestionAnswerer, Captioner
 from keras_mmfusion.models.captioning import DecodingSettings, SpecialTokens
 
-DATA = pathlib.Path(__file__).parent / "data"
 SPECIAL = SpecialTokens(start=58, end=3, pad=0, blocked=(1,))
 PROMPT = (7, 21)
-
-
-def load_case(name):
-    """Returns the stored arrays, the configuration and the weights."""
-    with np.load(DATA / f"{name}.npz") as file:
-        case = dict(file)
-    weights = {
-        key.removeprefix("weight:"): value.astype("float32")
-        for key, value in case.items()
-        if key.startswith("weight:")
-    }
-    return case, json.loads(str(case["config"])), weights
 
 
 def build(name):
@@ -134,18 +119,6 @@ def test_blip_question_answerer_generates_the_ids_of_transformers(
         np.testing.assert_array_equal(ids[0, 0], expected[row])
 
 
-def write_folder(folder, name):
-    """Writes a checkpoint as on the Hub; the vocabulary lacks [DEC] and [ENC]."""
-    _, config, weights = load_case(name)
-    words = [f"w{index}" for index in range(5, 58)]
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *words]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    (folder / "config.json").write_text(json.dumps({**config, "model_type": "blip"}))
-    processor = {"image_processor_type": "BlipImageProcessor", "size": {"height": 32, "width": 32}}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
-
-
 IMAGES = list(np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3)).astype("uint8"))
 
 
@@ -156,6 +129,11 @@ def test_folder_of_a_blip_captioner_becomes_a_model_that_captions(tmp_path):
     assert model.preprocessor.get_special_tokens() == SPECIAL
     captions = model.generate(IMAGES, prompt="W7 w21", beams=3, max_length=8)
     assert all(caption.startswith("w7 w21 ") for caption in captions)
+
+
+def test_blip_captioner_in_other_dtypes(tmp_path):
+    write_folder(tmp_path, "blip_captioner")
+    check_load_dtypes(tmp_path, IMAGES, np.array([[58, 7, 21, 30]] * len(IMAGES)))
 
 
 def test_folder_of_a_blip_question_answerer_becomes_a_model_that_answers(tmp_path):

@@ -1,47 +1,24 @@
 """CLIP from a folder in the format of transformers, with its tokenizer and image processor."""
 
 import json
-import pathlib
 
 import keras
 import numpy as np
 import pytest
-from checkpoint_files import pack_safetensors
+from clip_files import MERGES, SPECIAL, VOCABULARY, write_clip_folder
 
 from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.tokenizers import ClipTokenizer
 
-DATA = pathlib.Path(__file__).parent / "data"
-# The characters that stand for bytes, in the order of CLIP's vocabulary.
-PRINTABLE = [*range(33, 127), *range(161, 173), *range(174, 256)]
-BYTES = [chr(code) for code in (*PRINTABLE, *range(256, 512 - len(PRINTABLE)))]
-MERGES = ["c a", "d o"]
-SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
-TOKENS = [*BYTES, *(f"{character}</w>" for character in BYTES), "ca", "do", *SPECIAL]
-VOCABULARY = {token: index for index, token in enumerate(TOKENS)}
 LABELS = ["cat", "dog", "bird"]
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clip")
-    with np.load(DATA / "clip.npz") as file:
-        config = json.loads(str(file["config"]))
-        names = [name for name in file if name.startswith("weight:")]
-        tensors = {name.removeprefix("weight:"): file[name] for name in names}
-    # The tokenizer needs tokens of all bytes.
-    config["text_config"]["vocab_size"] = len(TOKENS)
-    embeddings = np.random.default_rng(0).normal(scale=0.4, size=(len(TOKENS), 16))
-    tensors["text_model.embeddings.token_embedding.weight"] = embeddings.astype("float16")
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
-    (folder / "vocab.json").write_text(json.dumps(VOCABULARY))
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *MERGES, ""]))
-    size = {"size": {"shortest_edge": 32}, "crop_size": {"height": 32, "width": 32}}
-    processor = {"image_processor_type": "CLIPImageProcessor", **size}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    write_clip_folder(folder)
     return folder
 
 
@@ -99,7 +76,7 @@ def test_preset_gives_the_same_probabilities(model, tmp_path):
     )
 
 
-@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["bfloat16", "mixed_bfloat16", "int8"])
 def test_other_dtypes_are_close_to_float32(folder, model, dtype):
     copy = load_checkpoint(folder, dtype=dtype)
     for name, inputs in {"image": make_photos(), "text": LABELS}.items():
@@ -132,5 +109,3 @@ def test_factories_load_the_folder(folder, model):
         rtol=1e-5,
         atol=1e-6,
     )
-    with pytest.raises(ValueError, match="`image_size` must be None.*image_size=64"):
-        zoo.image_encoder(folder, image_size=64)

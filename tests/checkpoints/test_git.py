@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 from checkpoint_files import pack_safetensors
+from dtype_checks import check_load_dtypes
 from keras import ops
 
 from keras_mmfusion.checkpoints import git
@@ -137,3 +138,4 @@ def test_a_folder_captions_images_of_any_size(tmp_path):
     assert details[0].attention.shape[1:] == (2, 2)
     model.save_to_preset(tmp_path / "preset")
     assert type(model).from_preset(tmp_path / "preset").generate(images, beams=2) == captions
+    check_load_dtypes(folder, images, np.array([[START, 5, 9, 30]] * 2))

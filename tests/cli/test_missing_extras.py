@@ -14,7 +14,6 @@ PHOTO = "tests/data/photo.jpg"
     ("command", "package", "extra"),
     [
         (["caption", PHOTO, "--explain", "out.png"], "matplotlib", "explain"),
-        (["caption", PHOTO, "--preset", "hf://a/b"], "huggingface_hub", "hub"),
         (["export", "edge", "--out", "edge", "--format", "onnx"], "tf2onnx", "edge"),
         (["caption-dataset", "--input", "*.jpg", "--out", "out"], "apache_beam", "beam"),
     ],

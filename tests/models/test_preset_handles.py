@@ -3,7 +3,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from keras_mmfusion._extras import MissingExtraError
 from keras_mmfusion.models.presets.preset_folder import load_preset
 
 
@@ -25,9 +24,3 @@ def test_hub_handles_are_passed_without_scheme(scheme, tmp_path, monkeypatch):
 def test_unknown_schemes_raise_an_error():
     with pytest.raises(ValueError, match="hf:// or kaggle://. Received: 'gs://a/b'"):
         load_preset(object, "gs://a/b")
-
-
-def test_missing_hub_extra_is_named(monkeypatch):
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r"huggingface_hub.*keras-mmfusion\[hub\]"):
-        load_preset(object, "hf://a/b")

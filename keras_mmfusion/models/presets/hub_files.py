@@ -3,7 +3,6 @@
 import pathlib
 import re
 
-from keras_mmfusion._extras import require_extra
 from keras_mmfusion.files.json_files import read_json
 
 _HANDLE = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+)(@(?P<revision>\w[\w./-]*))?")
@@ -31,7 +30,8 @@ def fetch_from_hub(handle):
     """Downloads a preset or checkpoint from the Hugging Face Hub, or finds it in the cache.
 
     `huggingface_hub` downloads and caches the files, and uses its settings, such as `HF_TOKEN`,
-    `HF_HUB_OFFLINE`, and `HF_ENDPOINT`. A download that was interrupted is resumed.
+    `HF_HUB_OFFLINE`, and `HF_ENDPOINT`. A broken connection is resumed, and files that are complete
+    are not downloaded again.
 
     Args:
         handle: string, `"owner/name"` or `"owner/name@revision"`; the revision is a branch, a tag,
@@ -43,7 +43,6 @@ def fetch_from_hub(handle):
     Raises:
         HubError: if there is no such repository or revision, access is denied, or the download
             fails.
-        MissingExtraError: if huggingface_hub is not installed.
         ValueError: if the handle is not valid.
 
     Example:
@@ -59,7 +58,6 @@ def fetch_from_hub(handle):
             "A Hub handle must be hf://owner/name or hf://owner/name@revision. "
             f"Received: {handle!r}"
         )
-    require_extra("hub", f"Preset {f'hf://{handle}'!r}", "huggingface_hub")
     repository = match["repository"]
     folder = _download(repository, match["revision"], _FILES)
     if is_transformers_checkpoint(folder):
@@ -84,6 +82,7 @@ def is_transformers_checkpoint(folder):
 
 
 def _download(repository, revision, patterns):
+    import httpx2
     import huggingface_hub
     from huggingface_hub import errors
 
@@ -108,9 +107,13 @@ def _download(repository, revision, patterns):
     except (errors.LocalEntryNotFoundError, errors.IncompleteSnapshotError) as error:
         raise HubError(
             f"{name} is not in the cache, or not completely, and the Hub cannot be reached: "
-            f"{str(error).splitlines()[0]}"
+            f"{_join_lines(error)}"
         ) from None
-    except errors.HfHubHTTPError as error:
-        raise HubError(f"{name} could not be downloaded: {str(error).splitlines()[0]}") from None
+    except (errors.HfHubHTTPError, httpx2.HTTPError) as error:
+        raise HubError(f"{name} could not be downloaded: {_join_lines(error)}") from None
     except errors.HFValidationError as error:
         raise ValueError(f"{name} is not a valid handle: {error}") from None
+
+
+def _join_lines(error):
+    return " ".join(str(error).split())

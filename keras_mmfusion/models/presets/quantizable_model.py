@@ -37,10 +37,8 @@ class QuantizableModel:
         """
 
         def is_selected(layer):
-            # Exclude a model without sublayers, and layers that cannot be quantized: Keras warns
-            # about them or requires them to be built.
-            is_quantizable = type(layer).quantize is not keras.layers.Layer.quantize
-            return layer is not self and is_quantizable and _matches(layer, filters)
+            # Exclude a model without sublayers.
+            return layer is not self and _is_quantizable(layer) and _matches(layer, filters)
 
         super().quantize(mode, config=config, filters=is_selected, **kwargs)
         if not _list_quantized_layers(self):
@@ -71,6 +69,35 @@ class QuantizableModel:
             _cast_scales(self)
             self.reset_compiled_functions()
         super().load_own_variables({name: store[name] for name in names - {LAYERS}})
+
+
+def quantize_model(model, mode):
+    """Quantizes the layers of any model that Keras can quantize, without warnings about others.
+
+    Args:
+        model: built `keras.Model`.
+        mode: string, such as `"int8"`.
+    """
+    if isinstance(model, QuantizableModel):
+        model.quantize(mode)
+    else:
+        model.quantize(mode, filters=_is_quantizable)
+        _cast_scales(model)
+
+
+def copy_quantization(source, target):
+    """Quantizes the layers of a model that are quantized in another model of the same layers.
+
+    Args:
+        source: built `keras.Model`.
+        target: built `keras.Model`. Its weights are then of the same shapes and dtypes.
+    """
+    _quantize_layers(target, _list_quantized_layers(source))
+
+
+def _is_quantizable(layer):
+    """Keras warns about layers that it cannot quantize, or requires them to be built."""
+    return type(layer).quantize is not keras.layers.Layer.quantize
 
 
 def _list_quantized_layers(model):

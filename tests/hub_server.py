@@ -8,6 +8,7 @@ import threading
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 REVISIONS = ("main", "v1", SHA)
+STORED_APART = (".safetensors", ".bin", ".h5")  # The Hub redirects requests of large files.
 
 
 class HubServer(http.server.ThreadingHTTPServer):
@@ -15,8 +16,11 @@ class HubServer(http.server.ThreadingHTTPServer):
 
     Attributes:
         gated: set of repositories whose files need the token "secret".
-        cut: dict, path -> number of bytes after which the connection is closed once.
+        missing: set of paths that are listed but not served.
+        cut: dict, path -> list of numbers of bytes after which the connection is closed, one
+            number for each time.
         downloads: list of the paths that were downloaded, with the first byte of the range.
+        tokens: set of the `Authorization` headers that were sent.
     """
 
     daemon_threads = True
@@ -25,8 +29,10 @@ class HubServer(http.server.ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repositories = repositories
         self.gated = set()
+        self.missing = set()
         self.cut = {}
         self.downloads = []
+        self.tokens = set()
         self._thread = threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True)
 
     @property
@@ -55,12 +61,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, send_body):
         path = self.path.partition("?")[0]
+        self.server.tokens.add(self.headers.get("Authorization"))
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(/revision/(.+))?", path):
             self._send_info(match[1], match[3] or "main")
         elif match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/tree/(.+)", path):
             self._send_tree(match[1], match[2])
         elif match := re.fullmatch(r"/([^/]+/[^/]+)/resolve/([^/]+)/(.+)", path):
             self._send_file(match[1], match[2], match[3], send_body)
+        elif match := re.fullmatch(r"/storage/([^/]+/[^/]+)/(.+)", path):
+            content = self.server.repositories[match[1]][match[2]]
+            self._send_content(match[2], content, send_body)
         else:
             self._send_error(404, "EntryNotFound")
 
@@ -98,10 +108,25 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             if token != "Bearer secret":
                 self._send_error(403 if token else 401, "GatedRepo")
                 return
-        if path not in files:
+        if path not in files or path in self.server.missing:
             self._send_error(404, "EntryNotFound")
             return
-        content = files[path]
+        if path.endswith(STORED_APART):
+            self._redirect(repository, path, files[path])
+        else:
+            self._send_content(path, files[path], send_body)
+
+    def _redirect(self, repository, path, content):
+        """Answers with the address of a large file, whose size and hash are in the headers."""
+        self.send_response(302)
+        self.send_header("Location", f"{self.server.address}/storage/{repository}/{path}")
+        self.send_header("X-Repo-Commit", SHA)
+        self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("X-Linked-ETag", f'"{_hash(content)}"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def _send_content(self, path, content, send_body):
         requested = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         start = int(requested[1]) if requested else 0
         self.send_response(206 if requested else 200)
@@ -113,8 +138,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         if send_body:
             self.server.downloads.append((path, start))
-            end = start + self.server.cut.pop(path, len(content))
-            self.wfile.write(content[start:end])
+            cuts = self.server.cut.get(path)
+            self.wfile.write(content[start : start + cuts.pop(0) if cuts else None])
 
     def _send_json(self, content):
         body = json.dumps(content).encode()
@@ -133,6 +158,30 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def log_message(self, format, *args):
         pass
+
+
+def connect_client(server, cache, monkeypatch):
+    """Makes `huggingface_hub` in this process use the server and a cache of its own.
+
+    The settings are those that the client reads from `HF_ENDPOINT`, `HF_HUB_CACHE`, `HF_TOKEN`,
+    `HF_HUB_OFFLINE`, and `HF_HUB_DISABLE_XET` when it is imported.
+
+    Args:
+        server: `HubServer`.
+        cache: path of the cache.
+        monkeypatch: the fixture.
+    """
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "ENDPOINT", server.address)
+    template = server.address + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(cache / "token"))
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_PROGRESS_BARS", True)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
 
 
 def _hash(data):
