@@ -71,3 +71,13 @@ def sentiment_preset(tmp_path_factory):
     folder = tmp_path_factory.mktemp("presets") / "sentiment_small"
     small_sentiment_model().save_to_preset(folder)
     return str(folder)
+
+
+@pytest.fixture(scope="session")
+def question_answerer_preset(tmp_path_factory):
+    """Returns the folder of a question answerer with random weights."""
+    from models.question_answering.small_question_answerers import small_blip
+
+    folder = tmp_path_factory.mktemp("presets") / "question_answerer_small"
+    small_blip().save_to_preset(folder)
+    return str(folder)

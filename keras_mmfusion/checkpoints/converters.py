@@ -28,6 +28,7 @@ CONVERTERS = {
     "siglip": "siglip",
     "siglip_text_model": "siglip_text",
     "siglip_vision_model": "siglip_vision",
+    "vilt": "vilt",
     "vision-encoder-decoder": "vision_encoder_decoder",
     # KerasHub's ViT has another epsilon, and ignores the activation of the checkpoint.
     "vit": "vit",

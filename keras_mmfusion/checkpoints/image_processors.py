@@ -2,6 +2,7 @@
 
 import re
 
+from keras_mmfusion.encoders.aspect_ratio_image_converter import AspectRatioImageConverter
 from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
@@ -33,6 +34,13 @@ _DEFAULTS = {
         "image_mean": _HALF,
         "image_std": _HALF,
     },
+    "Vilt": {
+        "size": {"shortest_edge": 384},
+        "size_divisor": 32,
+        "resample": _BICUBIC,
+        "image_mean": _HALF,
+        "image_std": _HALF,
+    },
     "ViT": {
         "size": {"height": 224, "width": 224},
         "resample": _BILINEAR,
@@ -47,10 +55,11 @@ def build_image_converter(config):
 
     Args:
         config: dict. The content of `preprocessor_config.json` or `processor_config.json`, with an
-            image processor of BLIP, CLIP (also used by GIT), SigLIP or ViT.
+            image processor of BLIP, CLIP (also used by GIT), SigLIP, ViLT or ViT.
 
     Returns:
-        A `PillowImageConverter` whose outputs equal those of the image processor.
+        A `PillowImageConverter`, or for ViLT an `AspectRatioImageConverter`, whose outputs equal
+        those of the image processor.
 
     Raises:
         ValueError: if the class of the image processor or one of its settings is not supported.
@@ -73,8 +82,17 @@ def build_image_converter(config):
         raise ValueError(
             f"`resample` must be one of {_INTERPOLATIONS}. Received: {config['resample']}"
         )
-    image_size, shortest_edge = _read_sizes(config, kind)
     scale, offset = _read_scale(config)
+    if kind == "Vilt":
+        return AspectRatioImageConverter(
+            _read_shortest_edge(config["size"]),
+            multiple=config["size_divisor"],
+            scale=scale,
+            offset=offset,
+            interpolation=_INTERPOLATIONS[config["resample"]],
+            dtype="float32",
+        )
+    image_size, shortest_edge = _read_sizes(config, kind)
     return PillowImageConverter(
         image_size,
         scale=scale,
@@ -110,6 +128,13 @@ def _read_sizes(config, kind):
     if set(size) == {"shortest_edge"} and crop is not None:
         return crop, size["shortest_edge"]
     raise ValueError(f"The image size {size} with the crop {crop} is not supported.")
+
+
+def _read_shortest_edge(size):
+    size = {"shortest_edge": size} if isinstance(size, int) else size
+    if set(size) != {"shortest_edge"}:
+        raise ValueError(f"The image size {size} is not supported.")
+    return size["shortest_edge"]
 
 
 def _read_scale(config):

@@ -8,7 +8,7 @@ import typer.core
 
 import keras_mmfusion
 from keras_mmfusion._extras import MissingExtraError
-from keras_mmfusion.cli import caption, caption_dataset, score, search, zoo
+from keras_mmfusion.cli import ask, caption, caption_dataset, score, search, zoo
 from keras_mmfusion.cli.commands import add_command, add_task_commands
 from keras_mmfusion.cli.exit_codes import USAGE_ERROR
 from keras_mmfusion.cli.interruption import report_interruption
@@ -83,7 +83,7 @@ def mmfusion(
         ),
     ] = False,
 ):
-    """Multimodal models: caption, search, train, evaluate, export."""
+    """Multimodal models: caption, ask, search, train, evaluate, export."""
 
 
 add_command(app, caption.caption)
@@ -92,6 +92,7 @@ add_command(
     caption_dataset.caption_dataset,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
+add_command(app, ask.ask)
 add_command(app, score.score)
 add_command(app, search.search)
 add_task_commands(app, "train", "Train a model on your own data.")

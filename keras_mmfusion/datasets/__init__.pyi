@@ -49,12 +49,15 @@ from keras_mmfusion.datasets.sentiment.mmsa_pickle import read_mmsa as read_mmsa
 from keras_mmfusion.datasets.recommendation.movielens import read_movielens as read_movielens
 from keras_mmfusion.datasets.tables.modality_table import read_multimodal_table as read_multimodal_table
 from keras_mmfusion.datasets.graphs.planetoid import read_planetoid as read_planetoid
+from keras_mmfusion.datasets.questions.question_folder import read_question_folder as read_question_folder
+from keras_mmfusion.datasets.questions.question_table import read_question_table as read_question_table
 from keras_mmfusion.datasets.recommendation.movielens import read_ratings as read_ratings
 from keras_mmfusion.datasets.recommendation.recommender_data import read_recommender_data as read_recommender_data
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
 from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions as read_visual_genome_questions
 from keras_mmfusion.datasets.captions.visual_genome_regions import read_visual_genome_regions as read_visual_genome_regions
+from keras_mmfusion.datasets.questions.vqa_rad import read_vqa_rad as read_vqa_rad
 from keras_mmfusion.datasets.questions.vqa_v2 import read_vqa_v2 as read_vqa_v2
 from keras_mmfusion.datasets.captions.image_regions import region_dataset as region_dataset
 from keras_mmfusion.datasets.sentiment.sequence_pipeline import sequence_dataset as sequence_dataset

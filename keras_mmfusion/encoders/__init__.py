@@ -5,6 +5,7 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "AspectRatioImageConverter": "aspect_ratio_image_converter",
         "ImageEncoder": "image_encoder",
         "PillowImageConverter": "pillow_image_converter",
         "Standardization": "standardization",

@@ -83,7 +83,7 @@ class PillowImageConverter(ImageConverter):
             return self._convert_tensor(inputs)
         if isinstance(inputs, (list, tuple)):
             return keras.ops.stack([self.call(image) for image in inputs])
-        images = _convert_to_uint8(inputs)
+        images = convert_to_uint8(inputs)
         if self.shortest_edge is not None:
             height, width = images.shape[-3:-1]
             shorter = min(height, width)
@@ -92,17 +92,13 @@ class PillowImageConverter(ImageConverter):
             images = self._crop(images, *size)
         else:
             images = resize_with_pillow(images, self.image_size, self.interpolation)
-        images = self._scale(images.astype("float32"))
+        images = scale_images(self, images.astype("float32"))
         return keras.ops.convert_to_tensor(images, self.compute_dtype)
 
     def _convert_tensor(self, images):
         import tensorflow as tf
 
-        images = tf.convert_to_tensor(images)
-        _check_shape(images.shape)
-        if images.dtype != tf.uint8:
-            images = tf.round(tf.cast(images, "float32"))
-            images = tf.cast(tf.clip_by_value(images, 0.0, 255.0), "uint8")
+        images = convert_to_uint8_tensor(images)
         if self.shortest_edge is not None:
             size = tf.cast(tf.shape(images)[-3:-1], "int64")
             size = tf.cast(size * self.shortest_edge // tf.reduce_min(size), "int32")
@@ -111,20 +107,13 @@ class PillowImageConverter(ImageConverter):
             images = tf.ensure_shape(images, [*images.shape[:-3], *self.image_size, 3])
         else:
             images = resize_like_pillow(images, self.image_size, self.interpolation)
-        return tf.cast(self._scale(tf.cast(images, "float32")), self.compute_dtype)
+        return tf.cast(scale_images(self, tf.cast(images, "float32")), self.compute_dtype)
 
     def _crop(self, images, height, width):
         """Crops the center of images of the given size."""
         new_height, new_width = self.image_size
         top, left = (height - new_height) // 2, (width - new_width) // 2
         return images[..., top : top + new_height, left : left + new_width, :]
-
-    def _scale(self, images):
-        if self.scale is not None:
-            images = images * np.asarray(self.scale, "float32")
-        if self.offset is not None:
-            images = images + np.asarray(self.offset, "float32")
-        return images
 
     def get_config(self):
         config = {**super().get_config(), "shortest_edge": self.shortest_edge}
@@ -133,13 +122,34 @@ class PillowImageConverter(ImageConverter):
         return config
 
 
-def _convert_to_uint8(images):
-    """Converts an array or a tensor of any backend to a uint8 array."""
+def scale_images(converter, images):
+    """Applies the `scale` and the `offset` of an image converter to float32 images."""
+    if converter.scale is not None:
+        images = images * np.asarray(converter.scale, "float32")
+    if converter.offset is not None:
+        images = images + np.asarray(converter.offset, "float32")
+    return images
+
+
+def convert_to_uint8(images):
+    """Converts an array or a tensor of any backend to a uint8 array; floats are rounded."""
     images = np.asarray(keras.ops.convert_to_numpy(images))
     _check_shape(images.shape)
     if images.dtype != np.uint8:
         images = np.clip(np.round(images.astype("float32")), 0, 255).astype("uint8")
     return np.ascontiguousarray(images)
+
+
+def convert_to_uint8_tensor(images):
+    """Implements `convert_to_uint8` with TensorFlow operations."""
+    import tensorflow as tf
+
+    images = tf.convert_to_tensor(images)
+    _check_shape(images.shape)
+    if images.dtype != tf.uint8:
+        images = tf.round(tf.cast(images, "float32"))
+        images = tf.cast(tf.clip_by_value(images, 0.0, 255.0), "uint8")
+    return images
 
 
 def _check_shape(shape):

@@ -14,5 +14,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "recommender": "factories",
         "resolve_preset": "presets",
         "sentiment": "factories",
+        "vqa": "factories",
     },
 )

@@ -9,3 +9,4 @@ from keras_mmfusion.zoo.factories import load_preset as load_preset
 from keras_mmfusion.zoo.factories import recommender as recommender
 from keras_mmfusion.zoo.presets import resolve_preset as resolve_preset
 from keras_mmfusion.zoo.factories import sentiment as sentiment
+from keras_mmfusion.zoo.factories import vqa as vqa

@@ -252,6 +252,38 @@ def sentiment(preset="sentiment_mosi", dtype=None):
     return _load("ConversationModel", preset, dtype)
 
 
+def vqa(preset, dtype=None):
+    """Loads a pretrained model that answers questions about images.
+
+    ```python
+    model = vqa("hf://Salesforce/blip-vqa-base")
+    model.answer("photo.jpg", "how many dogs are there?")
+    ```
+
+    The zoo has no question answerer of its own.
+
+    Args:
+        preset: string or path. A preset folder, a folder with a checkpoint of transformers, or a
+            handle such as `"hf://owner/name"` or `"hf://owner/name@revision"`.
+        dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
+
+    Returns:
+        A `keras_mmfusion.models.QuestionAnswerer`, such as `BlipQuestionAnswerer`.
+
+    Raises:
+        ValueError: if there is no such preset, or it is not a question answerer.
+        DownloadError: if the preset cannot be fetched.
+
+    Example:
+
+    >>> vqa("no_such_folder")
+    Traceback (most recent call last):
+        ...
+    ValueError: Unknown preset 'no_such_folder'...
+    """
+    return _load("QuestionAnswerer", preset, dtype)
+
+
 def _load(class_name, preset, dtype):
     folder = resolve_preset(preset)  # Before Keras is imported, which takes seconds.
     from keras_mmfusion import models

@@ -7,8 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from keras_mmfusion.models import ContrastiveModel, ConversationModel, TransformerCaptioner
-from keras_mmfusion.zoo import captioner, image_encoder, load_preset
+from keras_mmfusion.models import (
+    BlipQuestionAnswerer,
+    ContrastiveModel,
+    ConversationModel,
+    TransformerCaptioner,
+)
+from keras_mmfusion.zoo import captioner, image_encoder, load_preset, vqa
 
 
 def test_zoo_imports_no_heavy_packages():
@@ -22,7 +27,7 @@ def test_zoo_imports_no_heavy_packages():
     assert run.stdout.strip() == "[]", run.stderr
 
 
-@pytest.mark.parametrize("factory", [captioner, image_encoder, load_preset])
+@pytest.mark.parametrize("factory", [captioner, image_encoder, load_preset, vqa])
 def test_unknown_preset_is_an_error(factory):
     with pytest.raises(ValueError, match="Unknown preset 'captioner_flickr7k'"):
         factory("captioner_flickr7k")
@@ -65,3 +70,11 @@ def test_load_preset_loads_encoders(cache):
     assert type(model) is type(expected)
     for variable, other in zip(model.variables, expected.variables, strict=True):
         np.testing.assert_array_equal(variable.numpy(), other.numpy())
+
+
+def test_vqa_loads_question_answerers_only(captioner_preset, question_answerer_preset):
+    model = vqa(question_answerer_preset, dtype="mixed_bfloat16")
+    assert isinstance(model, BlipQuestionAnswerer)
+    assert model.compute_dtype == "bfloat16"
+    with pytest.raises(ValueError, match="a TransformerCaptioner, not a QuestionAnswerer"):
+        vqa(captioner_preset)

@@ -11,7 +11,7 @@ from keras_mmfusion.files.json_records import JsonFile
 _SPLITS = ("train", "test")
 
 
-def read_easy_vqa(data_dir=None, split="train"):
+def read_easy_vqa(data_dir=None, split="train", skip_missing_images=False):
     """Reads a split of easy-VQA from the files of the package `easy-vqa`.
 
     Args:
@@ -19,6 +19,8 @@ def read_easy_vqa(data_dir=None, split="train"):
             `train/images/<id>.png`, and the same in `test/`. `None` for the folder of the
             installed package.
         split: string. `"train"` or `"test"`.
+        skip_missing_images: bool. Whether to drop questions without an image file instead of
+            raising an error.
 
     Returns:
         `QuestionAnswers`, with one answer per question. The id of a question is its index in the
@@ -45,7 +47,8 @@ def read_easy_vqa(data_dir=None, split="train"):
         [
             (index, os.path.join(images, f"{image}.png"), question, [answer])
             for index, (question, answer, image) in enumerate(_read_entries(questions))
-        ]
+        ],
+        skip_missing_images=skip_missing_images,
     )
 
 

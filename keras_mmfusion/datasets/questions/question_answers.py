@@ -13,6 +13,8 @@ from keras_mmfusion.metrics.visual_question_answering import (
     trim_answer,
 )
 
+_LISTS = ("images", "questions", "answers", "question_ids", "types")
+
 
 @dataclasses.dataclass(frozen=True, repr=False)
 class QuestionAnswers:
@@ -24,6 +26,10 @@ class QuestionAnswers:
         answers: list of lists of strings. The human answers to each question: ten in VQA, one in
             easy-VQA and Visual Genome, none in test splits without answers.
         question_ids: list of ints or strings.
+        types: list of dicts of strings, the types of each question, such as `{"answer_type":
+            "number", "question_type": "how many"}`. Defaults to empty dicts.
+        num_without_image: int. The number of questions that were left out because their image file
+            is missing.
 
     Raises:
         ValueError: if there are no questions, lengths differ, an id is repeated, an image file is
@@ -51,6 +57,8 @@ class QuestionAnswers:
     questions: list
     answers: list
     question_ids: list
+    types: list = None
+    num_without_image: int = 0
 
     def __post_init__(self):
         object.__setattr__(self, "images", list_paths("images", self.images))
@@ -58,11 +66,13 @@ class QuestionAnswers:
         object.__setattr__(self, "questions", list(self.questions))
         check_string_lists("answers", self.answers)
         object.__setattr__(self, "answers", [list(each) for each in self.answers])
-        lengths = {field.name: len(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        types = [{}] * len(self.questions) if self.types is None else list(self.types)
+        object.__setattr__(self, "types", types)
+        lengths = {name: len(getattr(self, name)) for name in _LISTS}
         if len(set(lengths.values())) > 1 or not self.questions:
             raise ValueError(
-                "`images`, `questions`, `answers` and `question_ids` must be of equal length and "
-                f"not empty. Received lengths: {lengths}"
+                "`images`, `questions`, `answers`, `question_ids` and `types` must be of equal "
+                f"length and not empty. Received lengths: {lengths}"
             )
         counts = collections.Counter(self.question_ids)
         raise_if_any([i for i, n in counts.items() if n > 1], "`question_ids` has repeated ids:")
@@ -77,9 +87,7 @@ class QuestionAnswers:
 
     def take(self, count):
         """Returns the first `count` questions, as `QuestionAnswers`."""
-        return QuestionAnswers(
-            **{field.name: getattr(self, field.name)[:count] for field in dataclasses.fields(self)}
-        )
+        return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _LISTS})
 
     @property
     def answers_by_id(self):

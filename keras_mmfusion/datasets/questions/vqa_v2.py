@@ -14,6 +14,8 @@ _SPLITS = {
     "test-dev": ("test-dev2015", "test2015"),
     "test": ("test2015", "test2015"),
 }
+_TYPES = ("answer_type", "question_type")
+_QUESTIONS = "v2_OpenEnded_mscoco_{}_questions.json"
 _JSON_FOLDERS = ("", "Questions", "Annotations", "annotations")
 _IMAGE_FOLDERS = ("", "images", "Images")
 
@@ -27,11 +29,14 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
             `Annotations/`), and the images in `<part>/` or `images/<part>/`, such as
             `train2014/COCO_train2014_000000000009.jpg`.
         split: string. `"train"`, `"val"`, `"test-dev"` or `"test"`; the last two have no answers.
+            Or the `<part>` of files of your own with the same format, whose images are in the
+            folder of their `data_subtype`, such as `"train2014"`.
         skip_missing_images: bool. Whether to drop questions without an image file instead of
             raising an error, for a subset of the images.
 
     Returns:
-        `QuestionAnswers`, in the order of the questions file. Empty questions and, in `"train"`
+        `QuestionAnswers`, in the order of the questions file, with the types `"answer_type"` and
+        `"question_type"` of the annotations. Empty questions and, in `"train"`
         and `"val"`, questions without an answer are dropped with a warning.
 
     Raises:
@@ -43,11 +48,10 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
         Visual Question Answering", 2017.
     """
     split = strip_split_name(split)
-    check_choice(None, "split", split, _SPLITS)
     data_dir = os.path.expanduser(data_dir)
-    part, image_part = _SPLITS[split]
+    part, image_part = _find_part(data_dir, split)
     answered = not split.startswith("test")
-    questions = _find(data_dir, _JSON_FOLDERS, f"v2_OpenEnded_mscoco_{part}_questions.json")
+    questions = _find(data_dir, _JSON_FOLDERS, _QUESTIONS.format(part))
     if answered:
         annotations = _find(data_dir, _JSON_FOLDERS, f"v2_mscoco_{part}_annotations.json")
     folder = _find(data_dir, _IMAGE_FOLDERS, image_part)
@@ -57,7 +61,7 @@ def read_vqa_v2(data_dir, split="train", skip_missing_images=False):
             each["question_id"],
             os.path.join(folder, f"COCO_{image_part}_{each['image_id']:012d}.jpg"),
             each["question"],
-            answers.get(each["question_id"], []),
+            *answers.get(each["question_id"], ([], {})),
         )
         for each in _read_questions(questions)
     ]
@@ -86,9 +90,25 @@ def _read_answers(path):
             each["answers"], f"the answers to question {each['question_id']}", answer=TEXT
         )
     return {
-        each["question_id"]: [answer["answer"] for answer in each["answers"]]
+        each["question_id"]: (
+            [answer["answer"] for answer in each["answers"]],
+            {name: each[name] for name in _TYPES if isinstance(each.get(name), str)},
+        )
         for each in file.drop_repeats(records, "question_id")
     }
+
+
+def _find_part(data_dir, split):
+    """Returns the name of a split in the file names of its questions, and of its images."""
+    if split in _SPLITS:
+        return _SPLITS[split]
+    for folder in _JSON_FOLDERS:
+        path = os.path.join(data_dir, folder, _QUESTIONS.format(split))
+        if os.path.isfile(path):
+            file = JsonFile(path, "VQA v2's questions (`questions`)")
+            subtype = file.content.get("data_subtype") if isinstance(file.content, dict) else None
+            return split, subtype if isinstance(subtype, str) else split
+    check_choice(None, "split", split, _SPLITS)
 
 
 def _find(data_dir, folders, name):

@@ -1,11 +1,17 @@
-"""Visual question answering with generated answers."""
+"""Visual question answering."""
 
 from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "Answer": "question_answerer",
         "BlipQuestionAnswerer": "blip_question_answerer",
+        "QuestionAnswerer": "question_answerer",
         "QuestionAnsweringPreprocessor": "question_answering_preprocessor",
+        "ViltBackbone": "vilt_backbone",
+        "ViltPreprocessor": "vilt_preprocessor",
+        "ViltQuestionAnswerer": "vilt_question_answerer",
+        "evaluate_question_answering": "question_evaluation",
     },
 )

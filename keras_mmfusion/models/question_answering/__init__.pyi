@@ -1,4 +1,10 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
+from keras_mmfusion.models.question_answering.question_answerer import Answer as Answer
 from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer as BlipQuestionAnswerer
+from keras_mmfusion.models.question_answering.question_answerer import QuestionAnswerer as QuestionAnswerer
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
+from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone as ViltBackbone
+from keras_mmfusion.models.question_answering.vilt_preprocessor import ViltPreprocessor as ViltPreprocessor
+from keras_mmfusion.models.question_answering.vilt_question_answerer import ViltQuestionAnswerer as ViltQuestionAnswerer
+from keras_mmfusion.models.question_answering.question_evaluation import evaluate_question_answering as evaluate_question_answering

@@ -5,20 +5,24 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.datasets.images.read_images import read_images
-from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.captioning.decoding.generation_settings import (
     resolve_generation_settings,
 )
 from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_image
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
+from keras_mmfusion.models.question_answering.question_answerer import (
+    Answer,
+    QuestionAnswerer,
+    select_answers,
+)
+from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 
 CHUNK = 512  # Number of questions that are read ahead and grouped by length.
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class BlipQuestionAnswerer(TransformerCaptioner):
+class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
     """BLIP for visual question answering: a decoder writes the answer to a question.
 
     ```
@@ -104,6 +108,27 @@ class BlipQuestionAnswerer(TransformerCaptioner):
             questions, image_tokens, padding_mask=question_mask, training=training
         )
 
+    def answer(self, images, questions, top_k=1, details=False, batch_size=32):
+        """Answers questions by beam search with the defaults of `generate`, or more beams.
+
+        The probability of an answer is that of its tokens; the order is that of the search's
+        scores.
+
+        Args:
+            images, questions, top_k, details, batch_size: see `QuestionAnswerer.answer`.
+
+        Returns:
+            See `QuestionAnswerer.answer`.
+
+        Raises:
+            ValueError: if an argument is invalid or there is no preprocessor.
+        """
+        top_k = check_integer(None, "top_k", top_k)
+        settings = resolve_generation_settings(self.preprocessor, beams=max(4, top_k))
+        answers, one_question = self._search_answers(images, questions, settings, batch_size)
+        answers = [select_answers(each, top_k, details) for each in answers]
+        return answers[0] if one_question else answers
+
     def generate(
         self,
         images,
@@ -114,15 +139,13 @@ class BlipQuestionAnswerer(TransformerCaptioner):
         max_length=None,
         batch_size=32,
     ):
-        """Answers questions about images.
+        """Writes the answers to questions about images by beam search.
 
         Questions of the same length are answered together, so that the answer to a question does
         not depend on the others.
 
         Args:
-            images: one image or several, as for `Captioner.generate`.
-            questions: string or list of strings: one question for each image, or several about
-                one image.
+            images, questions: see `QuestionAnswerer.answer`.
             beams: int. Beam width; 1 is greedy search.
             length_penalty: float, see `DecodingSettings`.
             min_length: int. Minimum number of tokens of an answer.
@@ -143,18 +166,18 @@ class BlipQuestionAnswerer(TransformerCaptioner):
             min_length=min_length,
             max_length=max_length,
         )
+        answers, one_question = self._search_answers(images, questions, settings, batch_size)
+        answers = [select_answers(each) for each in answers]
+        return answers[0] if one_question else answers
+
+    def _search_answers(self, images, questions, settings, batch_size):
+        """Returns a list of `Answer`s for each question, best first, and whether it is only one."""
         batch_size = check_integer(None, "batch_size", batch_size)
-        check_texts(questions, "questions")
-        one_question = isinstance(questions, str)
-        questions = [questions] if one_question else list(questions)
-        images, one_image = read_images(images)
-        if one_image:
-            images = itertools.repeat(next(images), len(questions))
-        pairs = _zip_equal(images, questions)
+        pairs, one_question = pair_questions(images, questions)
         answers = []
         while chunk := list(itertools.islice(pairs, CHUNK)):
             answers += self._answer_chunk(*zip(*chunk, strict=True), settings, batch_size)
-        return answers[0] if one_question else answers
+        return answers, one_question
 
     def _answer_chunk(self, images, questions, settings, batch_size):
         ids = self.preprocessor.tokenize_questions(list(questions))
@@ -164,9 +187,9 @@ class BlipQuestionAnswerer(TransformerCaptioner):
             while batch := list(itertools.islice(rows, batch_size)):
                 pixels = [preprocess_image(images[row], self.preprocessor) for row in batch]
                 tokens = np.array([ids[row] for row in batch], "int32")
-                texts = self._answer_batch(np.concatenate(pixels), tokens, settings)
-                for row, text in zip(batch, texts, strict=True):
-                    answers[row] = text
+                results = self._answer_batch(np.concatenate(pixels), tokens, settings)
+                for row, each in zip(batch, results, strict=True):
+                    answers[row] = each
         return answers
 
     def _answer_batch(self, images, questions, settings):
@@ -174,23 +197,17 @@ class BlipQuestionAnswerer(TransformerCaptioner):
         encode = self._generator.compile("encode_questions", self.encode)
         question_tokens = encode(pad_batch(images), pad_batch(questions))
         special = self.preprocessor.get_special_tokens()
-        ids, _ = self.generate_tokens(question_tokens, settings, special)
-        return self.preprocessor.generate_postprocess(ids[:count, 0])
+        ids, scores = self.generate_tokens(question_tokens, settings, special)
+        ids, scores = ids[:count], scores[:count]
+        lengths = np.maximum(ops.convert_to_numpy(special.mask_tokens(ids)).sum(axis=-1), 1)
+        probabilities = np.exp(scores * lengths**settings.length_penalty)
+        return [
+            list(map(Answer, self.preprocessor.generate_postprocess(row), values.tolist()))
+            for row, values in zip(ids, probabilities, strict=True)
+        ]
 
     def export(self, folder):
         """Not supported; use `keras_mmfusion.models.export_tensors` for the encoders."""
         raise NotImplementedError(
             "BlipQuestionAnswerer has no SavedModel of questions and answers. Use `generate`."
         )
-
-
-def _zip_equal(images, questions):
-    try:
-        yield from zip(images, questions, strict=True)
-    except ValueError as error:
-        if "zip()" not in str(error):
-            raise
-        raise ValueError(
-            f"`questions` must contain one question for each image. Received: {len(questions)} "
-            "questions and a different number of images"
-        ) from error

@@ -1,54 +1,20 @@
-import keras
 import numpy as np
 import pytest
 from keras import ops
-from keras_hub.layers import ImageConverter
-from models.captioning.small_captioners import COLORS, SIZE, color_images, enlarge
-
-from keras_mmfusion.encoders import VisionTransformer
-from keras_mmfusion.models import (
-    BertTextDecoder,
-    BertTextEncoder,
-    BlipQuestionAnswerer,
-    Captioner,
-    QuestionAnsweringPreprocessor,
-    WordTokenizer,
+from models.captioning.small_captioners import COLORS, SIZE, color_images
+from models.question_answering.small_question_answerers import (
+    QUESTIONS,
+    TOKENIZER,
+    make_preprocessor,
+    small_blip,
 )
 
-QUESTIONS = ["what color is it", "is it red", "what is it"]
-TOKENIZER = WordTokenizer.from_captions([*QUESTIONS, *COLORS, "yes no"], min_count=1)
-
-
-def make_preprocessor():
-    converter = ImageConverter(image_size=SIZE, scale=1 / 128, offset=-127 / 128)
-    return QuestionAnsweringPreprocessor(TOKENIZER, converter, sequence_length=5, question_length=6)
-
-
-def make_model():
-    keras.utils.set_random_seed(0)
-    settings = {
-        "vocabulary_size": TOKENIZER.vocabulary_size(),
-        "dim": 8,
-        "num_layers": 1,
-        "num_heads": 2,
-        "sequence_length": 8,
-    }
-    encoder = VisionTransformer(
-        image_size=SIZE, patch_size=16, dim=8, num_layers=1, num_heads=2, mlp_dim=16
-    )
-    model = BlipQuestionAnswerer(
-        encoder,
-        BertTextEncoder(**settings, image_dim=8),
-        BertTextDecoder(**settings, cross_attention=True),
-        make_preprocessor(),
-    )
-    enlarge(model)
-    return model
+from keras_mmfusion.models import BlipQuestionAnswerer, Captioner
 
 
 @pytest.fixture(scope="module")
 def model():
-    return make_model()
+    return small_blip()
 
 
 def test_questions_are_packed_with_start_end_and_mask():
@@ -66,8 +32,22 @@ def test_answers_do_not_depend_on_the_other_questions(model):
         model.generate(image, question, beams=3)
         for image, question in zip(images, QUESTIONS, strict=True)
     ]
+    assert model.answer(images, QUESTIONS) == model.generate(images, QUESTIONS)
     several = model.generate(images[0], QUESTIONS, beams=3)
     assert several[0] == answers[0] and len(several) == 3
+
+
+def test_answers_have_the_probabilities_of_their_tokens(model):
+    (first, second), *_ = model.answer(color_images(), QUESTIONS, top_k=2, details=True)
+    assert first.text == model.generate(color_images()[0], QUESTIONS[0])
+    assert first.text != second.text
+    images = model.preprocessor.generate_preprocess(np.stack(color_images(1)))
+    answers, targets, weights = model.preprocessor.pack_captions([first.text], None)
+    question = model.preprocessor.tokenize_questions([QUESTIONS[0]])
+    inputs = {"images": images, "questions": np.array(question), "answers": answers}
+    log_probs = ops.convert_to_numpy(ops.log_softmax(model(inputs)))[0]
+    total = sum(log_probs[i, t] for i, t in enumerate(targets[0]) if weights[0, i])
+    assert first.probability == pytest.approx(np.exp(total), rel=1e-3)
 
 
 def test_different_numbers_of_images_and_questions_raise(model):
@@ -92,7 +72,7 @@ def test_padding_of_questions_does_not_change_logits(model):
 
 
 def test_question_answerer_fits_raw_images_questions_and_answers():
-    model = make_model()
+    model = small_blip()
     data = {
         "images": np.stack(color_images(3)),
         "questions": ["what color is it"] * 3,

@@ -1,0 +1,205 @@
+"""Compares ViLT with stored outputs of transformers; see `make_vilt_case.py`."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+from checkpoint_files import pack_safetensors
+from keras import ops
+from PIL import Image
+
+from keras_mmfusion.checkpoints import vilt
+from keras_mmfusion.checkpoints.assign_weights import assign_weights
+from keras_mmfusion.encoders import AspectRatioImageConverter
+from keras_mmfusion.models import QuestionAnswerer, ViltQuestionAnswerer
+
+DATA = pathlib.Path(__file__).parent / "data"
+# As in make_vilt_case.py.
+PHOTO_SIZES = [(37, 50), (30, 30), (90, 64), (20, 60), (64, 89)]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{index}" for index in range(5, 40))]
+QUESTIONS = ["w9 w30?", "w7", "w8 w9 w11 w12 w13"]
+
+
+def load_case():
+    """Returns the stored arrays, the configuration and the weights."""
+    with np.load(DATA / "vilt.npz") as file:
+        case = dict(file)
+    weights = {
+        key.removeprefix("weight:"): value.astype("float32")
+        for key, value in case.items()
+        if key.startswith("weight:")
+    }
+    return case, json.loads(str(case["config"])), weights
+
+
+def build():
+    case, config, weights = load_case()
+    model = vilt.build_model(config)
+    assign_weights(model, config, vilt, weights)
+    return model, case
+
+
+def get_inputs(case, rows=slice(None)):
+    names = ("image_sizes", "questions", "question_mask")
+    return {"images": case["pixels"][rows], **{name: case[name][rows] for name in names}}
+
+
+@pytest.fixture(scope="module")
+def built():
+    return build()
+
+
+def test_logits_equal_those_of_transformers(built):
+    model, case = built
+    logits = ops.convert_to_numpy(model(get_inputs(case)))
+    np.testing.assert_allclose(logits, case["logits"], rtol=1e-5, atol=1e-5)
+
+
+def test_padding_does_not_change_logits(built):
+    model, case = built
+    for row, (height, width) in enumerate(case["image_sizes"]):
+        images = case["pixels"][row : row + 1, :height, :width]
+        length = case["question_mask"][row].sum()
+        questions = case["questions"][row : row + 1, :length]
+        logits = ops.convert_to_numpy(model({"images": images, "questions": questions}))
+        np.testing.assert_allclose(logits[0], case["logits"][row], rtol=1e-5, atol=1e-5)
+
+
+def test_loss_and_gradients_equal_those_of_transformers():
+    model, case = build()
+    model.compile(optimizer=keras.optimizers.SGD(1.0), jit_compile=False)
+    before = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    logs = model.train_on_batch(get_inputs(case), case["labels"], return_dict=True)
+    np.testing.assert_allclose(logs["loss"], case["loss"], rtol=1e-5)
+    after = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    squares = [np.sum((x - y) ** 2.0) for x, y in zip(before, after, strict=True)]
+    np.testing.assert_allclose(np.sqrt(np.sum(squares)), case["gradient_norm"], rtol=1e-4)
+
+
+def test_image_converter_equals_the_image_processor():
+    case, _, _ = load_case()
+    rng = np.random.default_rng(1)
+    photos = [rng.integers(0, 256, (*size, 3)).astype("uint8") for size in PHOTO_SIZES]
+    images, sizes = make_converter()(photos)
+    np.testing.assert_array_equal(sizes, case["image_sizes"])
+    np.testing.assert_allclose(ops.convert_to_numpy(images), case["pixels"], atol=1e-5)
+
+
+def make_converter():
+    return AspectRatioImageConverter(24, multiple=8, scale=2 / 255, offset=-1)
+
+
+def write_folder(folder, **config_entries):
+    """Writes a checkpoint as on the Hub."""
+    _, config, weights = load_case()
+    config = {**config, "model_type": "vilt", **config_entries}
+    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
+    (folder / "config.json").write_text(json.dumps(config))
+    processor = {"feature_extractor_type": "ViltFeatureExtractor", "size": 24, "size_divisor": 8}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
+    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
+
+
+def make_images(folder):
+    rng = np.random.default_rng(0)
+    arrays = [rng.integers(0, 256, (*size, 3)).astype("uint8") for size in PHOTO_SIZES[:3]]
+    path = folder / "photo.png"
+    Image.fromarray(arrays[0]).save(path)
+    return [path, *arrays[1:]]
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("vilt")
+    write_folder(folder)
+    return QuestionAnswerer.from_preset(folder), folder
+
+
+def test_folder_becomes_a_model_that_answers(loaded):
+    model, folder = loaded
+    assert isinstance(model, ViltQuestionAnswerer)
+    images = make_images(folder)
+    assert model.preprocessor.tokenize_questions(["w9 w30?"]) == [[2, 9, 30, 1, 3]]
+    answers = model.answer(images, QUESTIONS, top_k=5, details=True)
+    for image, question, each in zip(images, QUESTIONS, answers, strict=True):
+        assert sorted(each, key=lambda answer: -answer.probability) == each
+        assert model.answer(image, question) == each[0].text
+    inputs = model.preprocessor({"images": images[1:], "questions": QUESTIONS[1:]})
+    probabilities = ops.convert_to_numpy(ops.sigmoid(model(inputs)))
+    for row, each in zip(probabilities, answers[1:], strict=True):
+        expected = {f"answer {index}": value for index, value in enumerate(row)}
+        assert dict(each) == pytest.approx(expected, abs=1e-5)
+
+
+def test_choices_restrict_the_answers(loaded):
+    model, folder = loaded
+    image = make_images(folder)[1]
+    everything = dict(model.answer(image, "w9", top_k=5, details=True))
+    chosen = model.answer(image, "w9", choices=["Answer 3", "answer 1"], details=True)
+    best = max(["answer 3", "answer 1"], key=everything.get)
+    assert chosen == (best, pytest.approx(everything[best], abs=1e-6))
+    with pytest.raises(ValueError, match=r"`choices` must be answers.*\['answer 9'\]"):
+        model.answer(image, "w9", choices=["answer 1", "answer 9"])
+    with pytest.raises(ValueError, match="`top_k`"):
+        model.answer(image, "w9", top_k=3, choices=["answer 1"])
+
+
+def test_preset_and_keras_file_keep_answers(loaded, tmp_path):
+    model, folder = loaded
+    images = make_images(folder)
+    expected = model.answer(images, QUESTIONS, details=True)
+    model.save_to_preset(tmp_path / "preset")
+    model.save(tmp_path / "model.keras")
+    for same in (
+        QuestionAnswerer.from_preset(tmp_path / "preset"),
+        keras.saving.load_model(tmp_path / "model.keras"),
+    ):
+        for answer, other in zip(
+            expected, same.answer(images, QUESTIONS, details=True), strict=True
+        ):
+            assert answer.text == other.text
+            assert answer.probability == pytest.approx(other.probability, abs=1e-6)
+
+
+def test_mixed_precision_answers_are_close(loaded):
+    model, folder = loaded
+    half = QuestionAnswerer.from_preset(folder, dtype="mixed_bfloat16")
+    images = make_images(folder)
+    expected = model.answer(images, QUESTIONS, top_k=5, details=True)
+    for each, other in zip(
+        expected, half.answer(images, QUESTIONS, top_k=5, details=True), strict=True
+    ):
+        assert dict(other) == pytest.approx(dict(each), abs=0.05)
+
+
+def test_model_fits_raw_images_questions_and_scores(tmp_path):
+    write_folder(tmp_path)
+    model = ViltQuestionAnswerer.from_preset(tmp_path)
+    model.compile(optimizer=keras.optimizers.Adam(1e-2))
+    images = np.random.default_rng(0).integers(0, 256, (4, 30, 40, 3)).astype("uint8")
+    data = {"images": images, "questions": np.array(["w9", "w30 w31", "w7", "w8"])}
+    scores = np.eye(5, dtype="float32")[[0, 1, 2, 2]]
+    history = model.fit(data, scores, batch_size=4, epochs=6, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert set(history) == {"loss", "accuracy"}
+    predictions = model.predict(data, batch_size=4, verbose=0)
+    assert predictions.shape == (4, 5)
+    results = model.evaluate(data, scores, batch_size=4, verbose=0, return_dict=True)
+    expected = np.mean(predictions.argmax(axis=1) == scores.argmax(axis=1))
+    assert results["accuracy"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"architectures": ["ViltForMaskedLM"]}, "Only the architecture ViltForQuestionAnswering"),
+        ({"id2label": {"0": "yes", "2": "no"}}, "`id2label`"),
+        ({"qkv_bias": False}, "`qkv_bias`"),
+    ],
+)
+def test_unsupported_configurations_raise(entries, message):
+    _, config, _ = load_case()
+    with pytest.raises(ValueError, match=message):
+        vilt.build_model({**config, **entries})

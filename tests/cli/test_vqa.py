@@ -1,0 +1,104 @@
+"""`ask` and `evaluate vqa`."""
+
+import json
+
+import numpy as np
+import pytest
+from models.captioning.small_captioners import color_images
+from models.question_answering.small_question_answerers import QUESTIONS
+from PIL import Image
+from typer.testing import CliRunner
+
+from keras_mmfusion.cli.app import app
+from keras_mmfusion.zoo import vqa
+
+
+@pytest.fixture(scope="module")
+def model(question_answerer_preset):
+    return vqa(question_answerer_preset)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, model):
+    """Questions in VQA-RAD's format: right answers to the first two, no image for the last."""
+    folder = tmp_path_factory.mktemp("questions")
+    (folder / "images").mkdir()
+    answers = [*model.answer(color_images(), QUESTIONS)[:2], "none of these", "lost"]
+    rows = [
+        {
+            "qid": number,
+            "image_name": f"{number}.png",
+            "question": question,
+            "question_type": question.split()[0],
+            "answer": answer,
+        }
+        for number, (question, answer) in enumerate(
+            zip([*QUESTIONS, "is it"], answers, strict=True)
+        )
+    ]
+    for number, image in enumerate(color_images()):
+        Image.fromarray(np.asarray(image)).save(folder / "images" / f"{number}.png")
+    (folder / "dev.json").write_text(json.dumps(rows))
+    return folder
+
+
+def run(*arguments):
+    return CliRunner().invoke(app, list(map(str, arguments)))
+
+
+def test_ask_prints_the_answer(data, model, question_answerer_preset):
+    photo = data / "images" / "1.png"
+    expected = model.answer(photo, QUESTIONS)
+    command = run("ask", photo, QUESTIONS[1], "--preset", question_answerer_preset)
+    assert (command.exit_code, command.stderr) == (0, "")
+    assert command.stdout == f"{expected[1]}\n"
+    command = run("ask", photo, *QUESTIONS, "--preset", question_answerer_preset, "--json")
+    answers = [row["answers"] for row in json.loads(command.stdout)]
+    assert [each[0]["answer"] for each in answers] == expected
+    command = run("ask", photo, *QUESTIONS[:2], "--preset", question_answerer_preset, "--count", 2)
+    lines = command.stdout.splitlines()
+    assert [lines[0], lines[4]] == QUESTIONS[:2]
+    probability, answer = lines[1].split("  ")
+    assert answer == expected[0]
+    assert float(probability) == pytest.approx(answers[0][0]["probability"], abs=1e-3)
+
+
+def test_ask_needs_an_image_and_a_question_answerer(data, captioner_preset):
+    command = run("ask", data / "dev.json", "what is it?", "--preset", captioner_preset)
+    assert command.exit_code == 2 and "dev.json" in command.stderr
+    command = run("ask", data / "images" / "1.png", "what is it?", "--preset", captioner_preset)
+    assert command.exit_code == 2 and "not a QuestionAnswerer" in command.stderr
+
+
+def test_evaluation_reports_accuracy_by_type_and_missing_images(data, question_answerer_preset):
+    target = data / "results.json"
+    arguments = ["--preset", question_answerer_preset, "--data", data, "--split", "dev"]
+    command = run("evaluate", "vqa", *arguments, "--json", target)
+    assert command.exit_code == 0, command.output
+    assert "Skipped 1 questions without an image file, by id: 3" in command.stderr
+    results = json.loads(target.read_text())
+    assert results["metrics"] == pytest.approx(
+        {
+            "accuracy": 2 / 3,
+            "accuracy[question_type=is]": 1.0,
+            "accuracy[question_type=what]": 0.5,
+        }
+    )
+    assert command.stdout.split()[:2] == ["accuracy", "0.6667"]
+    protocol = results["protocol"]
+    assert (protocol["questions"], protocol["questions_without_image"]) == (3, 1)
+    assert protocol["preset"] == "question_answerer_small"
+    assert str(data) not in json.dumps(results)
+    assert [sample["accuracy"] for sample in results["samples"]] == [1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["--split", "val"], "split 'val'"), (["--split", "dev", "--json", "no/x.json"], "`--json`")],
+)
+def test_bad_arguments_exit_with_2(data, question_answerer_preset, arguments, message):
+    command = run(
+        "evaluate", "vqa", "--preset", question_answerer_preset, "--data", data, *arguments
+    )
+    assert command.exit_code == 2
+    assert message in command.stderr
