@@ -110,6 +110,10 @@ def make_images(folder):
     return [path, *arrays[1:]]
 
 
+def get_probabilities(answers):
+    return {answer.text: answer.probability for answer in answers}
+
+
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vilt")
@@ -130,16 +134,17 @@ def test_folder_becomes_a_model_that_answers(loaded):
     probabilities = ops.convert_to_numpy(ops.sigmoid(model(inputs)))
     for row, each in zip(probabilities, answers[1:], strict=True):
         expected = {f"answer {index}": value for index, value in enumerate(row)}
-        assert dict(each) == pytest.approx(expected, abs=1e-5)
+        assert get_probabilities(each) == pytest.approx(expected, abs=1e-5)
 
 
 def test_choices_restrict_the_answers(loaded):
     model, folder = loaded
     image = make_images(folder)[1]
-    everything = dict(model.answer(image, "w9", top_k=5, details=True))
+    everything = get_probabilities(model.answer(image, "w9", top_k=5, details=True))
     chosen = model.answer(image, "w9", choices=["Answer 3", "answer 1"], details=True)
     best = max(["answer 3", "answer 1"], key=everything.get)
-    assert chosen == (best, pytest.approx(everything[best], abs=1e-6))
+    assert chosen.text == best
+    assert chosen.probability == pytest.approx(everything[best], abs=1e-6)
     with pytest.raises(ValueError, match=r"`choices` must be answers.*\['answer 9'\]"):
         model.answer(image, "w9", choices=["answer 1", "answer 9"])
     with pytest.raises(ValueError, match="`top_k`"):
@@ -171,7 +176,7 @@ def test_mixed_precision_answers_are_close(loaded):
     for each, other in zip(
         expected, half.answer(images, QUESTIONS, top_k=5, details=True), strict=True
     ):
-        assert dict(other) == pytest.approx(dict(each), abs=0.05)
+        assert get_probabilities(other) == pytest.approx(get_probabilities(each), abs=0.05)
 
 
 def test_model_fits_raw_images_questions_and_scores(tmp_path):

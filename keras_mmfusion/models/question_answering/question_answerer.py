@@ -1,11 +1,12 @@
 """The base of the models that answer questions about images."""
 
-from typing import NamedTuple
+import dataclasses
 
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 
 
-class Answer(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Answer:
     """An answer to a question.
 
     Args:
@@ -35,6 +36,9 @@ class QuestionAnswerer(PresetModel):
     `QuestionAnswerer.from_preset` loads question answerers of all classes, and
     `keras_mmfusion.zoo.vqa` does the same. Subclasses implement `answer` and also inherit from a
     Keras base class.
+
+    Args:
+        *args, **kwargs: passed to the Keras base class.
     """
 
     def answer(self, images, questions, top_k=1, details=False, batch_size=32):
