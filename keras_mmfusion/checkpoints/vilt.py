@@ -11,7 +11,7 @@ from keras_mmfusion.models.question_answering.vilt_question_answerer import Vilt
 
 ARCHITECTURE = "ViltForQuestionAnswering"
 # The encoder has ViT's names.
-RENAMES = tuple((f"vilt\\.{name}", rf"vilt.{spelling}") for name, spelling in VIT_RENAMES)
+RENAMES = tuple((f"^vilt\\.{name}", rf"vilt.{spelling}") for name, spelling in VIT_RENAMES)
 
 
 def build_model(config, assets=None):
