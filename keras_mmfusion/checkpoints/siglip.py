@@ -1,8 +1,12 @@
 """SigLIP: https://huggingface.co/google/siglip-base-patch16-224 and relatives."""
 
+import warnings
+
 from keras_mmfusion.checkpoints.clip import list_text_weights, read_tower_config
+from keras_mmfusion.checkpoints.image_processors import build_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, split_qkv, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
+from keras_mmfusion.checkpoints.tokenizers import build_siglip_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
     list_clip_blocks,
     list_dense,
@@ -15,6 +19,9 @@ from keras_mmfusion.layers.attention_pooling import AttentionPooling
 from keras_mmfusion.layers.pooled_projection import PooledProjection
 from keras_mmfusion.losses.siglip_loss import SigLIPLoss
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel
+from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
+
+SIGLIP2_TOKENIZERS = ("GemmaTokenizer", "GemmaTokenizerFast")
 
 
 def build_model(config, assets=None):
@@ -25,8 +32,8 @@ def build_model(config, assets=None):
 
     Args:
         config: dict. The content of `config.json`.
-        assets: not used, since the tokenizer of SigLIP is not supported; the model has no
-            preprocessor and takes token ids.
+        assets: `CheckpointAssets`, or `None` for a model without a preprocessor. The model has none
+            either, with a warning, if the tokenizer is that of SigLIP 2, which is not supported.
 
     Returns:
         A `ContrastiveModel`.
@@ -44,6 +51,7 @@ def build_model(config, assets=None):
                 name="text_projector",
             ),
         },
+        preprocessor=None if assets is None else build_preprocessor(config, assets),
     )
 
 
@@ -55,6 +63,29 @@ def list_weights(model, config):
     yield from list_dense("text_model.head", model.text_projector.dense)
     yield SourceWeight("logit_scale", model.logit_scale.log_scale, reshape())
     yield SourceWeight("logit_bias", model.logit_scale.bias, reshape())
+
+
+def build_preprocessor(config, assets):
+    """Builds the `RetrievalPreprocessor` of a checkpoint, or returns `None` for SigLIP 2.
+
+    Args:
+        config: dict. The content of `config.json`.
+        assets: `CheckpointAssets`.
+    """
+    name = assets.tokenizer_config.get("tokenizer_class")
+    if name in SIGLIP2_TOKENIZERS:
+        warnings.warn(
+            f"The tokenizer of SigLIP 2, {name}, is not supported: the model has no preprocessor, "
+            "and takes preprocessed images and token ids.",
+            stacklevel=2,
+        )
+        return None
+    return RetrievalPreprocessor(
+        build_siglip_tokenizer(assets),
+        build_image_converter(assets.image_processor),
+        sequence_length=read_tower_config(config, "text").get("max_position_embeddings", 64),
+        mask_padding=False,
+    )
 
 
 def build_image_encoder(config):

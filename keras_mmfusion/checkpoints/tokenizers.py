@@ -1,9 +1,17 @@
 """Tokenizers from the files of checkpoints."""
 
+import base64
+import binascii
+import re
+import string
+
+from keras_mmfusion.checkpoints.sentencepiece_file import NORMAL, read_sentencepiece
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer, Gpt2Tokenizer
+from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer
 from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceTokenizer
 
+_SIGLIP_STEPS = {"Lowercase", "punctuation", "spaces", "Strip"}
 _BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
@@ -71,6 +79,98 @@ def build_clip_tokenizer(assets):
     if isinstance(pad_token, dict):
         pad_token = pad_token["content"]
     return ClipTokenizer(tokens, merges, pad_token=pad_token, special_tokens=special_tokens)
+
+
+def build_siglip_tokenizer(assets):
+    """Builds SigLIP's tokenizer from `spiece.model` or, if there is none, `tokenizer.json`.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Returns:
+        A `SiglipTokenizer`, with the special tokens of `tokenizer_config.json`.
+
+    Raises:
+        ValueError: if the files are missing or describe another tokenizer.
+    """
+    path = assets.require_path("spiece.model", "tokenizer.json")
+    config = assets.tokenizer_config
+    if path.name == "spiece.model":
+        file = read_sentencepiece(path)
+        vocabulary = [
+            (piece, score if kind == NORMAL else None) for piece, score, kind in file.pieces
+        ]
+        settings = {
+            "character_map": file.character_map,
+            "add_dummy_prefix": file.add_dummy_prefix,
+            "remove_extra_whitespaces": file.remove_extra_whitespaces,
+            "lowercase": config.get("do_lower_case", True),
+        }
+    else:
+        vocabulary, settings = _read_unigram_json(_read_tokenizer_json(path), path)
+    end, unknown = (
+        _get_content(config.get(name, default))
+        for name, default in (("eos_token", "</s>"), ("unk_token", "<unk>"))
+    )
+    pad = _get_content(config.get("pad_token", end))
+    special_tokens = tuple(dict.fromkeys((end, unknown, pad)))
+    return SiglipTokenizer(
+        vocabulary,
+        end_token=end,
+        pad_token=pad,
+        unknown_token=unknown,
+        special_tokens=special_tokens,
+        **settings,
+    )
+
+
+def _get_content(token):
+    return token["content"] if isinstance(token, dict) else token
+
+
+def _read_unigram_json(content, path):
+    """Returns the vocabulary and the settings of SigLIP's `tokenizer.json`."""
+    model = content["model"]
+    normalizer = content.get("normalizer") or {}
+    steps = normalizer.get("normalizers", [normalizer])
+    kinds = [_name_step(step) for step in steps]
+    # The character map follows the other steps, whose order does not matter.
+    are_known = set(kinds[:-1]) <= _SIGLIP_STEPS and kinds[-1] in {*_SIGLIP_STEPS, "Precompiled"}
+    is_unigram = model.get("type") == "Unigram" and not model.get("byte_fallback")
+    is_metaspace = (content.get("pre_tokenizer") or {}).get("type") == "Metaspace"
+    if not (is_unigram and are_known and {"punctuation", "Strip"} <= set(kinds) and is_metaspace):
+        raise ValueError(
+            f"{str(path)!r} must contain a Unigram model and the normalizer of SigLIP, which "
+            "removes punctuation."
+        )
+    reserved = {token["content"] for token in content.get("added_tokens", ())}
+    reserved.add(model["vocab"][model["unk_id"]][0])
+    vocabulary = [(piece, None if piece in reserved else score) for piece, score in model["vocab"]]
+    character_map = steps[-1].get("precompiled_charsmap") or ""
+    try:
+        character_map = base64.b64decode(character_map, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"{str(path)!r} has a damaged `precompiled_charsmap`.") from error
+    settings = {
+        "character_map": character_map,
+        "add_dummy_prefix": False,
+        "remove_extra_whitespaces": False,
+        "lowercase": "Lowercase" in kinds,
+        "library": "tokenizers",
+    }
+    return vocabulary, settings
+
+
+def _name_step(step):
+    """Returns the type of a step of a normalizer; that of `Replace` is what it replaces."""
+    if step.get("type") != "Replace":
+        return step.get("type")
+    pattern = step["pattern"].get("Regex") or re.escape(step["pattern"]["String"])
+    content = step["content"]
+    if content == " " and re.sub(pattern, content, "a  b") == "a b":
+        return "spaces"
+    text = f"a{string.punctuation}\u00a1\u2581 1"
+    return "punctuation" if re.sub(pattern, content, text) == "a\u00a1\u2581 1" else "Replace"
 
 
 def _read_byte_pairs(assets, special_tokens, word_suffix):

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ClipTokenizer": "byte_pair_tokenizer",
         "Gpt2Tokenizer": "byte_pair_tokenizer",
+        "SiglipTokenizer": "siglip_tokenizer",
         "WordPieceTokenizer": "word_piece_tokenizer",
     },
 )
