@@ -1,5 +1,7 @@
 """Assigns the tensors of a checkpoint to the variables of a model, one after the other."""
 
+import re
+
 import numpy as np
 
 from keras_mmfusion.checkpoints.converters import get_key_rules
@@ -23,7 +25,7 @@ def assign_weights(model, config, converter, tensors):
             the converter leaves out a variable of the model.
     """
     weights = list(converter.list_weights(model, config))
-    _check_all_variables(model, weights)
+    _check_all_variables(model, weights, getattr(converter, "UNSTORED", ()))
     expected = {key for weight in weights for key in weight.keys}
     match = match_keys(tensors, expected, **get_key_rules(converter))
     shapes = getattr(tensors, "shapes", None) or {name: tensors[name].shape for name in tensors}
@@ -55,13 +57,14 @@ def _check_shape(weight, shapes):
         )
 
 
-def _check_all_variables(model, weights):
-    """Checks that a converter assigns every variable, except the state of random generators."""
+def _check_all_variables(model, weights, unstored):
+    """Checks that a converter assigns every variable, except for unstored ones and random state."""
     assigned = {id(weight.variable) for weight in weights}
+    is_unstored = re.compile("|".join((".*seed_generator_state", *unstored))).fullmatch
     missing = [
         variable.path
         for variable in model.variables
-        if id(variable) not in assigned and "seed_generator_state" not in variable.path
+        if id(variable) not in assigned and not is_unstored(variable.path)
     ]
     if missing:
         raise ValueError(f"The converter does not load the variables {missing}.")

@@ -18,10 +18,14 @@ from keras_mmfusion.models.question_answering.blip_question_answerer import Blip
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import (
     QuestionAnsweringPreprocessor,
 )
+from keras_mmfusion.models.retrieval.blip_matcher import BlipMatcher
+from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor
 
-MAX_CAPTION, MAX_ANSWER = 40, 10  # Tokens, as in BLIP's training code.
+MAX_CAPTION, MAX_ANSWER, MAX_TEXT = 40, 10, 35  # Tokens, as in BLIP's training code.
 WORDS = "text_decoder.bert.embeddings.word_embeddings.weight"
 HEAD = "text_decoder.cls.predictions"
+# BLIP's temperature is not part of the checkpoints.
+UNSTORED = (r"logit_scale/log_scale",)
 TIED = {f"{HEAD}.decoder.weight": WORDS, f"{HEAD}.decoder.bias": f"{HEAD}.bias"}
 
 
@@ -33,7 +37,7 @@ def build_model(config, assets=None):
         assets: `CheckpointAssets` or `None` for a model without a preprocessor.
 
     Returns:
-        A `BlipCaptioner` or `BlipQuestionAnswerer`.
+        A `BlipCaptioner`, `BlipQuestionAnswerer` or `BlipMatcher`.
 
     Raises:
         ValueError: if the class of the checkpoint is not supported.
@@ -53,19 +57,31 @@ def build_model(config, assets=None):
             _build_text_decoder(config["text_config"]),
             _build_preprocessor(QuestionAnsweringPreprocessor, config, assets, MAX_ANSWER),
         )
+    if architecture == "BlipForImageTextRetrieval":
+        return BlipMatcher(
+            image_encoder,
+            _build_text_encoder(config["text_config"], image_encoder),
+            config.get("image_text_hidden_size", 256),
+            preprocessor=_build_preprocessor(RetrievalPreprocessor, config, assets, MAX_TEXT),
+        )
     raise ValueError(
-        "BLIP checkpoints of BlipForConditionalGeneration and BlipForQuestionAnswering are "
-        f"supported. Received: {architecture}"
+        "BLIP checkpoints of BlipForConditionalGeneration, BlipForQuestionAnswering and "
+        f"BlipForImageTextRetrieval are supported. Received: {architecture}"
     )
 
 
 def list_weights(model, config):
     """Lists the `SourceWeight`s of a model of `build_model`."""
     yield from list_image_weights(model.image_encoder)
-    yield from _list_text_weights(model.text_decoder, "text_decoder.bert")
-    yield from _list_head_weights(model.text_decoder)
+    if hasattr(model, "text_decoder"):
+        yield from _list_text_weights(model.text_decoder, "text_decoder.bert")
+        yield from _list_head_weights(model.text_decoder)
     if hasattr(model, "text_encoder"):
         yield from _list_text_weights(model.text_encoder, "text_encoder")
+    if isinstance(model, BlipMatcher):
+        yield from _list_dense("vision_proj", model.image_projector.dense)
+        yield from _list_dense("text_proj", model.text_projector.dense)
+        yield from _list_dense("itm_head", model.match_head)
 
 
 def _build_preprocessor(cls, config, assets, sequence_length):

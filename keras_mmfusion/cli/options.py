@@ -76,6 +76,15 @@ LengthPenalty = Annotated[
         help="Length exponent that divides a caption's score.",
     ),
 ]
+Rerank = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="With a model such as BLIP's matcher: sort the best K results again by how well image "
+        "and text match.",
+        metavar="K",
+    ),
+]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use only the first images.")]
 Metrics = Annotated[
     list[str] | None,
@@ -107,6 +116,15 @@ ModalityDropout = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Random seed.")]
 Encoder = Annotated[str, typer.Option(help="Preset of the pretrained image encoder.")]
+
+
+def check_rerank(model, rerank):
+    """Raises an error if `--rerank` is given and a model cannot rerank."""
+    if rerank is not None and not hasattr(model, "rerank"):
+        raise ValueError(
+            "`--rerank` needs a `BlipMatcher`, such as hf://Salesforce/blip-itm-base-coco. The "
+            f"model is a {type(model).__name__}."
+        )
 
 
 def override(recipe, **settings):

@@ -26,6 +26,7 @@ def search(
     ],
     preset: options.Preset = "image_text_flickr8k",
     count: Annotated[int, typer.Option(min=1, help="Number of images per sentence.")] = 5,
+    rerank: options.Rerank = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: sentences, images, cosines.")
     ] = False,
@@ -36,9 +37,13 @@ def search(
     embeds only new and changed images. Files that are not images are reported and skipped; the exit
     status is then 1.
 
+    With --rerank, the score is the logit of a match plus the cosine, and JSON contains both.
+
     Example:
       mmfusion search photos "two dogs run through water" --count 3
     """
+    if rerank is not None and rerank < count:
+        raise ValueError(f"`--rerank` must be at least --count, {count}. Received: {rerank}")
     photos = list_images(folder)
     check_model(preset)
     index = _open_index(folder, describe_model(preset)["preset_hash"])
@@ -46,11 +51,14 @@ def search(
         from keras_mmfusion.models import ContrastiveModel
 
         model = load_model(preset, ContrastiveModel)
+        options.check_rerank(model, rerank)
         vectors, errors = _embed_all(model, photos, index)
     for error in errors.values():
         typer.echo(f"mmfusion: {error}", err=True)
     photos = [photo for photo in photos if photo not in errors]
-    results = _find_nearest(model, sentences, photos, vectors, count) if photos else []
+    results = []
+    if photos:
+        results = _find_nearest(model, sentences, photos, vectors, count, rerank)
     if as_json:
         typer.echo(json.dumps(results, indent=2, ensure_ascii=False))
     else:
@@ -83,19 +91,26 @@ def list_images(folder):
     return paths
 
 
-def _find_nearest(model, sentences, photos, vectors, count):
-    """Returns a dict for each sentence: the nearest images with their cosines."""
-    indices, cosines = model.retrieve({"text": sentences}, vectors, k=count)
-    return [
-        {
-            "sentence": sentence,
-            "photos": [
-                {"image": photos[index], "cosine": round(float(cosine), 4)}
-                for index, cosine in zip(*row, strict=True)
-            ],
+def _find_nearest(model, sentences, photos, vectors, count, rerank):
+    """Returns a dict for each sentence: the best images with their cosines and, if any, scores."""
+    indices, cosines = model.retrieve({"text": sentences}, vectors, k=rerank or count)
+    results = []
+    for row, sentence in enumerate(sentences):
+        found = dict(zip(indices[row].tolist(), cosines[row].tolist(), strict=True))
+        images = {
+            index: {"image": photos[index], "cosine": round(cosine, 4)}
+            for index, cosine in found.items()
         }
-        for sentence, *row in zip(sentences, indices, cosines, strict=True)
-    ]
+        if rerank:
+            ranked, scores = model.rerank(
+                {"text": [sentence]}, {"image": photos}, indices[row : row + 1], [cosines[row]]
+            )
+            images = {
+                index: {**images[index], "score": round(score, 4)}
+                for index, score in zip(ranked[0].tolist(), scores[0].tolist(), strict=True)
+            }
+        results.append({"sentence": sentence, "photos": list(images.values())[:count]})
+    return results
 
 
 def _open_index(folder, fingerprint):
@@ -167,4 +182,5 @@ def _print(results):
         if len(results) > 1:
             typer.echo("\n" * bool(number) + result["sentence"])
         for nearest in result["photos"]:
-            typer.echo(f"{nearest['cosine']:.3f}  {nearest['image']}")
+            score = nearest.get("score", nearest["cosine"])
+            typer.echo(f"{score:.3f}  {nearest['image']}")

@@ -4,6 +4,7 @@ from keras_mmfusion.models.captioning.backbone_text_decoder import BackboneTextD
 from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder as BertTextDecoder
 from keras_mmfusion.models.bert.bert_text_encoder import BertTextEncoder as BertTextEncoder
 from keras_mmfusion.models.captioning.blip_captioner import BlipCaptioner as BlipCaptioner
+from keras_mmfusion.models.retrieval.blip_matcher import BlipMatcher as BlipMatcher
 from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer as BlipQuestionAnswerer
 from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
@@ -24,6 +25,7 @@ from keras_mmfusion.models.question_answering.question_answerer import QuestionA
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
 from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
+from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer as SiglipTokenizer
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone as ViltBackbone

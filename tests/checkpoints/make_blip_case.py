@@ -36,6 +36,7 @@ CONFIG = {
         "image_size": 32,
         "patch_size": 16,
     },
+    "image_text_hidden_size": 8,
 }
 LENGTH = 10  # Of generated captions, without the start token.
 PROMPT = (7, 21)
@@ -187,9 +188,32 @@ def make_question_case(rows):
     }
 
 
+def make_matcher_case(rows):
+    config, source_config = make_config()
+    model = transformers.BlipForImageTextRetrieval(source_config)
+    set_random_weights(model, 4)
+    rng = np.random.default_rng(5)
+    images = rng.normal(size=(rows, 3, 32, 32)).astype("float16").astype("float32")
+    pixels = torch.tensor(images)
+    ids, tokens, mask = make_texts(rng, rows, 7, 2)
+    arguments = {"input_ids": tokens, "pixel_values": pixels, "attention_mask": mask}
+    with torch.no_grad():
+        logits = model(**arguments).itm_score.numpy()
+        cosines = model(**arguments, use_itm_head=False).itm_score.numpy()
+    return {
+        **describe_weights(model),
+        "config": json.dumps({**config, "architectures": ["BlipForImageTextRetrieval"]}),
+        "images": images.transpose(0, 2, 3, 1).astype("float16"),
+        "ids": ids.astype("int32"),
+        "logits": logits,
+        "cosines": cosines,
+    }
+
+
 CASES = {
     "blip_captioner": make_captioner_case,
     "blip_question_answerer": make_question_case,
+    "blip_matcher": make_matcher_case,
 }
 
 if __name__ == "__main__":

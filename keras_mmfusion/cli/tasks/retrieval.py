@@ -72,6 +72,7 @@ def evaluate(
     preset: options.Preset = PRESET,
     limit: options.Limit = None,
     batch_size: options.BatchSize = 32,
+    rerank: options.Rerank = None,
     json_file: options.JsonFile = None,
 ):
     """Score image-text retrieval.
@@ -88,7 +89,10 @@ def evaluate(
     from keras_mmfusion.models.retrieval.retrieval_evaluation import evaluate_retrieval
 
     model = load_model(preset, ContrastiveModel)
-    result = evaluate_retrieval(model, pairs, batch_size, lambda paths: track(paths, "Embedding"))
+    options.check_rerank(model, rerank)
+    result = evaluate_retrieval(
+        model, pairs, batch_size, lambda paths: track(paths, "Images"), rerank
+    )
     report_result(result, {**describe_model(preset), **data_protocol}, json_file)
 
 

@@ -5,6 +5,7 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "BlipMatcher": "blip_matcher",
         "ContrastiveModel": "contrastive_model",
         "RetrievalPreprocessor": "retrieval_preprocessor",
         "RetrievalRecipe": "retrieval_recipe",

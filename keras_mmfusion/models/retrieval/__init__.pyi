@@ -1,5 +1,6 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
+from keras_mmfusion.models.retrieval.blip_matcher import BlipMatcher as BlipMatcher
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
 from keras_mmfusion.models.retrieval.retrieval_recipe import RetrievalRecipe as RetrievalRecipe

@@ -182,7 +182,7 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
         return flatten_feature_map(tokens)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
+        embeddings = {name: gather_replicas(y_pred[name]) for name in self.modalities}
         if sample_weight is not None:
             sample_weight = gather_replicas(sample_weight)
         loss = sum(
@@ -191,7 +191,7 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
         return loss + sum(aggregate_loss(self, extra) for extra in self.losses)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        embeddings = {name: gather_replicas(value) for name, value in y_pred.items()}
+        embeddings = {name: gather_replicas(y_pred[name]) for name in self.modalities}
         for (query, candidate, _), metric in self.recall_metrics.items():
             if embeddings[query].shape[-1] == embeddings[candidate].shape[-1]:
                 scores = cosine_similarities(
