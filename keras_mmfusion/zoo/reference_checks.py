@@ -127,6 +127,18 @@ def _compute_caption_ids(model, photo, texts):
     return _decode_ids(model, _preprocess(model, photo), settings)
 
 
+def _compute_answer(model, photo, texts):
+    return model.answer(photo, texts[0])
+
+
+def _compute_first_answer_logits(model, photo, texts):
+    """Returns the logits of the first three answers."""
+    import keras
+
+    inputs = model.preprocessor({"images": [photo], "questions": list(texts)})
+    return tuple(keras.ops.convert_to_numpy(model(inputs))[0, :3].tolist())
+
+
 def _compute_answer_ids(model, photo, texts):
     import numpy as np
 
@@ -171,10 +183,12 @@ def _compute_pair_logits(model, photo, texts):
 
 
 COMPUTE = {
+    "answer": _compute_answer,
     "answer_ids": _compute_answer_ids,
     "caption": _compute_caption,
     "caption_ids": _compute_caption_ids,
     "cosines": _compute_cosines,
+    "first_answer_logits": _compute_first_answer_logits,
     "match_probability": _compute_match_probability,
     "pair_logits": _compute_pair_logits,
 }

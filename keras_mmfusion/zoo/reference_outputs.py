@@ -81,4 +81,14 @@ REFERENCES = {
             1e-2,
         ),
     ),
+    "dandelin/vilt-b32-finetuned-vqa": (
+        ReferenceOutput("answer", _CATS, "2", ("How many cats are there?",)),
+        ReferenceOutput(
+            "first_answer_logits",
+            _CATS,
+            (-15.9495, -18.1472, -10.3041),
+            ("How many cats are there?",),
+            1e-2,
+        ),
+    ),
 }

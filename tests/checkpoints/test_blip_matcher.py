@@ -7,6 +7,7 @@ from checkpoints.test_blip import IMAGES, build, write_folder
 from keras import ops
 
 from keras_mmfusion.models import BlipMatcher, ContrastiveModel
+from keras_mmfusion.zoo.reference_checks import COMPUTE
 
 # On TensorFlow, tracing a step would take longer than the few steps of a test.
 RUN_EAGERLY = keras.config.backend() == "tensorflow"
@@ -78,6 +79,14 @@ def test_folder_becomes_a_model_that_matches_and_reranks(raw_matcher):
     expected = cosines + logits[:, 1].reshape(3, 3)
     np.testing.assert_array_equal(ranked[0], np.argsort(-expected, axis=1))
     np.testing.assert_allclose(ranked[1], -np.sort(-expected, axis=1), atol=1e-5)
+
+
+def test_outputs_are_compared_with_published_ones(raw_matcher):
+    (probability,) = COMPUTE["match_probability"](raw_matcher, IMAGES[0], ("w7",))
+    assert probability == pytest.approx(raw_matcher.match(IMAGES[0], "w7").item(), abs=1e-6)
+    (cosine,) = COMPUTE["cosines"](raw_matcher, IMAGES[0], ("w7",))
+    vectors = raw_matcher.embed("image", IMAGES[:1]), raw_matcher.embed("text", ["w7"])
+    assert cosine == pytest.approx(np.sum(vectors[0] * vectors[1]).item(), abs=1e-6)
 
 
 def test_invalid_pairs_raise(raw_matcher, matcher):

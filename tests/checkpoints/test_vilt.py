@@ -14,6 +14,7 @@ from keras_mmfusion.checkpoints import vilt
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.encoders import AspectRatioImageConverter
 from keras_mmfusion.models import QuestionAnswerer, ViltQuestionAnswerer
+from keras_mmfusion.zoo.reference_checks import COMPUTE
 
 DATA = pathlib.Path(__file__).parent / "data"
 # As in make_vilt_case.py.
@@ -208,3 +209,13 @@ def test_unsupported_configurations_raise(entries, message):
     _, config, _ = load_case()
     with pytest.raises(ValueError, match=message):
         vilt.build_model({**config, **entries})
+
+
+def test_outputs_are_compared_with_published_ones(loaded):
+    model, folder = loaded
+    image = make_images(folder)[1]
+    assert COMPUTE["answer"](model, image, ("w9",)) == model.answer(image, "w9")
+    logits = COMPUTE["first_answer_logits"](model, image, ("w9",))
+    expected = get_probabilities(model.answer(image, "w9", top_k=5, details=True))
+    for index, logit in enumerate(logits):
+        assert 1 / (1 + np.exp(-logit)) == pytest.approx(expected[f"answer {index}"], abs=1e-5)
