@@ -37,7 +37,8 @@ for folder, signature, inputs in json.load(sys.stdin):
         name: tf.constant([bytes.fromhex(x) for x in values], tf.string)
         for name, values in inputs.items()
     }
-    outputs = tf.saved_model.load(folder).signatures[signature](**inputs)
+    loaded = tf.saved_model.load(folder)
+    outputs = loaded.signatures[signature](**inputs)
     results.append({name: convert(value) for name, value in outputs.items()})
 assert "keras_mmfusion" not in sys.modules and "keras" not in sys.modules
 print(json.dumps(results))

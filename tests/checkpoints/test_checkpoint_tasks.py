@@ -84,35 +84,33 @@ def compile_fast(model):
     model.compile(keras.optimizers.Adam(0.02), run_eagerly=keras.backend.backend() == "tensorflow")
 
 
-def run(model, name):
-    """Returns outputs of a model for `IMAGES`."""
-    if name == "clip":
-        return model.embed("image", IMAGES)
-    if name == "blip_vqa":
-        return model.generate(IMAGES, ["w9", "w9 w30", "w7"], beams=2)
-    return model.generate(IMAGES, beams=2, max_length=6)
+def compute_outputs(model, name):
+    """Returns the logits, or the embeddings, of the pairs."""
+    inputs = model.preprocessor(make_pairs(name))
+    outputs = model(inputs[0] if isinstance(inputs, tuple) else inputs)
+    return [ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
 
 
 @pytest.mark.parametrize("name", [*CAPTIONERS, "blip_vqa", "clip"])
 def test_low_rank_adapters_are_trained_and_merged(name, folders, tmp_path):
     model = load_checkpoint(folders[name])
-    before = run(model, name)
+    before = compute_outputs(model, name)
     model.enable_lora(2)
-    np.testing.assert_array_equal(run(model, name), before)
+    for output, old in zip(compute_outputs(model, name), before, strict=True):
+        np.testing.assert_allclose(output, old, atol=1e-6)
     assert all("lora" in weight.path for weight in model.trainable_weights)
     frozen = [ops.convert_to_numpy(weight) for weight in model.non_trainable_weights]
     compile_fast(model)
-    losses = model.fit(make_pairs(name), batch_size=3, epochs=4, verbose=0).history["loss"]
+    losses = model.fit(make_pairs(name), batch_size=3, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     for weight, old in zip(model.non_trainable_weights, frozen, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(weight), old)
     model.save_to_preset(tmp_path / "preset")
     copy = type(model).from_preset(tmp_path / "preset")
     assert not any("lora" in weight.path for weight in copy.weights)
-    if name == "clip":
-        np.testing.assert_allclose(run(copy, name), run(model, name), atol=1e-5)
-    else:
-        assert run(copy, name) == run(model, name)
+    outputs = (compute_outputs(each, name) for each in (copy, model))
+    for output, expected in zip(*outputs, strict=True):
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_frozen_parts_get_no_adapters(folders):
@@ -129,9 +127,8 @@ def test_frozen_parts_get_no_adapters(folders):
         model.enable_lora(1)
 
 
-@pytest.mark.parametrize("name", ["blip", "blip_vqa"])
-def test_model_trains_from_scratch(name, folders):
-    model = load_checkpoint(folders[name], load_weights=False)
+def test_model_trains_from_scratch(folders):
+    model = load_checkpoint(folders["blip"], load_weights=False)
     compile_fast(model)
-    losses = model.fit(make_pairs(name), batch_size=3, epochs=5, verbose=0).history["loss"]
+    losses = model.fit(make_pairs("blip"), batch_size=3, epochs=4, verbose=0).history["loss"]
     assert losses[-1] < 0.8 * losses[0]
