@@ -31,14 +31,15 @@ def convert(value):
     value = value.numpy().tolist()
     return [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in value]
 
-results = []
+results, loaded = [], {}
 for folder, signature, inputs in json.load(sys.stdin):
     inputs = {
         name: tf.constant([bytes.fromhex(x) for x in values], tf.string)
         for name, values in inputs.items()
     }
-    loaded = tf.saved_model.load(folder)
-    outputs = loaded.signatures[signature](**inputs)
+    if folder not in loaded:
+        loaded[folder] = tf.saved_model.load(folder)
+    outputs = loaded[folder].signatures[signature](**inputs)
     results.append({name: convert(value) for name, value in outputs.items()})
 assert "keras_mmfusion" not in sys.modules and "keras" not in sys.modules
 print(json.dumps(results))
@@ -60,9 +61,9 @@ def run_without_package(calls):
         input=json.dumps(calls),
         capture_output=True,
         text=True,
-        check=True,
         timeout=600,
     )
+    assert process.returncode == 0, process.stderr[-3000:]
     return json.loads(process.stdout.splitlines()[-1])
 
 
