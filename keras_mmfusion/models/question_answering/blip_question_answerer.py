@@ -16,10 +16,10 @@ from keras_mmfusion.models.question_answering.question_answerer import (
     QuestionAnswerer,
     select_answers,
 )
-from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 from keras_mmfusion.models.question_answering.question_answering_export import (
     export_question_answerer,
 )
+from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 
 CHUNK = 512  # Number of questions that are read ahead and grouped by length.
 
