@@ -25,16 +25,17 @@ def write_images(folder, *names):
         Image.fromarray(photo(8, 8)).save(folder / "images" / name)
 
 
-def test_vqa_v2_with_a_split_of_its_own_and_missing_images(tmp_path):
+@pytest.mark.parametrize("split", ["dev", "train"])
+def test_vqa_v2_with_files_of_its_own_and_missing_images(tmp_path, split):
     questions = [question(1, 7, "What is it?"), question(2, 8, "Why?")]
     annotations = [annotation(1, 7, ["net"] * 10), annotation(2, 8, ["so"] * 10)]
-    write_vqa_v2(tmp_path, "dev", questions, annotations)
-    path = tmp_path / "v2_OpenEnded_mscoco_dev_questions.json"
+    write_vqa_v2(tmp_path, split, questions, annotations)
+    path = tmp_path / f"v2_OpenEnded_mscoco_{split}_questions.json"
     content = {**json.loads(path.read_text()), "data_subtype": "train2014"}
     path.write_text(json.dumps(content))
     write_coco_photos(tmp_path, "train2014", [7])
     with pytest.warns(UserWarning, match="Skipped 1 questions without an image file, by id: 2"):
-        data = read_question_folder(tmp_path, "dev", skip_missing_images=True)
+        data = read_question_folder(tmp_path, split, skip_missing_images=True)
     assert (data.question_ids, data.num_without_image) == ([1], 1)
     assert data.types == [{"answer_type": "other", "question_type": "what is"}]
     with pytest.raises(ValueError, match="`split` must be one of .*Received: 'val3'"):

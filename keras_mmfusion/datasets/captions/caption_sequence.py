@@ -26,8 +26,7 @@ class CaptionSequence(keras.utils.PyDataset):
     Args:
         pairs: `CaptionPairs`.
         batch_size: int.
-        image_size: tuple of ints, `(height, width)`; or `None`, if the `preprocessor` resizes
-            images of different sizes.
+        image_size: tuple of ints, `(height, width)`.
         captions_per_image: int. Additional captions are dropped; missing captions are empty
             strings, to which a `CaptioningPreprocessor` assigns no weight.
         shuffle: bool. Whether to visit the images in a new random order each epoch.
@@ -66,7 +65,7 @@ class CaptionSequence(keras.utils.PyDataset):
         self.pairs = pairs
         self.captions = pairs.pad_captions(captions_per_image)
         self.batch_size = batch_size
-        self.image_size = None if image_size is None else tuple(image_size)
+        self.image_size = tuple(image_size)
         self.shuffle = shuffle
         self.seed = seed
         self.augment = augment
@@ -85,8 +84,7 @@ class CaptionSequence(keras.utils.PyDataset):
         rows = self._order_rows(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         samples = [self._load_sample(row, epoch) for row in rows]
         images, captions = zip(*samples, strict=True)
-        images = list(images) if self.image_size is None else np.stack(images)
-        batch = {"images": images, "captions": np.array(captions)}
+        batch = {"images": np.stack(images), "captions": np.array(captions)}
         if self.preprocessor is None:
             return batch
         # Keras expects batches in host memory and copies them to the accelerator.
@@ -139,9 +137,7 @@ class CaptionSequence(keras.utils.PyDataset):
     def _load_image(self, row):
         if self._images is not None and row in self._images:
             return self._images[row]
-        image = read_image(self.pairs.images[row])
-        if self.image_size is not None:
-            image = resize_image(image, self.image_size)
+        image = resize_image(read_image(self.pairs.images[row]), self.image_size)
         if self._images is not None:
             self._images[row] = image
         return image

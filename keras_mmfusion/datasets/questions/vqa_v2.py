@@ -100,8 +100,6 @@ def _read_answers(path):
 
 def _find_part(data_dir, split):
     """Returns the name of a split in the file names of its questions, and of its images."""
-    if split in _SPLITS:
-        return _SPLITS[split]
     for folder in _JSON_FOLDERS:
         path = os.path.join(data_dir, folder, _QUESTIONS.format(split))
         if os.path.isfile(path):
@@ -109,6 +107,7 @@ def _find_part(data_dir, split):
             subtype = file.content.get("data_subtype") if isinstance(file.content, dict) else None
             return split, subtype if isinstance(subtype, str) else split
     check_choice(None, "split", split, _SPLITS)
+    return _SPLITS[split]
 
 
 def _find(data_dir, folders, name):
