@@ -95,8 +95,10 @@ def _build_preprocessor(cls, config, assets, sequence_length):
             f"Received: {tokenizer.start_token_id}"
         )
     positions = config["text_config"].get("max_position_embeddings", 512)
-    converter = build_image_converter(assets.image_processor)
-    return cls(tokenizer, converter, min(sequence_length, positions))
+    lengths = {"sequence_length": min(sequence_length, positions)}
+    if cls is QuestionAnsweringPreprocessor:
+        lengths["question_length"] = min(MAX_TEXT, positions)
+    return cls(tokenizer, build_image_converter(assets.image_processor), **lengths)
 
 
 def build_image_encoder(config):

@@ -18,6 +18,7 @@ def caption(
     photos: Annotated[list[str], typer.Argument(metavar="IMAGE...", help="Image files.")],
     preset: options.Preset = "captioner_flickr8k_lite0",
     beams: options.Beams = 4,
+    prompt: options.Prompt = None,
     explain: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -40,7 +41,7 @@ def caption(
     plot = _make_plotter(explain, len(photos)) if explain else None
     results = []
     for result in _caption_all(
-        photos, preset, beams, details=as_json or plot is not None, plot=plot
+        photos, preset, beams, prompt, details=as_json or plot is not None, plot=plot
     ):
         results.append(result)
         if "error" in result:
@@ -54,7 +55,7 @@ def caption(
         raise typer.Exit(SOME_FAILED)
 
 
-def _caption_all(photos, preset, beams, details, plot):
+def _caption_all(photos, preset, beams, prompt, details, plot):
     """Yields a dict for each image: its caption, or the error that prevented it."""
     from keras_mmfusion.datasets.images.read_image import read_image
 
@@ -71,7 +72,7 @@ def _caption_all(photos, preset, beams, details, plot):
             model = _load_captioner(preset)
         captions = {}
         if images:
-            generated = model.generate(list(images.values()), beams=beams, details=details)
+            generated = model.generate(list(images.values()), prompt, beams=beams, details=details)
             captions = dict(zip(images, generated, strict=True))
         for number, photo in chunk:
             if number in errors:
@@ -111,7 +112,8 @@ def _make_plotter(out, count):
     def plot(model, image, generated, number):
         path = out.with_stem(f"{out.stem}-{number}") if count > 1 else out
         converter = model.preprocessor.image_converter
-        plot_caption_attention(image, generated, path, cropped=converter.crop_to_aspect_ratio)
+        is_cropped = converter.crop_to_aspect_ratio or getattr(converter, "shortest_edge", None)
+        plot_caption_attention(image, generated, path, cropped=bool(is_cropped))
         return str(path)
 
     return plot

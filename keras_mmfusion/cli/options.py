@@ -68,6 +68,9 @@ DevFraction = Annotated[
 ]
 
 Beams = Annotated[int, typer.Option(min=1, max=MAX_BEAMS, help="Beam width (1: greedy).")]
+Prompt = Annotated[
+    str | None, typer.Option(help="First words of every caption, such as 'a picture of'.")
+]
 LengthPenalty = Annotated[
     float,
     typer.Option(

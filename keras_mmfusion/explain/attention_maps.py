@@ -89,7 +89,8 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
         axes.imshow(
             _resize_attention(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1
         )
-        axes.set_title(word, loc="left", fontsize=14, fontweight="bold")
+        # "Ġ" stands for a space in the vocabulary of GPT-2.
+        axes.set_title(word.replace("Ġ", " ").strip(), loc="left", fontsize=14, fontweight="bold")
         axes.set_title(f"{math.exp(log_prob):.0%}", loc="right", fontsize=11, color="0.4")
     if path is not None:
         save_figure(figure, pathlib.Path(path))

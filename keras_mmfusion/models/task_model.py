@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_mmfusion.models.low_rank_adaptation import LowRankAdaptation
 from keras_mmfusion.models.nan_checks import NaNChecks
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
 from keras_mmfusion.models.presets.preset_folder import PresetModel
@@ -9,8 +10,8 @@ from keras_mmfusion.models.presets.slow_float16 import warn_of_slow_float16
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
-class TaskModel(PresetModel, StepsByRank, NaNChecks):
-    """Base of the task models: presets, checked and preprocessed data, optimizer state.
+class TaskModel(PresetModel, StepsByRank, NaNChecks, LowRankAdaptation):
+    """Base of the task models: presets, checked and preprocessed data, LoRA, optimizer state.
 
     It precedes the Keras base class, `keras.Model` or, for models with a preprocessor,
     `keras_hub.models.Task`.

@@ -22,6 +22,13 @@ from keras_mmfusion.cli.score import select_metrics
 from keras_mmfusion.zoo.presets import resolve_preset
 
 PRESET = "captioner_flickr8k_lite0"
+# Options of `train` that apply to `--preset` as well; all others describe a new captioner.
+_FINE_TUNING_OPTIONS = {
+    *("out", "preset", "lora_rank", "freeze_encoder"),
+    *("data", "train_split", "dev_split", "images", "captions"),
+    *("dev_images", "dev_captions", "dev_fraction"),
+    *("epochs", "learning_rate", "batch_size", "dtype", "seed", "quiet"),
+}
 
 
 class Dtype(enum.StrEnum):
@@ -34,6 +41,7 @@ class Dtype(enum.StrEnum):
 
 
 def train(
+    context: typer.Context,
     out: Annotated[str, typer.Option(help="Preset folder to write.")],
     data: options.CaptionFolder = None,
     train_split: options.TrainSplit = None,
@@ -43,6 +51,20 @@ def train(
     dev_captions: options.DevCaptions = None,
     dev_images: options.DevImages = None,
     dev_fraction: options.DevFraction = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Fine-tune this captioner instead of training a new one: preset name or folder, "
+            ".keras file, folder of a public checkpoint, or hf:// handle."
+        ),
+    ] = None,
+    lora_rank: Annotated[
+        int,
+        typer.Option(help="With --preset: train only low-rank adapters of this rank (0: none)."),
+    ] = 0,
+    freeze_encoder: Annotated[
+        bool, typer.Option("--freeze-encoder", help="With --preset: freeze the image encoder.")
+    ] = False,
     encoder: options.Encoder = "efficientnet_lite2_imagenet",
     features: Annotated[
         str | None, typer.Option(help="Folder for cached feature maps. Default: in --work.")
@@ -74,8 +96,14 @@ def train(
     graph_layers: Annotated[
         int, typer.Option(help="Number of graph convolutions over the image tokens (0: none).")
     ] = 0,
-    epochs: Annotated[int, typer.Option(help="Epochs of stage 1, cross-entropy.")] = 8,
-    learning_rate: options.LearningRate = 8e-4,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Epochs of stage 1, cross-entropy. Default: 8; with --preset 3."),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Peak learning rate. Default: 8e-4; with --preset 2e-5."),
+    ] = None,
     fine_tune_epochs: Annotated[
         int, typer.Option(help="Epochs of stage 2, fine-tuning of the encoder.")
     ] = 0,
@@ -91,7 +119,9 @@ def train(
     self_critical_average: Annotated[
         float, typer.Option(help="Momentum of the moving average of the weights (0: none).")
     ] = 0.0,
-    batch_size: options.BatchSize = 32,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Batch size. Default: 32; with --preset 8.")
+    ] = None,
     views: Annotated[
         int, typer.Option(help="Versions per training image: itself and augmented copies.")
     ] = 3,
@@ -107,6 +137,9 @@ def train(
     The same command resumes an interrupted run. If data or settings have changed, it reports the
     differences instead.
 
+    With --preset, a captioner of any kind is fine-tuned by cross-entropy instead, such as
+    hf://Salesforce/blip-image-captioning-base. The dev set selects the best epoch.
+
     Example:
       mmfusion train captioner --images photos --captions captions.csv \\
         --dev-fraction 0.1 --out my_captioner
@@ -115,23 +148,34 @@ def train(
     from keras_mmfusion.models.captioning.training.training_log import require_tensorboard
     from keras_mmfusion.models.presets.preset_target import check_preset_target
 
+    given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
+    given = {name: value for name, value in given.items() if value is not None}
+    if preset is not None:
+        _reject_others(context)
+        check_preset_target(out)
+        pairs = read_train_and_dev(
+            data, train_split, dev_split, images, captions, dev_images, dev_captions, dev_fraction
+        )
+        given |= {"lora_rank": lora_rank, "freeze_encoder": freeze_encoder}
+        _fine_tune(preset, pairs, out, {**given, "dtype": dtype, "seed": seed})
+        return
+    if lora_rank or freeze_encoder:
+        raise ValueError("`--lora-rank` and `--freeze-encoder` need `--preset`.")
     settings = CaptionerSettings(
         dim=dim,
         num_layers=layers,
         num_heads=heads,
         dropout=dropout,
         graph_layers=graph_layers,
-        epochs=epochs,
-        learning_rate=learning_rate,
         fine_tune_epochs=fine_tune_epochs,
         fine_tune_blocks=fine_tune_blocks,
         self_critical_epochs=self_critical_epochs,
         self_critical_blocks=self_critical_blocks,
         self_critical_average=self_critical_average,
-        batch_size=batch_size,
         views=views,
         dtype=dtype,
         seed=seed,
+        **given,
     )
     if features_only and features is None:
         raise ValueError("`--features-only` needs `--features`, the folder to write.")
@@ -171,6 +215,32 @@ def train(
     if not is_finished:
         inform(f"mmfusion: paused; {resumes}")
         raise typer.Exit(PAUSED)
+    typer.echo(out)
+
+
+def _reject_others(context):
+    """Raises an error if options were given that do not apply to `--preset`."""
+    others = sorted(
+        name
+        for name in context.params
+        if name not in _FINE_TUNING_OPTIONS
+        and context.get_parameter_source(name).name == "COMMANDLINE"
+    )
+    if others:
+        option = f"--{others[0].replace('_', '-')}"
+        raise ValueError(f"`{option}` describes a new captioner. Omit it, or `--preset`.")
+
+
+def _fine_tune(preset, pairs, out, settings):
+    check_model(preset)
+
+    from keras_mmfusion.cli.fit_progress import FitProgress
+    from keras_mmfusion.models import Captioner
+    from keras_mmfusion.models.captioning import FineTuningRecipe, fine_tune_captioner
+
+    recipe = FineTuningRecipe(**settings)
+    model = load_model(preset, Captioner)
+    fine_tune_captioner(recipe, model, *pairs, out, callbacks=[FitProgress("Fine-tuning")])
     typer.echo(out)
 
 

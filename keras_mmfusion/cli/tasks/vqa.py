@@ -1,4 +1,4 @@
-"""Visual question answering: evaluate a model that answers questions about images."""
+"""Visual question answering: evaluate and export a model that answers questions about images."""
 
 import pathlib
 import warnings
@@ -9,7 +9,12 @@ import typer
 from keras_mmfusion._progress import inform, track
 from keras_mmfusion.cli import options
 from keras_mmfusion.cli.json_file import check_json_file
-from keras_mmfusion.cli.model_files import check_model, describe_model, load_model
+from keras_mmfusion.cli.model_files import (
+    check_export,
+    check_model,
+    describe_model,
+    load_model,
+)
 from keras_mmfusion.cli.results import report_result
 
 
@@ -59,6 +64,23 @@ def evaluate(
         "limit": limit,
     }
     report_result(result, metadata, json_file)
+
+
+def export(out: options.ExportOut, preset: options.Preset):
+    """Export a question answerer of raw image files as a SavedModel.
+
+    Prints the folder of the version. The first version is 1; existing versions are never
+    overwritten. The model is a BlipQuestionAnswerer.
+
+    Example:
+      mmfusion export vqa --preset hf://Salesforce/blip-vqa-base --out served/vqa
+    """
+    check_export(preset, out)
+
+    from keras_mmfusion.models import BlipQuestionAnswerer
+
+    model = load_model(preset, BlipQuestionAnswerer)
+    typer.echo(model.export(out, manifest=describe_model(preset)))
 
 
 def _read_questions(data, split, limit):

@@ -26,7 +26,8 @@ class CaptionSequence(keras.utils.PyDataset):
     Args:
         pairs: `CaptionPairs`.
         batch_size: int.
-        image_size: tuple of ints, `(height, width)`.
+        image_size: tuple of ints, `(height, width)`; or `None`, if the `preprocessor` resizes
+            images of different sizes.
         captions_per_image: int. Additional captions are dropped; missing captions are empty
             strings, to which a `CaptioningPreprocessor` assigns no weight.
         shuffle: bool. Whether to visit the images in a new random order each epoch.
@@ -65,7 +66,7 @@ class CaptionSequence(keras.utils.PyDataset):
         self.pairs = pairs
         self.captions = pairs.pad_captions(captions_per_image)
         self.batch_size = batch_size
-        self.image_size = tuple(image_size)
+        self.image_size = None if image_size is None else tuple(image_size)
         self.shuffle = shuffle
         self.seed = seed
         self.augment = augment
@@ -84,7 +85,8 @@ class CaptionSequence(keras.utils.PyDataset):
         rows = self._order_rows(epoch)[index * self.batch_size : (index + 1) * self.batch_size]
         samples = [self._load_sample(row, epoch) for row in rows]
         images, captions = zip(*samples, strict=True)
-        batch = {"images": np.stack(images), "captions": np.array(captions)}
+        images = list(images) if self.image_size is None else np.stack(images)
+        batch = {"images": images, "captions": np.array(captions)}
         if self.preprocessor is None:
             return batch
         # Keras expects batches in host memory and copies them to the accelerator.
@@ -137,7 +139,9 @@ class CaptionSequence(keras.utils.PyDataset):
     def _load_image(self, row):
         if self._images is not None and row in self._images:
             return self._images[row]
-        image = resize_image(read_image(self.pairs.images[row]), self.image_size)
+        image = read_image(self.pairs.images[row])
+        if self.image_size is not None:
+            image = resize_image(image, self.image_size)
         if self._images is not None:
             self._images[row] = image
         return image

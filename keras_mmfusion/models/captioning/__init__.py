@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "CaptioningPreprocessor": "captioning_preprocessor",
         "DecodingSettings": "decoding.decoding_settings",
         "EncoderDecoderCaptioner": "encoder_decoder_captioner",
+        "FineTuningRecipe": "training.fine_tuning",
         "GitCaptioner": "git_captioner",
         "GitTextDecoder": "git_text_decoder",
         "GraphCaptioner": "graph_captioner",
@@ -25,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "evaluate_captioner": "training.caption_evaluation",
         "export_captioner": "export.captioner_export",
         "export_edge_captioner": "export.edge_export",
+        "fine_tune_captioner": "training.fine_tuning",
         "train_captioner": "training.captioner_recipe",
     },
 )

@@ -9,6 +9,7 @@ from keras_mmfusion.models.captioning.training.captioner_recipe import Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
 from keras_mmfusion.models.captioning.decoding.decoding_settings import DecodingSettings as DecodingSettings
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner as EncoderDecoderCaptioner
+from keras_mmfusion.models.captioning.training.fine_tuning import FineTuningRecipe as FineTuningRecipe
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner as GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder as GitTextDecoder
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
@@ -20,4 +21,5 @@ from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as Wor
 from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner as evaluate_captioner
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner as export_captioner
 from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
+from keras_mmfusion.models.captioning.training.fine_tuning import fine_tune_captioner as fine_tune_captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import train_captioner as train_captioner

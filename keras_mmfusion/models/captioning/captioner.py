@@ -276,8 +276,9 @@ class Captioner(TaskModel, keras_hub.models.Task):
         0.1, and token accuracy.
 
         On TensorFlow, `jit_compile="auto"` uses XLA for the search of `generate`, if the decoder
-        is a `TextDecoder`, and for training on a GPU. It does not use XLA for training on a CPU,
-        where it makes the convolutions of image encoders many times slower.
+        caches keys and values as a `TextDecoder` does, and for training on a GPU. It does not use
+        XLA for training on a CPU, where it makes the convolutions of image encoders many times
+        slower.
         """
         self._jit_compile_argument = jit_compile
         if optimizer == "auto":
@@ -307,7 +308,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
     def _jit_compile_search(self):
         """Whether TensorFlow compiles the search with XLA, which does not support all layers."""
         if self._jit_compile_argument == "auto":
-            return isinstance(self.text_decoder, TextDecoder)
+            return hasattr(self.text_decoder, "step")  # It caches keys and values.
         return self._jit_compile_argument
 
     def reset_compiled_functions(self):

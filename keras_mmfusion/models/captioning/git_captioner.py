@@ -96,7 +96,3 @@ class GitCaptioner(Captioner):
 
     def _build_step(self, image_tokens, length, hypotheses):
         return build_cached_step(self.text_decoder, image_tokens, length, hypotheses)
-
-    @property
-    def _jit_compile_search(self):
-        return self._jit_compile_argument in ("auto", True)

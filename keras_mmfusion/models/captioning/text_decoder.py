@@ -186,7 +186,7 @@ class TextDecoder(keras.layers.Layer):
             return [None] * self.num_layers
         return [block.project_context(encoder_tokens) for block in self.blocks]
 
-    def step(self, x, cache, slot_mask, write_mask, context):
+    def step(self, x, cache, slot_mask, write_mask, context, context_mask=None):
         """Computes the logits of each hypothesis's next token with cached keys and values.
 
         Args:
@@ -194,13 +194,16 @@ class TextDecoder(keras.layers.Layer):
             cache: the result of `empty_cache` or of the previous step.
             slot_mask, write_mask: see `TextDecoderBlock.step`.
             context: the result of `project_context`.
+            context_mask: bool tensor `(batch, encoder_tokens)` or `None`.
 
         Returns:
             Logits `(batch, hypotheses, vocabulary_size)` and the new cache.
         """
         new_cache = []
         for block, block_cache, block_context in zip(self.blocks, cache, context, strict=True):
-            x, block_cache = block.step(x, block_cache, block_context, slot_mask, write_mask)
+            x, block_cache = block.step(
+                x, block_cache, block_context, slot_mask, write_mask, context_mask
+            )
             new_cache.append(block_cache)
         return apply_to_rows(self.logits, x), new_cache
 

@@ -164,7 +164,7 @@ class TextDecoderBlock(keras.layers.Layer):
         """Computes a residual branch with normalized inputs."""
         return x + branch(norm(x))
 
-    def step(self, x, cache, context, slot_mask, write_mask):
+    def step(self, x, cache, context, slot_mask, write_mask, context_mask=None):
         """Processes the last token of every hypothesis, with cached keys and values.
 
         Args:
@@ -177,6 +177,7 @@ class TextDecoderBlock(keras.layers.Layer):
             slot_mask: bool tensor `(batch, hypotheses, length * hypotheses)`: the cache entries
                 that each hypothesis descends from, including the new one.
             write_mask: bool tensor `(1, 1, length, 1, 1)`, True at the position to write.
+            context_mask: bool tensor `(batch, encoder_tokens)` or `None`.
 
         Returns:
             A tuple: `x` after the block, and the updated cache.
@@ -194,7 +195,8 @@ class TextDecoderBlock(keras.layers.Layer):
             return self.self_attention.attend_cached(x, rows, attention_mask=slot_mask)
 
         def attend_to_encoder(x):
-            return self.cross_attention_layer.attend_cached(x, context)
+            mask = None if context_mask is None else ops.expand_dims(context_mask, 1)
+            return self.cross_attention_layer.attend_cached(x, context, attention_mask=mask)
 
         x = self._add_branch(x, self.self_norm, attend_to_captions)
         if self.cross_attention:

@@ -22,12 +22,21 @@ def write_warmup_requests(version, requests):
             writer.write(_encode_prediction_log(signature, inputs))
 
 
-def make_photo_requests(rows):
-    """Creates requests of `serving_default` with one image and with `rows` images."""
+def make_photo_requests(rows, **texts):
+    """Creates requests of `serving_default` with one image and with `rows` images.
+
+    Args:
+        rows: int.
+        **texts: strings, the values of further inputs, the same for each image.
+    """
     import tensorflow as tf
 
     photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
-    return [("serving_default", {"image_bytes": [photo] * count}) for count in (1, rows)]
+    inputs = {"image_bytes": photo, **texts}
+    return [
+        ("serving_default", {name: [value] * count for name, value in inputs.items()})
+        for count in (1, rows)
+    ]
 
 
 def _encode_prediction_log(signature, inputs):

@@ -4,13 +4,17 @@ import keras
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion._keras_internals import flatten_layers, save_optimizer_as
+from keras_mmfusion._keras_internals import save_optimizer_as
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.layers.masks import zero_masked
 from keras_mmfusion.layers.modality_dropout import ModalityDropout
 from keras_mmfusion.models.fusion.fusion_export import export_fusion
-from keras_mmfusion.models.fusion.low_rank_adaptation import add_low_rank_adapters, remove_adapters
 from keras_mmfusion.models.fusion.scaled_updates import scale_updates
+from keras_mmfusion.models.low_rank_adaptation import (
+    add_low_rank_adapters,
+    check_without_adapters,
+    remove_adapters,
+)
 from keras_mmfusion.models.task_model import TaskModel
 
 
@@ -180,12 +184,8 @@ class FusionModel(TaskModel, keras.Model):
             ValueError: if the model has not been built, or already has adapters.
         """
         check_integer(self, "rank", rank)
-        if not self.built:
-            raise ValueError("Call the model once, to build its weights, before `enable_lora`.")
-        encoders = {id(encoder): encoder for encoder in self.encoders.values()}.values()
-        if any(getattr(x, "lora_enabled", False) for e in encoders for x in flatten_layers(e)):
-            raise ValueError("The model already has adapters; saving and loading merges them.")
-        for encoder in encoders:
+        check_without_adapters(self)
+        for encoder in {id(encoder): encoder for encoder in self.encoders.values()}.values():
             add_low_rank_adapters(encoder, rank)
 
     def export(self, folder, inputs, manifest=None):

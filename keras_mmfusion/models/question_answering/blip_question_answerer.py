@@ -16,6 +16,9 @@ from keras_mmfusion.models.question_answering.question_answerer import (
     QuestionAnswerer,
     select_answers,
 )
+from keras_mmfusion.models.question_answering.question_answering_export import (
+    export_question_answerer,
+)
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 
 CHUNK = 512  # Number of questions that are read ahead and grouped by length.
@@ -206,8 +209,35 @@ class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
             for row, values in zip(ids, probabilities, strict=True)
         ]
 
-    def export(self, folder):
-        """Not supported; use `keras_mmfusion.models.export_tensors` for the encoders."""
-        raise NotImplementedError(
-            "BlipQuestionAnswerer has no SavedModel of questions and answers. Use `generate`."
+    def export(
+        self, folder, beams=4, length_penalty=0.7, min_length=1, max_length=None, manifest=None
+    ):
+        """Writes a SavedModel for TensorFlow Serving that answers questions about image files.
+
+        The graph decodes image files, tokenizes questions, searches and detokenizes, and contains
+        only TensorFlow operations. `serving_default` takes `image_bytes` and `questions`, strings
+        `(batch,)`, and returns `answers`, strings `(batch,)`; `scores`, float32 `(batch,)`;
+        `token_ids`, int32 `(batch, max_length)`; and `error_codes`, as of `Captioner.export`.
+
+        Args:
+            folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
+                `manifest.json` in each. Nothing is overwritten.
+            beams, length_penalty, min_length, max_length: see `generate`.
+            manifest: dict or `None`. Additional entries of the manifest.
+
+        Returns:
+            The path of the new version.
+
+        Raises:
+            ValueError: if the Keras backend is not TensorFlow, there is no preprocessor, or an
+                argument is invalid.
+        """
+        settings = resolve_generation_settings(
+            self.preprocessor,
+            caller="export",
+            beams=beams,
+            length_penalty=length_penalty,
+            min_length=min_length,
+            max_length=max_length,
         )
+        return export_question_answerer(self, folder, settings, manifest)

@@ -7,6 +7,7 @@ from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model
 from keras_mmfusion.models.export.warmup_requests import make_photo_requests
+from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer
 
 ROWS = 32  # Number of images or texts that the graph processes at once.
 
@@ -47,6 +48,9 @@ def export_retrieval(model, folder, manifest=None):
         inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
         return {"embeddings": embed("text", inputs)}
 
+    def embed_texts(texts):
+        return embed_tokens(**preprocessor({"text": texts})["text"])
+
     files = tf.TensorSpec((None,), "string", name="image_bytes")
     shape = (None, preprocessor.sequence_length)
     tokens = [tf.TensorSpec(shape, "int32", name=n) for n in ("token_ids", "padding_mask")]
@@ -54,6 +58,10 @@ def export_retrieval(model, folder, manifest=None):
         "serving_default": (apply_in_slices(embed_files, ROWS), [files]),
         "embed_tokens": (apply_in_slices(embed_tokens, ROWS), tokens),
     }
-    return write_saved_model(
-        endpoints, folder, describe_model(model, manifest), warmup=make_photo_requests(ROWS)
-    )
+    tables = []
+    if isinstance(preprocessor.tokenizer, CheckpointTokenizer):
+        texts = tf.TensorSpec((None,), "string", name="texts")
+        endpoints["embed_texts"] = (apply_in_slices(embed_texts, ROWS), [texts])
+        tables = preprocessor.tokenizer.lookup_tables()
+    manifest = describe_model(model, manifest)
+    return write_saved_model(endpoints, folder, manifest, tables, make_photo_requests(ROWS))

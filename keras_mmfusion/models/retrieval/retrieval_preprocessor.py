@@ -100,6 +100,8 @@ class RetrievalPreprocessor(Preprocessor):
 
             # Cast first, so that resizing does not round.
             return self.image_converter(tf.cast(images, "float32"))
+        if isinstance(images, (list, tuple)):  # They may have different sizes.
+            return keras.ops.stack([self._prepare_images(np.asarray(image)) for image in images])
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
         return self.image_converter(keras.ops.cast(images, "float32"))

@@ -6,6 +6,8 @@ import keras
 import numpy as np
 
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
+from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
+from keras_mmfusion.models.presets.slow_float16 import warn_of_slow_float16
 from keras_mmfusion.models.runs.setting_checks import (
     check_integers,
     check_non_negatives,
@@ -74,7 +76,8 @@ def train_retrieval(recipe, pairs, model, callbacks=()):
             f"preprocessor={model.preprocessor!r}"
         )
     keras.utils.set_random_seed(recipe.seed)
-    batches = _PairSequence(recipe, pairs, model.preprocessor.image_converter.image_size)
+    warn_of_slow_float16(model.dtype_policy)
+    batches = _PairSequence(recipe, pairs, model.preprocessor)
     for encoder in model.encoders.values():
         encoder.trainable = not recipe.freeze_encoders
     steps = recipe.epochs * len(batches)
@@ -83,19 +86,26 @@ def train_retrieval(recipe, pairs, model, callbacks=()):
     )
     model.compile(keras.optimizers.AdamW(schedule, weight_decay=recipe.weight_decay, clipnorm=1.0))
     callbacks = [batches.captions.epoch_callback(), *callbacks]
-    model.fit(batches, epochs=recipe.epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    # The base class's `fit` would preprocess the batches again.
+    keras.Model.fit(
+        model, batches, epochs=recipe.epochs, shuffle=False, callbacks=callbacks, verbose=0
+    )
     return model
 
 
 class _PairSequence(keras.utils.PyDataset):
     """Batches of images, each with one of its captions, as inputs of a `ContrastiveModel`."""
 
-    def __init__(self, recipe, pairs, image_size):
+    def __init__(self, recipe, pairs, preprocessor):
         super().__init__(workers=1)
+        self.preprocessor = preprocessor
+        converter = preprocessor.image_converter
+        # A `PillowImageConverter` may crop images instead of stretching them.
+        is_exact = isinstance(converter, PillowImageConverter)
         self.captions = CaptionSequence(
             pairs,
             recipe.batch_size,
-            tuple(image_size),
+            None if is_exact else tuple(converter.image_size),
             captions_per_image=max(map(len, pairs.captions)),
             seed=recipe.seed,
             augment=recipe.augment,
@@ -108,4 +118,6 @@ class _PairSequence(keras.utils.PyDataset):
         batch, epoch = self.captions[index], self.captions.epoch
         rows = [[text for text in row if text] for row in batch["captions"]]
         texts = np.array([row[epoch % len(row)] for row in rows])
-        return ({"image": batch["images"], "text": texts},)
+        with keras.device("cpu"):
+            prepared = self.preprocessor({"image": batch["images"], "text": texts})
+            return (keras.tree.map_structure(keras.ops.convert_to_numpy, prepared),)

@@ -3,7 +3,7 @@
 from keras import ops
 
 
-def build_cached_step(decoder, image_tokens, length, hypotheses, attend=None):
+def build_cached_step(decoder, image_tokens, length, hypotheses, attend=None, context_mask=None):
     """Builds a step function that caches keys and values, and its empty cache.
 
     Args:
@@ -13,9 +13,11 @@ def build_cached_step(decoder, image_tokens, length, hypotheses, attend=None):
         hypotheses: int. Number of hypotheses per image.
         attend: function or `None`. Maps embeddings `(batch, hypotheses, dim)` to an attention
             output, which is added to them before the decoder.
+        context_mask: bool tensor `(batch, tokens)` or `None`, for a `TextDecoder`.
     """
     context = decoder.project_context(image_tokens)
     cache = decoder.empty_cache(ops.shape(image_tokens)[0], length, hypotheses)
+    masks = () if context_mask is None else (context_mask,)
     times = ops.arange(length, dtype="int32")
     slots = ops.arange(hypotheses, dtype="int32")
 
@@ -30,7 +32,7 @@ def build_cached_step(decoder, image_tokens, length, hypotheses, attend=None):
             ops.logical_and(is_ancestor, is_written), (-1, hypotheses, length * hypotheses)
         )
         write_mask = ops.reshape(ops.equal(times, index), (1, 1, length, 1, 1))
-        return decoder.step(x, cache, slot_mask, write_mask, context)
+        return decoder.step(x, cache, slot_mask, write_mask, context, *masks)
 
     return step, cache
 

@@ -2,10 +2,9 @@
 
 import functools
 
-import numpy as np
 from keras import ops
 
-from keras_mmfusion.datasets.images.decoding.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
     compute_token_log_probs,
@@ -13,6 +12,7 @@ from keras_mmfusion.models.captioning.decoding.caption_generator import (
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.int8_weights import Int8Weights
+from keras_mmfusion.models.export.invalid_rows import blank_invalid_rows
 from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model
 from keras_mmfusion.models.export.warmup_requests import make_photo_requests
@@ -155,18 +155,5 @@ class _CaptionerGraph:
 
     def _mask_invalid(self, image_bytes, function):
         """Applies `function` to the images; invalid rows are blank. Adds `error_codes`."""
-        import tensorflow as tf
-
         images, codes = self._read(image_bytes)
-        results = {}
-        for name, value in function(images).items():
-            is_valid = tf.reshape(codes == OK, (-1, *[1] * (len(value.shape) - 1)))
-            blank = _make_blank(value.dtype, name, self.special.pad)
-            results[name] = tf.where(is_valid, value, blank)
-        return {**results, "error_codes": codes}
-
-
-def _make_blank(dtype, name, pad):
-    if dtype == "string":
-        return ""
-    return np.array(pad if name == "token_ids" else 0, dtype.as_numpy_dtype)
+        return blank_invalid_rows(function(images), codes, self.special.pad)
