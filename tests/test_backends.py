@@ -68,6 +68,8 @@ def jax_cache(tmp_path_factory):
         "JAX_COMPILATION_CACHE_DIR": str(folder / "jax_cache"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+        # Tests compile far longer than they compute.
+        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
 
 
