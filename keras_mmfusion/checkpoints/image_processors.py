@@ -90,6 +90,7 @@ def build_image_converter(config):
             scale=scale,
             offset=offset,
             interpolation=_INTERPOLATIONS[config["resample"]],
+            drop_alpha=True,
             dtype="float32",
         )
     image_size, shortest_edge = _read_sizes(config, kind)
@@ -99,6 +100,7 @@ def build_image_converter(config):
         offset=offset,
         interpolation=_INTERPOLATIONS[config["resample"]],
         shortest_edge=shortest_edge,
+        drop_alpha=True,
         dtype="float32",
     )
 

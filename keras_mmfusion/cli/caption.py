@@ -59,17 +59,22 @@ def _caption_all(photos, preset, beams, prompt, details, plot):
     """Yields a dict for each image: its caption, or the error that prevented it."""
     from keras_mmfusion.datasets.images.read_image import read_image
 
-    model = None
+    model, drop_alpha = None, False
     remaining = iter(enumerate(photos, start=1))
     while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
         images, errors = {}, {}
         for number, photo in chunk:
             try:
-                images[number] = read_image(photo)
+                images[number] = read_image(photo, drop_alpha=drop_alpha)
             except (ValueError, OSError) as error:
                 errors[number] = " ".join(str(error).split())
         if images and model is None:  # Wrong file names are reported before Keras is imported.
             model = _load_captioner(preset)
+            drop_alpha = _drops_alpha(model)
+            if drop_alpha:
+                images = {
+                    n: read_image(photo, drop_alpha=True) for n, photo in chunk if n in images
+                }
         captions = {}
         if images:
             generated = model.generate(list(images.values()), prompt, beams=beams, details=details)
@@ -82,6 +87,12 @@ def _caption_all(photos, preset, beams, prompt, details, plot):
             if plot is not None:
                 result["figure"] = plot(model, images[number], captions[number], number)
             yield result
+
+
+def _drops_alpha(model):
+    from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+
+    return drops_alpha(model.preprocessor)
 
 
 def _load_captioner(preset):

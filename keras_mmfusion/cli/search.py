@@ -153,14 +153,16 @@ def _embed_all(model, photos, index):
 def _embed_new(model, new, known, bars):
     """Adds the embeddings of new images, by hash, to `known`; returns the errors by hash."""
     from keras_mmfusion.datasets.images.read_image import read_image
+    from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 
+    drop_alpha = drops_alpha(model.preprocessor)
     errors, remaining = {}, iter(new.items())
     task = bars.add_task("New images", total=len(new))
     while chunk := list(itertools.islice(remaining, BATCH_SIZE)):
         images = {}
         for key, photo in chunk:
             try:
-                images[key] = read_image(photo)
+                images[key] = read_image(photo, drop_alpha=drop_alpha)
             except (ValueError, OSError) as error:
                 errors[key] = " ".join(str(error).split())
         if images:

@@ -38,6 +38,7 @@ class AspectRatioImageConverter(ImageConverter):
         scale: float, tuple of floats (one for each channel), or `None` for no scaling.
         offset: float, tuple of floats (one for each channel), or `None` for no offset.
         interpolation: string. `"bilinear"`, `"bicubic"` or `"lanczos"`.
+        drop_alpha: bool. See `PillowImageConverter`.
         **kwargs: passed to `keras_hub.layers.ImageConverter`.
 
     Call arguments:
@@ -73,6 +74,7 @@ class AspectRatioImageConverter(ImageConverter):
         scale=None,
         offset=None,
         interpolation="bicubic",
+        drop_alpha=False,
         **kwargs,
     ):
         check_choice(self, "interpolation", interpolation, INTERPOLATIONS)
@@ -84,6 +86,7 @@ class AspectRatioImageConverter(ImageConverter):
             **kwargs,
         )
         self.interpolation = interpolation
+        self.drop_alpha = drop_alpha
         self.multiple = check_integer(self, "multiple", multiple)
         self.shortest_edge = check_integer(self, "shortest_edge", shortest_edge, multiple)
         if longest_edge is None:
@@ -146,6 +149,7 @@ class AspectRatioImageConverter(ImageConverter):
             "shortest_edge": self.shortest_edge,
             "longest_edge": self.longest_edge,
             "multiple": self.multiple,
+            "drop_alpha": self.drop_alpha,
         }
         for name in ("image_size", "antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio"):
             del config[name]

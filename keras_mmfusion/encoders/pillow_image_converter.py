@@ -32,6 +32,9 @@ class PillowImageConverter(ImageConverter):
         shortest_edge: int or `None`. With an int, the shorter edge of an image is resized to this
             length, its aspect ratio is kept, and the center is cropped. With `None`, images are
             resized to `image_size` regardless of their aspect ratio.
+        drop_alpha: bool. Whether image files are read without their transparency, as transformers
+            does, for models whose preprocessor has this converter. Otherwise, transparent pixels
+            are blended with white.
         **kwargs: passed to `keras_hub.layers.ImageConverter`.
 
     Call arguments:
@@ -59,6 +62,7 @@ class PillowImageConverter(ImageConverter):
         offset=None,
         interpolation="bicubic",
         shortest_edge=None,
+        drop_alpha=False,
         **kwargs,
     ):
         check_choice(self, "interpolation", interpolation, INTERPOLATIONS)
@@ -77,6 +81,7 @@ class PillowImageConverter(ImageConverter):
         )
         self.interpolation = interpolation
         self.shortest_edge = shortest_edge
+        self.drop_alpha = drop_alpha
 
     def call(self, inputs):
         if uses_tensorflow_operations(self):
@@ -116,10 +121,24 @@ class PillowImageConverter(ImageConverter):
         return images[..., top : top + new_height, left : left + new_width, :]
 
     def get_config(self):
-        config = {**super().get_config(), "shortest_edge": self.shortest_edge}
+        config = {
+            **super().get_config(),
+            "shortest_edge": self.shortest_edge,
+            "drop_alpha": self.drop_alpha,
+        }
         for name in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio"):
             del config[name]
         return config
+
+
+def drops_alpha(preprocessor):
+    """Returns whether the images of a preprocessor are read without their transparency.
+
+    Args:
+        preprocessor: a preprocessor with an `image_converter`, or any other object.
+    """
+    converter = getattr(preprocessor, "image_converter", None)
+    return getattr(converter, "drop_alpha", False)
 
 
 def scale_images(converter, images):

@@ -40,6 +40,7 @@ def test_a_single_number_is_the_size_of_both_edges_for_vit():
     converter = build_image_converter({"feature_extractor_type": "ViTFeatureExtractor", "size": 32})
     assert (converter.image_size, converter.shortest_edge) == ((32, 32), None)
     assert converter.interpolation == "bilinear"
+    assert converter.drop_alpha  # As transformers reads files.
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,24 @@ def test_every_variant_matches_read_image_or_is_rejected(decode):
         np.testing.assert_allclose(image, expected, atol=atol, err_msg=name)
 
 
+def test_ignored_transparency_matches_read_image():
+    expected = {}
+    for name, content in image_files().items():
+        if not name.startswith(tuple(REJECTED)):
+            opaque = read_image(content, drop_alpha=True)
+            if (opaque != read_image(content)).any():
+                expected[content] = pad(opaque)
+    assert {content[:2] for content in expected} == {b"\x89P", b"GI", b"RI", b"BM"}
+
+    @tf.function
+    def decode(contents):
+        return decode_image_tensors(contents, pad, SIZE, drop_alpha=True)
+
+    images, codes = decode(tf.constant(list(expected), "string"))
+    assert (codes.numpy() == OK).all()
+    np.testing.assert_array_equal(images, np.stack(list(expected.values())))
+
+
 def test_blending_with_white_matches_pillow_for_all_alpha_values():
     colors, alphas = np.meshgrid(np.arange(256), np.arange(256))
     image = np.stack([colors, colors, colors, alphas], axis=-1).astype("uint8")

@@ -7,7 +7,7 @@ import keras
 import ml_dtypes
 import numpy as np
 import pytest
-from image_variants import encode, png
+from image_variants import draw_image, encode, png
 from photos import photo
 from PIL import Image
 
@@ -69,6 +69,21 @@ def test_rgba_is_blended_with_white():
 def test_gray_with_alpha_is_blended_with_white():
     image = Image.fromarray(np.array([[[50, 255], [50, 0]]], "uint8"), "LA")
     assert read_image(encode(image)).tolist() == [[[50] * 3, [255] * 3]]
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_transparency_can_be_ignored_as_by_pillow(mode):
+    if mode == "P":
+        image, options = Image.fromarray(photo(6, 5)).quantize(4), {"transparency": 1}
+    else:
+        image, options = draw_image(mode), {}
+    content = encode(image, **options)
+    expected = np.asarray(image.convert("RGB"))
+    assert (read_image(content) != expected).any()
+    np.testing.assert_array_equal(read_image(content, drop_alpha=True), expected)
+    if mode == "RGBA":
+        for source in (image, np.asarray(image)):
+            np.testing.assert_array_equal(read_image(source, drop_alpha=True), expected)
 
 
 def test_cmyk_is_converted_to_rgb():

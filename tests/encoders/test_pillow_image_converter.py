@@ -1,11 +1,14 @@
 """The image converter for public checkpoints."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
 from keras_mmfusion.encoders import PillowImageConverter
+from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_images
 
 MEAN, STD = np.array([0.48, 0.45, 0.4]), np.array([0.26, 0.25, 0.27])
 SCALE, OFFSET = tuple(1 / 255 / STD), tuple(-MEAN / STD)
@@ -54,6 +57,18 @@ def test_outputs_equal_pillow_eagerly_and_in_tf_data(interpolation, shortest_edg
     dataset = dataset.map(converter)
     assert dataset.element_spec.shape.as_list() == [24, 20, 3]
     np.testing.assert_allclose(list(dataset.as_numpy_iterator()), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("drop_alpha", [False, True])
+def test_drop_alpha_decides_how_images_are_read(drop_alpha):
+    converter = PillowImageConverter(image_size=(1, 1), drop_alpha=drop_alpha)
+    assert PillowImageConverter.from_config(converter.get_config()).drop_alpha == drop_alpha
+    preprocessor = SimpleNamespace(
+        image_converter=converter, generate_preprocess=lambda image: converter(image)
+    )
+    transparent = Image.new("RGBA", (1, 1), (7, 8, 9, 0))
+    [pixels], _ = preprocess_images(transparent, preprocessor, batch_size=1)
+    assert pixels[0, 0, 0].tolist() == ([7, 8, 9] if drop_alpha else [255] * 3)
 
 
 @pytest.mark.parametrize("shortest_edge", [None, 26])

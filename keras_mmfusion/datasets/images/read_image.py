@@ -23,12 +23,13 @@ _TRANSPARENCY_SCALES = {
 }
 
 
-def read_image(source, max_pixels=MAX_PIXELS):
+def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False):
     """Reads an image of any common type as 8-bit RGB.
 
     Files can have any format that Pillow reads. EXIF rotation is applied, only the first frame of
-    an animation is read, and transparent pixels are blended with white. Gray, palette, CMYK and
-    16-bit images are converted to 8-bit RGB. The white level of 16-bit images is always 65,535.
+    an animation is read, and transparent pixels are blended with white, unless `drop_alpha`. Gray,
+    palette, CMYK and 16-bit images are converted to 8-bit RGB. The white level of 16-bit images is
+    always 65,535.
 
     Arrays and tensors must have the shape `(height, width)`, or `(height, width, channels)` with 1
     (gray), 3 (RGB) or 4 (RGBA) channels. The range of values depends on the dtype:
@@ -49,6 +50,7 @@ def read_image(source, max_pixels=MAX_PIXELS):
         source: path (string or `os.PathLike`), encoded bytes, binary file (such as `io.BytesIO`;
             read from its start), PIL image, NumPy array, or TensorFlow, JAX or PyTorch tensor.
         max_pixels: int. Larger images are rejected before they are decoded.
+        drop_alpha: bool. Whether to ignore transparency, as Pillow's `convert("RGB")` does.
 
     Returns:
         `np.uint8` array `(height, width, 3)`.
@@ -70,21 +72,21 @@ def read_image(source, max_pixels=MAX_PIXELS):
         source = source.item()
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        return _decode(io.BytesIO(data), f"the image of {len(data)} bytes", max_pixels)
+        return _decode(io.BytesIO(data), f"the image of {len(data)} bytes", max_pixels, drop_alpha)
     if hasattr(source, "read"):
-        return _decode(*_open_file(source), max_pixels)
+        return _decode(*_open_file(source), max_pixels, drop_alpha)
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         if not os.path.isfile(path):
             raise ValueError(f"There is no image file {path!r}.")
-        return _decode(path, f"the image file {path!r}", max_pixels)
+        return _decode(path, f"the image file {path!r}", max_pixels, drop_alpha)
     if isinstance(source, Image.Image):
-        return _convert(source, f"the PIL image {source!r}", max_pixels)
+        return _convert(source, f"the PIL image {source!r}", max_pixels, drop_alpha)
     if hasattr(source, "__array__"):
         if hasattr(source, "detach"):  # PyTorch only converts CPU tensors without gradients
             source = source.detach().cpu()
             source = source.float() if source.is_floating_point() else source
-        return _from_array(np.asarray(source), max_pixels)
+        return _from_array(np.asarray(source), max_pixels, drop_alpha)
     raise TypeError(
         "`source` must be a path, encoded bytes, a binary file, a PIL image, an array or a tensor. "
         f"Received: {source!r:.80} ({type(source)})"
@@ -117,12 +119,12 @@ def _open_file(file):
     return io.BytesIO(data), f"the {type(file).__name__} of {len(data)} bytes"
 
 
-def _decode(file, name, max_pixels):
+def _decode(file, name, max_pixels, drop_alpha):
     head = _read_head(file)
     with _convert_errors(name, head):
         image = Image.open(file)
     with image:
-        return _convert(image, name, max_pixels, head)
+        return _convert(image, name, max_pixels, drop_alpha, head)
 
 
 def _read_head(file):
@@ -154,7 +156,7 @@ def _convert_errors(name, head=None):
         raise ValueError(f"{_capitalize(name)} is damaged or truncated: {error}") from error
 
 
-def _convert(image, name, max_pixels, head=None):
+def _convert(image, name, max_pixels, drop_alpha=False, head=None):
     width, height = image.size
     _check_size(height, width, name, max_pixels)
     if image.format == "TIFF" and image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:
@@ -168,7 +170,7 @@ def _convert(image, name, max_pixels, head=None):
         image.load()
         upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):
-        return _convert_16_bit_gray(upright, image, name)
+        return _convert_16_bit_gray(upright, image, name, drop_alpha)
     if upright.mode == "F":
         return _from_array(np.asarray(upright), max_pixels)
     transparency = upright.info.get("transparency")
@@ -179,11 +181,13 @@ def _convert(image, name, max_pixels, head=None):
         upright = upright.convert("LA")
     if upright.has_transparency_data:
         upright = upright.convert("RGBA")
-        upright = Image.alpha_composite(Image.new("RGBA", upright.size, "white"), upright)
+        if not drop_alpha:
+            white = Image.new("RGBA", upright.size, "white")
+            upright = Image.alpha_composite(white, upright)
     return np.array(upright.convert("RGB"))
 
 
-def _convert_16_bit_gray(upright, image, name):
+def _convert_16_bit_gray(upright, image, name, drop_alpha):
     """Converts a 16-bit gray image, or a 32-bit one that can only be meant as 16 bits."""
     values = np.asarray(upright)
     minimum, maximum = int(values.min()), int(values.max())
@@ -201,12 +205,12 @@ def _convert_16_bit_gray(upright, image, name):
     if image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         gray = 255 - gray  # Pillow inverts only 8-bit images.
     transparency = upright.info.get("transparency")
-    if transparency is not None:
+    if transparency is not None and not drop_alpha:
         gray = np.where(values == transparency, np.uint8(255), gray)
     return np.repeat(gray[..., np.newaxis], 3, axis=-1)
 
 
-def _from_array(array, max_pixels):
+def _from_array(array, max_pixels, drop_alpha=False):
     name = f"the image array of shape {array.shape} and dtype {array.dtype}"
     is_gray = array.ndim == 2 or (array.ndim == 3 and array.shape[-1] == 1)
     if not is_gray and (array.ndim != 3 or array.shape[-1] not in (3, 4)):
@@ -219,7 +223,7 @@ def _from_array(array, max_pixels):
     if is_gray:
         return np.repeat(array.reshape(*array.shape[:2], 1), 3, axis=-1)
     if array.shape[-1] == 4:
-        return _convert(Image.fromarray(array), name, max_pixels)
+        return _convert(Image.fromarray(array), name, max_pixels, drop_alpha)
     return array
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 from keras_mmfusion.datasets.images.read_image import read_image
 
 
-def read_images(images, name="images"):
+def read_images(images, name="images", drop_alpha=False):
     """Reads one or several images lazily.
 
     Args:
@@ -18,6 +18,7 @@ def read_images(images, name="images"):
             or of dicts with `"images"`, batched or not.
         name: string. The name of `images` in error messages, which contain the index of the
             invalid image.
+        drop_alpha: bool. Whether to ignore transparency; see `read_image`.
 
     Returns:
         A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images`
@@ -39,14 +40,14 @@ def read_images(images, name="images"):
             f"Received: {type(images)}"
         )
     if _is_single(images):
-        return map(read_image, [images]), True
-    return _read_each(_iterate(images), name), False
+        return (read_image(image, drop_alpha=drop_alpha) for image in [images]), True
+    return _read_each(_iterate(images), name, drop_alpha), False
 
 
-def _read_each(images, name):
+def _read_each(images, name, drop_alpha):
     for index, image in enumerate(images):
         try:
-            yield read_image(image)
+            yield read_image(image, drop_alpha=drop_alpha)
         except (TypeError, ValueError) as error:
             raise type(error)(f"`{name}[{index}]`: {error}") from error
 

@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.captioning.decoding.generation_settings import (
     resolve_generation_settings,
@@ -176,7 +177,7 @@ class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
     def _search_answers(self, images, questions, settings, batch_size):
         """Returns a list of `Answer`s for each question, best first, and whether it is only one."""
         batch_size = check_integer(None, "batch_size", batch_size)
-        pairs, one_question = pair_questions(images, questions)
+        pairs, one_question = pair_questions(images, questions, drops_alpha(self.preprocessor))
         answers = []
         while chunk := list(itertools.islice(pairs, CHUNK)):
             answers += self._answer_chunk(*zip(*chunk, strict=True), settings, batch_size)

@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
@@ -48,6 +49,7 @@ def export_question_answerer(model, folder, settings, manifest=None):
             image_bytes,
             lambda image: preprocessor.generate_preprocess(image[None])[0],
             preprocessor.image_size,
+            drop_alpha=drops_alpha(preprocessor),
         )
         ids, scores = traced_search(images, *preprocessor.pack_questions_tensor(questions))
         answers = preprocessor.generate_postprocess(ids)

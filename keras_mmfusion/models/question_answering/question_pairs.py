@@ -6,11 +6,12 @@ from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
 
 
-def pair_questions(images, questions):
+def pair_questions(images, questions, drop_alpha=False):
     """Reads images lazily and pairs them with questions.
 
     Args:
         images, questions: see `QuestionAnswerer.answer`.
+        drop_alpha: bool. Whether to ignore transparency; see `read_image`.
 
     Returns:
         A tuple of an iterator over tuples of a uint8 array `(height, width, 3)` and a string, and
@@ -22,7 +23,7 @@ def pair_questions(images, questions):
     check_texts(questions, "questions")
     one_question = isinstance(questions, str)
     questions = [questions] if one_question else list(questions)
-    images, one_image = read_images(images)
+    images, one_image = read_images(images, drop_alpha=drop_alpha)
     if one_image:
         images = itertools.repeat(next(images), len(questions))
     return _zip_equal(images, questions), one_question

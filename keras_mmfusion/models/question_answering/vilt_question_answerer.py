@@ -7,6 +7,7 @@ from keras import ops
 
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.io.string_lists import check_strings
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.metrics.visual_question_answering import normalize_answer
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
@@ -129,7 +130,7 @@ class ViltQuestionAnswerer(QuestionAnswerer, TaskModel, keras_hub.models.Task):
         classes = self._find_classes(choices)
         top_k = check_integer(None, "top_k", top_k, maximum=len(classes))
         batch_size = check_integer(None, "batch_size", batch_size)
-        pairs, one_question = pair_questions(images, questions)
+        pairs, one_question = pair_questions(images, questions, drops_alpha(self.preprocessor))
         results = []
         while chunk := list(itertools.islice(pairs, CHUNK)):
             for probabilities in self._predict_chunk(chunk, batch_size):

@@ -8,6 +8,7 @@ import numpy as np
 from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.compiled_function import compile_function
 
 
@@ -55,7 +56,7 @@ def _prepare_batches(model, modality, inputs, batch_size):
             yield keras.tree.map_structure(lambda x: x[start:stop], inputs)  # noqa: B023
         return
     if modality == "image":
-        remaining, _ = read_images(inputs, "inputs")
+        remaining, _ = read_images(inputs, "inputs", drops_alpha(model.preprocessor))
     else:
         remaining = iter([inputs] if isinstance(inputs, str | bytes) else inputs)
     for start in itertools.count(step=batch_size):

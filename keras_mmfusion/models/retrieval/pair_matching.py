@@ -7,13 +7,15 @@ from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.images.read_image import read_image
 from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.compiled_function import compile_function
 
 
 def match_pairs(model, images, texts, batch_size=32):
     """Implements `BlipMatcher.match`."""
-    images, texts = _to_list(images), [texts] if isinstance(texts, str | bytes) else list(texts)
+    images = _to_list(model, images)
+    texts = [texts] if isinstance(texts, str | bytes) else list(texts)
     count = max(len(images), len(texts))
     if not images or not texts or {len(images), len(texts)} - {1, count}:
         raise ValueError(
@@ -37,7 +39,7 @@ def rerank_candidates(model, queries, candidates, indices, cosines, batch_size=3
                 f"{{'text': ['a dog']}}. Received: {value!r:.200}"
             )
         [(modality, inputs)] = value.items()
-        data[modality] = _to_list(inputs) if modality == "image" else [inputs]
+        data[modality] = _to_list(model, inputs) if modality == "image" else [inputs]
         if modality == "text" and not isinstance(inputs, str | bytes):
             data[modality] = list(inputs)
     if len(data) < 2:
@@ -112,16 +114,16 @@ def _get_functions(model):
 
 def _prepare(model, images, index):
     try:
-        image = read_image(images[index])
+        image = read_image(images[index], drop_alpha=drops_alpha(model.preprocessor))
     except (TypeError, ValueError) as error:
         raise type(error)(f"`images[{index}]`: {error}") from error
     prepared = model.preprocessor({"image": image[None]})["image"]
     return keras.ops.convert_to_numpy(prepared)
 
 
-def _to_list(images):
+def _to_list(model, images):
     """Returns a list of images that are not yet read, if they are given as a list or an array."""
     if isinstance(images, list | tuple):
         return list(images)
-    images, _ = read_images(images)
+    images, _ = read_images(images, drop_alpha=drops_alpha(model.preprocessor))
     return list(images)

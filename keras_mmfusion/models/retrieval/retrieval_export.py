@@ -3,6 +3,7 @@
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import OK, decode_image_tensors
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model
@@ -39,7 +40,10 @@ def export_retrieval(model, folder, manifest=None):
     def embed_files(image_bytes):
         size = tuple(preprocessor.image_converter.image_size)
         images, codes = decode_image_tensors(
-            image_bytes, lambda image: preprocessor({"image": image[None]})["image"][0], size
+            image_bytes,
+            lambda image: preprocessor({"image": image[None]})["image"][0],
+            size,
+            drop_alpha=drops_alpha(preprocessor),
         )
         embeddings = tf.where((codes == OK)[:, None], embed("image", images), 0.0)
         return {"embeddings": embeddings, "error_codes": codes}

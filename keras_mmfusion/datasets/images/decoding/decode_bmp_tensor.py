@@ -1,6 +1,6 @@
 """Decodes uncompressed BMP files by TensorFlow operations."""
 
-from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
+from keras_mmfusion.datasets.images.decoding.white_background import remove_alpha
 
 _HEADERS = (12, 40, 52, 56, 64, 108, 124)  # sizes; the OS/2 header, 12, has 2-byte integers
 _MASKS = 54  # offset
@@ -39,7 +39,7 @@ def count_bmp_pixels(content, data):
     return tf.where(supported, header.width * header.height, tf.constant(-1, "int64"))
 
 
-def decode_bmp_tensor(content, data):
+def decode_bmp_tensor(content, data, drop_alpha=False):
     """Returns the pixels, uint8 `(height, width, 3)`, and empty EXIF data and XMP packet."""
     import tensorflow as tf
 
@@ -54,7 +54,7 @@ def decode_bmp_tensor(content, data):
             (header.bits == 16, lambda: _from_16_bits(rows, width, header)),
             (header.bits == 24, lambda: _from_bytes(rows, width, 3)[..., ::-1]),
         ],
-        default=lambda: _from_32_bits(rows, width, header),
+        default=lambda: _from_32_bits(rows, width, header, drop_alpha),
     )
     return tf.cond(header.top_down, lambda: image, lambda: tf.reverse(image, [0])), b"", b""
 
@@ -138,14 +138,15 @@ def _from_16_bits(rows, width, header):
     return tf.stack([channel(5 + green_bits, 5), channel(5, green_bits), channel(0, 5)], axis=-1)
 
 
-def _from_32_bits(rows, width, header):
+def _from_32_bits(rows, width, header, drop_alpha):
     import tensorflow as tf
 
     pixels, order = _from_bytes(rows, width, 4), header.order
     color = tf.gather(pixels, order[:3], axis=-1)
 
     def blend():
-        return blend_with_white(tf.concat([color, tf.gather(pixels, order[3:], axis=-1)], axis=-1))
+        image = tf.concat([color, tf.gather(pixels, order[3:], axis=-1)], axis=-1)
+        return remove_alpha(image, drop_alpha)
 
     return tf.cond(order[3] < 0, lambda: color, blend)
 

@@ -23,7 +23,7 @@ def count_gif_pixels(content, data):
     return tf.where(is_full | (frame >= data.size), pixels, tf.constant(-1, "int64"))
 
 
-def decode_gif_tensor(content, data):
+def decode_gif_tensor(content, data, drop_alpha=False):
     """Returns the pixels, uint8 `(height, width, 3)`, and empty EXIF data and XMP packet."""
     import tensorflow as tf
 
@@ -40,11 +40,14 @@ def decode_gif_tensor(content, data):
     content = tf.strings.join([tf.strings.substr(content, 0, end + 1), b";"])
 
     def make_opaque():
-        """Replaces the transparent color by white; TensorFlow would decode it as black."""
+        """Makes the transparent color white or opaque; TensorFlow would decode it as black."""
+        opaque = _patch(content, control + 3, b"\0")
+        if drop_alpha:
+            return opaque
         color = data.at(control + 6)
         count = _count_palette_bytes(tf.where(is_local, flags, global_flags)) // 3
         white = tf.where(color < count, _WHITE, b"")
-        return _patch(_patch(content, control + 3, b"\0"), palette + 3 * color, white)
+        return _patch(opaque, palette + 3 * color, white)
 
     content = tf.cond(control >= 0, make_opaque, lambda: content)
     return tf.ensure_shape(tf.io.decode_gif(content), (1, None, None, 3))[0], b"", b""

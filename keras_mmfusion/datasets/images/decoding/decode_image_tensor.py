@@ -45,7 +45,7 @@ _FORMATS = (
 )
 
 
-def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS):
+def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS, drop_alpha=False):
     """Decodes a batch of files independently, so that an invalid file does not affect the others.
 
     JPEG, PNG, GIF (first frame), WebP and BMP files give the same pixels as `read_image`: EXIF
@@ -62,6 +62,7 @@ def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS):
         convert: function, uint8 `(height, width, 3)` -> float32 `(*image_size, 3)`.
         image_size: tuple of ints, `(height, width)`.
         max_pixels: int. Larger images are rejected.
+        drop_alpha: bool. Whether to ignore transparency instead of blending with white.
 
     Returns:
         A tuple of the images, float32 `(batch, *image_size, 3)`, zeros for invalid files; and error
@@ -73,7 +74,7 @@ def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS):
     def load(index, content, code):
         with tf.control_dependencies([tf.debugging.Assert(code == OK, [code])]):
             content = tf.identity(content)
-        return index, tf.ensure_shape(convert(_decode(content)), (*image_size, 3))
+        return index, tf.ensure_shape(convert(_decode(content, drop_alpha)), (*image_size, 3))
 
     count = tf.shape(contents)[0]
     codes = tf.map_fn(
@@ -106,11 +107,13 @@ def _check_header(content, max_pixels):
     return tf.where(data.size == 0, EMPTY, code)
 
 
-def _decode(content):
+def _decode(content, drop_alpha):
     import tensorflow as tf
 
     data = ByteTensor(content)
-    branches = [lambda decode=decode: decode(content, data) for _, _, decode in _FORMATS]
+    branches = [
+        lambda decode=decode: decode(content, data, drop_alpha) for _, _, decode in _FORMATS
+    ]
     image, exif, xmp = tf.switch_case(_detect_format(data), branches)
     return tf.ensure_shape(apply_orientation(image, read_orientation(exif, xmp)), (None, None, 3))
 

@@ -24,7 +24,7 @@ def count_jpeg_pixels(content, data):
     return tf.where(frame < 0, tf.constant(0, "int64"), pixels)
 
 
-def decode_jpeg_tensor(content, data):
+def decode_jpeg_tensor(content, data, drop_alpha=False):
     """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 

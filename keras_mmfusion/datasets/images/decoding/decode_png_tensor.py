@@ -1,7 +1,7 @@
 """Decodes PNG files by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
+from keras_mmfusion.datasets.images.decoding.white_background import remove_alpha
 
 _GRAY, _RGB, _PALETTE = 0, 2, 3  # color types; 4 and 6 are gray and RGB with alpha
 _DEPTH, _COLOR = 24, 25  # offsets of the bit depth and the color type
@@ -18,24 +18,25 @@ def count_png_pixels(content, data):
     return data.big_endian(16, 4) * data.big_endian(20, 4)
 
 
-def decode_png_tensor(content, data):
+def decode_png_tensor(content, data, drop_alpha=False):
     """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 
     chunks = _find_chunks(data)
     transparency = chunks["tRNS"]
     color = data.at(_COLOR)
+    opaque = tf.constant(-1) if drop_alpha else transparency
     image = tf.case(
         [
-            (color == _GRAY, lambda: _decode_gray(content, data, transparency)),
-            (color == _RGB, lambda: _decode_rgb(content, data, transparency)),
+            (color == _GRAY, lambda: _decode_gray(content, data, opaque)),
+            (color == _RGB, lambda: _decode_rgb(content, data, opaque)),
             # With fewer than 8 bits per pixel, TensorFlow would decode the alpha values as 0.
             (
                 (color == _PALETTE) & (transparency < 0),
                 lambda: tf.io.decode_png(content, channels=3),
             ),
         ],
-        default=lambda: blend_with_white(tf.io.decode_png(content, channels=4)),
+        default=lambda: remove_alpha(tf.io.decode_png(content, channels=4), drop_alpha),
     )
     exif, profile, xmp = (
         cut_block(content, chunks[name], 8, data.big_endian(chunks[name], 4))

@@ -1,7 +1,7 @@
 """Decodes WebP files without animation by TensorFlow operations."""
 
 from keras_mmfusion.datasets.images.decoding.byte_tensor import cut_block, find_blocks
-from keras_mmfusion.datasets.images.decoding.white_background import blend_with_white
+from keras_mmfusion.datasets.images.decoding.white_background import remove_alpha
 
 
 def count_webp_pixels(content, data):
@@ -24,7 +24,7 @@ def count_webp_pixels(content, data):
     return tf.where(data.matches(b"VP8 ", 12), lossy, pixels)
 
 
-def decode_webp_tensor(content, data):
+def decode_webp_tensor(content, data, drop_alpha=False):
     """Returns the pixels, uint8 `(height, width, 3)`, the EXIF data and the XMP packet."""
     import tensorflow as tf
 
@@ -32,7 +32,9 @@ def decode_webp_tensor(content, data):
     image = tf.io.decode_image(content, channels=0, expand_animations=False)
     image = tf.ensure_shape(image, (None, None, None))
     image = tf.cond(
-        tf.shape(image)[2] == 4, lambda: blend_with_white(image), lambda: image[..., :3]
+        tf.shape(image)[2] == 4,
+        lambda: remove_alpha(image, drop_alpha),
+        lambda: image[..., :3],
     )
 
     def next_chunk(index):

@@ -1,4 +1,14 @@
-"""Blends transparent pixels with white by TensorFlow operations."""
+"""Removes the alpha channel of images by TensorFlow operations."""
+
+
+def remove_alpha(image, drop_alpha=False):
+    """Converts an RGBA image, uint8 `(height, width, 4)`, to RGB.
+
+    Args:
+        image: uint8 tensor `(height, width, 4)`.
+        drop_alpha: bool. Whether to ignore transparency instead of blending with white.
+    """
+    return image[..., :3] if drop_alpha else blend_with_white(image)
 
 
 def blend_with_white(image):

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 
 
 def preprocess_images(images, preprocessor, batch_size):
@@ -18,7 +19,7 @@ def preprocess_images(images, preprocessor, batch_size):
         An iterator over float32 arrays `(batch, height, width, 3)`, and a bool: whether `images`
         was a single image.
     """
-    arrays, single = read_images(images)
+    arrays, single = read_images(images, drop_alpha=drops_alpha(preprocessor))
     return _make_batches(arrays, preprocessor, batch_size), single
 
 

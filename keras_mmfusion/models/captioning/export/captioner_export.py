@@ -5,6 +5,7 @@ import functools
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
+from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
     compute_token_log_probs,
@@ -140,6 +141,7 @@ class _CaptionerGraph:
             image_bytes,
             lambda image: self.preprocessor.generate_preprocess(image[None])[0],
             self.preprocessor.image_size,
+            drop_alpha=drops_alpha(self.preprocessor),
         )
 
     def _encode_images(self, images):
