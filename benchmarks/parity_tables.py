@@ -134,8 +134,8 @@ def preprocessing_table(report):
         "Largest difference of a pixel from transformers' Pillow processors of BLIP, CLIP, SigLIP "
         f"and ViT, on a scale from 0 to 255; {results['files']} files of odd sizes. In "
         "parentheses, the share of values that differ by more than 1, if any. The graph decodes "
-        "files with TensorFlow's decoders, the others with Pillow's. Transparency is ignored, as by "
-        "transformers' `load_image`; only where one color of a palette is transparent, the "
+        "files with TensorFlow's decoders, the others with Pillow's. Transparency is ignored, as "
+        "by transformers' `load_image`; only where one color of a palette is transparent, the "
         "processors of transformers 5.24 with `do_convert_rgb` replace it by white afterwards."
     )
     return markdown_table(["Files", "Eager", "tf.data", "Exported graph"], rows, note)
