@@ -3,6 +3,9 @@
 They are used in this module only, so that a new version of Keras can be supported in one place.
 """
 
+import contextlib
+from unittest import mock
+
 
 def flatten_layers(layer, include_self=True):
     """Lists a layer and all its nested sublayers.
@@ -32,6 +35,31 @@ def uses_tensorflow_operations(layer):
 def aggregate_loss(model, loss):
     """Sums an additional loss of a model as Keras does, scaled under `tf.distribute`."""
     return model._aggregate_additional_loss(loss)
+
+
+@contextlib.contextmanager
+def skip_random_values():
+    """Within the block, new variables contain zeros instead of random values.
+
+    For models whose weights are loaded afterwards: random values take longer than reading a file.
+    """
+    import keras
+
+    initialize = keras.Variable._initialize_with_initializer
+    random = (
+        keras.initializers.RandomNormal,
+        keras.initializers.RandomUniform,
+        keras.initializers.TruncatedNormal,
+        keras.initializers.VarianceScaling,
+    )
+    zeros = keras.initializers.Zeros()
+
+    def initialize_without_random(variable, initializer):
+        initialize(variable, zeros if isinstance(initializer, random) else initializer)
+
+    name = "_initialize_with_initializer"
+    with mock.patch.object(keras.Variable, name, initialize_without_random):
+        yield
 
 
 def save_optimizer_as(model, optimizer):

@@ -2,6 +2,7 @@
 
 import re
 
+import keras
 import numpy as np
 
 from keras_mmfusion.checkpoints.converters import get_key_rules
@@ -38,7 +39,9 @@ def assign_weights(model, config, converter, tensors):
         array = weight.convert(*(tensors[match.names[key]] for key in weight.keys))
         if array.dtype.name == "bfloat16":
             array = array.astype("float32")  # PyTorch does not accept NumPy's bfloat16.
-        weight.variable.assign(np.asarray(array, order="C"))
+        if keras.config.backend() != "tensorflow":  # TensorFlow copies the array in this order.
+            array = np.asarray(array, order="C")
+        weight.variable.assign(array)
 
 
 def _check_shape(weight, shapes):

@@ -2,6 +2,7 @@
 
 import contextlib
 
+from keras_mmfusion._keras_internals import skip_random_values
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets
 from keras_mmfusion.checkpoints.checkpoint_source import describe_source
 from keras_mmfusion.checkpoints.converters import CONVERTERS, find_converter
@@ -59,7 +60,9 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
 def _convert(assets, config, load_weights, dtype):
     converter = find_converter(config["model_type"])
     weights = open_weights(assets.folder) if load_weights else None
-    with _dtype_policy(dtype):
+    loads_all = load_weights and not hasattr(converter, "UNSTORED")
+    initialization = skip_random_values() if loads_all else contextlib.nullcontext()
+    with _dtype_policy(dtype), initialization:
         model = converter.build_model(config, assets)
     _keep_preprocessor_float32(model, dtype)
     if load_weights:

@@ -16,6 +16,7 @@ from keras_mmfusion.models.captioning.decoding.step_functions import (
 )
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
+from keras_mmfusion.models.compiled_function import is_faster_with_xla
 from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.task_model import TaskModel
 
@@ -275,10 +276,11 @@ class Captioner(TaskModel, keras_hub.models.Task):
         The defaults are AdamW with a learning rate of 1e-4, cross-entropy with label smoothing of
         0.1, and token accuracy.
 
-        On TensorFlow, `jit_compile="auto"` uses XLA for the search of `generate`, if the decoder
-        caches keys and values as a `TextDecoder` does, and for training on a GPU. It does not use
-        XLA for training on a CPU, where it makes the convolutions of image encoders many times
-        slower.
+        On TensorFlow, `jit_compile="auto"` uses XLA for training on a GPU, and for the search of
+        `generate` if the decoder caches keys and values as a `TextDecoder` does; on a CPU only if
+        its dim is below 512. XLA removes the overhead of small operations, but multiplies large
+        matrices more slowly on a CPU. Convolutions of image encoders are many times slower, so
+        training on a CPU is without XLA.
         """
         self._jit_compile_argument = jit_compile
         if optimizer == "auto":
@@ -308,7 +310,8 @@ class Captioner(TaskModel, keras_hub.models.Task):
     def _jit_compile_search(self):
         """Whether TensorFlow compiles the search with XLA, which does not support all layers."""
         if self._jit_compile_argument == "auto":
-            return hasattr(self.text_decoder, "step")  # It caches keys and values.
+            caches = hasattr(self.text_decoder, "step")  # Keys and values.
+            return caches and is_faster_with_xla(self.text_decoder.dim)
         return self._jit_compile_argument
 
     def reset_compiled_functions(self):

@@ -1,12 +1,13 @@
 """Saving and loading of models as KerasHub preset folders, for tasks with any encoder."""
 
+import contextlib
 import json
 import pathlib
 
 import keras
 import keras_hub
 
-from keras_mmfusion._keras_internals import flatten_layers
+from keras_mmfusion._keras_internals import flatten_layers, skip_random_values
 from keras_mmfusion._lazy import import_export
 from keras_mmfusion.files.atomic_files import replace_folder
 from keras_mmfusion.files.json_files import read_json
@@ -107,7 +108,8 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
         )
     config = read_json(config_path)
     register_classes(config)
-    task = _check_class(keras.saving.deserialize_keras_object(config), cls, preset)
+    with skip_random_values() if load_weights else contextlib.nullcontext():
+        task = _check_class(keras.saving.deserialize_keras_object(config), cls, preset)
     if getattr(task, "preprocessor", None) is not None:
         task.preprocessor.load_preset_assets(str(folder))
     if load_weights:
