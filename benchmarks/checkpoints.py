@@ -20,7 +20,6 @@ import time
 
 import numpy as np
 from captioning import describe_machine, make_keras_environment
-from parity_cases import CASES
 from peer_environment import create_environment
 from peer_process import PeerProcess
 from synthetic_photos import make_photos
@@ -95,7 +94,7 @@ def compare_captioner(options, folder, architecture, dtype):
             for batch_size in BATCH_SIZES
             for beams in BEAMS
         ]
-        report["parts"] = compare_parts(comparison, report["cells"])
+        report["parts"] = compare_parts(comparison)
         report["peak_megabytes"] = {n: p("get_memory") for n, p in comparison.peers.items()}
     print(json.dumps(report), file=sys.stderr)
     return report, comparison.versions
@@ -131,31 +130,40 @@ def compare_search(comparison, batch_size, beams):
     }
 
 
-def compare_parts(comparison, cells):
-    """Compares where the time of one image is spent: preprocessing, encoder, tokens, the rest.
+def compare_parts(comparison):
+    """Compares where the time of one photo is spent: preprocessing, encoder, tokens, the rest.
 
     The time per token is from captions of two lengths. The rest contains what is done once, such as
     the keys and values of the image.
     """
-    encoder, results = comparison.time("encode", batch_size=1)
-    preprocessing = {name: result["preprocessing"] for name, result in results.items()}
-    parts = []
-    for cell in cells:
-        if cell["batch_size"] > 1:
-            continue
-        few, _ = comparison.time("generate", batch_size=1, beams=cell["beams"], tokens=FEW_TOKENS)
-        sides = {}
-        for name, seconds in cell["seconds"].items():
-            step = (seconds - few[name]) / (TOKENS - FEW_TOKENS)
-            rest = seconds - preprocessing[name] - encoder[name] - step * TOKENS
-            sides[name] = {
-                "preprocessing": preprocessing[name],
-                "encoder": encoder[name],
-                "prefill": rest,
-                "token": step,
-            }
-        parts.append({"beams": cell["beams"], "seconds": sides})
-    return parts
+    report = []
+    for beams in BEAMS:
+        rounds = {side: [] for side in comparison.peers}
+        for _ in range(1 + comparison.repeats):
+            for side, peer in comparison.peers.items():
+                rounds[side].append(measure_parts(peer, beams))
+        medians = {
+            side: {name: statistics.median(each[name] for each in parts[1:]) for name in parts[0]}
+            for side, parts in rounds.items()
+        }
+        report.append({"beams": beams, "seconds": medians})
+    return report
+
+
+def measure_parts(peer, beams):
+    encoder = peer("encode", batch_size=1)
+    few, all_tokens = (
+        peer("generate", batch_size=1, beams=beams, tokens=tokens)["seconds"]
+        for tokens in (FEW_TOKENS, TOKENS)
+    )
+    token = (all_tokens - few) / (TOKENS - FEW_TOKENS)
+    rest = few - encoder["preprocessing"] - encoder["seconds"] - token * FEW_TOKENS
+    return {
+        "preprocessing": encoder["preprocessing"],
+        "encoder": encoder["seconds"],
+        "prefill": rest,
+        "token": token,
+    }
 
 
 def compare_embedding(options, folder):
@@ -186,24 +194,31 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=20.0)
     parser.add_argument("--embedded", type=int, default=EMBEDDED, help="photos for CLIP")
-    parser.add_argument("--models", nargs="+", default=[*CAPTIONERS, "clip"], choices=CASES)
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        default=[*CAPTIONERS, "clip"],
+        choices=(*CAPTIONERS, "clip"),
+        help="those to measure; the others stay as the file has them",
+    )
     parser.add_argument("--dtypes", nargs="+", default=DTYPES, choices=DTYPES)
     parser.add_argument("--peers-python", help="a Python with the peers' requirements")
     parser.add_argument("--folder", help="where checkpoints are kept; by default a temporary one")
     options = parser.parse_args()
     options.peers_python = options.peers_python or create_environment("requirements.txt")
+    path = pathlib.Path(options.json)
+    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
     results = {
+        **earlier,
         "script": "benchmarks/checkpoints.py",
         "machine": describe_machine(),
         "size": options.size,
         "tokens": TOKENS,
-        "captioners": [],
+        "captioners": earlier.get("captioners", []),
     }
-    begin = time.perf_counter()
     with tempfile.TemporaryDirectory() as temporary:
         folder = pathlib.Path(options.folder or temporary)
         write_inputs(options, folder)
-        results["seconds_of_preparation"] = time.perf_counter() - begin
         for architecture in options.models:
             if architecture == "clip":
                 results["embedding"] = compare_embedding(options, folder)
@@ -211,14 +226,19 @@ def main():
                 continue
             for dtype in options.dtypes:
                 report, versions = compare_captioner(options, folder, architecture, dtype)
-                results["captioners"].append(report)
+                results["captioners"] = replace_report(results["captioners"], report)
                 results["versions"] = versions
                 write_results(options.json, results)
-    results["seconds_of_this_run"] = time.perf_counter() - begin
-    write_results(options.json, results)
     cells = [x for r in results["captioners"] if r["dtype"] == "float32" for x in r["cells"]]
     if not all(cell["same_captions"] == 1 for cell in cells):
         sys.exit("Captions differ in float32.")
+
+
+def replace_report(reports, new):
+    """Returns the reports, ordered by model and dtype, with a new one."""
+    models = {(report["model"], report["dtype"]): report for report in [*reports, new]}
+    order = [(model, dtype) for model in CAPTIONERS for dtype in DTYPES]
+    return [models[key] for key in order if key in models]
 
 
 def write_inputs(options, folder):

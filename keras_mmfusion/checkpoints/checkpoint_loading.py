@@ -60,8 +60,7 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
 def _convert(assets, config, load_weights, dtype):
     converter = find_converter(config["model_type"])
     weights = open_weights(assets.folder) if load_weights else None
-    loads_all = load_weights and not hasattr(converter, "UNSTORED")
-    initialization = skip_random_values() if loads_all else contextlib.nullcontext()
+    initialization = skip_random_values() if load_weights else contextlib.nullcontext()
     with _dtype_policy(dtype), initialization:
         model = converter.build_model(config, assets)
     _keep_preprocessor_float32(model, dtype)

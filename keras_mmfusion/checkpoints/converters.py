@@ -10,6 +10,7 @@ PREFIXES = ()  # optional: prefixes of names that may be absent, such as "vit."
 RENAMES = ()   # optional: (regular expression, replacement) to the spelling of the Hub's files
 TIED = {}      # optional: key that may be absent -> key with the same values
 UNSTORED = ()  # optional: regular expressions of paths of variables that are not in the files
+                  # and whose initial values are not random
 ```
 
 To add an architecture, write the module and add its model type to `CONVERTERS`.
