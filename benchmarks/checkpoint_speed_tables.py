@@ -6,12 +6,6 @@
 from result_tables import format_cores, markdown_table
 
 NAMES = {"blip": "BLIP base", "git": "GIT base", "vit_gpt2": "ViT-GPT2", "clip": "CLIP ViT-B/32"}
-PARTS = {
-    "preprocessing": "resizing",
-    "encoder": "encoder",
-    "prefill": "before the first token",
-    "token": "each token",
-}
 
 
 def captioning_speed_table(report):
@@ -67,29 +61,6 @@ def checkpoint_loading_table(report):
     return markdown_table(heads, rows, note, "ll" + 9 * "r")
 
 
-def captioning_parts_table(report):
-    """Formats where the time for one photo is spent."""
-    rows = [
-        [
-            NAMES[captioner["model"]],
-            f"`{captioner['dtype']}`",
-            str(part["beams"]),
-            *(
-                f"{1000 * part['seconds'][side][name]:.0f}"
-                for name in PARTS
-                for side in ("ours", "transformers")
-            ),
-        ]
-        for captioner in report["captioners"]
-        for part in captioner["parts"]
-    ]
-    heads = ["Model", "Weights", "Beams"]
-    for name in PARTS.values():
-        heads += [name[0].upper() + name[1:], "transformers"]
-    note = "Milliseconds for one photo; the keys and values of the image precede the first token."
-    return markdown_table(heads, rows, note, "ll" + 9 * "r")
-
-
 def image_embedding_table(report):
     """Formats the time of embeddings by CLIP."""
     result = report["embedding"]
@@ -110,7 +81,6 @@ TABLES = {
     for name, table in {
         "checkpoint_speed": captioning_speed_table,
         "checkpoint_loading": checkpoint_loading_table,
-        "checkpoint_parts": captioning_parts_table,
         "checkpoint_embedding": image_embedding_table,
     }.items()
 }
