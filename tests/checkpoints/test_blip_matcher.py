@@ -37,6 +37,10 @@ def make_text(case):
     return {"token_ids": case["ids"], "padding_mask": case["ids"] != 0}
 
 
+def to_number(tensor):
+    return float(ops.convert_to_numpy(tensor))
+
+
 def test_match_logits_are_those_of_transformers(matcher):
     model, case = matcher
     assert isinstance(model, BlipMatcher)
@@ -118,8 +122,8 @@ def test_loss_is_the_sum_of_both_losses(matcher):
     model, case = matcher
     inputs = {"image": case["images"].astype("float32"), "text": make_text(case)}
     embeddings = {name: ops.convert_to_numpy(x) for name, x in model(inputs).items()}
-    loss = float(model.compute_loss(inputs, y_pred=embeddings, training=False))
-    embeddings_loss = float(model.pair_loss(embeddings["image"], embeddings["text"]))
+    loss = to_number(model.compute_loss(inputs, y_pred=embeddings, training=False))
+    embeddings_loss = to_number(model.pair_loss(embeddings["image"], embeddings["text"]))
     cosines = case["cosines"] - 9 * np.eye(4)
     text = make_text(case)
 
@@ -136,7 +140,7 @@ def test_loss_is_the_sum_of_both_losses(matcher):
     expected = embeddings_loss - np.mean([pairs, *negatives])
     np.testing.assert_allclose(loss, expected, rtol=1e-5)
     one = {"image": inputs["image"][:1], "text": {name: x[:1] for name, x in text.items()}}
-    loss = float(model.compute_loss(one, y_pred=model(one), training=False))
+    loss = to_number(model.compute_loss(one, y_pred=model(one), training=False))
     np.testing.assert_allclose(loss, -pairs[0] / 3, rtol=1e-5)
 
 

@@ -21,6 +21,7 @@ from keras_mmfusion.models.tokenizers.byte_pair_characters import (
     split_words_tensor,
 )
 from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer, make_table
+from keras_mmfusion.models.tokenizers.composition import compose_tensor, make_composition_tables
 
 VOCABULARY_FILE, MERGES_FILE = "vocabulary.json", "merges.txt"
 _NO_PAIR = np.iinfo("int64").max
@@ -282,7 +283,7 @@ class ClipTokenizer(BytePairTokenizer):
     written. No ids are added at the start or end.
 
     Eager calls run in pure Python. Inside a `tf.data` pipeline or a `tf.function`, TensorFlow
-    operations compute the same ids, except that they do not compose text.
+    operations compute the same ids, without TensorFlow Text.
 
     Args:
         vocabulary: list of strings, the tokens ordered by id. With `None`, the vocabulary and the
@@ -357,19 +358,20 @@ class ClipTokenizer(BytePairTokenizer):
         return "".join(map(_lower, unicodedata.normalize("NFC", text)))
 
     def normalize_tensor(self, texts):
-        """Converts a vector of texts to lowercase."""
+        """Composes a vector of texts and converts them to lowercase."""
         import tensorflow as tf
 
-        characters = tf.strings.unicode_decode(texts, "UTF-8")
+        tables = self._get_tables()
+        characters = tf.strings.unicode_decode(compose_tensor(texts, tables), "UTF-8")
         values = characters.flat_values
-        lower = self._get_tables()["lowercase"].lookup(values)
+        lower = tables["lowercase"].lookup(values)
         same = tf.strings.unicode_encode(values[:, tf.newaxis], "UTF-8")
         lower = characters.with_flat_values(tf.where(lower == "\0", same, lower))
         return tf.strings.reduce_join(lower, axis=-1)
 
     def _make_tables(self):
         lowercase = make_table(_make_lower_table(), "int32", "string", "\0")
-        return {**super()._make_tables(), "lowercase": lowercase}
+        return {**super()._make_tables(), **make_composition_tables(), "lowercase": lowercase}
 
 
 def _lower(character):
