@@ -130,6 +130,13 @@ def test_model_trains_on_raw_texts(folder):
     assert np.isfinite(history.history["loss"]).all()
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="A SavedModel is TensorFlow's.")
+def test_exported_models_take_token_ids(folder, tmp_path):
+    version = load_checkpoint(folder).export(tmp_path)
+    manifest = json.loads((version / "manifest.json").read_text("utf-8"))
+    assert set(manifest["signatures"]) == {"serving_default", "embed_tokens"}
+
+
 def test_tokenizer_of_siglip2_gives_a_model_without_preprocessor(folder, tmp_path):
     copy = tmp_path / "siglip2"
     shutil.copytree(folder, copy)

@@ -63,9 +63,10 @@ def export_retrieval(model, folder, manifest=None):
         "embed_tokens": (apply_in_slices(embed_tokens, ROWS), tokens),
     }
     tables = []
-    if isinstance(preprocessor.tokenizer, CheckpointTokenizer):
+    tokenizer = preprocessor.tokenizer
+    if isinstance(tokenizer, CheckpointTokenizer) and tokenizer.is_exportable:
         texts = tf.TensorSpec((None,), "string", name="texts")
         endpoints["embed_texts"] = (apply_in_slices(embed_texts, ROWS), [texts])
-        tables = preprocessor.tokenizer.lookup_tables()
+        tables = tokenizer.lookup_tables()
     manifest = describe_model(model, manifest)
     return write_saved_model(endpoints, folder, manifest, tables, make_photo_requests(ROWS))

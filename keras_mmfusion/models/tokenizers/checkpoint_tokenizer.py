@@ -26,6 +26,8 @@ class CheckpointTokenizer(Tokenizer):
         **kwargs: passed to `keras_hub.tokenizers.Tokenizer`.
     """
 
+    # Whether graphs that contain the tokenizer can be exported.
+    is_exportable = True
     # Replace properties of KerasHub's class.
     special_tokens = ()
     special_token_ids = ()

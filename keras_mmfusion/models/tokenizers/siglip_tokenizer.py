@@ -73,6 +73,8 @@ class SiglipTokenizer(CheckpointTokenizer):
     'a dogs'
     """
 
+    is_exportable = False
+
     def __init__(
         self,
         vocabulary=None,
