@@ -14,6 +14,13 @@ _INTERPOLATIONS = {1: "lanczos", _BILINEAR: "bilinear", _BICUBIC: "bicubic"}
 # What the classes of image processors assume if the file does not contain it. Older files contain
 # a single number as the size, of the shortest edge or of both edges.
 _DEFAULTS = {
+    "Beit": {
+        "size": {"height": 224, "width": 224},
+        "crop_size": 224,
+        "resample": _BICUBIC,
+        "image_mean": _HALF,
+        "image_std": _HALF,
+    },
     "Blip": {
         "size": {"height": 384, "width": 384},
         "resample": _BICUBIC,
@@ -27,6 +34,14 @@ _DEFAULTS = {
         "resample": _BICUBIC,
         "image_mean": _CLIP_MEAN,
         "image_std": _CLIP_STD,
+    },
+    "DeiT": {
+        "size": {"height": 256, "width": 256},
+        "crop_size": 224,
+        "do_center_crop": True,
+        "resample": _BICUBIC,
+        "image_mean": _HALF,
+        "image_std": _HALF,
     },
     "Siglip": {
         "size": {"height": 224, "width": 224},
@@ -93,14 +108,14 @@ def build_image_converter(config):
             drop_alpha=True,
             dtype="float32",
         )
-    image_size, shortest_edge = _read_sizes(config, kind)
+    image_size, sizes = _read_sizes(config, kind)
     return PillowImageConverter(
         image_size,
         scale=scale,
         offset=offset,
         interpolation=_INTERPOLATIONS[config["resample"]],
-        shortest_edge=shortest_edge,
         drop_alpha=True,
+        **sizes,
         dtype="float32",
     )
 
@@ -117,7 +132,7 @@ def _find_kind(config):
 
 
 def _read_sizes(config, kind):
-    """Returns the size of the outputs, and the length of the shortest edge or `None`."""
+    """Returns the size of the outputs, and the size before the crop as keyword arguments."""
     size = config["size"]
     if isinstance(size, int):
         size = {"shortest_edge": size} if kind == "CLIP" else {"height": size, "width": size}
@@ -125,10 +140,11 @@ def _read_sizes(config, kind):
     if config.get("do_center_crop", False):
         crop = config["crop_size"]
         crop = (crop, crop) if isinstance(crop, int) else (crop["height"], crop["width"])
-    if set(size) == {"height", "width"} and crop in (None, (size["height"], size["width"])):
-        return (size["height"], size["width"]), None
+    if set(size) == {"height", "width"}:
+        resized = size["height"], size["width"]
+        return crop or resized, {"resized_size": resized}
     if set(size) == {"shortest_edge"} and crop is not None:
-        return crop, size["shortest_edge"]
+        return crop, {"shortest_edge": size["shortest_edge"]}
     raise ValueError(f"The image size {size} with the crop {crop} is not supported.")
 
 

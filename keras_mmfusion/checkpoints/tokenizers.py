@@ -13,6 +13,7 @@ from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceToken
 
 _SIGLIP_STEPS = {"Lowercase", "punctuation", "spaces", "Strip"}
 _BERT_TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+_ROBERTA_TOKENS = ("<s>", "<pad>", "</s>", "<unk>", "<mask>")
 
 
 def build_word_piece_tokenizer(assets, start_token="[CLS]", extra_tokens=()):
@@ -59,6 +60,32 @@ def build_gpt2_tokenizer(assets):
     if assets.tokenizer_config.get("add_prefix_space", False):
         raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
     return Gpt2Tokenizer(tokens, merges, special_tokens=special_tokens)
+
+
+def build_roberta_tokenizer(assets):
+    """Builds RoBERTa's tokenizer from `tokenizer.json`, or `vocab.json` and `merges.txt`.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Returns:
+        A `Gpt2Tokenizer` whose special tokens are those of RoBERTa.
+
+    Raises:
+        ValueError: if the files are missing or describe another tokenizer.
+    """
+    tokens, merges, special_tokens = _read_byte_pairs(assets, _ROBERTA_TOKENS, "")
+    if assets.tokenizer_config.get("add_prefix_space", False):
+        raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
+    return Gpt2Tokenizer(
+        tokens,
+        merges,
+        start_token="<s>",
+        end_token="</s>",
+        pad_token="<pad>",
+        unknown_token="<unk>",
+        special_tokens=special_tokens,
+    )
 
 
 def build_clip_tokenizer(assets):

@@ -1,4 +1,4 @@
-"""ViT: https://huggingface.co/google/vit-base-patch16-224 and relatives.
+"""ViT: https://huggingface.co/google/vit-base-patch16-224 and relatives, and DeiT.
 
 It is also the vision encoder of other architectures.
 """
@@ -36,7 +36,7 @@ def list_weights(model, config):
 
 
 def build_vit(config):
-    """Builds the `VisionTransformer` of a ViT configuration, with random weights."""
+    """Builds the `VisionTransformer` of a ViT or DeiT configuration, with random weights."""
     if not config.get("qkv_bias", True) or config.get("num_channels", 3) != 3:
         raise ValueError("A ViT must have `qkv_bias` and 3 `num_channels`.")
     return VisionTransformer(
@@ -48,14 +48,18 @@ def build_vit(config):
         mlp_dim=config.get("intermediate_size", 3072),
         activation=read_activation(config, "gelu"),
         epsilon=config.get("layer_norm_eps", 1e-12),
+        distillation_token=config.get("model_type") == "deit",
     )
 
 
 def list_vit_weights(prefix, encoder):
-    """Yields the weights of a `VisionTransformer` that are named as in ViT."""
+    """Yields the weights of a `VisionTransformer` that are named as in ViT and DeiT."""
     embeddings = f"{prefix}.embeddings"
     projection, convolution = f"{embeddings}.patch_embeddings.projection", encoder.patch_embedding
     yield SourceWeight(f"{embeddings}.cls_token", encoder.class_embedding, reshape(-1))
+    distillation = encoder.embedding.distillation_embedding
+    if distillation is not None:
+        yield SourceWeight(f"{embeddings}.distillation_token", distillation, reshape(-1))
     positions = encoder.position_embedding
     yield SourceWeight(
         f"{embeddings}.position_embeddings", positions, reshape(-1, encoder.token_dim)

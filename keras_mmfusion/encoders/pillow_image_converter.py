@@ -31,7 +31,9 @@ class PillowImageConverter(ImageConverter):
         interpolation: string. `"bilinear"`, `"bicubic"` or `"lanczos"`.
         shortest_edge: int or `None`. With an int, the shorter edge of an image is resized to this
             length, its aspect ratio is kept, and the center is cropped. With `None`, images are
-            resized to `image_size` regardless of their aspect ratio.
+            resized to `resized_size` regardless of their aspect ratio.
+        resized_size: tuple of ints, `(height, width)`, or `None` for `image_size`. If it is larger
+            than `image_size`, the center is cropped.
         drop_alpha: bool. Whether image files are read without their transparency, as transformers
             does, for models whose preprocessor has this converter. Otherwise, transparent pixels
             are blended with white.
@@ -63,6 +65,7 @@ class PillowImageConverter(ImageConverter):
         interpolation="bicubic",
         shortest_edge=None,
         drop_alpha=False,
+        resized_size=None,
         **kwargs,
     ):
         check_choice(self, "interpolation", interpolation, INTERPOLATIONS)
@@ -70,6 +73,12 @@ class PillowImageConverter(ImageConverter):
             raise ValueError(
                 "`shortest_edge` must not be smaller than the crop, `image_size`. "
                 f"Received: shortest_edge={shortest_edge}, image_size={image_size}"
+            )
+        resized_size = tuple(resized_size or image_size)
+        if any(a < b for a, b in zip(resized_size, image_size, strict=True)):
+            raise ValueError(
+                "`resized_size` must not be smaller than the crop, `image_size`. "
+                f"Received: resized_size={resized_size}, image_size={image_size}"
             )
         super().__init__(
             image_size=tuple(image_size),
@@ -82,6 +91,7 @@ class PillowImageConverter(ImageConverter):
         self.interpolation = interpolation
         self.shortest_edge = shortest_edge
         self.drop_alpha = drop_alpha
+        self.resized_size = resized_size
 
     def call(self, inputs):
         if uses_tensorflow_operations(self):
@@ -96,7 +106,8 @@ class PillowImageConverter(ImageConverter):
             images = resize_with_pillow(images, size, self.interpolation)
             images = self._crop(images, *size)
         else:
-            images = resize_with_pillow(images, self.image_size, self.interpolation)
+            images = resize_with_pillow(images, self.resized_size, self.interpolation)
+            images = self._crop(images, *self.resized_size)
         images = scale_images(self, images.astype("float32"))
         return keras.ops.convert_to_tensor(images, self.compute_dtype)
 
@@ -111,7 +122,8 @@ class PillowImageConverter(ImageConverter):
             images = self._crop(images, size[0], size[1])
             images = tf.ensure_shape(images, [*images.shape[:-3], *self.image_size, 3])
         else:
-            images = resize_like_pillow(images, self.image_size, self.interpolation)
+            images = resize_like_pillow(images, self.resized_size, self.interpolation)
+            images = self._crop(images, *self.resized_size)
         return tf.cast(scale_images(self, tf.cast(images, "float32")), self.compute_dtype)
 
     def _crop(self, images, height, width):
@@ -125,6 +137,7 @@ class PillowImageConverter(ImageConverter):
             **super().get_config(),
             "shortest_edge": self.shortest_edge,
             "drop_alpha": self.drop_alpha,
+            "resized_size": list(self.resized_size),
         }
         for name in ("antialias", "crop_to_aspect_ratio", "pad_to_aspect_ratio"):
             del config[name]

@@ -33,6 +33,7 @@ class VisionTransformer(keras_hub.models.Backbone):
             `"quick_gelu"` or `"relu"`.
         epsilon: float. Added to the variance in the normalizations.
         class_token: bool. Whether there is a class token.
+        distillation_token: bool. Whether another learned token follows the class token, as in DeiT.
         patch_bias: bool. Whether the projection of the patches has a bias.
         pre_norm: bool. Whether the embedded patches are normalized, as in CLIP.
         final_norm: bool. Whether the tokens are normalized.
@@ -46,7 +47,7 @@ class VisionTransformer(keras_hub.models.Backbone):
 
     Returns:
         Tokens `(batch, 1 + rows * columns, dim)` in the policy's compute dtype; without a class
-        token, `(batch, rows * columns, dim)`.
+        token, `(batch, rows * columns, dim)`; with a distillation token, one more.
 
     Attributes:
         image_size: pair of ints, (height, width) of the images.
@@ -88,6 +89,7 @@ class VisionTransformer(keras_hub.models.Backbone):
         pre_norm=False,
         final_norm=True,
         position_grid=None,
+        distillation_token=False,
         dtype=None,
         **kwargs,
     ):
@@ -108,11 +110,19 @@ class VisionTransformer(keras_hub.models.Backbone):
             "patch_bias": patch_bias,
             "pre_norm": pre_norm,
             "final_norm": final_norm,
+            "distillation_token": distillation_token,
         }
 
         images = keras.Input((*image_size, 3), name="images")
         embedding = PatchEmbedding(
-            patch_size, dim, position_grid, class_token, patch_bias, dtype=dtype, name="embedding"
+            patch_size,
+            dim,
+            position_grid,
+            class_token,
+            patch_bias,
+            distillation_token,
+            dtype=dtype,
+            name="embedding",
         )
         blocks = [
             TransformerBlock(

@@ -11,7 +11,7 @@ class PatchEmbedding(keras.layers.Layer):
     """Embeds the patches of images, with a class token and learned positions.
 
     ```
-    tokens = [c; W patch_1 + b; ...; W patch_n + b] + P
+    tokens = [c; W patch_1 + b; ...; W patch_n + b] + P       [c; d; W patch_1 + b; ...] + P
     ```
 
     The patches do not overlap, and are ordered row by row; pixels beyond the last whole patch are
@@ -25,6 +25,7 @@ class PatchEmbedding(keras.layers.Layer):
         position_grid: pair of ints, (rows, columns) of patches of the position embeddings;
             `None` for the grid of the images with which the layer is built.
         class_token: bool. Whether a learned token, `c`, comes first.
+        distillation_token: bool. Whether another learned token, `d`, follows the class token.
         use_bias: bool. Whether the projection of the patches has a bias.
 
     Call arguments:
@@ -46,11 +47,20 @@ class PatchEmbedding(keras.layers.Layer):
     (2, 7, 6)
 
     Reference:
-        Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, equation 1.
+        Dosovitskiy et al., "An Image is Worth 16x16 Words", ICLR 2021, equation 1; distillation
+        token: Touvron et al., "Training data-efficient image transformers & distillation through
+        attention", 2021, section 4.
     """
 
     def __init__(
-        self, patch_size, dim, position_grid=None, class_token=True, use_bias=True, **kwargs
+        self,
+        patch_size,
+        dim,
+        position_grid=None,
+        class_token=True,
+        use_bias=True,
+        distillation_token=False,
+        **kwargs,
     ):
         super().__init__(**kwargs)
         self.patch_size = check_integer(self, "patch_size", patch_size)
@@ -58,6 +68,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.position_grid = None if position_grid is None else tuple(position_grid)
         self.class_token = bool(class_token)
         self.use_bias = bool(use_bias)
+        self.distillation_token = bool(distillation_token)
         self.convolution = keras.layers.Conv2D(
             self.dim,
             self.patch_size,
@@ -76,19 +87,33 @@ class PatchEmbedding(keras.layers.Layer):
         self.class_embedding = None
         if self.class_token:
             self.class_embedding = self.add_weight((self.dim,), normal, name="class_embedding")
+        self.distillation_embedding = None
+        if self.distillation_token:
+            self.distillation_embedding = self.add_weight(
+                (self.dim,), normal.clone(), name="distillation_embedding"
+            )
         self.position_embedding = self.add_weight(
-            (self.class_token + rows * columns, self.dim), normal.clone(), name="position_embedding"
+            (self._first_patch + rows * columns, self.dim),
+            normal.clone(),
+            name="position_embedding",
         )
+
+    @property
+    def _first_patch(self):
+        """The number of tokens before those of the patches."""
+        return self.class_token + self.distillation_token
 
     def call(self, images):
         grid = self._grid(images.shape)
         patches = self.convolution(cast_input(self, images))
         tokens = ops.reshape(patches, (-1, grid[0] * grid[1], self.dim))
         tokens = tokens + self._patch_positions(grid)
-        if not self.class_token:
+        learned = (self.class_embedding, self.distillation_embedding)
+        learned = [embedding for embedding in learned if embedding is not None]
+        if not learned:
             return tokens
-        first = self.class_embedding + self.position_embedding[0]
-        first = ops.broadcast_to(first[None, None], (ops.shape(tokens)[0], 1, self.dim))
+        first = ops.stack([x + self.position_embedding[i] for i, x in enumerate(learned)])
+        first = ops.broadcast_to(first[None], (ops.shape(tokens)[0], len(learned), self.dim))
         return ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
 
     def _grid(self, images_shape):
@@ -101,7 +126,7 @@ class PatchEmbedding(keras.layers.Layer):
 
     def _patch_positions(self, grid):
         """Position embeddings `(patches, dim)` for a grid of patches."""
-        positions = self.position_embedding[int(self.class_token) :]
+        positions = self.position_embedding[self._first_patch :]
         if grid == self.position_grid:
             return positions
         positions = ops.reshape(ops.cast(positions, "float32"), (*self.position_grid, self.dim))
@@ -112,7 +137,7 @@ class PatchEmbedding(keras.layers.Layer):
 
     def compute_output_shape(self, images_shape):
         rows, columns = self._grid(images_shape)
-        return images_shape[0], self.class_token + rows * columns, self.dim
+        return images_shape[0], self._first_patch + rows * columns, self.dim
 
     def get_config(self):
         return {
@@ -122,4 +147,5 @@ class PatchEmbedding(keras.layers.Layer):
             "position_grid": self.position_grid and list(self.position_grid),
             "class_token": self.class_token,
             "use_bias": self.use_bias,
+            "distillation_token": self.distillation_token,
         }

@@ -7,6 +7,7 @@ CASES = {
     "blip": ("Blip", {"size": {"height": 18, "width": 22}}),
     "clip": ("CLIP", {"size": {"shortest_edge": 17}, "crop_size": {"height": 16, "width": 16}}),
     "clip_lanczos": ("CLIP", {"size": {"shortest_edge": 20}, "crop_size": 20, "resample": 1}),
+    "deit": ("DeiT", {"size": {"height": 20, "width": 22}, "crop_size": 16}),
     "siglip": ("Siglip", {"size": {"height": 16, "width": 16}}),
     "vit": ("ViT", {"size": {"height": 16, "width": 16}}),
     "vit_plain": ("ViT", {"size": {"height": 9, "width": 14}, "do_normalize": False}),

@@ -75,6 +75,15 @@ def generate(model, pixels, prompt, beams):
     return np.where(ends.cumsum(1) - ends > 0, PAD, ids).astype("uint8")
 
 
+def answer(model, pixels, tokens, beams):
+    """Generates one by one, with prompts of 0 to 3 tokens."""
+    rows = [
+        generate(model, pixels[row : row + 1], tokens[row, : row % 4].tolist(), beams)
+        for row in range(IMAGES)
+    ]
+    return np.concatenate(rows)
+
+
 def main(name, end, frames=None):
     model = make_model(frames, end)
     spread_weights(model)
@@ -95,6 +104,8 @@ def main(name, end, frames=None):
         "greedy": generate(model, pixels, (), 1),
         "beams": generate(model, pixels, (), 4),
         "prompted": generate(model, pixels, (5, 9, 30), 4),
+        "greedy_answers": answer(model, pixels, tokens, 1),
+        "answers": answer(model, pixels, tokens, 4),
     }
     weights = {
         f"weight:{key}": value.numpy().astype("float16")

@@ -11,12 +11,14 @@ import numpy as np
 from image_processor_cases import CASES, make_images
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 CLASSES = {
     "Blip": BlipImageProcessorPil,
     "CLIP": CLIPImageProcessorPil,
+    "DeiT": DeiTImageProcessorPil,
     "Siglip": SiglipImageProcessorPil,
     "ViT": ViTImageProcessorPil,
 }

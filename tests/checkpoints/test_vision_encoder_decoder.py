@@ -38,6 +38,7 @@ def load_case(name):
     config, weights, data = read_case(name)
     model = vision_encoder_decoder.build_model(config)
     assign_weights(model, config, vision_encoder_decoder, weights)
+    model.compile(jit_compile=False)  # Compilation takes longer than the tests.
     random = np.random.RandomState(0)
     images = random.normal(size=(IMAGES, 16, 16, 3)).astype("float32")
     tokens = random.randint(0, END, (IMAGES, TOKENS))
@@ -72,7 +73,8 @@ def test_generated_tokens_equal_those_of_transformers(case, name, beams):
 
 def test_loss_equals_that_of_transformers(case):
     model, data, images, captions = case
-    model.compile(keras.optimizers.SGD(0.0), SmoothedCrossEntropy(0.0), weighted_metrics=[])
+    loss = SmoothedCrossEntropy(0.0)
+    model.compile(keras.optimizers.SGD(0.0), loss, weighted_metrics=[], jit_compile=False)
     loss = model.evaluate(
         {"images": images, "captions": captions[:, :-1]}, captions[:, 1:], IMAGES, verbose=0
     )
@@ -119,6 +121,8 @@ def test_a_folder_captions_images_of_any_size(tmp_path):
     folder.mkdir()
     vocabulary = {token: i for i, token in enumerate([*make_byte_characters(), "<|endoftext|>"])}
     config["decoder"]["vocab_size"] = len(vocabulary)
+    for name in ("decoder_start_token_id", "eos_token_id", "pad_token_id"):
+        config[name] = len(vocabulary) - 1
     words = np.random.RandomState(1).normal(size=(len(vocabulary), 16)).astype("float32")
     weights["decoder.transformer.wte.weight"] = weights["decoder.lm_head.weight"] = words
     (folder / "vocab.json").write_text(json.dumps(vocabulary), "utf-8")

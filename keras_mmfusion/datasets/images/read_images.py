@@ -1,4 +1,4 @@
-"""Reads one or several images of any type."""
+"""Reads one or several images of any type, or videos."""
 
 import os
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from PIL import Image
 from keras_mmfusion.datasets.images.read_image import read_image
 
 
-def read_images(images, name="images", drop_alpha=False):
+def read_images(images, name="images", drop_alpha=False, videos=False):
     """Reads one or several images lazily.
 
     Args:
@@ -19,10 +19,12 @@ def read_images(images, name="images", drop_alpha=False):
         name: string. The name of `images` in error messages, which contain the index of the
             invalid image.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
+        videos: bool. Whether the elements of a sequence may be videos: lists of frames, which are
+            images, or arrays `(frames, height, width, channels)`. An array of videos has 5 axes.
 
     Returns:
-        A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images`
-        was a single image.
+        A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, or lists of them for
+        videos, and whether `images` was a single image.
 
     Raises:
         TypeError: if `images` is a dict or a table.
@@ -41,15 +43,22 @@ def read_images(images, name="images", drop_alpha=False):
         )
     if _is_single(images):
         return (read_image(image, drop_alpha=drop_alpha) for image in [images]), True
-    return _read_each(_iterate(images), name, drop_alpha), False
+    return _read_each(_iterate(images), name, drop_alpha, videos), False
 
 
-def _read_each(images, name, drop_alpha):
+def _read_each(images, name, drop_alpha, videos=False):
     for index, image in enumerate(images):
+        if videos and (isinstance(image, (list, tuple)) or _count_axes(image) == 4):
+            yield list(_read_each(image, f"{name}[{index}]", drop_alpha))
+            continue
         try:
             yield read_image(image, drop_alpha=drop_alpha)
         except (TypeError, ValueError) as error:
             raise type(error)(f"`{name}[{index}]`: {error}") from error
+
+
+def _count_axes(image):
+    return len(getattr(image, "shape", ()))
 
 
 def _is_single(images):
@@ -60,7 +69,7 @@ def _is_single(images):
         return np.ndim(images) == 0
     shape = getattr(images, "shape", None)
     if shape is not None:
-        return len(shape) not in (1, 4)
+        return len(shape) not in (1, 4, 5)
     return not hasattr(images, "__iter__")
 
 
@@ -71,7 +80,7 @@ def _iterate(images):
     for element in images.as_numpy_iterator():
         element = element["images"] if isinstance(element, dict) else element
         element = element[0] if isinstance(element, tuple) else element
-        if isinstance(element, np.ndarray) and (element.ndim == 4 or element.dtype == object):
+        if isinstance(element, np.ndarray) and (element.ndim in (4, 5) or element.dtype == object):
             yield from element
         else:
             yield element

@@ -9,7 +9,7 @@ from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class BertTextDecoder(TextDecoder):
-    """BERT as a causal decoder with tied embeddings, such as the decoder of BLIP.
+    """BERT or RoBERTa as a causal decoder with tied embeddings, such as the decoder of BLIP.
 
     ```
     x = LayerNorm(TokenEmbedding(ids) + PositionEmbedding)         # decoder.embedding(ids)
@@ -26,6 +26,7 @@ class BertTextDecoder(TextDecoder):
         sequence_length: int. Maximum caption length in tokens.
         dropout: float. Dropout rate of the embeddings and of every residual branch.
         cross_attention: bool. Whether every block also attends to the encoder's tokens.
+        epsilon: float. Added to the variance in the normalizations.
 
     Call arguments and output shape: see `TextDecoder`.
 
@@ -56,6 +57,7 @@ class BertTextDecoder(TextDecoder):
         sequence_length=512,
         dropout=0.0,
         cross_attention=False,
+        epsilon=1e-12,
         **kwargs,
     ):
         super().__init__(
@@ -67,10 +69,13 @@ class BertTextDecoder(TextDecoder):
             sequence_length,
             dropout,
             cross_attention,
-            epsilon=1e-12,
+            epsilon=epsilon,
             **kwargs,
         )
         self.head_dense = Dense(dim, activation="gelu", dtype=self.dtype_policy, name="head_dense")
+
+    def _make_embedding(self):
+        return super()._make_embedding(epsilon=self.epsilon)
 
     def build(self, x_shape, encoder_tokens_shape=None):
         super().build(x_shape, encoder_tokens_shape)
@@ -83,4 +88,4 @@ class BertTextDecoder(TextDecoder):
 
     def get_config(self):
         config = super().get_config()
-        return {name: config[name] for name in config if name not in ("activation", "epsilon")}
+        return {name: config[name] for name in config if name != "activation"}

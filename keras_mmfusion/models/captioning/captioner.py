@@ -56,6 +56,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
     backbone_cls = ImageEncoder
     preprocessor_cls = CaptioningPreprocessor
     parts = ("image_encoder", "text_decoder", "preprocessor")
+    accepts_videos = False  # Whether `encode` accepts `(batch, frames, height, width, 3)`.
 
     def __init__(self, image_encoder, text_decoder, preprocessor=None, **kwargs):
         super().__init__(compile=False, **kwargs)
@@ -182,7 +183,8 @@ class Captioner(TaskModel, keras_hub.models.Task):
                 tensors; a list, array or pandas `Series` of them; or a `tf.data.Dataset` of images
                 or of dicts with `"images"`.
             prompt: string. The first words of every caption, such as `"a picture of"`; they are
-                part of the result.
+                part of the result. Or a list of strings: one for each image, or several for one
+                image, which then has a caption for each.
             beams: int. Beam width; 1 is greedy search. At most 1,024, and at most the size of the
                 vocabulary.
             hypotheses: int. Number of captions for each image, best first. If more than one, a
@@ -206,7 +208,6 @@ class Captioner(TaskModel, keras_hub.models.Task):
         """
         settings = resolve_generation_settings(
             self.preprocessor,
-            prompt=prompt,
             beams=beams,
             hypotheses=hypotheses,
             length_penalty=length_penalty,
@@ -218,7 +219,10 @@ class Captioner(TaskModel, keras_hub.models.Task):
             min_length=min_length,
             max_length=max_length,
         )
-        return self._generator.generate(images, settings, hypotheses, seed, batch_size, details)
+        prompt = self.preprocessor.tokenize_prompts(prompt)
+        return self._generator.generate(
+            images, settings, prompt, hypotheses, seed, batch_size, details
+        )
 
     def generate_tokens(self, images, settings, special_tokens, noise=None):
         """Generates token ids for preprocessed images, without a preprocessor.

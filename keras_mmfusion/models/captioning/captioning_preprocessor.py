@@ -111,21 +111,29 @@ class CaptioningPreprocessor(Preprocessor):
 
         Args:
             images: `(height, width, 3)` or `(batch, height, width, 3)` array or tensor with
-                values from 0 to 255, or a list of images of different sizes.
+                values from 0 to 255, or a list of images of different sizes; or videos
+                `(batch, frames, height, width, 3)`.
 
         Returns:
-            Float images of the image converter's size, with a batch axis if `images` has one.
+            Float images of the image converter's size, with the leading axes of `images`.
         """
         if uses_tensorflow_operations(self):
             import tensorflow as tf
 
             # Cast to float first, so that resizing does not round.
-            return self.image_converter(tf.cast(images, "float32"))
+            return self._convert_images(tf.cast(images, "float32"), tf.reshape)
         if isinstance(images, (list, tuple)):
             return keras.ops.stack([self.generate_preprocess(image) for image in images])
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
-        return self.image_converter(keras.ops.cast(images, "float32"))
+        return self._convert_images(keras.ops.cast(images, "float32"), keras.ops.reshape)
+
+    def _convert_images(self, images, reshape):
+        if len(images.shape) != 5:
+            return self.image_converter(images)
+        frames = images.shape[1]
+        images = self.image_converter(reshape(images, (-1, *images.shape[2:])))
+        return reshape(images, (-1, frames, *images.shape[1:]))
 
     def generate_postprocess(self, token_ids):
         """Converts generated ids `(..., length)` to strings `(...)`, up to `[END]`."""
@@ -149,6 +157,13 @@ class CaptioningPreprocessor(Preprocessor):
         if not isinstance(prompt, str):
             raise ValueError(f"`prompt` must be a string or None. Received: {prompt!r}")
         return tuple(int(token) for token in self.tokenizer([prompt])[0])
+
+    def tokenize_prompts(self, prompts):
+        """Converts a prompt as `tokenize_prompt`, or a list of strings to a list of tuples."""
+        if prompts is None or isinstance(prompts, str):
+            return self.tokenize_prompt(prompts)
+        check_texts(prompts, "prompt")
+        return [self.tokenize_prompt(prompt) for prompt in np.asarray(prompts).ravel().tolist()]
 
     def get_special_tokens(self):
         """Returns the tokenizer's `SpecialTokens`; `[UNK]` is never generated."""

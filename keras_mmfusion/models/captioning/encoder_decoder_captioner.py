@@ -19,7 +19,7 @@ class EncoderDecoderCaptioner(TransformerCaptioner):
     Args:
         image_encoder: layer or model that maps images to tokens or to a feature map.
         text_decoder: `TextDecoder` with `cross_attention=True`. GPT-2 is a `TextDecoder` with
-            `activation="gelu_tanh"`.
+            `activation="gelu_tanh"`; BERT and RoBERTa are a `BertTextDecoder`.
         preprocessor: `CaptioningPreprocessor` or `None`.
         encoder_projection: layer that is applied to the image tokens, such as a `Dense` layer to
             the dim of the decoder; or `None`.

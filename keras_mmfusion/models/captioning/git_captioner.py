@@ -1,13 +1,22 @@
 import keras
 from keras import ops
 
+from keras_mmfusion._checks import check_integer
+from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.models.captioning.captioner import Captioner
+from keras_mmfusion.models.captioning.decoding.generation_settings import (
+    resolve_generation_settings,
+)
 from keras_mmfusion.models.captioning.decoding.step_functions import build_cached_step
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
+from keras_mmfusion.models.question_answering.question_answerer import (
+    QuestionAnswerer,
+    select_answers,
+)
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class GitCaptioner(Captioner):
+class GitCaptioner(QuestionAnswerer, Captioner):
     """GIT: captions of images and videos by a Transformer over image tokens and text.
 
     ```
@@ -16,7 +25,9 @@ class GitCaptioner(Captioner):
     ```
 
     The tokens of a video are those of its frames, with a `FrameEmbedding`, one frame after the
-    other.
+    other. `generate` accepts videos as an array `(batch, frames, height, width, 3)`, or as a list
+    of videos, each a list of frames (paths, arrays, ...) or an array; `fit` and `evaluate` accept
+    such an array. Models for visual question answering are asked with `answer`.
 
     Args:
         image_encoder: layer or model that maps images to tokens, such as `VisionTransformer`.
@@ -60,6 +71,10 @@ class GitCaptioner(Captioner):
         self.frame_embedding = frame_embedding
         self._build_parts()
 
+    @property
+    def accepts_videos(self):
+        return self.frame_embedding is not None
+
     def build(self, images_shape, captions_shape=None):
         super().build(images_shape, captions_shape)
         embedding, decoder = self.frame_embedding, self.text_decoder
@@ -80,6 +95,34 @@ class GitCaptioner(Captioner):
         count, dim = tokens.shape[1:]
         tokens = self.frame_embedding(ops.reshape(tokens, (-1, frames, count, dim)))
         return ops.reshape(tokens, (-1, frames * count, dim))
+
+    def answer(self, images, questions, top_k=1, details=False, batch_size=32):
+        """Answers questions about images or videos by beam search.
+
+        The question is the prompt of a caption that continues with the answer. This requires a
+        model that was trained for it, such as `microsoft/git-base-vqav2` or `-textvqa`.
+
+        Args:
+            images, questions, top_k, details, batch_size: see `QuestionAnswerer.answer`; `images`
+                may also be videos, as for `generate`.
+
+        Returns:
+            See `QuestionAnswerer.answer`. The probability of an answer is that of its tokens; the
+            order is that of the search's scores.
+
+        Raises:
+            ValueError: if an argument is invalid or there is no preprocessor.
+        """
+        top_k = check_integer(None, "top_k", top_k)
+        settings = resolve_generation_settings(self.preprocessor, beams=max(4, top_k))
+        check_texts(questions, "questions")
+        one_question = isinstance(questions, str)
+        prompts = self.preprocessor.tokenize_prompts([questions] if one_question else questions)
+        answers = self._generator.generate(
+            images, settings, prompts, top_k, batch_size=batch_size, as_answers=True
+        )
+        answers = [select_answers(each, top_k, details) for each in answers]
+        return answers[0] if one_question else answers
 
     def _attend_and_decode(self, x, image_tokens, count, return_attention_scores, training):
         length, dim = ops.shape(x)[1:]

@@ -95,15 +95,7 @@ class TextDecoder(keras.layers.Layer):
         self.cross_attention = cross_attention
         self.activation = activation
         self.epsilon = epsilon
-        self.embedding = self.embedding_cls(
-            vocabulary_size=vocabulary_size,
-            sequence_length=sequence_length,
-            embedding_dim=dim,
-            tie_weights=True,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
-            dtype=self.dtype_policy,
-            name="embedding",
-        )
+        self.embedding = self._make_embedding()
         self.embedding_dropout = Dropout(dropout, dtype=self.dtype_policy)
         self.blocks = [
             self.block_cls(
@@ -120,6 +112,18 @@ class TextDecoder(keras.layers.Layer):
         ]
         self.final_norm = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=self.dtype_policy, name="final_norm"
+        )
+
+    def _make_embedding(self, **settings):
+        return self.embedding_cls(
+            vocabulary_size=self.vocabulary_size,
+            sequence_length=self.sequence_length,
+            embedding_dim=self.dim,
+            tie_weights=True,
+            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+            dtype=self.dtype_policy,
+            name="embedding",
+            **settings,
         )
 
     def _check_encoder_tokens(self, encoder_tokens):

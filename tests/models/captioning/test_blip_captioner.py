@@ -37,7 +37,7 @@ def test_captions_begin_with_the_prompt(model):
     captions = model.generate(color_images(), prompt="The wall", beams=3)
     assert all(caption.startswith("the wall ") for caption in captions)
     with pytest.raises(ValueError, match="`prompt` must be a string or None"):
-        model.generate(color_images(), prompt=["a"])
+        model.export("folder", prompt=["a"])
 
 
 def test_details_contain_the_attention_to_the_patches(model):

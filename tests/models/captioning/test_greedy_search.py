@@ -9,6 +9,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
     SpecialTokens,
 )
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
+from keras_mmfusion.models.captioning.decoding.prompts import pack_prompts
 
 SPECIAL = SpecialTokens(start=1, end=2, pad=0, blocked=(3,))
 ROWS, SIZE, LENGTH = 40, 7, 5
@@ -81,6 +82,23 @@ def test_captions_begin_with_the_prompt(search, beams):
         words = [int(word) for word in caption if word != SPECIAL.pad]
         expected = sum(table[row, i, words[i - 1], words[i]] for i in range(2, len(words)))
         np.testing.assert_allclose(scores[row, 0], expected / (len(words) - 2) ** 2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("search", [greedy_search, beam_search])
+def test_each_row_may_have_its_own_prompt(search):
+    beams = 1 if search is greedy_search else 3
+    prompts = [(5, 4), (), (6,)]
+    rows = pack_prompts([prompts[row % 3] for row in range(ROWS)], LENGTH)
+    settings = DecodingSettings(LENGTH, beams=beams)
+    found = [
+        ops.convert_to_numpy(each) for each in search(table_step, (), ROWS, settings, SPECIAL, rows)
+    ]
+    for index, prompt in enumerate(prompts):
+        settings = DecodingSettings(LENGTH, beams=beams, prompt=prompt)
+        expected = search(table_step, (), ROWS, settings, SPECIAL)
+        for some, all_rows in zip(found, expected, strict=True):
+            all_rows = ops.convert_to_numpy(all_rows)
+            np.testing.assert_allclose(some[index::3], all_rows[index::3], rtol=1e-5)
 
 
 def test_prompt_that_leaves_no_room_raises():

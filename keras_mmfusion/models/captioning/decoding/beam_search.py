@@ -8,7 +8,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 )
 
 
-def beam_search(step, cache, batch_size, settings, special):
+def beam_search(step, cache, batch_size, settings, special, prompts=None):
     """Runs a beam search over a step function, independently for each row of the batch.
 
     `settings.beams` unfinished hypotheses are kept. Of the `2 * beams` best continuations, those
@@ -24,6 +24,7 @@ def beam_search(step, cache, batch_size, settings, special):
         batch_size: int or scalar tensor.
         settings: `DecodingSettings`.
         special: `SpecialTokens`.
+        prompts: the prompt of each row, see `prompts`. Defaults to that of the settings.
 
     Returns:
         Tokens `(batch, beams, max_length)`, best first, padded with `special.pad`, and scores
@@ -33,6 +34,7 @@ def beam_search(step, cache, batch_size, settings, special):
         Graves, "Sequence Transduction with Recurrent Neural Networks", 2012; length
         normalization: Wu et al., "Google's Neural Machine Translation System", 2016, section 7.
     """
+    prompts = settings.pack_prompt() if prompts is None else prompts
     beams, length = settings.beams, settings.max_length + 1
     shape = (batch_size, beams)
     slots = ops.broadcast_to(ops.arange(beams, dtype="int32"), shape)
@@ -43,7 +45,7 @@ def beam_search(step, cache, batch_size, settings, special):
 
     def advance(index, tokens, log_probs, ancestors, pool, pool_scores, done, cache):
         logits, cache = step(tokens, index, ancestors, cache)
-        continued = next_log_probs(logits, tokens, index, settings, special)
+        continued = next_log_probs(logits, tokens, index, settings, special, prompts)
         vocabulary_size = continued.shape[-1]
         continued = ops.reshape(
             continued + ops.expand_dims(log_probs, -1), (-1, beams * vocabulary_size)
@@ -58,7 +60,8 @@ def beam_search(step, cache, batch_size, settings, special):
         may_finish = ops.logical_and(ends, ops.arange(2 * beams) < beams)
         may_finish = ops.logical_and(may_finish, ops.logical_not(ops.expand_dims(done, -1)))
         may_finish = ops.logical_and(may_finish, best > MASKED_LOGIT / 2)
-        finished_scores = ops.where(may_finish, settings.score(best, index + 1), 2 * MASKED_LOGIT)
+        finished_scores = settings.score(best, index + 1, prompts)
+        finished_scores = ops.where(may_finish, finished_scores, 2 * MASKED_LOGIT)
         pool, pool_scores = _select_best(
             ops.concatenate([pool, candidates], axis=1),
             ops.concatenate([pool_scores, finished_scores], axis=1),
@@ -70,9 +73,8 @@ def beam_search(step, cache, batch_size, settings, special):
         tokens = gather(candidates, kept)
         ancestors = gather(ancestors, ops.take_along_axis(origin, kept, axis=1))
         ancestors = write_at(ancestors, index + 1, slots)
-        done = ops.logical_or(
-            done, pool_scores[:, -1] >= settings.score(log_probs[:, 0], index + 1)
-        )
+        open_scores = settings.score(log_probs, index + 1, prompts)
+        done = ops.logical_or(done, pool_scores[:, -1] >= open_scores[:, 0])
         return index + 1, tokens, log_probs, ancestors, pool, pool_scores, done, cache
 
     padding = ops.full((*shape, length), special.pad, dtype="int32")
@@ -91,7 +93,7 @@ def beam_search(step, cache, batch_size, settings, special):
         unfinished, advance, state
     )
     open_scores = ops.where(
-        ops.expand_dims(done, -1), 2 * MASKED_LOGIT, settings.score(log_probs, index)
+        ops.expand_dims(done, -1), 2 * MASKED_LOGIT, settings.score(log_probs, index, prompts)
     )
     pool, pool_scores = _select_best(
         ops.concatenate([pool, tokens], axis=1),

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 
 import keras
 import numpy as np
@@ -14,8 +15,10 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 )
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
 from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_images
+from keras_mmfusion.models.captioning.decoding.prompts import drop_prompts, pack_prompts
 from keras_mmfusion.models.captioning.decoding.sampling import sample_captions
 from keras_mmfusion.models.compiled_function import compile_function
+from keras_mmfusion.models.question_answering.question_answerer import Answer
 
 
 class CaptionGenerator:
@@ -33,30 +36,53 @@ class CaptionGenerator:
         """Discards the compiled functions, as required after changes of the model."""
         self._functions = {}
 
-    def generate(self, images, settings, hypotheses, seed, batch_size, details):
-        """Generates captions; see `Captioner.generate`. `settings` is a `DecodingSettings`."""
+    def generate(
+        self,
+        images,
+        settings,
+        prompt=(),
+        hypotheses=1,
+        seed=None,
+        batch_size=32,
+        details=False,
+        as_answers=False,
+    ):
+        """Generates captions; see `Captioner.generate`.
+
+        Args:
+            images, hypotheses, seed, batch_size, details: see `Captioner.generate`.
+            settings: `DecodingSettings` without a prompt.
+            prompt: see `preprocess_images`.
+            as_answers: bool. Whether to return a list of `Answer`s for each image, without the
+                prompts.
+        """
         if seed is not None:
             seed = check_integer(None, "seed", seed, 0)
         rng = np.random.default_rng(seed)
         batch_size = check_integer(None, "batch_size", batch_size)
         batch_size = min(batch_size, compute_max_batch(settings.samples or settings.beams))
-        batches, single = preprocess_images(images, self.model.preprocessor, batch_size)
+        for each in prompt if isinstance(prompt, list) else [prompt]:
+            settings.check_prompt(each)
+        batches, single = preprocess_images(
+            images, prompt, self.model.preprocessor, batch_size, self.model.accepts_videos
+        )
         captions = []
-        for batch in batches:
-            captions += self._generate_batch(batch, settings, hypotheses, rng, details)
+        for batch, prompts in batches:
+            captions += self._generate_batch(
+                batch, prompts, settings, hypotheses, rng, details, as_answers
+            )
         return captions[0] if single else captions
 
-    def generate_tokens(self, images, settings, special, noise=None):
+    def generate_tokens(self, images, settings, special, noise=None, prompts=None):
         """Generates token ids; see `Captioner.generate_tokens`."""
         is_encoded = len(images.shape) == 3
         image_tokens = images if is_encoded else self._encode(images)
         search = self.compile(
-            (settings, special),
+            (settings, special, prompts is None),
             SearchFunction(self.model, settings, special),
             self.model._jit_compile_search,
         )
-        inputs = (image_tokens,) if noise is None else (image_tokens, noise)
-        ids, scores = search(*inputs)
+        ids, scores = search(*(x for x in (image_tokens, noise, prompts) if x is not None))
         return ops.convert_to_numpy(ids), ops.convert_to_numpy(scores)
 
     def _encode(self, images):
@@ -70,15 +96,21 @@ class CaptionGenerator:
             self._functions[key] = compile_function(self.model, function, jit_compile)
         return self._functions[key]
 
-    def _generate_batch(self, images, settings, hypotheses, rng, details):
+    def _generate_batch(self, images, prompts, settings, hypotheses, rng, details, as_answers):
         special = self.model.preprocessor.get_special_tokens()
         noise = None
         count = len(images)
         if settings.samples:
             shape = (count, settings.samples, settings.max_length)
             noise = pad_batch(rng.random(shape).astype("float32"))
-        ids, scores = self.generate_tokens(pad_batch(images), settings, special, noise)
+        forced = None
+        if any(prompts):
+            # Of the same length in every batch, so that the search is compiled once.
+            forced = pad_batch(pack_prompts(prompts, settings.max_length))
+        ids, scores = self.generate_tokens(pad_batch(images), settings, special, noise, forced)
         ids, scores = ids[:count, :hypotheses], scores[:count, :hypotheses]
+        if as_answers:
+            return self._make_answers(ids, scores, prompts, settings)
         texts = self.model.preprocessor.generate_postprocess(ids.reshape(-1, ids.shape[-1]))
         results = texts
         if details:
@@ -86,6 +118,16 @@ class CaptionGenerator:
         if hypotheses == 1:
             return list(results)
         return [results[i : i + hypotheses] for i in range(0, len(results), hypotheses)]
+
+    def _make_answers(self, ids, scores, prompts, settings):
+        """Returns the texts after the prompts and their probabilities, a list for each image."""
+        special = self.model.preprocessor.get_special_tokens()
+        ids = drop_prompts(ids, prompts, special.pad)
+        counts = ops.convert_to_numpy(special.mask_tokens(ids)).sum(axis=-1)
+        probabilities = np.exp(scores * np.maximum(counts, 1) ** settings.length_penalty)
+        texts = self.model.preprocessor.generate_postprocess(ids.reshape(-1, ids.shape[-1]))
+        answers = map(Answer, texts, probabilities.ravel().tolist())
+        return [list(itertools.islice(answers, ids.shape[1])) for _ in ids]
 
     def _add_details(self, images, ids, scores, texts):
         """Computes log-probabilities and attention in another pass over the finished captions."""
@@ -156,15 +198,18 @@ class SearchFunction:
     settings: DecodingSettings
     special: SpecialTokens
 
-    def __call__(self, image_tokens, noise=None):
-        settings = self.settings
+    def __call__(self, image_tokens, *inputs):
+        """`inputs` are the noise, for sampling only, and the prompts, if there are any."""
+        settings, inputs = self.settings, list(inputs)
+        noise = inputs.pop(0) if settings.samples else None
+        prompts = inputs.pop(0) if inputs else None
         step, cache = self.model._build_step(
             image_tokens, settings.max_length, settings.samples or settings.beams
         )
         if settings.samples:
-            return sample_captions(step, cache, noise, settings, self.special)
+            return sample_captions(step, cache, noise, settings, self.special, prompts)
         search = greedy_search if settings.beams == 1 else beam_search
-        return search(step, cache, ops.shape(image_tokens)[0], settings, self.special)
+        return search(step, cache, ops.shape(image_tokens)[0], settings, self.special, prompts)
 
 
 @dataclasses.dataclass(frozen=True)

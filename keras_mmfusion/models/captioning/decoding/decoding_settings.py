@@ -16,6 +16,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_arguments import (
     LENGTH_PENALTIES,
     MAX_BEAMS,
 )
+from keras_mmfusion.models.captioning.decoding.prompts import count_prompt_tokens, pack_prompts
 
 MASKED_LOGIT = -1e9  # Log-probability of a disallowed token. Finite, since 0 * -inf is NaN.
 # Outside this range float32 yields NaN probabilities, or disallowed tokens may be sampled.
@@ -81,21 +82,32 @@ class DecodingSettings:
                 f"`min_length` must be below `max_length`. Received: min_length={self.min_length}, "
                 f"max_length={self.max_length}"
             )
-        if len(self.prompt) + self.min_length >= self.max_length:
+        self.check_prompt(self.prompt)
+
+    def check_prompt(self, prompt):
+        """Raises an error if a prompt is too long for `max_length`."""
+        if len(prompt) + self.min_length >= self.max_length:
             raise ValueError(
-                f"`prompt` must leave room for a caption: it has {len(self.prompt)} tokens, with "
+                f"`prompt` must leave room for a caption: it has {len(prompt)} tokens, with "
                 f"min_length={self.min_length} and max_length={self.max_length}."
             )
 
-    def score(self, log_probs, count):
+    def pack_prompt(self):
+        """Returns the prompt of all rows, see `prompts`, or `None`."""
+        return pack_prompts([self.prompt], len(self.prompt) + 1) if self.prompt else None
+
+    def score(self, log_probs, count, prompts=None):
         """Computes the scores of captions from their log-probabilities.
 
         Args:
-            log_probs: float tensor.
+            log_probs: float tensor `(batch, hypotheses)`.
             count: tensor. The number of tokens, including those of the prompt.
+            prompts: see `prompts`.
         """
-        count = ops.maximum(ops.cast(count, "float32") - len(self.prompt), 1.0)
-        return log_probs / ops.power(count, self.length_penalty)
+        count = ops.cast(count, "float32")
+        if prompts is not None:
+            count = count - ops.cast(count_prompt_tokens(prompts), "float32")
+        return log_probs / ops.power(ops.maximum(count, 1.0), self.length_penalty)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,7 +149,7 @@ class SpecialTokens:
         return ops.equal(ops.cumsum(ends, axis=-1) - ends, 0)
 
 
-def next_log_probs(logits, tokens, index, settings, special):
+def next_log_probs(logits, tokens, index, settings, special, prompts=None):
     """Computes log-probabilities of the next token; those of disallowed tokens are masked."""
     vocabulary_size = logits.shape[-1]
     log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
@@ -145,19 +157,25 @@ def next_log_probs(logits, tokens, index, settings, special):
     forbidden = ops.zeros((vocabulary_size,), dtype="bool")
     for blocked in special.suppressed_token_ids:
         forbidden = ops.logical_or(forbidden, ops.equal(ids, blocked))
-    too_short = index < settings.min_length + len(settings.prompt)
+    too_short = index < settings.min_length + count_prompt_tokens(prompts)
+    if prompts is not None:
+        too_short = ops.expand_dims(too_short, -1)
     too_short = ops.logical_and(ops.equal(ids, special.end), too_short)
     forbidden = ops.logical_or(forbidden, too_short)
     log_probs = ops.where(forbidden, MASKED_LOGIT, log_probs)
     if settings.no_repeat_ngram:
         repeats = _repeated_ngrams(tokens, index, settings.no_repeat_ngram, vocabulary_size)
         log_probs = ops.where(repeats, MASKED_LOGIT, log_probs)
-    if not settings.prompt:
-        return log_probs
-    prompt = ops.convert_to_tensor(settings.prompt, dtype="int32")
-    forced = ops.take(prompt, ops.minimum(index, len(settings.prompt) - 1), axis=0)
+    return log_probs if prompts is None else _force_prompts(log_probs, ids, index, prompts)
+
+
+def _force_prompts(log_probs, ids, index, prompts):
+    """Gives the next token of a prompt the probability 1."""
+    last = prompts.shape[-1] - 1  # Not a token of any prompt.
+    forced = ops.take(ops.cast(prompts, "int32"), ops.minimum(index, last), axis=-1)
+    forced = ops.reshape(forced, (-1, 1, 1))
     forced_log_probs = ops.where(ops.equal(ids, forced), 0.0, MASKED_LOGIT)
-    return ops.where(index < len(settings.prompt), forced_log_probs, log_probs)
+    return ops.where(forced >= 0, forced_log_probs, log_probs)
 
 
 def _repeated_ngrams(tokens, index, n, vocabulary_size):

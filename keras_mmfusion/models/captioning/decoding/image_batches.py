@@ -7,28 +7,63 @@ from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 
 
-def preprocess_images(images, preprocessor, batch_size):
+def preprocess_images(images, prompt, preprocessor, batch_size, videos=False):
     """Preprocesses the images passed to `generate` batch by batch, as the batches are needed.
 
     Args:
         images: one image or several, see `read_images`.
+        prompt: ids of the prompt of all captions; or a list with the ids for each image, or for
+            each of several captions of one image.
         preprocessor: `CaptioningPreprocessor`.
         batch_size: int.
+        videos: see `read_images`.
 
     Returns:
-        An iterator over float32 arrays `(batch, height, width, 3)`, and a bool: whether `images`
-        was a single image.
+        An iterator over tuples of a float32 array `(batch, height, width, 3)` and the prompt of
+        each row, and a bool: whether there is one image and one prompt.
     """
-    arrays, single = read_images(images, drop_alpha=drops_alpha(preprocessor))
-    return _make_batches(arrays, preprocessor, batch_size), single
+    arrays, single = read_images(images, drop_alpha=drops_alpha(preprocessor), videos=videos)
+    if not isinstance(prompt, list):
+        return _make_batches(
+            zip(arrays, itertools.repeat(prompt)), preprocessor, batch_size
+        ), single
+    if single:
+        arrays = itertools.repeat(next(arrays), len(prompt))
+    return _make_batches(_zip_equal(arrays, prompt), preprocessor, batch_size), False
 
 
-def _make_batches(images, preprocessor, batch_size):
-    while chunk := list(itertools.islice(images, batch_size)):
-        yield np.concatenate([preprocess_image(image, preprocessor) for image in chunk])
+def _make_batches(rows, preprocessor, batch_size):
+    while chunk := list(itertools.islice(rows, batch_size)):
+        images, prompts = zip(*chunk, strict=True)
+        images = [preprocess_image(image, preprocessor) for image in images]
+        if len({image.shape for image in images}) > 1:
+            raise ValueError(
+                "The videos of a batch must have the same number of frames. Received videos of "
+                f"{sorted({image.shape[1] for image in images})} frames"
+            )
+        yield np.concatenate(images), prompts
+
+
+def _zip_equal(images, prompts):
+    try:
+        yield from zip(images, prompts, strict=True)
+    except ValueError as error:
+        if "zip()" not in str(error):
+            raise
+        raise ValueError(
+            "There must be one prompt or question for each image. Received: "
+            f"{len(prompts)} of them and a different number of images"
+        ) from error
 
 
 def preprocess_image(image, preprocessor):
-    """Preprocesses an array `(height, width, 3)`; returns a float32 array with a batch axis."""
+    """Preprocesses an array `(height, width, 3)`, or a list of such frames of a video.
+
+    Returns:
+        A float32 array with a batch axis.
+    """
+    if isinstance(image, list):
+        frames = [preprocess_image(frame, preprocessor) for frame in image]
+        return np.concatenate(frames)[np.newaxis]
     image = preprocessor.generate_preprocess(image[np.newaxis])
     return np.asarray(ops.convert_to_numpy(image), "float32")

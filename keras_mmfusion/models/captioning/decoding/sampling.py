@@ -3,7 +3,7 @@ from keras import ops
 from keras_mmfusion.models.captioning.decoding.token_by_token import decode_token_by_token
 
 
-def sample_captions(step, cache, noise, settings, special):
+def sample_captions(step, cache, noise, settings, special, prompts=None):
     """Samples captions token by token from the model's distribution.
 
     Inverse transform sampling: tokens are sorted by probability, those outside `top_k` and
@@ -17,6 +17,7 @@ def sample_captions(step, cache, noise, settings, special):
         noise: float32 tensor `(batch, samples, max_length)`, uniform in [0, 1).
         settings: `DecodingSettings`.
         special: `SpecialTokens`.
+        prompts: the prompt of each row, see `prompts`. Defaults to that of the settings.
 
     Returns:
         Tokens `(batch, samples, max_length)`, padded with `special.pad`, and log-probabilities
@@ -27,11 +28,13 @@ def sample_captions(step, cache, noise, settings, special):
         top-k: Fan et al., "Hierarchical Neural Story Generation", 2018.
     """
 
+    prompts = settings.pack_prompt() if prompts is None else prompts
+
     def choose(log_probs, index):
         return _sample(log_probs, ops.take(noise, index, axis=-1), settings)
 
     shape = (ops.shape(noise)[0], settings.samples)
-    return decode_token_by_token(step, cache, choose, shape, settings, special)
+    return decode_token_by_token(step, cache, choose, shape, settings, special, prompts)
 
 
 def _sample(log_probs, uniform, settings):

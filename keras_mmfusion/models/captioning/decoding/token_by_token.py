@@ -3,7 +3,7 @@ from keras import ops
 from keras_mmfusion.models.captioning.decoding.decoding_settings import next_log_probs, write_at
 
 
-def decode_token_by_token(step, cache, choose, shape, settings, special):
+def decode_token_by_token(step, cache, choose, shape, settings, special, prompts):
     """Decodes captions whose hypotheses are never reordered: greedy search and sampling.
 
     Args:
@@ -14,6 +14,7 @@ def decode_token_by_token(step, cache, choose, shape, settings, special):
         shape: `(batch, captions)`, each an int or a scalar tensor.
         settings: `DecodingSettings`.
         special: `SpecialTokens`.
+        prompts: the prompt of each row or `None`, see `prompts`.
 
     Returns:
         Tokens `(batch, captions, max_length)`, padded with `special.pad`, and log-probabilities
@@ -28,7 +29,7 @@ def decode_token_by_token(step, cache, choose, shape, settings, special):
 
     def advance(index, tokens, log_probs, ended, cache):
         logits, cache = step(tokens, index, slots, cache)
-        next_probs = next_log_probs(logits, tokens, index, settings, special)
+        next_probs = next_log_probs(logits, tokens, index, settings, special, prompts)
         chosen = choose(next_probs, index)
         chosen_log_probs = ops.take_along_axis(next_probs, ops.expand_dims(chosen, -1), axis=-1)
         log_probs = log_probs + ops.where(ended, 0.0, ops.squeeze(chosen_log_probs, -1))

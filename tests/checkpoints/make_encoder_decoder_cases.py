@@ -1,0 +1,157 @@
+"""Writes the expected outputs of tiny `VisionEncoderDecoderModel`s with several parts.
+
+Run `python tests/checkpoints/make_encoder_decoder_cases.py` with torch and transformers.
+"""
+
+import json
+import pathlib
+import sys
+
+import numpy as np
+import torch
+from transformers import (
+    BeitConfig,
+    BertConfig,
+    DeiTConfig,
+    RobertaConfig,
+    SwinConfig,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+    ViTConfig,
+)
+
+DATA = pathlib.Path(__file__).parent / "data"
+IMAGES, TOKENS, LENGTH = 50, 6, 10
+VOCABULARY, DIM = 40, 16
+PAD, START, END = 1, 2, 3
+SIZES = {
+    "hidden_size": DIM,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+}
+PATCHES = {**SIZES, "image_size": 16, "patch_size": 8}
+TEXT = {
+    **SIZES,
+    "vocab_size": VOCABULARY,
+    "pad_token_id": PAD,
+    "bos_token_id": START,
+    "eos_token_id": END,
+}
+
+
+def make_config(encoder, decoder):
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.decoder_start_token_id, config.pad_token_id, config.eos_token_id = START, PAD, END
+    return config
+
+
+def make_bert(layer_norm_eps=1e-12):
+    return BertConfig(
+        **TEXT, max_position_embeddings=12, type_vocab_size=2, layer_norm_eps=layer_norm_eps
+    )
+
+
+def make_roberta():
+    return RobertaConfig(**TEXT, max_position_embeddings=14, type_vocab_size=1, layer_norm_eps=1e-5)
+
+
+CASES = {
+    "vit_bert": lambda: make_config(ViTConfig(**PATCHES), make_bert()),
+    "vit_roberta": lambda: make_config(ViTConfig(**PATCHES), make_roberta()),
+    "deit_bert": lambda: make_config(DeiTConfig(**PATCHES), make_bert()),
+    "beit_bert": lambda: make_config(
+        BeitConfig(
+            **{**PATCHES, "image_size": 24},
+            use_relative_position_bias=True,
+            layer_scale_init_value=0.1,
+            use_mean_pooling=True,
+        ),
+        make_bert(),
+    ),
+    "beit_shared_bert": lambda: make_config(
+        BeitConfig(
+            **PATCHES,
+            use_shared_relative_position_bias=True,
+            layer_scale_init_value=0.0,
+            use_mean_pooling=False,
+        ),
+        make_bert(),
+    ),
+    "swin_roberta": lambda: make_config(
+        SwinConfig(
+            image_size=32,
+            patch_size=4,
+            embed_dim=8,
+            depths=[2, 2],
+            num_heads=[2, 4],
+            window_size=4,
+            mlp_ratio=2.0,
+        ),
+        make_roberta(),
+    ),
+}
+
+
+def spread_weights(model, seed=0):
+    """Sets wide random weights that float16 represents exactly."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            values = torch.randn(weight.shape, generator=generator)
+            if weight.ndim == 1:
+                is_scale = name.endswith("weight") or "lambda" in name
+                values = values * 0.2 + (1.0 if is_scale else 0.0)
+            else:
+                values = values * (0.5 if "embeddings" in name else 0.4)
+            weight.copy_(values.half().float())
+
+
+def make_case(name):
+    torch.manual_seed(0)
+    model = VisionEncoderDecoderModel(CASES[name]()).eval()
+    spread_weights(model)
+    model.tie_weights()
+    options = {"decoder_start_token_id": START, "pad_token_id": PAD, "eos_token_id": END}
+    size = model.config.encoder.image_size
+    random = np.random.RandomState(0)
+    images = random.normal(size=(IMAGES, size, size, 3)).astype("float32")
+    tokens = random.randint(END + 1, VOCABULARY, (IMAGES, TOKENS))
+    pixels, ids = torch.tensor(images).permute(0, 3, 1, 2), torch.tensor(tokens)
+    start = torch.full((IMAGES, 1), START)
+    options |= {"max_length": LENGTH + 1, "min_new_tokens": 1, "do_sample": False}
+    options |= {"suppress_tokens": [PAD, START]}
+    with torch.no_grad():
+        encoded = model.encoder(pixels[:2]).last_hidden_state
+        loss = model(pixel_values=pixels, labels=ids).loss
+        logits = model(pixels[:4], decoder_input_ids=torch.cat([start, ids], 1)[:4]).logits
+        greedy = model.generate(pixels, num_beams=1, **options)
+        beams = model.generate(pixels, num_beams=4, length_penalty=1.0, **options)
+    generated = {}
+    for key, outputs in (("greedy", greedy), ("beams", beams)):
+        generated[key] = np.full((IMAGES, LENGTH), PAD, "uint8")
+        generated[key][:, : outputs.shape[1] - 1] = outputs[:, 1:].numpy()
+    print(name, len({row.tobytes() for row in generated["beams"]}), "captions,",
+          sorted((generated["beams"] != PAD).sum(1).tolist())[::7], "tokens")  # fmt: skip
+    tied = ("predictions.decoder.", "lm_head.decoder.")
+    weights = {
+        f"weight:{key}": value.numpy().astype("float16")
+        for key, value in model.state_dict().items()
+        if not any(part in key for part in tied) and "pooler" not in key
+    }
+    DATA.mkdir(exist_ok=True)
+    np.savez_compressed(
+        DATA / f"{name}.npz",
+        config=json.dumps(model.config.to_diff_dict()),
+        encoded=encoded.numpy(),
+        logits=logits.numpy(),
+        loss=loss.item(),
+        **generated,
+        **weights,
+    )
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    for case in sys.argv[1:] or CASES:
+        make_case(case)
