@@ -15,7 +15,7 @@ _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 # The last letters of Unicode 16 are below.
 _LIMIT = 0x32400
 # Outline in which "_" is a space in front of a word, and "N" other whitespace in front of a word.
-_MARKS = ((r" ([^ \n^])", r"_\1"), (r"\n([^ \n^])", r"N\1"))
+_MARKS = ((r" ([^ \n^])", r"_\1"), (r"\n([^ \n^_])", r"N\1"))
 GPT2_PATTERN = rf"\^|{_CONTRACTIONS}|_?[a-z]+|_?0+|_?[!']+|[ \n]+|N"
 CLIP_PATTERN = rf"\^|{_CONTRACTIONS}|[a-z]+|0|[!']+"
 

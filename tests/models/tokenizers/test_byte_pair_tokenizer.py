@@ -7,6 +7,7 @@ import keras
 import pytest
 
 from keras_mmfusion.models.tokenizers import ClipTokenizer, Gpt2Tokenizer
+from keras_mmfusion.models.tokenizers.byte_pair_characters import GPT2_PATTERN, split_words
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
 CASES = json.loads((Path(__file__).parent / "data" / "byte_pair.json").read_text("utf-8"))
@@ -71,3 +72,7 @@ def test_config_and_assets_restore_the_tokenizer(case, tmp_path):
 def test_merges_of_unknown_tokens_raise():
     with pytest.raises(ValueError, match=r"lacks \['do'\] of the merge 'd o'"):
         Gpt2Tokenizer([*make_byte_characters(), "<|endoftext|>"], ["d o"])
+
+
+def test_line_breaks_before_a_space_are_one_word():
+    assert split_words("a\n\n b\n\nc", GPT2_PATTERN) == ["a", "\n\n", " b", "\n", "\n", "c"]
