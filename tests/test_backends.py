@@ -31,7 +31,11 @@ PARTS = {
         "models/recommendation/test_recommenders.py",
         "explain/test_explain_nodes.py",
     ],
-    "checkpoints": ["checkpoints/test_assign_weights.py", "checkpoints/test_checkpoint_loading.py"],
+    "checkpoints": [
+        "checkpoints/test_assign_weights.py",
+        "checkpoints/test_checkpoint_loading.py",
+        "checkpoints/test_vilt.py",
+    ],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",
         f"{CAPTIONING}/test_git_text_decoder.py",

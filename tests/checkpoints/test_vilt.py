@@ -180,16 +180,38 @@ def test_mixed_precision_answers_are_close(loaded):
         assert get_probabilities(other) == pytest.approx(get_probabilities(each), abs=0.05)
 
 
-def test_model_fits_raw_images_questions_and_scores(tmp_path):
+class OneBatch(keras.utils.PyDataset):
+    """A data set of one batch."""
+
+    def __init__(self, batch):
+        super().__init__()
+        self.batch = batch
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.batch
+
+
+@pytest.mark.parametrize("as_sequence", [False, True])
+def test_model_fits_raw_images_questions_and_scores(tmp_path, as_sequence):
+    if not as_sequence:
+        pytest.importorskip("tensorflow")  # KerasHub preprocesses arrays by `tf.data`.
     write_folder(tmp_path)
     model = ViltQuestionAnswerer.from_preset(tmp_path)
     model.compile(optimizer=keras.optimizers.Adam(1e-2))
     images = np.random.default_rng(0).integers(0, 256, (4, 30, 40, 3)).astype("uint8")
     data = {"images": images, "questions": np.array(["w9", "w30 w31", "w7", "w8"])}
     scores = np.eye(5, dtype="float32")[[0, 1, 2, 2]]
-    history = model.fit(data, scores, batch_size=4, epochs=6, verbose=0).history
+    if as_sequence:
+        history = model.fit(OneBatch((data, scores)), epochs=6, verbose=0).history
+    else:
+        history = model.fit(data, scores, batch_size=4, epochs=6, verbose=0).history
     assert history["loss"][-1] < history["loss"][0]
     assert set(history) == {"loss", "accuracy"}
+    if as_sequence:
+        return
     predictions = model.predict(data, batch_size=4, verbose=0)
     assert predictions.shape == (4, 5)
     results = model.evaluate(data, scores, batch_size=4, verbose=0, return_dict=True)

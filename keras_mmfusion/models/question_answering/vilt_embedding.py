@@ -44,7 +44,8 @@ class ViltEmbedding(keras.layers.Layer):
     >>> import numpy as np
     >>> embedding = ViltEmbedding(50, 8, dim=6, patch_size=16, position_grid=(2, 2))
     >>> ids = np.array([[2, 7, 3], [2, 3, 0]])
-    >>> tokens, mask = embedding(np.zeros((2, 32, 48, 3)), [[32, 48], [32, 16]], ids, ids > 0)
+    >>> sizes = np.array([[32, 48], [32, 16]])
+    >>> tokens, mask = embedding(np.zeros((2, 32, 48, 3)), sizes, ids, ids > 0)
     >>> tuple(tokens.shape), keras.ops.convert_to_numpy(mask).sum(axis=1).tolist()
     ((2, 10, 6), [10, 5])
 
