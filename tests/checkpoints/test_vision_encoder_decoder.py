@@ -33,9 +33,11 @@ def read_case(name):
     return config, weights, data
 
 
-def load_case(name):
+def load_case(name, dropout=None):
     """Returns the model with the weights of a case, its expected outputs, images and captions."""
     config, weights, data = read_case(name)
+    if dropout is not None:
+        config["decoder"]["resid_pdrop"] = dropout
     model = vision_encoder_decoder.build_model(config)
     assign_weights(model, config, vision_encoder_decoder, weights)
     model.compile(jit_compile=False)  # Compilation takes longer than the tests.
@@ -79,6 +81,19 @@ def test_loss_equals_that_of_transformers(case):
         {"images": images, "captions": captions[:, :-1]}, captions[:, 1:], IMAGES, verbose=0
     )
     np.testing.assert_allclose(loss, data["loss"], rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["vit_gpt2", "vit_gpt2_projection"])
+def test_gradients_equal_those_of_transformers(name):
+    model, data, images, captions = load_case(name, dropout=0.0)
+    model.compile(keras.optimizers.SGD(1.0), SmoothedCrossEntropy(0.0), jit_compile=False)
+    before = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    inputs = {"images": images, "captions": captions[:, :-1]}
+    loss = model.train_on_batch(inputs, captions[:, 1:], return_dict=True)["loss"]
+    np.testing.assert_allclose(loss, data["loss"], rtol=1e-5)
+    after = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    squares = [np.sum((x - y) ** 2.0) for x, y in zip(before, after, strict=True)]
+    np.testing.assert_allclose(np.sqrt(np.sum(squares)), data["gradient_norm"], rtol=1e-4)
 
 
 def test_names_on_the_hub_and_in_memory_are_the_same_weights():
