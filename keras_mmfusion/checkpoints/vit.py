@@ -53,11 +53,11 @@ def build_vit(config):
 
 
 def list_vit_weights(prefix, encoder):
-    """Yields the weights of a `VisionTransformer` that are named as in ViT and DeiT."""
+    """Yields the weights of an image Transformer that are named as in ViT, DeiT and ViLT."""
     embeddings = f"{prefix}.embeddings"
     projection, convolution = f"{embeddings}.patch_embeddings.projection", encoder.patch_embedding
     yield SourceWeight(f"{embeddings}.cls_token", encoder.class_embedding, reshape(-1))
-    distillation = encoder.embedding.distillation_embedding
+    distillation = getattr(encoder.embedding, "distillation_embedding", None)  # DeiT's.
     if distillation is not None:
         yield SourceWeight(f"{embeddings}.distillation_token", distillation, reshape(-1))
     positions = encoder.position_embedding

@@ -78,6 +78,14 @@ def write_clip(folder):
     _write(folder, config, processor, weights)
 
 
+def write_vilt(folder):
+    with np.load(DATA / "vilt.npz") as file:
+        config, weights = json.loads(str(file["config"])), _read_weights(file)
+    _write_words(folder, [f"w{index}" for index in range(5, config["vocab_size"])])
+    processor = {"image_processor_type": "ViltImageProcessor", "size": {"shortest_edge": 32}}
+    _write(folder, {**config, "model_type": "vilt"}, {**processor, "size_divisor": 16}, weights)
+
+
 def _read_weights(file):
     names = [name for name in file if name.startswith("weight:")]
     return {name.removeprefix("weight:"): file[name] for name in names}
@@ -99,6 +107,7 @@ WRITERS = {
     "vit_gpt2": write_vit_gpt2,
     "blip_vqa": write_blip_vqa,
     "clip": write_clip,
+    "vilt": write_vilt,
 }
 
 

@@ -28,8 +28,9 @@ import json, sys
 import tensorflow as tf
 
 def convert(value):
-    value = value.numpy().tolist()
-    return [x.decode("utf-8", "surrogateescape") if isinstance(x, bytes) else x for x in value]
+    if isinstance(value, list):
+        return [convert(x) for x in value]
+    return value.decode("utf-8", "surrogateescape") if isinstance(value, bytes) else value
 
 results, loaded = [], {}
 for folder, signature, inputs in json.load(sys.stdin):
@@ -40,7 +41,7 @@ for folder, signature, inputs in json.load(sys.stdin):
     if folder not in loaded:
         loaded[folder] = tf.saved_model.load(folder)
     outputs = loaded[folder].signatures[signature](**inputs)
-    results.append({name: convert(value) for name, value in outputs.items()})
+    results.append({name: convert(value.numpy().tolist()) for name, value in outputs.items()})
 assert "keras_mmfusion" not in sys.modules and "keras_hub" not in sys.modules
 print(json.dumps(results))
 """
@@ -71,10 +72,10 @@ def run_without_package(calls):
 def exported(tmp_path_factory):
     """Returns the models of the checkpoints, and the folders of their SavedModels, by name."""
     root = tmp_path_factory.mktemp("exported")
-    names = (*CAPTIONERS, "blip_vqa", "clip")
+    names = (*CAPTIONERS, "blip_vqa", "vilt", "clip")
     models = {name: load_checkpoint(write_folder(root / name, name)) for name in names}
     settings = {name: {"beams": 2, "max_length": 6} for name in CAPTIONERS}
-    settings["blip_vqa"] = {"beams": 2}
+    settings |= {"blip_vqa": {"beams": 2}, "vilt": {"top_k": 2}}
     versions = {
         name: model.export(root / f"{name}_served", **settings.get(name, {}))
         for name, model in models.items()
@@ -90,10 +91,11 @@ def test_outputs_without_the_package_equal_those_of_the_models(exported):
     calls = [(versions[name], default, {"image_bytes": files}) for name in CAPTIONERS]
     inputs = {"image_bytes": files, "questions": questions}
     calls.append((versions["blip_vqa"], default, inputs))
+    calls.append((versions["vilt"], default, inputs))
     calls.append((versions["clip"], default, {"image_bytes": files}))
     texts = [text.encode() for text in TEXTS]
     calls.append((versions["clip"], "embed_texts", {"texts": texts}))
-    *captions, answers, images, texts = run_without_package(calls)
+    *captions, answers, selected, images, texts = run_without_package(calls)
 
     for name, found in zip(CAPTIONERS, captions, strict=True):
         expected = models[name].generate(IMAGES, beams=2, max_length=6, details=True)
@@ -104,6 +106,12 @@ def test_outputs_without_the_package_equal_those_of_the_models(exported):
         assert len(set(found["captions"])) > 2
     expected = models["blip_vqa"].generate(IMAGES, QUESTIONS, beams=2)
     assert answers["answers"] == [*expected, ""] and answers["error_codes"] == [0, 0, 0, 2]
+    expected = models["vilt"].answer(IMAGES, QUESTIONS, top_k=2, details=True)
+    assert selected["error_codes"] == [0, 0, 0, 2] and selected["answers"][3] == ["", ""]
+    for row, answers in enumerate(expected):
+        assert selected["answers"][row] == [answer.text for answer in answers]
+        probabilities = [answer.probability for answer in answers]
+        np.testing.assert_allclose(selected["probabilities"][row], probabilities, rtol=1e-4)
     expected = models["clip"].embed("image", IMAGES)
     np.testing.assert_allclose(images["embeddings"][:3], expected, atol=1e-5)
     expected = models["clip"].embed("text", TEXTS)

@@ -70,16 +70,22 @@ def export(out: options.ExportOut, preset: options.Preset):
     """Export a question answerer of raw image files as a SavedModel.
 
     Prints the folder of the version. The first version is 1; existing versions are never
-    overwritten. The model is a BlipQuestionAnswerer.
+    overwritten. The model is a BlipQuestionAnswerer or a ViltQuestionAnswerer; export GIT as a
+    captioner.
 
     Example:
       mmfusion export vqa --preset hf://Salesforce/blip-vqa-base --out served/vqa
     """
     check_export(preset, out)
 
-    from keras_mmfusion.models import BlipQuestionAnswerer
+    from keras_mmfusion.models import GitCaptioner, QuestionAnswerer
 
-    model = load_model(preset, BlipQuestionAnswerer)
+    model = load_model(preset, QuestionAnswerer)
+    if isinstance(model, GitCaptioner):
+        raise ValueError(
+            f"`--preset` {preset} is a GitCaptioner, whose SavedModel has no questions. Use "
+            "`mmfusion export captioner`."
+        )
     typer.echo(model.export(out, manifest=describe_model(preset)))
 
 

@@ -20,6 +20,7 @@ from keras_mmfusion.models.question_answering.question_answerer import (
 )
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone
+from keras_mmfusion.models.question_answering.vilt_export import export_vilt
 from keras_mmfusion.models.question_answering.vilt_preprocessor import ViltPreprocessor
 from keras_mmfusion.models.task_model import TaskModel
 
@@ -205,6 +206,32 @@ class ViltQuestionAnswerer(QuestionAnswerer, TaskModel, keras_hub.models.Task):
             weighted_metrics = [keras.metrics.MeanMetricWrapper(answer_accuracy, name="accuracy")]
         super().compile(optimizer, loss, weighted_metrics=weighted_metrics, **kwargs)
         self.reset_compiled_functions()
+
+    def export(self, folder, top_k=1, manifest=None):
+        """Writes a SavedModel for TensorFlow Serving that answers questions about image files.
+
+        The graph decodes image files and tokenizes questions, and contains only TensorFlow
+        operations. `serving_default` takes `image_bytes` and `questions`, strings `(batch,)`, and
+        returns `answers`, strings `(batch, top_k)`, the most probable first; `probabilities`,
+        float32 `(batch, top_k)`; and `error_codes`, as of `Captioner.export`.
+
+        Args:
+            folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
+                `manifest.json` in each. Nothing is overwritten.
+            top_k: int. The number of answers to each question.
+            manifest: dict or `None`. Additional entries of the manifest.
+
+        Returns:
+            The path of the new version.
+
+        Raises:
+            ValueError: if the Keras backend is not TensorFlow, there is no preprocessor, or
+                `top_k` is invalid.
+        """
+        if self.preprocessor is None:
+            raise ValueError("`export` needs a model with a `preprocessor`.")
+        top_k = check_integer(None, "top_k", top_k, maximum=len(self.answers))
+        return export_vilt(self, folder, top_k, manifest)
 
     def _list_features(self, inputs):
         if isinstance(inputs, dict) and "images" in inputs:
