@@ -47,7 +47,12 @@ def load_image_converter(folder, image_size=None):
     if image_size is None or tuple(image_size) == converter.image_size:
         return converter
     config = {**converter.get_config(), "image_size": tuple(image_size)}
-    if converter.shortest_edge is not None:  # Keep the ratio of the crop and the shortest edge.
+    # The ratio of the crop and the image before is kept.
+    ratios = [new / old for new, old in zip(image_size, converter.image_size, strict=True)]
+    config["resized_size"] = [
+        round(size * ratio) for size, ratio in zip(converter.resized_size, ratios, strict=True)
+    ]
+    if converter.shortest_edge is not None:
         ratio = max(image_size) / max(converter.image_size)
         config["shortest_edge"] = round(converter.shortest_edge * ratio)
     return type(converter).from_config(config)

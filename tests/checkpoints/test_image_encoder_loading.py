@@ -119,6 +119,10 @@ def test_image_converters_of_other_sizes_keep_the_crop(tmp_path):
     assert (converter.image_size, converter.shortest_edge) == ((32, 32), 36)
     converter = load_image_converter(folder, (64, 64))
     assert (converter.image_size, converter.shortest_edge) == ((64, 64), 72)
+    processor = {"image_processor_type": "DeiTImageProcessor", "size": 36, "crop_size": 32}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), "utf-8")
+    converter = load_image_converter(folder, (64, 64))
+    assert (converter.image_size, converter.resized_size) == ((64, 64), (72, 72))
     (folder / "preprocessor_config.json").unlink()
     with pytest.raises(ValueError, match="must have preprocessor_config.json or processor_config"):
         load_image_converter(folder)
