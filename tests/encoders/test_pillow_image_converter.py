@@ -67,7 +67,7 @@ def test_drop_alpha_decides_how_images_are_read(drop_alpha):
         image_converter=converter, generate_preprocess=lambda image: converter(image)
     )
     transparent = Image.new("RGBA", (1, 1), (7, 8, 9, 0))
-    [pixels], _ = preprocess_images(transparent, preprocessor, batch_size=1)
+    [(pixels, _)], _ = preprocess_images(transparent, None, preprocessor, batch_size=1)
     assert pixels[0, 0, 0].tolist() == ([7, 8, 9] if drop_alpha else [255] * 3)
 
 
