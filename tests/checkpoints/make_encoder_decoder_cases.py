@@ -10,11 +10,9 @@ import sys
 import numpy as np
 import torch
 from transformers import (
-    BeitConfig,
     BertConfig,
     DeiTConfig,
     RobertaConfig,
-    SwinConfig,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
     ViTConfig,
@@ -46,10 +44,8 @@ def make_config(encoder, decoder):
     return config
 
 
-def make_bert(layer_norm_eps=1e-12):
-    return BertConfig(
-        **TEXT, max_position_embeddings=12, type_vocab_size=2, layer_norm_eps=layer_norm_eps
-    )
+def make_bert():
+    return BertConfig(**TEXT, max_position_embeddings=12, type_vocab_size=2, layer_norm_eps=1e-12)
 
 
 def make_roberta():
@@ -60,36 +56,6 @@ CASES = {
     "vit_bert": lambda: make_config(ViTConfig(**PATCHES), make_bert()),
     "vit_roberta": lambda: make_config(ViTConfig(**PATCHES), make_roberta()),
     "deit_bert": lambda: make_config(DeiTConfig(**PATCHES), make_bert()),
-    "beit_bert": lambda: make_config(
-        BeitConfig(
-            **{**PATCHES, "image_size": 24},
-            use_relative_position_bias=True,
-            layer_scale_init_value=0.1,
-            use_mean_pooling=True,
-        ),
-        make_bert(),
-    ),
-    "beit_shared_bert": lambda: make_config(
-        BeitConfig(
-            **PATCHES,
-            use_shared_relative_position_bias=True,
-            layer_scale_init_value=0.0,
-            use_mean_pooling=False,
-        ),
-        make_bert(),
-    ),
-    "swin_roberta": lambda: make_config(
-        SwinConfig(
-            image_size=32,
-            patch_size=4,
-            embed_dim=8,
-            depths=[2, 2],
-            num_heads=[2, 4],
-            window_size=4,
-            mlp_ratio=2.0,
-        ),
-        make_roberta(),
-    ),
 }
 
 
@@ -100,10 +66,11 @@ def spread_weights(model, seed=0):
         for name, weight in model.named_parameters():
             values = torch.randn(weight.shape, generator=generator)
             if weight.ndim == 1:
-                is_scale = name.endswith("weight") or "lambda" in name
-                values = values * 0.2 + (1.0 if is_scale else 0.0)
+                values = values * 0.2 + (1.0 if name.endswith("weight") else 0.0)
             else:
-                values = values * (0.5 if "embeddings" in name else 0.4)
+                values = values * (0.5 if "embeddings" in name else 0.3)
+            if name.endswith(("predictions.bias", "lm_head.bias")):
+                values[END] += 2.0  # Some captions end early.
             weight.copy_(values.half().float())
 
 
@@ -112,12 +79,13 @@ def make_case(name):
     model = VisionEncoderDecoderModel(CASES[name]()).eval()
     spread_weights(model)
     model.tie_weights()
+    model.double()  # In float32, rounding differs from the exact logits by more than 1e-5.
     options = {"decoder_start_token_id": START, "pad_token_id": PAD, "eos_token_id": END}
     size = model.config.encoder.image_size
     random = np.random.RandomState(0)
     images = random.normal(size=(IMAGES, size, size, 3)).astype("float32")
     tokens = random.randint(END + 1, VOCABULARY, (IMAGES, TOKENS))
-    pixels, ids = torch.tensor(images).permute(0, 3, 1, 2), torch.tensor(tokens)
+    pixels, ids = torch.tensor(images).permute(0, 3, 1, 2).double(), torch.tensor(tokens)
     start = torch.full((IMAGES, 1), START)
     options |= {"max_length": LENGTH + 1, "min_new_tokens": 1, "do_sample": False}
     options |= {"suppress_tokens": [PAD, START]}
@@ -143,8 +111,8 @@ def make_case(name):
     np.savez_compressed(
         DATA / f"{name}.npz",
         config=json.dumps(model.config.to_diff_dict()),
-        encoded=encoded.numpy(),
-        logits=logits.numpy(),
+        encoded=encoded.numpy().astype("float32"),
+        logits=logits.numpy().astype("float32"),
         loss=loss.item(),
         **generated,
         **weights,
