@@ -7,10 +7,11 @@ from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.transformer_block import TransformerBlock
 from keras_mmfusion.models.question_answering.vilt_embedding import ViltEmbedding
+from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ViltBackbone(keras_hub.models.Backbone):
+class ViltBackbone(StepsByRank, keras_hub.models.Backbone):
     """ViLT: one Transformer of the tokens of a text and the patches of an image.
 
     ```

@@ -86,8 +86,8 @@ def test_multipliers_work_with_loss_scaling():
         learning_rate_multipliers={"words": 0.0},
         jit_compile=False,
     )
-    words, voice, rest = largest_steps(model)
-    assert words == 0 and voice > 0 and rest > 0
+    words, voice, _ = largest_steps(model)
+    assert words == 0 and 0 < voice < 1
 
 
 def test_multipliers_of_one_do_not_change_training():
