@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import numpy as np
 from checkpoints.checkpoint_files import pack_safetensors
@@ -19,6 +20,10 @@ def write_blip(folder):
 
 def write_blip_vqa(folder):
     _write_blip(folder, "blip_question_answerer")
+
+
+def write_blip_matcher(folder):
+    _write_blip(folder, "blip_matcher")
 
 
 def _write_blip(folder, name):
@@ -78,6 +83,18 @@ def write_clip(folder):
     _write(folder, config, processor, weights)
 
 
+def write_siglip(folder):
+    with np.load(DATA / "siglip.npz") as file:
+        config, weights = json.loads(str(file["config"])), _read_weights(file)
+    config["text_config"]["vocab_size"] = size = 200  # as in the tokenizer
+    shape = (size, config["text_config"]["hidden_size"])
+    words = np.random.default_rng(0).normal(scale=0.4, size=shape).astype("float16")
+    weights["text_model.embeddings.token_embedding.weight"] = words
+    shutil.copy(DATA / "siglip_spiece.model", folder / "spiece.model")
+    size = {"height": 32, "width": 32}
+    _write(folder, config, {"image_processor_type": "SiglipImageProcessor", "size": size}, weights)
+
+
 def write_vilt(folder):
     with np.load(DATA / "vilt.npz") as file:
         config, weights = json.loads(str(file["config"])), _read_weights(file)
@@ -106,7 +123,9 @@ WRITERS = {
     "git": write_git,
     "vit_gpt2": write_vit_gpt2,
     "blip_vqa": write_blip_vqa,
+    "blip_matcher": write_blip_matcher,
     "clip": write_clip,
+    "siglip": write_siglip,
     "vilt": write_vilt,
 }
 

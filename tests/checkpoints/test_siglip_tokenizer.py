@@ -7,7 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from checkpoint_files import pack_safetensors
+from checkpoint_folders import write_folder
 
 from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets
@@ -80,21 +80,7 @@ def test_damaged_and_unsupported_files_raise(tmp_path):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = write_tokenizer(tmp_path_factory.mktemp("siglip"))
-    with np.load(DATA / "siglip.npz") as file:
-        config = json.loads(str(file["config"]))
-        names = [name for name in file if name.startswith("weight:")]
-        tensors = {name.removeprefix("weight:"): file[name] for name in names}
-    size, dim = 200, config["text_config"]["hidden_size"]
-    config["text_config"]["vocab_size"] = size
-    embeddings = np.random.default_rng(0).normal(scale=0.4, size=(size, dim))
-    tensors["text_model.embeddings.token_embedding.weight"] = embeddings.astype("float16")
-    (folder / "config.json").write_text(json.dumps(config))
-    (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
-    size = {"height": 32, "width": 32}
-    processor = {"image_processor_type": "SiglipImageProcessor", "size": size}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    return folder
+    return write_folder(tmp_path_factory.mktemp("siglip"), "siglip")
 
 
 def make_photos():
