@@ -60,11 +60,6 @@ PARTS = {
 }
 
 
-# Tests of many combinations of parts that other tests cover one by one. JAX compiles each operation
-# of each combination, which takes minutes, so it runs them only in `.ci/run --all`.
-ONLY_IN_ALL_ON_JAX = ["layers/test_fusion_block.py"]
-
-
 @pytest.fixture(scope="session")
 def jax_cache(tmp_path_factory):
     """Settings of a compilation cache that all parts and workers share.
@@ -88,14 +83,9 @@ def jax_cache(tmp_path_factory):
 def test_without_tensorflow(backend, part, jax_cache):
     pytest.importorskip(backend)
     paths = [str(TESTS), str(TESTS.parent), os.environ.get("PYTHONPATH", "")]
-    shortened = backend == "jax" and "KERAS_MMFUSION_TEST_ALL" not in os.environ
     subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "hide_tensorflow", "-p", "no:cacheprovider", "-x"]
-        + [
-            str(TESTS / path)
-            for path in PARTS[part]
-            if not (shortened and path in ONLY_IN_ALL_ON_JAX)
-        ],
+        + [str(TESTS / path) for path in PARTS[part]],
         cwd=TESTS.parent,
         env={
             **os.environ,
