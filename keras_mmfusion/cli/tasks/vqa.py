@@ -70,8 +70,7 @@ def export(out: options.ExportOut, preset: options.Preset):
     """Export a question answerer of raw image files as a SavedModel.
 
     Prints the folder of the version. The first version is 1; existing versions are never
-    overwritten. The model is a BlipQuestionAnswerer or a ViltQuestionAnswerer; export GIT as a
-    captioner.
+    overwritten. The model is a BLIP or a ViLT model; export GIT as a captioner.
 
     Example:
       mmfusion export vqa --preset hf://Salesforce/blip-vqa-base --out served/vqa
