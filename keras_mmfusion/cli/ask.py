@@ -33,9 +33,9 @@ def ask(
     image = read_image(photo)  # Before Keras is imported, which takes seconds.
     check_model(preset)
     from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
-    from keras_mmfusion.models.question_answering import QuestionAnswerer
+    from keras_mmfusion.models.question_answering import QuestionAnsweringModel
 
-    model = load_model(preset, QuestionAnswerer)
+    model = load_model(preset, QuestionAnsweringModel)
     if drops_alpha(model.preprocessor):
         image = read_image(photo, drop_alpha=True)
     answers = model.answer(image, questions, top_k=count, details=True)

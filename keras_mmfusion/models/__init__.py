@@ -26,7 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "GraphCaptioner": "captioning.graph_captioner",
         "GraphFusionRecommender": "recommendation.graph_fusion_recommender",
         "ImageCaptioningModel": "captioning.image_captioning_model",
-        "QuestionAnswerer": "question_answering.question_answerer",
+        "QuestionAnsweringModel": "question_answering.question_answering_model",
         "QuestionAnsweringPreprocessor": "question_answering.question_answering_preprocessor",
         "Recommender": "recommendation.recommender",
         "RetrievalPreprocessor": "retrieval.retrieval_preprocessor",

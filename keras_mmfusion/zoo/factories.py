@@ -268,7 +268,7 @@ def vqa(preset, dtype=None):
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
-        A `keras_mmfusion.models.QuestionAnswerer`, such as `BlipQuestionAnswerer`.
+        A `keras_mmfusion.models.QuestionAnsweringModel`, such as `BlipQuestionAnswerer`.
 
     Raises:
         ValueError: if there is no such preset, or it is not a question answerer.
@@ -281,7 +281,7 @@ def vqa(preset, dtype=None):
         ...
     ValueError: Unknown preset 'no_such_folder'...
     """
-    return _load("QuestionAnswerer", preset, dtype)
+    return _load("QuestionAnsweringModel", preset, dtype)
 
 
 def _load(class_name, preset, dtype):

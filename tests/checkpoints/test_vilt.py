@@ -13,7 +13,7 @@ from PIL import Image
 from keras_mmfusion.checkpoints import vilt
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.encoders import AspectRatioImageConverter
-from keras_mmfusion.models import QuestionAnswerer, ViltQuestionAnswerer
+from keras_mmfusion.models import QuestionAnsweringModel, ViltQuestionAnswerer
 from keras_mmfusion.zoo.reference_checks import COMPUTE
 
 DATA = pathlib.Path(__file__).parent / "data"
@@ -119,7 +119,7 @@ def get_probabilities(answers):
 def loaded(tmp_path_factory):
     folder = tmp_path_factory.mktemp("vilt")
     write_folder(folder)
-    return QuestionAnswerer.from_preset(folder), folder
+    return QuestionAnsweringModel.from_preset(folder), folder
 
 
 def test_folder_becomes_a_model_that_answers(loaded):
@@ -159,7 +159,7 @@ def test_preset_and_keras_file_keep_answers(loaded, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     model.save(tmp_path / "model.keras")
     for same in (
-        QuestionAnswerer.from_preset(tmp_path / "preset"),
+        QuestionAnsweringModel.from_preset(tmp_path / "preset"),
         keras.saving.load_model(tmp_path / "model.keras"),
     ):
         for answer, other in zip(
@@ -171,7 +171,7 @@ def test_preset_and_keras_file_keep_answers(loaded, tmp_path):
 
 def test_mixed_precision_answers_are_close(loaded):
     model, folder = loaded
-    half = QuestionAnswerer.from_preset(folder, dtype="mixed_bfloat16")
+    half = QuestionAnsweringModel.from_preset(folder, dtype="mixed_bfloat16")
     images = make_images(folder)
     expected = model.answer(images, QUESTIONS, top_k=5, details=True)
     for each, other in zip(

@@ -67,7 +67,7 @@ def test_ask_needs_an_image_and_a_question_answerer(data, captioner_preset):
     command = run("ask", data / "dev.json", "what is it?", "--preset", captioner_preset)
     assert command.exit_code == 2 and "dev.json" in command.stderr
     command = run("ask", data / "images" / "1.png", "what is it?", "--preset", captioner_preset)
-    assert command.exit_code == 2 and "not a QuestionAnswerer" in command.stderr
+    assert command.exit_code == 2 and "not a QuestionAnsweringModel" in command.stderr
 
 
 def test_evaluation_reports_accuracy_by_type_and_missing_images(data, question_answerer_preset):

@@ -76,5 +76,5 @@ def test_vqa_loads_question_answerers_only(captioner_preset, question_answerer_p
     model = vqa(question_answerer_preset, dtype="mixed_bfloat16")
     assert isinstance(model, BlipQuestionAnswerer)
     assert model.compute_dtype == "bfloat16"
-    with pytest.raises(ValueError, match="a TransformerCaptioner, not a QuestionAnswerer"):
+    with pytest.raises(ValueError, match="a TransformerCaptioner, not a QuestionAnsweringModel"):
         vqa(captioner_preset)

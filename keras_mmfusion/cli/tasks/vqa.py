@@ -47,12 +47,12 @@ def evaluate(
     check_model(preset)
 
     from keras_mmfusion.models.question_answering import (
-        QuestionAnswerer,
+        QuestionAnsweringModel,
         evaluate_question_answering,
     )
 
     result = evaluate_question_answering(
-        load_model(preset, QuestionAnswerer),
+        load_model(preset, QuestionAnsweringModel),
         questions,
         batch_size,
         lambda paths: track(paths, "Answering"),
@@ -77,9 +77,9 @@ def export(out: options.ExportOut, preset: options.Preset):
     """
     check_export(preset, out)
 
-    from keras_mmfusion.models import GitCaptioner, QuestionAnswerer
+    from keras_mmfusion.models import GitCaptioner, QuestionAnsweringModel
 
-    model = load_model(preset, QuestionAnswerer)
+    model = load_model(preset, QuestionAnsweringModel)
     if isinstance(model, GitCaptioner):
         raise ValueError(
             f"`--preset` {preset} is a GitCaptioner, whose SavedModel has no questions. Use "

@@ -9,14 +9,14 @@ from keras_mmfusion.models.captioning.decoding.generation_settings import (
 )
 from keras_mmfusion.models.captioning.decoding.step_functions import build_cached_step
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder
-from keras_mmfusion.models.question_answering.question_answerer import (
-    QuestionAnswerer,
+from keras_mmfusion.models.question_answering.question_answering_model import (
+    QuestionAnsweringModel,
     select_answers,
 )
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class GitCaptioner(QuestionAnswerer, Captioner):
+class GitCaptioner(QuestionAnsweringModel, Captioner):
     """GIT: captions of images and videos by a Transformer over image tokens and text.
 
     ```
@@ -103,12 +103,12 @@ class GitCaptioner(QuestionAnswerer, Captioner):
         model that was trained for it, such as `microsoft/git-base-vqav2` or `-textvqa`.
 
         Args:
-            images, questions, top_k, details, batch_size: see `QuestionAnswerer.answer`; `images`
-                may also be videos, as for `generate`.
+            images, questions, top_k, details, batch_size: see `QuestionAnsweringModel.answer`;
+                `images` may also be videos, as for `generate`.
 
         Returns:
-            See `QuestionAnswerer.answer`. The probability of an answer is that of its tokens; the
-            order is that of the search's scores.
+            See `QuestionAnsweringModel.answer`. The probability of an answer is that of its tokens;
+            the order is that of the search's scores.
 
         Raises:
             ValueError: if an argument is invalid or there is no preprocessor.

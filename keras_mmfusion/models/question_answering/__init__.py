@@ -5,9 +5,9 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "Answer": "question_answerer",
+        "Answer": "question_answering_model",
         "BlipQuestionAnswerer": "blip_question_answerer",
-        "QuestionAnswerer": "question_answerer",
+        "QuestionAnsweringModel": "question_answering_model",
         "QuestionAnsweringPreprocessor": "question_answering_preprocessor",
         "ViltBackbone": "vilt_backbone",
         "ViltPreprocessor": "vilt_preprocessor",

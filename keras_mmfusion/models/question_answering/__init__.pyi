@@ -1,8 +1,8 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
-from keras_mmfusion.models.question_answering.question_answerer import Answer as Answer
+from keras_mmfusion.models.question_answering.question_answering_model import Answer as Answer
 from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer as BlipQuestionAnswerer
-from keras_mmfusion.models.question_answering.question_answerer import QuestionAnswerer as QuestionAnswerer
+from keras_mmfusion.models.question_answering.question_answering_model import QuestionAnsweringModel as QuestionAnsweringModel
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone as ViltBackbone
 from keras_mmfusion.models.question_answering.vilt_preprocessor import ViltPreprocessor as ViltPreprocessor

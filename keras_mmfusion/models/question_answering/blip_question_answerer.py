@@ -12,13 +12,13 @@ from keras_mmfusion.models.captioning.decoding.generation_settings import (
 )
 from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_image
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
-from keras_mmfusion.models.question_answering.question_answerer import (
-    Answer,
-    QuestionAnswerer,
-    select_answers,
-)
 from keras_mmfusion.models.question_answering.question_answering_export import (
     export_question_answerer,
+)
+from keras_mmfusion.models.question_answering.question_answering_model import (
+    Answer,
+    QuestionAnsweringModel,
+    select_answers,
 )
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 
@@ -26,7 +26,7 @@ CHUNK = 512  # Number of questions that are read ahead and grouped by length.
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
+class BlipQuestionAnswerer(QuestionAnsweringModel, TransformerCaptioner):
     """BLIP for visual question answering: a decoder writes the answer to a question.
 
     ```
@@ -119,10 +119,10 @@ class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
         scores.
 
         Args:
-            images, questions, top_k, details, batch_size: see `QuestionAnswerer.answer`.
+            images, questions, top_k, details, batch_size: see `QuestionAnsweringModel.answer`.
 
         Returns:
-            See `QuestionAnswerer.answer`.
+            See `QuestionAnsweringModel.answer`.
 
         Raises:
             ValueError: if an argument is invalid or there is no preprocessor.
@@ -149,7 +149,7 @@ class BlipQuestionAnswerer(QuestionAnswerer, TransformerCaptioner):
         not depend on the others.
 
         Args:
-            images, questions: see `QuestionAnswerer.answer`.
+            images, questions: see `QuestionAnsweringModel.answer`.
             beams: int. Beam width; 1 is greedy search.
             length_penalty: float, see `DecodingSettings`.
             min_length: int. Minimum number of tokens of an answer.

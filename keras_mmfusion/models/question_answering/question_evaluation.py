@@ -11,7 +11,7 @@ def evaluate_question_answering(model, data, batch_size=32, progress=iter):
     """Computes the VQA accuracy of a model on questions with human answers.
 
     Args:
-        model: `QuestionAnswerer` with a preprocessor.
+        model: `QuestionAnsweringModel` with a preprocessor.
         data: `QuestionAnswers` whose questions all have answers.
         batch_size: int. Number of questions answered together.
         progress: function that wraps the iterable of image paths, such as `tqdm.tqdm`.

@@ -10,7 +10,7 @@ def pair_questions(images, questions, drop_alpha=False):
     """Reads images lazily and pairs them with questions.
 
     Args:
-        images, questions: see `QuestionAnswerer.answer`.
+        images, questions: see `QuestionAnsweringModel.answer`.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
 
     Returns:

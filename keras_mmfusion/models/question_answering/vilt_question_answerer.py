@@ -13,9 +13,9 @@ from keras_mmfusion.metrics.visual_question_answering import normalize_answer
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.compiled_function import compile_function
 from keras_mmfusion.models.question_answering.answer_scores import answer_accuracy, answer_loss
-from keras_mmfusion.models.question_answering.question_answerer import (
+from keras_mmfusion.models.question_answering.question_answering_model import (
     Answer,
-    QuestionAnswerer,
+    QuestionAnsweringModel,
     select_answers,
 )
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
@@ -29,7 +29,7 @@ LENGTH_STEP = 8  # Questions are padded to multiples of it, which limits the num
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ViltQuestionAnswerer(QuestionAnswerer, TaskModel, keras_hub.models.Task):
+class ViltQuestionAnswerer(QuestionAnsweringModel, TaskModel, keras_hub.models.Task):
     """ViLT for visual question answering: selects the answer from a list.
 
     ```
@@ -116,12 +116,12 @@ class ViltQuestionAnswerer(QuestionAnswerer, TaskModel, keras_hub.models.Task):
         Images of the same size after preprocessing are answered together.
 
         Args:
-            images, questions, top_k, details, batch_size: see `QuestionAnswerer.answer`.
+            images, questions, top_k, details, batch_size: see `QuestionAnsweringModel.answer`.
             choices: list of strings. The answers to choose from, a part of `model.answers`, such
                 as `["yes", "no"]`. Defaults to all.
 
         Returns:
-            See `QuestionAnswerer.answer`.
+            See `QuestionAnsweringModel.answer`.
 
         Raises:
             ValueError: if an argument is invalid, or there is no preprocessor.

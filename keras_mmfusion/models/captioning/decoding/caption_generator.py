@@ -18,7 +18,7 @@ from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_i
 from keras_mmfusion.models.captioning.decoding.prompts import drop_prompts, pack_prompts
 from keras_mmfusion.models.captioning.decoding.sampling import sample_captions
 from keras_mmfusion.models.compiled_function import compile_function
-from keras_mmfusion.models.question_answering.question_answerer import Answer
+from keras_mmfusion.models.question_answering.question_answering_model import Answer
 
 
 class CaptionGenerator:

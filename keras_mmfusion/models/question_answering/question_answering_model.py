@@ -19,7 +19,9 @@ class Answer:
 
 
 def select_answers(answers, top_k=1, details=False):
-    """Returns the first of a list of `Answer`s, or `top_k` of them; see `QuestionAnswerer.answer`.
+    """Returns the first of a list of `Answer`s, or `top_k` of them.
+
+    See `QuestionAnsweringModel.answer`.
 
     Example:
 
@@ -30,10 +32,10 @@ def select_answers(answers, top_k=1, details=False):
     return selected if top_k > 1 else selected[0]
 
 
-class QuestionAnswerer(PresetModel):
+class QuestionAnsweringModel(PresetModel):
     """Base of models that answer questions about images.
 
-    `QuestionAnswerer.from_preset` loads question answerers of all classes, and
+    `QuestionAnsweringModel.from_preset` loads question answerers of all classes, and
     `keras_mmfusion.zoo.vqa` does the same. Subclasses implement `answer` and also inherit from a
     Keras base class.
 
