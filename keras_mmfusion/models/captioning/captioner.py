@@ -4,6 +4,7 @@ from keras import ops
 
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.layers.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.decoding.caption_generator import CaptionGenerator
@@ -17,7 +18,6 @@ from keras_mmfusion.models.captioning.decoding.step_functions import (
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
 from keras_mmfusion.models.compiled_function import is_faster_with_xla
-from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.task_model import TaskModel
 
 

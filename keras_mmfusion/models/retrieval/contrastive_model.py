@@ -7,10 +7,10 @@ from keras import ops
 from keras_mmfusion._keras_internals import aggregate_loss
 from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.layers.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
 from keras_mmfusion.metrics.keras_ranking import RecallAtK
-from keras_mmfusion.models.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.models.retrieval.embedding import embed_batches, find_nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_export import export_retrieval
