@@ -16,6 +16,7 @@ EXTRAS = {
     # etils, of tensorflow-datasets, imports importlib_resources without asking for it.
     "tfds": ["importlib-resources>=7.1", "tensorflow-datasets>=4.9.10"],
     "torch": ["torch>=2.13"],
+    "video": ["av>=18.1"],
     "jax": ["jax>=0.10.2"],
     "docs": [
         "mkdocs>=1.6.1,<2",
@@ -36,6 +37,7 @@ EXTRAS = {
     ],
     "test": [
         "apache-beam>=2.77",
+        "av>=18.1",
         "dill>=0.4.1",  # Of TFDS's testing module.
         "importlib-resources>=7.1",
         "ipykernel>=7.4",

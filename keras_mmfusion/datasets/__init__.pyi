@@ -6,10 +6,12 @@ from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs as Capti
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence as CaptionSequence
 from keras_mmfusion.datasets.tables.table_columns import CategoryColumn as CategoryColumn
 from keras_mmfusion.datasets.sentiment.computational_sequence import ComputationalSequence as ComputationalSequence
+from keras_mmfusion.datasets.videos.frame_sampling import FramesPerSecond as FramesPerSecond
 from keras_mmfusion.datasets.tables.file_columns import ImageColumn as ImageColumn
 from keras_mmfusion.datasets.captions.image_regions import ImageRegions as ImageRegions
 from keras_mmfusion.datasets.recommendation.interactions import Interactions as Interactions
 from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures as ItemFeatures
+from keras_mmfusion.datasets.videos.frame_sampling import KeyFrames as KeyFrames
 from keras_mmfusion.graphs.labeled_graph import LabeledGraph as LabeledGraph
 from keras_mmfusion.datasets.recommendation.movielens import Movies as Movies
 from keras_mmfusion.datasets.tables.modality_table import MultimodalRows as MultimodalRows
@@ -21,6 +23,8 @@ from keras_mmfusion.datasets.graphs.scene_graphs import SceneGraph as SceneGraph
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences as SentimentSequences
 from keras_mmfusion.datasets.sentiment.cmu_mosi import SentimentUtterances as SentimentUtterances
 from keras_mmfusion.datasets.tables.table_columns import TextColumn as TextColumn
+from keras_mmfusion.datasets.videos.frame_sampling import UniformFrames as UniformFrames
+from keras_mmfusion.datasets.videos.video import Video as Video
 from keras_mmfusion.datasets.sentiment.frame_alignment import align_to_words as align_to_words
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset as caption_dataset
 from keras_mmfusion.datasets.captions.coco_annotations import coco_caption_dataset as coco_caption_dataset
@@ -55,6 +59,7 @@ from keras_mmfusion.datasets.recommendation.movielens import read_ratings as rea
 from keras_mmfusion.datasets.recommendation.recommender_data import read_recommender_data as read_recommender_data
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
+from keras_mmfusion.datasets.videos.read_video import read_video as read_video
 from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions as read_visual_genome_questions
 from keras_mmfusion.datasets.captions.visual_genome_regions import read_visual_genome_regions as read_visual_genome_regions
 from keras_mmfusion.datasets.questions.vqa_rad import read_vqa_rad as read_vqa_rad
@@ -64,5 +69,6 @@ from keras_mmfusion.datasets.sentiment.sequence_pipeline import sequence_dataset
 from keras_mmfusion.datasets.recommendation.interactions import split_interactions as split_interactions
 from keras_mmfusion.datasets import tfds_builders as tfds_builders
 from keras_mmfusion.datasets.captions.tfds_captions import tfds_caption_dataset as tfds_caption_dataset
+from keras_mmfusion.datasets.videos.video_pipeline import video_dataset as video_dataset
 from keras_mmfusion.datasets.graphs.graph_tensor import write_graph_tensors as write_graph_tensors
 from keras_mmfusion.datasets.recommendation.item_features import write_item_features as write_item_features

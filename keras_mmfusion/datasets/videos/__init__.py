@@ -1,0 +1,1 @@
+"""Readers of videos, their sampling, and `tf.data` pipelines of them."""
