@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TextTransformer": "text_transformer",
         "TokenEncoder": "token_encoder",
         "VectorEncoder": "vector_encoder",
+        "VideoEncoder": "video_encoder",
         "VisionTransformer": "vision_transformer",
     },
 )

@@ -9,4 +9,5 @@ from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
 from keras_mmfusion.encoders.text_transformer import TextTransformer as TextTransformer
 from keras_mmfusion.encoders.token_encoder import TokenEncoder as TokenEncoder
 from keras_mmfusion.encoders.vector_encoder import VectorEncoder as VectorEncoder
+from keras_mmfusion.encoders.video_encoder import VideoEncoder as VideoEncoder
 from keras_mmfusion.encoders.vision_transformer import VisionTransformer as VisionTransformer

@@ -1,0 +1,1 @@
+"""Fusion of the frames of a video over time."""
