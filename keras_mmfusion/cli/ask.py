@@ -30,15 +30,12 @@ def ask(
     """
     from keras_mmfusion.datasets.images.read_image import read_image
 
-    image = read_image(photo)  # Before Keras is imported, which takes seconds.
+    read_image(photo)  # Errors come before Keras is imported, which takes seconds.
     check_model(preset)
-    from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
     from keras_mmfusion.models.question_answering import QuestionAnsweringModel
 
     model = load_model(preset, QuestionAnsweringModel)
-    if drops_alpha(model.preprocessor):
-        image = read_image(photo, drop_alpha=True)
-    answers = model.answer(image, questions, top_k=count, details=True)
+    answers = model.answer(photo, questions, top_k=count, details=True)
     if count == 1:
         answers = [[answer] for answer in answers]
     results = [
