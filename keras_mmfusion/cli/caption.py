@@ -90,7 +90,7 @@ def _caption_all(photos, preset, beams, prompt, details, plot):
 
 
 def _drops_alpha(model):
-    from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+    from keras_mmfusion.datasets.images.transparency import drops_alpha
 
     return drops_alpha(model.preprocessor)
 

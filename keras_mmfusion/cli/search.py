@@ -153,7 +153,7 @@ def _embed_all(model, photos, index):
 def _embed_new(model, new, known, bars):
     """Adds the embeddings of new images, by hash, to `known`; returns the errors by hash."""
     from keras_mmfusion.datasets.images.read_image import read_image
-    from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+    from keras_mmfusion.datasets.images.transparency import drops_alpha
 
     drop_alpha = drops_alpha(model.preprocessor)
     errors, remaining = {}, iter(new.items())

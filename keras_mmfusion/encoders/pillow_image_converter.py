@@ -144,16 +144,6 @@ class PillowImageConverter(ImageConverter):
         return config
 
 
-def drops_alpha(preprocessor):
-    """Returns whether the images of a preprocessor are read without their transparency.
-
-    Args:
-        preprocessor: a preprocessor with an `image_converter`, or any other object.
-    """
-    converter = getattr(preprocessor, "image_converter", None)
-    return getattr(converter, "drop_alpha", False)
-
-
 def scale_images(converter, images):
     """Applies the `scale` and the `offset` of an image converter to float32 images."""
     if converter.scale is not None:

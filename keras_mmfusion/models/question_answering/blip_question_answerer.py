@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.captioning.decoding.generation_settings import (
     resolve_generation_settings,

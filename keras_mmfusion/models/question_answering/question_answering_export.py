@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search

@@ -1,7 +1,7 @@
 """Export of `ViltQuestionAnswerer` as a SavedModel: image files and questions to answers."""
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.invalid_rows import blank_invalid_rows
 from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model

@@ -6,8 +6,8 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.datasets.io.string_lists import check_strings
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.metrics.visual_question_answering import normalize_answer
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch

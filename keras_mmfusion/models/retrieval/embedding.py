@@ -7,8 +7,8 @@ import numpy as np
 
 from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.datasets.io.check_texts import check_texts
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.compiled_function import compile_function
 
 

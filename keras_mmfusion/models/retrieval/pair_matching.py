@@ -6,8 +6,8 @@ import numpy as np
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.datasets.images.read_image import read_image
 from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.datasets.io.check_texts import check_texts
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.compiled_function import compile_function
 

@@ -3,7 +3,7 @@
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import OK, decode_image_tensors
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.saved_model_folder import write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model

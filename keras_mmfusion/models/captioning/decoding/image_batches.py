@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.datasets.images.read_images import read_images
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 
 
 def preprocess_images(images, prompt, preprocessor, batch_size, videos=False):

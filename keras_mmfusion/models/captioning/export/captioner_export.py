@@ -5,7 +5,7 @@ import functools
 from keras import ops
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
-from keras_mmfusion.encoders.pillow_image_converter import drops_alpha
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
     compute_token_log_probs,
