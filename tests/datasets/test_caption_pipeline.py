@@ -3,7 +3,7 @@ import pytest
 from photos import photo
 from PIL import Image
 
-from keras_mmfusion.datasets import CaptionPairs, caption_dataset
+from keras_mmfusion.datasets import CaptionPairs, CaptionSequence, caption_dataset
 from keras_mmfusion.datasets.images.read_image import read_image, resize_image
 
 tensorflow = pytest.importorskip("tensorflow")
@@ -48,6 +48,18 @@ def test_formats_that_tensorflow_decodes_differently_match_read_image(tmp_path):
     images = all_images(caption_dataset(pairs, image_size=(40, 60), shuffle=False))
     for result, path in zip(images, paths, strict=True):
         assert np.abs(result.astype(int) - read_image(path)).max() <= 1
+
+
+@pytest.mark.parametrize("drop_alpha", [False, True])
+def test_transparency_is_blended_or_ignored(tmp_path, drop_alpha):
+    path = tmp_path / "transparent.png"
+    Image.fromarray(np.full((4, 4, 4), (7, 8, 9, 0), "uint8")).save(path)
+    pairs = CaptionPairs([str(path)], [["a"]])
+    options = {"image_size": (4, 4), "drop_alpha": drop_alpha}
+    for dataset in (caption_dataset(pairs, **options), CaptionSequence(pairs, **options)):
+        (batch,) = dataset
+        expected = [7, 8, 9] if drop_alpha else [255] * 3
+        assert np.array(batch["images"])[0, 0, 0].tolist() == expected
 
 
 @pytest.mark.parametrize("cache", [False, True])

@@ -2,8 +2,10 @@ import keras
 import numpy as np
 import pytest
 from keras_hub.layers import ImageConverter
+from PIL import Image
 
 from keras_mmfusion.datasets import CaptionSequence, caption_dataset
+from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
 from keras_mmfusion.models import CaptioningPreprocessor, WordTokenizer
 
 
@@ -84,6 +86,14 @@ def test_batches_are_preprocessed(pairs, preprocessor):
     assert [array.shape for array in arrays] == [(4, 8, 8, 3)] + [(4, 5, 4)] * 3
     assert [array.dtype.name for array in arrays] == ["float32", "int32", "int32", "float32"]
     assert np.abs(x["images"]).max() <= 1
+
+
+def test_preprocessor_decides_whether_transparency_is_ignored(pairs, preprocessor):
+    for path in pairs.images:
+        Image.fromarray(np.full((8, 8, 4), (7, 8, 9, 0), "uint8")).save(path, format="png")
+    preprocessor.image_converter = PillowImageConverter((8, 8), drop_alpha=True)
+    x, _, _ = CaptionSequence(pairs, image_size=None, preprocessor=preprocessor)[0]
+    assert x["images"][0, 0, 0].tolist() == [7, 8, 9]
 
 
 @pytest.mark.parametrize("workers", [0, 1, 3])

@@ -89,6 +89,17 @@ def test_cache_reads_files_once(data):
         list(question_dataset(data.take(2), image_size=(8, 8)))
 
 
+@pytest.mark.parametrize("cache", [False, True])
+@pytest.mark.parametrize("drop_alpha", [False, True])
+def test_transparency_is_blended_or_ignored(data, cache, drop_alpha):
+    pixels = np.full((4, 4, 4), (7, 8, 9, 0), "uint8")
+    Image.fromarray(pixels).save(data.images[0], format="png")
+    options = {"image_size": (4, 4), "drop_alpha": drop_alpha, "cache": cache}
+    (batch,) = question_dataset(data.take(1), **options)
+    expected = [7, 8, 9] if drop_alpha else [255] * 3
+    assert batch["images"].numpy()[0, 0, 0].tolist() == expected
+
+
 def test_targets_are_the_accuracies_of_the_classes(data):
     dataset = question_dataset(data, ["blue", "green", "red"], image_size=(8, 8), shuffle=False)
     ((inputs, scores),) = list(dataset)

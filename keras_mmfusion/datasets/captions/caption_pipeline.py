@@ -15,6 +15,7 @@ def caption_dataset(
     seed=0,
     augment=False,
     cache=False,
+    drop_alpha=False,
 ):
     """Decodes images in parallel and batches them with their captions.
 
@@ -33,6 +34,8 @@ def caption_dataset(
         augment: bool. Whether to randomly crop, recolor and flip images. "left" and "right" are
             swapped in the captions of flipped images.
         cache: bool. Whether to keep the resized images in memory after the first epoch.
+        drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
+            white; `True` for the models of public checkpoints.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -51,7 +54,8 @@ def caption_dataset(
     if shuffle and not cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
     dataset = dataset.map(
-        lambda pair: {**pair, "images": load_image_tensor(pair["images"], image_size)}, parallel
+        lambda pair: {**pair, "images": load_image_tensor(pair["images"], image_size, drop_alpha)},
+        parallel,
     )
     if cache:
         dataset = dataset.cache()

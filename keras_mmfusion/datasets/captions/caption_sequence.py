@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_mmfusion.datasets.captions.caption_augmentation import DRAWS, augment_array
 from keras_mmfusion.datasets.images.read_image import read_image, resize_image
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 
 
 class CaptionSequence(keras.utils.PyDataset):
@@ -37,6 +38,8 @@ class CaptionSequence(keras.utils.PyDataset):
         cache: bool. Whether to keep the resized images in memory.
         preprocessor: `CaptioningPreprocessor` that is applied to each batch, or `None`.
         epoch: int. The index of the first epoch; an attribute that can be changed.
+        drop_alpha: bool. Whether to ignore the transparency of images, also if the `preprocessor`
+            does not ask for it; see `caption_dataset`.
         workers: int. The number of threads that prepare batches.
         use_multiprocessing, max_queue_size: see `keras.utils.PyDataset`.
 
@@ -58,6 +61,7 @@ class CaptionSequence(keras.utils.PyDataset):
         cache=False,
         preprocessor=None,
         epoch=0,
+        drop_alpha=False,
         workers=4,
         use_multiprocessing=False,
         max_queue_size=10,
@@ -72,6 +76,7 @@ class CaptionSequence(keras.utils.PyDataset):
         self.augment = augment
         self.preprocessor = preprocessor
         self.epoch = epoch
+        self.drop_alpha = drop_alpha or drops_alpha(preprocessor)
         self._images = {} if cache else None
         self._order = None, None
 
@@ -139,7 +144,7 @@ class CaptionSequence(keras.utils.PyDataset):
     def _load_image(self, row):
         if self._images is not None and row in self._images:
             return self._images[row]
-        image = read_image(self.pairs.images[row])
+        image = read_image(self.pairs.images[row], drop_alpha=self.drop_alpha)
         if self.image_size is not None:
             image = resize_image(image, self.image_size)
         if self._images is not None:

@@ -20,6 +20,7 @@ def image_caption_dataset(
     seed=0,
     augment=False,
     cache=False,
+    drop_alpha=False,
 ):
     """Returns a folder of images and a table of captions as a `tf.data.Dataset`.
 
@@ -27,7 +28,7 @@ def image_caption_dataset(
         folder: string. The folder of the images.
         table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
             `read_image_caption_pairs`.
-        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache: see
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha: see
             `caption_dataset`.
 
     Returns:
@@ -36,7 +37,7 @@ def image_caption_dataset(
     """
     pairs = read_image_caption_pairs(folder, table)
     return caption_dataset(
-        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache
+        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha
     )
 
 

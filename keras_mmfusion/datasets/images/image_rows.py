@@ -7,7 +7,9 @@ import numpy as np
 from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 
 
-def batch_image_rows(images, columns, batch_size, image_size, shuffle, seed, cache):
+def batch_image_rows(
+    images, columns, batch_size, image_size, shuffle, seed, cache, drop_alpha=False
+):
     """Decodes the images of the rows in parallel and batches the rows.
 
     Args:
@@ -19,6 +21,7 @@ def batch_image_rows(images, columns, batch_size, image_size, shuffle, seed, cac
         seed: int. The seed of the order.
         cache: bool. Whether to keep the resized images in memory; consecutive rows with the same
             image share it.
+        drop_alpha: bool. Whether to ignore transparency; see `read_image`.
 
     Returns:
         A `tf.data.Dataset` of dicts: the columns, and `"images"`, uint8 `(batch, height, width,
@@ -26,15 +29,18 @@ def batch_image_rows(images, columns, batch_size, image_size, shuffle, seed, cac
     """
     import tensorflow as tf
 
+    def load(path):
+        return load_image_tensor(path, image_size, drop_alpha)
+
     parallel = tf.data.AUTOTUNE
     with tf.device("cpu"):
         paths = tf.constant([os.fsencode(image) for image in images])
         columns = {name: tf.convert_to_tensor(values) for name, values in columns.items()}
     if shuffle and not cache:
         rows = tf.data.Dataset.range(len(images)).shuffle(len(images), seed=seed)
-        rows = rows.map(lambda row: (row, load_image_tensor(paths[row], image_size)), parallel)
+        rows = rows.map(lambda row: (row, load(paths[row])), parallel)
     else:
-        rows = _decode_runs(images, paths, image_size, cache)
+        rows = _decode_runs(images, paths, load, cache)
         if shuffle:
             rows = rows.shuffle(len(images), seed=seed)
 
@@ -44,7 +50,7 @@ def batch_image_rows(images, columns, batch_size, image_size, shuffle, seed, cac
     return rows.batch(batch_size).map(add_columns)
 
 
-def _decode_runs(images, paths, image_size, cache):
+def _decode_runs(images, paths, load, cache):
     """Returns a data set of row indices and images, each decoded once per run of equal images.
 
     The rows of a run share the memory of their image, also in a shuffle buffer.
@@ -54,7 +60,7 @@ def _decode_runs(images, paths, image_size, cache):
     starts = [i for i, image in enumerate(images) if not i or image != images[i - 1]]
     ends = np.array([starts, [*starts[1:], len(images)]], "int64")
     runs = tf.data.Dataset.from_tensor_slices(tuple(ends)).map(
-        lambda start, stop: (start, stop, load_image_tensor(paths[start], image_size)),
+        lambda start, stop: (start, stop, load(paths[start])),
         tf.data.AUTOTUNE,
     )
     if cache:

@@ -8,12 +8,13 @@ from keras_mmfusion.datasets.images.read_image import MAX_PIXELS, read_image
 _JFIF = b"\xff\xd8\xff\xe0\x00\x10"
 
 
-def load_image_tensor(path, image_size):
+def load_image_tensor(path, image_size, drop_alpha=False):
     """Reads an image file and resizes it to `image_size`.
 
     Args:
         path: string tensor.
         image_size: tuple of ints, `(height, width)`.
+        drop_alpha: bool. Whether to ignore transparency; see `read_image`.
 
     Returns:
         Uint8 tensor `(height, width, 3)`.
@@ -25,7 +26,10 @@ def load_image_tensor(path, image_size):
         _is_plain_jpeg(content),
         lambda: tf.io.decode_jpeg(content, channels=3, dct_method="INTEGER_ACCURATE"),
         lambda: tf.numpy_function(
-            lambda name: read_image(os.fsdecode(name)), [path], "uint8", stateful=False
+            lambda name: read_image(os.fsdecode(name), drop_alpha=drop_alpha),
+            [path],
+            "uint8",
+            stateful=False,
         ),
     )
     image.set_shape((None, None, 3))

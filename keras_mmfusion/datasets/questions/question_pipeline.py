@@ -14,6 +14,7 @@ def question_dataset(
     shuffle=True,
     seed=0,
     cache=False,
+    drop_alpha=False,
 ):
     """Decodes images in parallel and batches them with their questions and answers.
 
@@ -31,6 +32,8 @@ def question_dataset(
         seed: int. The seed of the order.
         cache: bool. Whether to keep the resized images in memory after the first epoch;
             consecutive questions about the same image share it.
+        drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
+            white; `True` for the models of public checkpoints.
 
     Returns:
         A `tf.data.Dataset`. Without `classes`, of dicts: `"images"`, uint8 `(batch, height,
@@ -50,7 +53,9 @@ def question_dataset(
         columns["answers"] = [[*each, *empty][:answers_per_question] for each in data.answers]
     else:
         columns["indices"], columns["scores"] = _compute_scores(data, classes)
-    batches = batch_image_rows(data.images, columns, batch_size, image_size, shuffle, seed, cache)
+    batches = batch_image_rows(
+        data.images, columns, batch_size, image_size, shuffle, seed, cache, drop_alpha
+    )
     if classes is not None:
         batches = batches.map(lambda batch: _split_batch(batch, len(classes)))
     return batches.prefetch(tf.data.AUTOTUNE)

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
 from keras_mmfusion.models.presets.slow_float16 import warn_of_slow_float16
 from keras_mmfusion.models.runs.setting_checks import (
@@ -109,6 +110,7 @@ class _PairSequence(keras.utils.PyDataset):
             captions_per_image=max(map(len, pairs.captions)),
             seed=recipe.seed,
             augment=recipe.augment,
+            drop_alpha=drops_alpha(preprocessor),
         )
 
     def __len__(self):

@@ -7,6 +7,7 @@ from models.retrieval.small_embedders import SENTENCES, make_images, small_embed
 from PIL import Image
 
 from keras_mmfusion.datasets import CaptionPairs
+from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
 from keras_mmfusion.models.retrieval import RetrievalRecipe, evaluate_retrieval, train_retrieval
 
 
@@ -49,6 +50,21 @@ def test_frozen_encoders_keep_their_weights(pairs):
         for pair in zip(model.image_projector.get_weights(), projector, strict=True)
     ]
     assert any(changed)
+
+
+@pytest.mark.parametrize("drop_alpha", [False, True])
+def test_model_decides_whether_transparency_is_ignored(pairs, drop_alpha, monkeypatch):
+    seen = []
+    model = small_embedder()
+    converter = PillowImageConverter((4, 4), drop_alpha=drop_alpha)
+    model.preprocessor.image_converter = converter
+    for path in pairs.images:
+        Image.fromarray(np.full((4, 4, 4), (7, 8, 9, 0), "uint8")).save(path)
+    monkeypatch.setattr(keras.Model, "fit", lambda model, batches, **_: seen.append(batches[0]))
+    train_retrieval(RetrievalRecipe(batch_size=6, augment=False), pairs, model)
+    ((inputs,),) = seen
+    expected = [7, 8, 9] if drop_alpha else [255] * 3
+    assert inputs["image"][0, 0, 0].tolist() == expected
 
 
 def test_model_without_preprocessor_is_an_error(pairs):
