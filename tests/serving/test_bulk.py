@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from models.captioning.small_captioners import small_captioner, write_images  # 
 from PIL import Image  # noqa: E402
 
 from keras_mmfusion.cli.app import app  # noqa: E402
+from keras_mmfusion.models.export.saved_model_folder import MANIFEST  # noqa: E402
 from keras_mmfusion.serving import caption_in_bulk  # noqa: E402
 from keras_mmfusion.serving.bulk.shard_images import (  # noqa: E402
     ShardImage,
@@ -109,11 +111,22 @@ def test_files_that_only_pillow_decodes_are_captioned(work, tmp_path):
     frames[0].save(tmp_path / "b.webp", save_all=True, append_images=frames[1:], lossless=True)
     (tmp_path / "c.tif").write_bytes((photos / "1.png").read_bytes())
     (tmp_path / "d.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    frames[1].putalpha(0)
+    frames[1].save(tmp_path / "e.tif")
+    # As the model of a public checkpoint, which ignores transparency.
+    model = shutil.copytree(version, tmp_path / "model")
+    manifest = json.loads((model / MANIFEST).read_text("utf-8"))
+    assert manifest["drop_alpha"] is False
+    (model / MANIFEST).write_text(json.dumps({**manifest, "drop_alpha": True}), "utf-8")
     out = tmp_path / "out"
-    counts = caption_in_bulk(f"{tmp_path}/*.*", out, version)
-    assert counts == {"shards": 1, "captions": 3, "errors": 1}
+    counts = caption_in_bulk(f"{tmp_path}/*.*", out, model)
+    assert counts == {"shards": 1, "captions": 4, "errors": 1}
     first, second = (expected[str(photos / f"{index}.png")] for index in range(2))
-    assert list(read_captions(out).values()) == [first, first, second]
+    assert list(read_captions(out).values()) == [first, first, second, second]
+    scores = [row["score"] for row in read_rows(out)]
+    assert scores[1] == pytest.approx(scores[0], rel=1e-5)
+    assert scores[2] != pytest.approx(scores[0], rel=1e-3)
+    assert scores[3] == pytest.approx(scores[2], rel=1e-5)
     assert "is a HEIC (HEIF) photo" in read_rows(out, "errors")[0]["error"]
 
 

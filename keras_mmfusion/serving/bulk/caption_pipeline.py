@@ -1,6 +1,7 @@
 """Captions image files or TFRecords on any Apache Beam runner."""
 
 import hashlib
+import json
 import os
 
 from keras_mmfusion._checks import check_choice, check_integer
@@ -71,14 +72,17 @@ def caption_in_bulk(
     images, out, model = map(_make_absolute, (images, os.fspath(out), os.fspath(model)))
     if not FileSystems.exists(out):
         FileSystems.mkdirs(out)
-    plan, shards = make_plan(images, out, _hash_manifest(model), images_per_shard, output_format)
+    manifest = _read_manifest(model)
+    digest = hashlib.sha256(manifest).hexdigest()  # The manifest has the hashes of all files.
+    plan, shards = make_plan(images, out, digest, images_per_shard, output_format)
+    handler = CaptionerHandler(model, json.loads(manifest).get("drop_alpha", False))
     pipeline = beam.Pipeline(options=options)
     (
         pipeline
         | "Plan" >> beam.Create([plan])
         | "Select pending shards" >> beam.FlatMap(read_pending_shards)
         | "Distribute" >> beam.Reshuffle()
-        | "Caption" >> RunInference(CaptionerHandler(model))
+        | "Caption" >> RunInference(handler)
         | "Write" >> beam.Map(write_shard)
     )
     with ProgressReport(plan, out):
@@ -110,8 +114,8 @@ def _make_absolute(path):
     return path if FileSystems.get_scheme(path) else os.path.abspath(path)
 
 
-def _hash_manifest(model):
-    """Identifies an exported model by its manifest, which has the hashes of all its files."""
+def _read_manifest(model):
+    """Returns the content of the manifest of an exported model."""
     from apache_beam.io.filesystems import FileSystems
 
     path = FileSystems.join(model, MANIFEST)
@@ -121,7 +125,7 @@ def _hash_manifest(model):
             f"'served/captioner/1'. Received: {model!r}"
         )
     with FileSystems.open(path) as file:
-        return hashlib.sha256(file.read()).hexdigest()
+        return file.read()
 
 
 def _read_counter(result, name):

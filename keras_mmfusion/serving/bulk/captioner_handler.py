@@ -47,11 +47,13 @@ class CaptionerHandler(ModelHandler):
 
     Args:
         model: string. The folder of a version, accessible to every worker.
+        drop_alpha: bool. Whether the model ignores the transparency of images; see `read_image`.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, drop_alpha=False):
         super().__init__(max_batch_size=1)
         self.model = model
+        self.drop_alpha = drop_alpha
 
     def load_model(self):
         LOCAL_WORK.stage = "loading the model"
@@ -61,7 +63,8 @@ class CaptionerHandler(ModelHandler):
 
     def run_inference(self, batch, model, inference_args=None):
         """Returns a `CaptionedShard` for each `Shard`."""
-        return [_caption_shard(shard, model.signatures["serving_default"]) for shard in batch]
+        signature = model.signatures["serving_default"]
+        return [_caption_shard(shard, signature, self.drop_alpha) for shard in batch]
 
 
 def _load_saved_model(folder):
@@ -76,12 +79,12 @@ def _load_saved_model(folder):
         return tf.saved_model.load(link)
 
 
-def _caption_shard(shard, signature):
+def _caption_shard(shard, signature, drop_alpha):
     captions, errors = [], []
     for images in batch_by_pixels(read_shard_images(shard)):
         # Unreadable images are passed as empty files.
         rows = _run_signature(signature, [image.content or b"" for image in images])
-        reasons = _caption_with_pillow(signature, images, rows)
+        reasons = _caption_with_pillow(signature, images, rows, drop_alpha)
         for index, (image, row) in enumerate(zip(images, rows, strict=True)):
             names = {"image": image.name}
             if image.filename is not None:
@@ -113,7 +116,7 @@ def _run_signature(signature, contents):
     ]
 
 
-def _caption_with_pillow(signature, images, rows):
+def _caption_with_pillow(signature, images, rows, drop_alpha):
     """Captions files that Pillow decodes but the model's graph does not; replaces their rows.
 
     Returns:
@@ -123,7 +126,7 @@ def _caption_with_pillow(signature, images, rows):
     for index, (image, row) in enumerate(zip(images, rows, strict=True)):
         if image.content and row.code in (NOT_AN_IMAGE, UNSUPPORTED, DAMAGED):
             try:
-                decoded[index] = _convert_to_png(image.content)
+                decoded[index] = _convert_to_png(image.content, drop_alpha)
             except ValueError as error:
                 reasons[index] = " ".join(str(error).split())
     if decoded:
@@ -133,8 +136,9 @@ def _caption_with_pillow(signature, images, rows):
     return reasons
 
 
-def _convert_to_png(content):
+def _convert_to_png(content, drop_alpha):
     """Decodes an image with `read_image` and encodes it as PNG, which every graph decodes."""
     file = io.BytesIO()
-    Image.fromarray(read_image(content)).save(file, "PNG", compress_level=1)
+    image = read_image(content, drop_alpha=drop_alpha)
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
     return file.getvalue()

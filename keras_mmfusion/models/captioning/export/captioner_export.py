@@ -52,6 +52,7 @@ def export_captioner(model, folder, settings, int8_weights=False, manifest=None)
     manifest = {
         **describe_model(model, manifest),
         "int8_weights": int8_weights,
+        "drop_alpha": drops_alpha(model.preprocessor),
         "decoding": {
             name: getattr(settings, name)
             for name in (
