@@ -76,9 +76,11 @@ def check_references(model, references, photo=None):
         ValueError: if the photo is not an image.
     """
     from keras_mmfusion.datasets.images.read_image import read_image
+    from keras_mmfusion.datasets.images.transparency import drops_alpha
 
+    drop_alpha = drops_alpha(model.preprocessor)
     photos = {
-        url: read_image(download_photo(url) if photo is None else photo)
+        url: read_image(download_photo(url) if photo is None else photo, drop_alpha=drop_alpha)
         for url in {reference.photo for reference in references}
     }
     return [

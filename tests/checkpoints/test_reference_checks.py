@@ -111,6 +111,13 @@ def test_the_photo_may_be_a_file(server, reference, tmp_path):
     assert verify(f"hf://{CAPTIONER}", "--image", str(path)).exit_code == 1
 
 
+def test_the_photo_is_read_as_by_the_checkpoint(folders, reference):
+    model = zoo.captioner(folders / "blip_captioner")
+    transparent = np.dstack([PHOTO, np.zeros_like(PHOTO[..., :1])])
+    (check,) = check_references(model, [reference], encode_png(transparent))
+    assert check.is_equal
+
+
 def test_checkpoints_without_published_outputs_are_an_error():
     result = verify("hf://owner/other")
     assert result.exit_code == 2
