@@ -1,5 +1,6 @@
 """Reads one or several images of any type, or videos."""
 
+import itertools
 import os
 from collections.abc import Mapping
 
@@ -44,6 +45,27 @@ def read_images(images, name="images", drop_alpha=False, videos=False):
     if _is_single(images):
         return (read_image(image, drop_alpha=drop_alpha) for image in [images]), True
     return _read_each(_iterate(images), name, drop_alpha, videos), False
+
+
+def pair_with_images(images, texts, noun):
+    """Pairs images that are read lazily with texts, one for each image.
+
+    Args:
+        images: iterator, from `read_images`.
+        texts: list.
+        noun: string. What a text is, for the error message.
+
+    Raises:
+        ValueError: from the iterator, if the numbers of images and texts differ.
+    """
+    end = object()
+    for image, text in itertools.zip_longest(images, texts, fillvalue=end):
+        if image is end or text is end:
+            raise ValueError(
+                f"There must be one {noun} for each image. Received: {len(texts)} of them and "
+                f"{'fewer' if image is end else 'more'} images"
+            )
+        yield image, text
 
 
 def _read_each(images, name, drop_alpha, videos=False):

@@ -2,7 +2,7 @@
 
 import itertools
 
-from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.images.read_images import pair_with_images, read_images
 from keras_mmfusion.datasets.io.check_texts import check_texts
 
 
@@ -26,16 +26,4 @@ def pair_questions(images, questions, drop_alpha=False):
     images, one_image = read_images(images, drop_alpha=drop_alpha)
     if one_image:
         images = itertools.repeat(next(images), len(questions))
-    return _zip_equal(images, questions), one_question
-
-
-def _zip_equal(images, questions):
-    try:
-        yield from zip(images, questions, strict=True)
-    except ValueError as error:
-        if "zip()" not in str(error):
-            raise
-        raise ValueError(
-            f"`questions` must contain one question for each image. Received: {len(questions)} "
-            "questions and a different number of images"
-        ) from error
+    return pair_with_images(images, questions, "question"), one_question

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 from keras import ops
 
-from keras_mmfusion.datasets.images.read_images import read_images
+from keras_mmfusion.datasets.images.read_images import pair_with_images, read_images
 from keras_mmfusion.datasets.images.transparency import drops_alpha
 
 
@@ -29,7 +29,9 @@ def preprocess_images(images, prompt, preprocessor, batch_size, videos=False):
         ), single
     if single:
         arrays = itertools.repeat(next(arrays), len(prompt))
-    return _make_batches(_zip_equal(arrays, prompt), preprocessor, batch_size), False
+    return _make_batches(
+        pair_with_images(arrays, prompt, "prompt or question"), preprocessor, batch_size
+    ), False
 
 
 def _make_batches(rows, preprocessor, batch_size):
@@ -42,18 +44,6 @@ def _make_batches(rows, preprocessor, batch_size):
                 f"{sorted({image.shape[1] for image in images})} frames"
             )
         yield np.concatenate(images), prompts
-
-
-def _zip_equal(images, prompts):
-    try:
-        yield from zip(images, prompts, strict=True)
-    except ValueError as error:
-        if "zip()" not in str(error):
-            raise
-        raise ValueError(
-            "There must be one prompt or question for each image. Received: "
-            f"{len(prompts)} of them and a different number of images"
-        ) from error
 
 
 def preprocess_image(image, preprocessor):
