@@ -37,7 +37,7 @@ def evaluate(
     """Score answers to questions about images.
 
     Reports VQA accuracy, in total and for each type of question. Questions whose image file is
-    missing are counted and skipped.
+    missing or cannot be read are counted and skipped.
 
     Example:
       mmfusion evaluate vqa --preset hf://Salesforce/blip-vqa-base --data vqa --split val

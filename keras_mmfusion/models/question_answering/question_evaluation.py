@@ -3,8 +3,15 @@
 import collections
 import os
 
+import numpy as np
+
+from keras_mmfusion._progress import inform
+from keras_mmfusion.datasets.images.read_image import read_image
+from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
+
+BLANK = np.zeros((32, 32, 3), "uint8")
 
 
 def evaluate_question_answering(model, data, batch_size=32, progress=iter):
@@ -19,17 +26,25 @@ def evaluate_question_answering(model, data, batch_size=32, progress=iter):
     Returns:
         `EvaluationResult`. `metrics` has `"accuracy"` and, for each type of answers and questions
         in the data, a mean such as `"accuracy[answer_type=yes/no]"`. `protocol` has the numbers of
-        questions, of images, and of questions without an image file, which are not scored.
+        questions, of images, and of the questions that are not scored because their image file is
+        missing or cannot be read.
         `samples` has for each question a dict of `"question_id"`, `"image"` (the file name),
         `"answer"`, `"accuracy"` and `"types"`. Questions and human answers are not included, so
         that results may be published if the data may not.
 
     Raises:
-        ValueError: if a question has no human answers, or an image cannot be read.
+        ValueError: if a question has no human answers, or no image can be read.
     """
-    ids = data.question_ids
-    answers = model.answer(progress(data.images), data.questions, batch_size=batch_size)
-    accuracy, scores = vqa_accuracy(data.answers_by_id, dict(zip(ids, answers, strict=True)))
+    unreadable = set()
+    images = _read_images(progress(data.images), drops_alpha(model.preprocessor), unreadable)
+    answers = model.answer(images, data.questions, batch_size=batch_size)
+    rows = zip(data.question_ids, data.images, answers, data.types, strict=True)
+    rows = [row for row in rows if row[1] not in unreadable]
+    if not rows:
+        raise ValueError(f"`data` has no image that can be read: {data!r}")
+    predictions = {question_id: answer for question_id, _, answer, _ in rows}
+    references = {question_id: data.answers_by_id[question_id] for question_id in predictions}
+    accuracy, scores = vqa_accuracy(references, predictions)
     samples = [
         {
             "question_id": question_id,
@@ -38,20 +53,31 @@ def evaluate_question_answering(model, data, batch_size=32, progress=iter):
             "accuracy": scores[question_id],
             "types": types,
         }
-        for question_id, path, answer, types in zip(
-            ids, data.images, answers, data.types, strict=True
-        )
+        for question_id, path, answer, types in rows
     ]
     protocol = {
-        "questions": len(data),
-        "images": len(set(data.images)),
+        "questions": len(rows),
+        "images": len({path for _, path, _, _ in rows}),
         "questions_without_image": data.num_without_image,
+        "questions_with_unreadable_image": len(data) - len(rows),
         "accuracy": "VQA's: mean over annotators of min(1, equal answers of the others / 3); "
         "exact match for questions with one answer; answers normalized as in vqaEval.py",
         "seeds": [],  # Answers are deterministic.
     }
     metrics = {"accuracy": accuracy, **_average_by_type(samples)}
     return EvaluationResult(metrics, protocol, samples, describe_table(protocol))
+
+
+def _read_images(paths, drop_alpha, unreadable):
+    """Yields the images; one that cannot be read is blank, and its path added to `unreadable`."""
+    for path in paths:
+        try:
+            yield read_image(path, drop_alpha=drop_alpha)
+        except (ValueError, OSError) as error:
+            if path not in unreadable:
+                inform(f"Skipping the questions about an image. {error}")
+            unreadable.add(path)
+            yield BLANK
 
 
 def _average_by_type(samples):
