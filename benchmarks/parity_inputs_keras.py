@@ -1,5 +1,6 @@
 """Peer of parity.py: image converters and tokenizers of this package, compared with the source."""
 
+import functools
 import json
 import pathlib
 import tempfile
@@ -18,6 +19,7 @@ from keras_mmfusion.checkpoints.tokenizers import (
 )
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import OK, decode_image_tensors
 from keras_mmfusion.datasets.images.read_image import read_image
+from keras_mmfusion.encoders import AspectRatioImageConverter
 
 TOKENIZERS = {
     "bert": build_word_piece_tokenizer,
@@ -35,21 +37,26 @@ def compare_images(paths, folder):
         of those above 1, on the scale from 0 to 255.
     """
     report = {}
-    for name, (kind, config) in PROCESSORS.items():
+    for name, (kind, config, length) in PROCESSORS.items():
         expected = np.load(pathlib.Path(folder, f"{name}.npy"))
         converter = build_image_converter(
             {"image_processor_type": f"{kind}ImageProcessor", **config}
         )
-        ways = {
-            "eager": convert_eagerly(converter, paths),
-            "tf.data": convert_in_pipeline(converter, paths),
-            "graph": convert_in_graph(converter, paths),
-        }
         scale = np.asarray(converter.scale, "float32")
-        report[name] = {
-            way: _summarize(np.abs(found - expected) / scale, paths) for way, found in ways.items()
-        }
+        report[name] = {}
+        for way, convert in WAYS.items():
+            found = convert(functools.partial(_convert, converter, length), length, paths)
+            report[name][way] = _summarize(np.abs(found - expected) / scale, paths)
     return report
+
+
+def _convert(converter, length, image):
+    """Converts an image, and pads it by zeros."""
+    pixels = converter(image)
+    if isinstance(converter, AspectRatioImageConverter):
+        pixels, size = pixels
+        pixels = tf.pad(pixels, [[0, length - size[0]], [0, length - size[1]], [0, 0]])
+    return pixels
 
 
 def _summarize(differences, paths):
@@ -64,31 +71,30 @@ def _summarize(differences, paths):
     return summary
 
 
-def convert_eagerly(converter, paths):
-    images = [read_image(path, drop_alpha=converter.drop_alpha) for path in paths]
-    return np.stack([np.asarray(converter(image)) for image in images])
+def convert_eagerly(convert, length, paths):
+    images = [read_image(path, drop_alpha=True) for path in paths]
+    return np.stack([np.asarray(convert(image)) for image in images])
 
 
-def convert_in_pipeline(converter, paths):
+def convert_in_pipeline(convert, length, paths):
     def load():
         for path in paths:
-            yield read_image(path, drop_alpha=converter.drop_alpha)
+            yield read_image(path, drop_alpha=True)
 
     spec = tf.TensorSpec((None, None, 3), "uint8")
-    images = tf.data.Dataset.from_generator(load, output_signature=spec).map(converter)
+    images = tf.data.Dataset.from_generator(load, output_signature=spec).map(convert)
     return np.stack(list(images.as_numpy_iterator()))
 
 
-def convert_in_graph(converter, paths):
+def convert_in_graph(convert, length, paths):
     """Converts the contents of the files in a SavedModel."""
-    size = tuple(converter.image_size)
     module = tf.Module()
 
     @tf.function(input_signature=[tf.TensorSpec((None,), "string")])
-    def convert(contents):
-        return decode_image_tensors(contents, converter, size, drop_alpha=converter.drop_alpha)
+    def convert_files(contents):
+        return decode_image_tensors(contents, convert, (length, length), drop_alpha=True)
 
-    module.convert = convert
+    module.convert = convert_files
     with tempfile.TemporaryDirectory() as folder:
         tf.saved_model.save(module, folder)
         loaded = tf.saved_model.load(folder)
@@ -97,6 +103,9 @@ def convert_in_graph(converter, paths):
     if not np.all(codes.numpy() == OK):
         raise RuntimeError(f"The graph does not decode all files: {codes.numpy()}")
     return images.numpy()
+
+
+WAYS = {"eager": convert_eagerly, "tf.data": convert_in_pipeline, "graph": convert_in_graph}
 
 
 def compare_ids(kind, vocabulary, texts, ids):

@@ -10,14 +10,18 @@ from peer_process import serve
 from transformers.image_utils import load_image
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.deit.image_processing_pil_deit import DeiTImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 from transformers.models.vit.image_processing_pil_vit import ViTImageProcessorPil
 
 CLASSES = {
     "Blip": BlipImageProcessorPil,
     "CLIP": CLIPImageProcessorPil,
+    "DeiT": DeiTImageProcessorPil,
     "Siglip": SiglipImageProcessorPil,
     "ViT": ViTImageProcessorPil,
+    "Vilt": ViltImageProcessorPil,
 }
 TOKENIZERS = {
     "bert": transformers.BertTokenizer,
@@ -27,14 +31,14 @@ TOKENIZERS = {
 
 
 def preprocess(paths, folder):
-    """Writes the pixels of every processor, `(images, height, width, 3)`."""
-    for name, (kind, config) in PROCESSORS.items():
+    """Writes the pixels of every processor, `(images, length, length, 3)`, padded by zeros."""
+    for name, (kind, config, length) in PROCESSORS.items():
         processor = CLASSES[kind](**config)
-        images = [
-            processor(load_image(path), return_tensors="np")["pixel_values"][0] for path in paths
-        ]
-        pixels = np.stack(images).transpose(0, 2, 3, 1)
-        np.save(pathlib.Path(folder, f"{name}.npy"), pixels.astype("float32"))
+        pixels = np.zeros((len(paths), length, length, 3), "float32")
+        for row, path in zip(pixels, paths, strict=True):
+            image = processor(load_image(path), return_tensors="np")["pixel_values"][0]
+            row[: image.shape[1], : image.shape[2]] = image.transpose(1, 2, 0)
+        np.save(pathlib.Path(folder, f"{name}.npy"), pixels)
     return {}
 
 

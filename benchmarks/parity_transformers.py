@@ -1,5 +1,6 @@
 """Peer of parity.py: models of Hugging Face transformers with random weights, and their outputs."""
 
+import contextlib
 import copy
 import pathlib
 import time
@@ -7,18 +8,22 @@ import time
 import numpy as np
 import torch
 import transformers
+from parity_assets import write_assets
 from parity_cases import (
     BEAMS,
     CASES,
     LENGTHS,
     LOGIT_ROWS,
+    PROMPT_ROWS,
     get_prompt,
     make_captions,
+    make_image_sizes,
     make_images,
     make_questions,
+    make_scores,
     make_texts,
+    pad_questions,
     strip_padding,
-    write_assets,
 )
 from peer_process import serve
 
@@ -27,13 +32,16 @@ GAIN = 1.6
 EMBEDDING_GAIN = {"tiny": 1.0, "full": 2.0}
 LOGIT_SCALE = {"tiny": 2.66, "full": 4.6}  # Initial and published logarithm of CLIP and SigLIP.
 SCALE_JITTER, BIAS_JITTER = 0.2, 0.1
-END_GAIN = {
-    "tiny": 1.5,
-    "full": 2.5,
-}  # Of the output of the end token, so that some texts end early.
+# Of the output of the end token, so that some texts end early.
+END_GAIN = {"tiny": 1.5, "full": 2.5}
+# Our models store the sum of positions and the only token type of a text.
+TEXT_TYPES = tuple(
+    f"{name}.token_type_embeddings.weight"
+    for name in ("text_embeddings", "bert.embeddings", "roberta.embeddings")
+)
 
 
-def run(architecture, size, folder, rows, batch, with_loss):
+def run(architecture, size, folder, rows, batch):
     """Writes a checkpoint to `folder`, its inputs' outputs to `expected.npz`.
 
     Args:
@@ -42,7 +50,6 @@ def run(architecture, size, folder, rows, batch, with_loss):
         folder: string.
         rows: int. The number of inputs.
         batch: int. The number of inputs of a forward pass.
-        with_loss: bool. Whether to compute the loss and the norm of its gradients.
 
     Returns:
         A dict of what was measured.
@@ -58,23 +65,31 @@ def run(architecture, size, folder, rows, batch, with_loss):
     model.eval()
     model.save_pretrained(folder)
     write_assets(case, size, folder)
+    arguments = (model, case, size, rows, batch)
     with torch.no_grad():
-        outputs = KINDS[case.kind](model, case, size, rows, batch)
-    if with_loss:
-        outputs |= LOSSES[case.kind](model, case, size)
+        numbers = NUMBERS[case.kind](*arguments)
+        texts = TEXTS[case.kind](*arguments) if case.kind in TEXTS else {}
+    loss = LOSSES[case.kind](model, case, size) if case.kind in LOSSES else {}
+    outputs = {**numbers, **texts, **loss}
+    report = {"parameters": model.num_parameters()}
+    if size == "tiny":
+        with torch.no_grad():
+            exact = NUMBERS[case.kind](model.double(), *arguments[1:])
+        outputs |= {f"{name}_float64": values for name, values in exact.items()}
+        report["rounding"] = {name: float(abs(numbers[name] - exact[name]).max()) for name in exact}
     np.savez(folder / "expected.npz", **outputs)
-    report = {"parameters": model.num_parameters(), "seconds": time.perf_counter() - begin}
-    if "greedy" in outputs:
+    report["seconds"] = time.perf_counter() - begin
+    if texts:
         for search in ("greedy", "beams"):
             report[f"distinct_{search}"] = len({tuple(row) for row in outputs[search].tolist()})
-        end = case.tokens(size)[1]
+        end = case.get_special_tokens(size)[1]
         report["ended_early"] = float(np.mean((outputs["beams"][:, :-1] == end).any(axis=1)))
     return report
 
 
 def set_random_weights(model, case, size):
     """Sets widely spread random weights."""
-    end, vocabulary_size = case.tokens(size)[1], case.get_vocabulary_size(size)
+    end, vocabulary_size = case.get_special_tokens(size)[1], case.get_vocabulary_size(size)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -82,8 +97,7 @@ def set_random_weights(model, case, size):
             if "logit_" in name:
                 values.fill_(LOGIT_SCALE[size] if name.endswith("scale") else -10.0)
             elif weight.ndim == 1:
-                is_scale = "norm" in name.lower() or ".ln_" in name
-                is_scale &= name.endswith("weight")
+                is_scale = name.endswith("weight")
                 values = 1 + SCALE_JITTER * values if is_scale else BIAS_JITTER * values
             elif weight.shape[0] == vocabulary_size or "embedding" in name.lower():
                 values *= EMBEDDING_GAIN[size] / weight.shape[-1] ** 0.5
@@ -97,14 +111,16 @@ def set_random_weights(model, case, size):
             weight.copy_(values)
 
 
-def to_pixels(images):
-    return torch.tensor(np.moveaxis(images, -1, -3).copy())
+def to_pixels(images, model):
+    return torch.tensor(np.moveaxis(images, -1, -3).copy(), dtype=model.dtype)
 
 
+@contextlib.contextmanager
 def encode_once(model):
     """Makes the image encoder keep its outputs, as several searches have the same images."""
     encoder = model.encoder if hasattr(model, "encoder") else getattr(model, "vision_model", None)
     if encoder is None:  # GIT repeats the images for each beam.
+        yield
         return
     forward, kept = encoder.forward, {}
 
@@ -115,24 +131,31 @@ def encode_once(model):
         return copy.copy(kept[key])
 
     encoder.forward = encode
+    yield
+    del encoder.forward
 
 
 def run_captioner(model, case, size, rows, batch):
-    images = to_pixels(make_images(case, size, rows))
-    if size == "full":
-        encode_once(model)
+    images = to_pixels(make_images(case, size, rows)[:LOGIT_ROWS], model)
     ids, mask = make_captions(case, size)
-    outputs = {"logits": compute_logits(model, case, images[:LOGIT_ROWS], ids, mask)}
-    for search, beams, prompt in (
-        ("greedy", 1, ()),
-        ("beams", BEAMS, ()),
-        ("prompted", BEAMS, get_prompt(size)),
-    ):
-        parts = [
-            generate(model, case, size, beams, prompt, pixel_values=images[start : start + batch])
-            for start in range(0, rows, batch)
-        ]
-        outputs[search] = np.concatenate(parts)
+    return {"logits": compute_logits(model, case, images, ids, mask) * mask[..., None]}
+
+
+def caption(model, case, size, rows, batch):
+    images = to_pixels(make_images(case, size, rows), model)
+    outputs = {}
+    with encode_once(model):
+        for search, beams, prompt in (
+            ("greedy", 1, ()),
+            ("beams", BEAMS, ()),
+            ("prompted", BEAMS, get_prompt(size)),
+        ):
+            count = min(rows, PROMPT_ROWS[size]) if prompt else rows
+            parts = [
+                generate(model, case, size, beams, prompt, pixel_values=images[start:][:batch])
+                for start in range(0, count, batch)
+            ]
+            outputs[search] = np.concatenate(parts)[:count]
     return outputs
 
 
@@ -148,7 +171,7 @@ def compute_logits(model, case, pixels, ids, mask):
 
 def make_prompt(case, prompt, rows, size):
     """Returns the arguments of `generate` that force the first tokens."""
-    start, end, _, _ = case.tokens(size)
+    start, end, _, _ = case.get_special_tokens(size)
     if case.model == "VisionEncoderDecoderModel":
         ids = {"decoder_input_ids": [start, *prompt]}
     elif case.model == "GitForCausalLM":
@@ -161,7 +184,7 @@ def make_prompt(case, prompt, rows, size):
 
 def generate(model, case, size, beams, prompt=(), **inputs):
     """Returns generated ids without the start token, padded to the length."""
-    start, end, pad, blocked = case.tokens(size)
+    start, end, pad, blocked = case.get_special_tokens(size)
     length = LENGTHS[size]
     if prompt or case.kind == "captioner":
         inputs |= make_prompt(case, prompt, len(inputs["pixel_values"]), size)
@@ -187,12 +210,16 @@ def generate(model, case, size, beams, prompt=(), **inputs):
 def compute_gradient_norm(model, loss):
     """Returns the loss, and the norm of its gradients."""
     loss.backward()
-    squares = [(p.grad**2).sum() for p in model.parameters() if p.grad is not None]
+    squares = [
+        (weight.grad**2).sum()
+        for name, weight in model.named_parameters()
+        if weight.grad is not None and not name.endswith(TEXT_TYPES)
+    ]
     return {"loss": loss.item(), "gradient_norm": sum(squares).sqrt().item()}
 
 
 def run_captioner_loss(model, case, size):
-    pixels = to_pixels(make_images(case, size, LOGIT_ROWS))
+    pixels = to_pixels(make_images(case, size, LOGIT_ROWS), model)
     ids, mask = make_captions(case, size)
     tokens, mask = torch.tensor(ids).long(), torch.tensor(mask)
     labels = tokens.masked_fill(~mask, -100)
@@ -206,8 +233,8 @@ def run_captioner_loss(model, case, size):
 
 
 def run_question_answerer(model, case, size, rows, batch):
-    images = to_pixels(make_images(case, size, rows))
-    questions = make_questions(size, rows)
+    images = to_pixels(make_images(case, size, rows)[:LOGIT_ROWS], model)
+    questions = make_questions(size, LOGIT_ROWS)
     ids, mask = make_captions(case, size)
     logits = []
     hook = model.text_decoder.register_forward_hook(lambda *a: logits.append(a[2].logits))
@@ -221,7 +248,13 @@ def run_question_answerer(model, case, size, rows, batch):
             labels=tokens,
         )
     hook.remove()
-    outputs = {"logits": torch.cat(logits).numpy()}
+    return {"logits": torch.cat(logits).numpy() * mask[..., None]}
+
+
+def answer(model, case, size, rows, batch):
+    images = to_pixels(make_images(case, size, rows), model)
+    questions = make_questions(size, rows)
+    outputs = {}
     for search, beams in (("greedy", 1), ("beams", BEAMS)):
         # By length: transformers 5.24 lets the answers attend to the padding of questions.
         answers = [None] * rows
@@ -245,7 +278,7 @@ def run_question_answerer_loss(model, case, size):
     question = make_questions(size, 1)[0]
     outputs = model(
         input_ids=torch.tensor(question).long().repeat(LOGIT_ROWS, 1),
-        pixel_values=to_pixels(make_images(case, size, LOGIT_ROWS)),
+        pixel_values=to_pixels(make_images(case, size, LOGIT_ROWS), model),
         decoder_input_ids=tokens,
         decoder_attention_mask=mask.long(),
         labels=tokens.masked_fill(~mask, -100),
@@ -254,7 +287,7 @@ def run_question_answerer_loss(model, case, size):
 
 
 def run_contrastive(model, case, size, rows, batch):
-    images = to_pixels(make_images(case, size, rows))
+    images = to_pixels(make_images(case, size, rows), model)
     ids, mask = make_texts(case, size, rows)
     arguments = {"attention_mask": torch.tensor(mask).long()} if case.model == "CLIPModel" else {}
     outputs = model(torch.tensor(ids).long(), images, **arguments)
@@ -268,20 +301,64 @@ def run_contrastive(model, case, size, rows, batch):
 def run_contrastive_loss(model, case, size):
     ids, mask = make_texts(case, size, LOGIT_ROWS)
     arguments = {"attention_mask": torch.tensor(mask).long()} if case.model == "CLIPModel" else {}
-    images = to_pixels(make_images(case, size, LOGIT_ROWS))
+    images = to_pixels(make_images(case, size, LOGIT_ROWS), model)
     outputs = model(torch.tensor(ids).long(), images, return_loss=True, **arguments)
     return compute_gradient_norm(model, outputs.loss)
 
 
-KINDS = {
+def run_matcher(model, case, size, rows, batch):
+    images = to_pixels(make_images(case, size, rows), model)
+    ids, mask = (torch.tensor(each).long() for each in make_texts(case, size, rows))
+    logits, cosines = [], []
+    with encode_once(model):
+        for start in range(0, rows, batch):
+            part = slice(start, start + batch)
+            pixels = images[part]
+            logits.append(model(ids[part], pixels, attention_mask=mask[part]).itm_score)
+            pairs = model(ids, pixels, attention_mask=mask, use_itm_head=False)
+            cosines.append(pairs.itm_score)
+    return {"logits": torch.cat(logits).numpy(), "cosines": torch.cat(cosines).numpy()}
+
+
+def classify(model, case, size, rows, **targets):
+    """Answers questions about images of different sizes."""
+    images = to_pixels(make_images(case, size, rows), model)
+    ids, mask = pad_questions(make_questions(size, rows))
+    pixel_mask = torch.zeros(rows, *images.shape[-2:], dtype=torch.long)
+    for row, (height, width) in enumerate(make_image_sizes(case, size, rows)):
+        pixel_mask[row, :height, :width] = 1
+    return model(
+        torch.tensor(ids).long(),
+        torch.tensor(mask).long(),
+        pixel_values=images,
+        pixel_mask=pixel_mask,
+        **targets,
+    )
+
+
+def run_classifier(model, case, size, rows, batch):
+    return {"logits": classify(model, case, size, rows).logits.numpy()}
+
+
+def run_classifier_loss(model, case, size):
+    labels = torch.tensor(make_scores(case, size))
+    loss = classify(model, case, size, LOGIT_ROWS, labels=labels).loss
+    return compute_gradient_norm(model, loss)
+
+
+NUMBERS = {
     "captioner": run_captioner,
-    "question_answerer": run_question_answerer,
+    "classifier": run_classifier,
     "contrastive": run_contrastive,
+    "matcher": run_matcher,
+    "question_answerer": run_question_answerer,
 }
+TEXTS = {"captioner": caption, "question_answerer": answer}
 LOSSES = {
     "captioner": run_captioner_loss,
-    "question_answerer": run_question_answerer_loss,
+    "classifier": run_classifier_loss,
     "contrastive": run_contrastive_loss,
+    "question_answerer": run_question_answerer_loss,
 }
 
 if __name__ == "__main__":

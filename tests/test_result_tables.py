@@ -99,3 +99,38 @@ def test_fusion_mosi_tables():
     assert "Trained on 1,200 utterances of 30 videos, scored on 1200 of 30 others" in table
     table = module.missing_modalities_table(report)
     assert table.startswith("| Modalities | better |\n|---|---:|\n| text, audio | 0.500 |")
+
+
+def test_parity_replaces_only_what_was_measured(tmp_path):
+    save_cell = importlib.import_module("parity").save_cell
+    path = tmp_path / "parity.json"
+    for name, inputs, backends in (
+        ("git", 4, {"jax": 1, "torch": 2}),
+        ("blip", 4, {"jax": 3}),
+        ("git", 5, {"torch": 4}),
+    ):
+        save_cell(path, "tiny", name, {"inputs": inputs, "backends": backends})
+    results = json.loads(path.read_text("utf-8"))
+    assert list(results["tiny"]) == ["blip", "git"]
+    assert results["tiny"]["git"] == {"inputs": 5, "backends": {"jax": 1, "torch": 4}}
+
+
+def test_parity_tables_state_what_is_missing_and_above_a_target():
+    module = importlib.import_module("parity_tables")
+    run = {
+        "logits_float32": 2e-5,
+        "padding": 1e-6,
+        "greedy": {"same": 49, "of": 50},
+        "versions": {"keras": "3.15.1"},
+        "date": "2026-11-30",
+    }
+    source = {"parameters": 57_000, "rounding": {"logits": 1e-5}, "distinct_beams": 40}
+    source |= {"versions": {"transformers": "5.24.0"}, "date": "2026-11-30"}
+    cell = {"inputs": 50, "source": source, "backends": {"jax": run, "torch": run}}
+    report = {"tiny": {"git": cell}, "machine": {"cores": 2, "cpu": "A"}}
+    table = module.parity_table(report)
+    assert "| GIT | tiny | – | 2e-05 | 2e-05 | 1e-05 | 1e-06 | – | – |\n" in table
+    assert "| GIT | full | not measured |  |" in table
+    assert "Above a target: logits of GIT, tiny, JAX; logits of GIT, tiny, PyTorch." in table
+    assert "transformers 5.24.0, Keras 3.15.1; 2026-11-30; 2 CPU cores (A)." in table
+    assert "| GIT | tiny | 98 / 100 | – | – | – | – |\n" in module.parity_texts_table(report)
