@@ -13,21 +13,21 @@ import pathlib
 import subprocess
 import sys
 
+from parity_cases import CASES
 from resident_memory import peak_megabytes
 from write_results import write_results
 
 from keras_mmfusion._provenance import describe_machine, describe_versions
 
-# The entries of the checkpoint's config.json that differ from the defaults of the converter.
-CONFIG = {"vision_config": {"image_size": 384}, "text_config": {"num_attention_heads": 12}}
-CAPTION_TOKENS = 20
+CASE = CASES["blip"]
+RANK, STEPS, CAPTION_TOKENS = 8, 3, 20
 RUNS = {
     "all_parts": {"freeze_encoder": False, "batch_size": 2},
     "frozen_image_encoder": {"freeze_encoder": True, "batch_size": 8},
 }
 
 
-def measure(rank, steps, freeze_encoder, batch_size):
+def measure(freeze_encoder, batch_size):
     """Trains for some steps; returns the peak of the process's resident memory, and the losses."""
     import keras
     import numpy as np
@@ -35,16 +35,16 @@ def measure(rank, steps, freeze_encoder, batch_size):
     from keras_mmfusion.checkpoints import blip
 
     keras.utils.set_random_seed(0)
-    model = blip.build_model(CONFIG)
+    model = blip.build_model(CASE.sizes["full"])
     model.image_encoder.trainable = not freeze_encoder
-    model.enable_lora(rank)
+    model.enable_lora(RANK)
     model.compile(keras.optimizers.AdamW(1e-3))
     rng = np.random.default_rng(0)
     ids = rng.integers(1000, 30_000, (batch_size, CAPTION_TOKENS + 1)).astype("int32")
     images = rng.normal(size=(batch_size, 384, 384, 3)).astype("float32")
     inputs = {"images": images, "captions": ids[:, :-1]}
     losses = []
-    for _ in range(steps):
+    for _ in range(STEPS):
         losses.append(float(model.train_on_batch(inputs, ids[:, 1:], return_dict=True)["loss"]))
         model.reset_metrics()
     return {
@@ -61,24 +61,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     results = pathlib.Path(__file__).parent / "results" / "checkpoint_lora.json"
     parser.add_argument("--json", type=pathlib.Path, default=results)
-    parser.add_argument("--rank", type=int, default=8)
-    parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--run", choices=RUNS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
-        print(json.dumps(measure(options.rank, options.steps, **RUNS[options.run])))
+        print(json.dumps(measure(**RUNS[options.run])))
         return
     runs = {}
     for name in RUNS:
         command = [sys.executable, __file__, "--run", name]
-        command += ["--rank", str(options.rank), "--steps", str(options.steps)]
         output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
         runs[name] = json.loads(output.splitlines()[-1])
         print(f"{name}: {runs[name]['peak_megabytes']} MB", file=sys.stderr)
     report = {
-        "checkpoint": "Salesforce/blip-image-captioning-base, random weights",
-        "rank": options.rank,
-        "steps": options.steps,
+        "checkpoint": f"{CASE.checkpoint}, random weights",
+        "rank": RANK,
+        "steps": STEPS,
         "caption_tokens": CAPTION_TOKENS,
         "runs": runs,
         "versions": describe_versions(),

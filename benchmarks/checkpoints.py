@@ -7,11 +7,16 @@ One command, on an idle machine, from the repository's root:
 Writes `benchmarks/results/checkpoints.json`. The checkpoints have published configurations and
 random weights, which `transformers` saves. Each side is a process of its own, and they take turns,
 so other load on the machine affects both. Times of captioning are from decoded photos to token
-ids, with a fixed number of tokens, and include resizing. `--size tiny` tries the script out.
+ids, with a fixed number of tokens, and include resizing.
+
+Results are written as soon as a model has been measured in one dtype. `--resume` continues a run
+that was interrupted: it keeps what the file contains. `--size tiny` tries the script out.
 """
 
 import argparse
+import datetime
 import json
+import os
 import pathlib
 import statistics
 import sys
@@ -19,11 +24,13 @@ import tempfile
 import time
 
 import numpy as np
-from captioning import describe_machine, make_keras_environment
+from captioning import make_keras_environment
 from peer_environment import create_environment
 from peer_process import PeerProcess
 from synthetic_photos import make_photos
 from write_results import write_results
+
+from keras_mmfusion._provenance import describe_machine
 
 HERE = pathlib.Path(__file__).parent
 CAPTIONERS = ("blip", "git", "vit_gpt2")
@@ -87,7 +94,11 @@ class Comparison:
 def compare_captioner(options, folder, architecture, dtype):
     """Compares loading, captioning and memory of a captioner."""
     with Comparison(options.peers_python, folder, options.repeats, options.limit) as comparison:
-        report = {"model": architecture, "dtype": dtype}
+        report = {
+            "model": architecture,
+            "dtype": dtype,
+            "load_before": os.getloadavg()[0],
+        }
         report["load"] = compare_loading(comparison, architecture, dtype)
         report["cells"] = [
             compare_search(comparison, batch_size, beams)
@@ -110,6 +121,7 @@ def compare_loading(comparison, architecture, dtype):
         "seconds": {**seconds, "our_preset": preset},
         "times_longer": seconds["ours"] / seconds["transformers"],
         "first_seconds": {name: result["seconds"] for name, result in first.items()},
+        "megabytes_before": {name: result["megabytes_before"] for name, result in first.items()},
         "peak_megabytes": {name: result["peak_megabytes"] for name, result in first.items()},
         "weights_megabytes": first["transformers"]["weights_megabytes"],
     }
@@ -131,7 +143,7 @@ def compare_search(comparison, batch_size, beams):
 
 
 def compare_parts(comparison):
-    """Compares where the time of one photo is spent: preprocessing, encoder, tokens, the rest.
+    """Compares where the CPU time of one photo is spent: preprocessing, encoder, tokens, the rest.
 
     The time per token is from captions of two lengths. The rest contains what is done once, such as
     the keys and values of the image.
@@ -146,30 +158,26 @@ def compare_parts(comparison):
             side: {name: statistics.median(each[name] for each in parts[1:]) for name in parts[0]}
             for side, parts in rounds.items()
         }
-        report.append({"beams": beams, "seconds": medians})
+        report.append({"beams": beams, "cpu_seconds": medians})
     return report
 
 
 def measure_parts(peer, beams):
     encoder = peer("encode", batch_size=1)
     few, all_tokens = (
-        peer("generate", batch_size=1, beams=beams, tokens=tokens)["seconds"]
+        peer("generate", batch_size=1, beams=beams, tokens=tokens)["cpu_seconds"]
         for tokens in (FEW_TOKENS, TOKENS)
     )
     token = (all_tokens - few) / (TOKENS - FEW_TOKENS)
-    rest = few - encoder["preprocessing"] - encoder["seconds"] - token * FEW_TOKENS
-    return {
-        "preprocessing": encoder["preprocessing"],
-        "encoder": encoder["seconds"],
-        "prefill": rest,
-        "token": token,
-    }
+    rest = few - sum(encoder.values()) - token * FEW_TOKENS
+    return {**encoder, "rest": rest, "token": token}
 
 
 def compare_embedding(options, folder):
     """Compares the embeddings of photos by CLIP, in parts that take turns."""
     with Comparison(options.peers_python, folder, EMBED_PARTS, float("inf")) as comparison:
-        report = {"load": compare_loading(comparison, "clip", "float32")}
+        report = {"load_before": os.getloadavg()[0]}
+        report["load"] = compare_loading(comparison, "clip", "float32")
         size = options.embedded // EMBED_PARTS
         seconds, results = comparison.time(
             "embed", {"count": EMBED_BATCH}, count=size, batch_size=EMBED_BATCH
@@ -194,62 +202,54 @@ def main():
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--limit", type=float, default=20.0)
     parser.add_argument("--embedded", type=int, default=EMBEDDED, help="photos for CLIP")
-    parser.add_argument(
-        "--models",
-        nargs="+",
-        default=[*CAPTIONERS, "clip"],
-        choices=(*CAPTIONERS, "clip"),
-        help="those to measure; the others stay as the file has them",
-    )
+    parser.add_argument("--models", nargs="+", default=CAPTIONERS, choices=CAPTIONERS)
     parser.add_argument("--dtypes", nargs="+", default=DTYPES, choices=DTYPES)
+    parser.add_argument("--resume", action="store_true", help="keep the results in the file")
     parser.add_argument("--peers-python", help="a Python with the peers' requirements")
-    parser.add_argument("--folder", help="where checkpoints are kept; by default a temporary one")
     options = parser.parse_args()
     options.peers_python = options.peers_python or create_environment("requirements.txt")
     path = pathlib.Path(options.json)
-    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    results = {
-        **earlier,
-        "script": "benchmarks/checkpoints.py",
-        "machine": describe_machine(),
-        "size": options.size,
-        "tokens": TOKENS,
-        "captioners": earlier.get("captioners", []),
-    }
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = pathlib.Path(options.folder or temporary)
-        write_inputs(options, folder)
+    is_resumed = options.resume and path.exists()
+    results = json.loads(path.read_text("utf-8")) if is_resumed else start_results(options)
+    done = {(report["model"], report["dtype"]) for report in results["captioners"]}
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        np.save(folder / "photos.npy", make_photos(EMBED_BATCH, (500, 375)))
         for architecture in options.models:
-            if architecture == "clip":
-                results["embedding"] = compare_embedding(options, folder)
-                write_results(options.json, results)
-                continue
-            for dtype in options.dtypes:
-                report, versions = compare_captioner(options, folder, architecture, dtype)
-                results["captioners"] = replace_report(results["captioners"], report)
-                results["versions"] = versions
-                write_results(options.json, results)
+            dtypes = [dtype for dtype in options.dtypes if (architecture, dtype) not in done]
+            if dtypes:
+                write_checkpoint(options, folder, architecture)
+            for dtype in dtypes:
+                report, results["versions"] = compare_captioner(
+                    options, folder, architecture, dtype
+                )
+                results["captioners"].append(report)
+                write_results(path, results)
+        if "embedding" not in results:
+            write_checkpoint(options, folder, "clip")
+            results["embedding"] = compare_embedding(options, folder)
+            write_results(path, results)
     cells = [x for r in results["captioners"] if r["dtype"] == "float32" for x in r["cells"]]
     if not all(cell["same_captions"] == 1 for cell in cells):
         sys.exit("Captions differ in float32.")
 
 
-def replace_report(reports, new):
-    """Returns the reports, ordered by model and dtype, with a new one."""
-    models = {(report["model"], report["dtype"]): report for report in [*reports, new]}
-    order = [(model, dtype) for model in CAPTIONERS for dtype in DTYPES]
-    return [models[key] for key in order if key in models]
+def start_results(options):
+    return {
+        "script": "benchmarks/checkpoints.py",
+        "machine": describe_machine(),
+        "date": datetime.date.today().isoformat(),
+        "size": options.size,
+        "tokens": TOKENS,
+        "captioners": [],
+    }
 
 
-def write_inputs(options, folder):
-    """Writes photos and, where they do not exist yet, checkpoints with random weights."""
-    np.save(folder / "photos.npy", make_photos(EMBED_BATCH, (500, 375)))
-    with PeerProcess(
-        [options.peers_python, HERE / "checkpoints_transformers.py", folder]
-    ) as transformers:
-        for architecture in options.models:
-            if not (folder / architecture / "config.json").exists():
-                transformers("write", architecture=architecture, size=options.size)
+def write_checkpoint(options, folder, architecture):
+    """Writes a checkpoint with random weights."""
+    command = [options.peers_python, HERE / "checkpoints_transformers.py", folder]
+    with PeerProcess(command) as transformers:
+        transformers("write", architecture=architecture, size=options.size)
 
 
 if __name__ == "__main__":

@@ -11,9 +11,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from captioner_sizes import THREADS
-from checkpoint_memory import peak_megabytes
 from parity_cases import CASES
-from peer_process import seconds, serve
+from peer_process import measure_times, seconds, serve
+from resident_memory import peak_megabytes, resident_megabytes
 
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.models import Captioner, ContrastiveModel
@@ -31,8 +31,9 @@ def load(architecture, dtype):
     gc.collect()
     LOADED["case"] = CASES[architecture]
     folder = FOLDER / architecture
+    before = resident_megabytes()
     taken = seconds(lambda: LOADED.update(model=load_checkpoint(folder, dtype=dtype)))
-    return {"seconds": taken, "peak_megabytes": peak_megabytes()}
+    return {"seconds": taken, "megabytes_before": before, "peak_megabytes": peak_megabytes()}
 
 
 def time_preset(dtype, repeats):
@@ -57,10 +58,11 @@ def _preprocess(batch_size):
 
 
 def encode(batch_size):
-    images, model = [], LOADED["model"]
-    preprocessing = seconds(lambda: images.append(_preprocess(batch_size)))
-    encoder = _compile_encoder(model)
-    return {"preprocessing": preprocessing, "seconds": seconds(lambda: encoder(images[0]).numpy())}
+    """Returns the CPU time of preprocessing and of the image encoder."""
+    images, encoder = [], _compile_encoder(LOADED["model"])
+    preprocessing = measure_times(lambda: images.append(_preprocess(batch_size)))
+    encoding = measure_times(lambda: encoder(images[0]).numpy())
+    return {"preprocessing": preprocessing["cpu_seconds"], "encoder": encoding["cpu_seconds"]}
 
 
 @functools.lru_cache(maxsize=1)
@@ -78,7 +80,8 @@ def generate(batch_size, beams, tokens):
         images = _preprocess(batch_size)
         results.append(LOADED["model"].generate_tokens(images, settings, special)[0])
 
-    return {"seconds": seconds(run), "ids": results[0][:, 0].tolist()}
+    times = measure_times(run)
+    return {**times, "ids": results[0][:, 0].tolist()}
 
 
 def embed(count, batch_size):

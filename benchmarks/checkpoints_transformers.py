@@ -7,10 +7,11 @@ import numpy as np
 import torch
 import transformers
 from captioner_sizes import THREADS
-from checkpoint_memory import peak_megabytes
-from parity_cases import CASES, write_assets
+from parity_assets import write_assets
+from parity_cases import CASES
 from parity_transformers import set_random_weights
-from peer_process import seconds, serve
+from peer_process import measure_times, seconds, serve
+from resident_memory import peak_megabytes, resident_megabytes
 
 FOLDER = pathlib.Path(sys.argv[1])
 LOADED = {}
@@ -29,7 +30,7 @@ def write(architecture, size):
     model = getattr(transformers, case.model)(config)
     set_random_weights(model, case, size)
     model.tie_weights()
-    start, end, pad, _ = case.tokens(size)
+    start, end, pad, _ = case.get_special_tokens(size)
     ids = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": pad}
     if case.model == "VisionEncoderDecoderModel":
         ids["decoder_start_token_id"] = start
@@ -44,11 +45,13 @@ def load(architecture, dtype):
     """Loads a model with its tokenizer and image processor."""
     LOADED.clear()
     case, folder = CASES[architecture], FOLDER / architecture
+    before = resident_megabytes()
     taken = seconds(lambda: _load(case, folder, dtype))
     model = LOADED["model"]
     weights = sum(p.numel() * p.element_size() for p in model.parameters())
     return {
         "seconds": taken,
+        "megabytes_before": before,
         "peak_megabytes": peak_megabytes(),
         "weights_megabytes": weights / 2**20,
     }
@@ -70,24 +73,26 @@ def _preprocess(batch_size):
 
 @torch.inference_mode()
 def encode(batch_size):
+    """Returns the CPU time of preprocessing and of the image encoder."""
     pixels, model = [], LOADED["model"]
-    preprocessing = seconds(lambda: pixels.append(_preprocess(batch_size)))
+    preprocessing = measure_times(lambda: pixels.append(_preprocess(batch_size)))
     encoder = {
         "BlipForConditionalGeneration": lambda: model.vision_model,
         "GitForCausalLM": lambda: model.git.image_encoder,
         "VisionEncoderDecoderModel": lambda: model.encoder,
     }[LOADED["case"].model]()
-    return {"preprocessing": preprocessing, "seconds": seconds(lambda: encoder(pixels[0]))}
+    encoding = measure_times(lambda: encoder(pixels[0]))
+    return {"preprocessing": preprocessing["cpu_seconds"], "encoder": encoding["cpu_seconds"]}
 
 
 @torch.inference_mode()
 def generate(batch_size, beams, tokens):
     results = []
-    taken = seconds(lambda: results.append(_generate(batch_size, beams, tokens)))
+    times = measure_times(lambda: results.append(_generate(batch_size, beams, tokens)))
     ids = results[0][:, 1:]
     if tuple(ids.shape) != (batch_size, tokens):
         raise RuntimeError(f"`generate` stopped early: {tuple(ids.shape)}")
-    return {"seconds": taken, "ids": ids.tolist()}
+    return {**times, "ids": ids.tolist()}
 
 
 def _generate(batch_size, beams, tokens):
