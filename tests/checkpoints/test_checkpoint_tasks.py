@@ -10,7 +10,9 @@ from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
 from keras_mmfusion.explain import plot_caption_attention
 
 CAPTIONERS = ("blip", "git", "vit_gpt2")
+OTHERS = ("blip_vqa", "vilt", "clip")
 PROMPTS = {"blip": "w7 w21", "git": "w7 w21", "vit_gpt2": "ca a"}
+QUESTIONS = ["w9", "w9 w30", "w7"]
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (height, 50, 3), "uint8") for height in (40, 47, 60)]
 PIXELS = np.stack([image[:40] for image in IMAGES])
@@ -20,7 +22,7 @@ PIXELS = np.stack([image[:40] for image in IMAGES])
 def folders(tmp_path_factory):
     """Returns the folders of the checkpoints, by name."""
     root = tmp_path_factory.mktemp("checkpoints")
-    return {name: write_folder(root / name, name) for name in (*CAPTIONERS, "blip_vqa", "clip")}
+    return {name: write_folder(root / name, name) for name in (*CAPTIONERS, *OTHERS)}
 
 
 @pytest.fixture(scope="module", params=CAPTIONERS)
@@ -75,7 +77,9 @@ def make_pairs(name):
     if name == "clip":
         return {"image": PIXELS, "text": ["a ca", "do", "ca do"]}
     if name == "blip_vqa":
-        return {"images": PIXELS, "questions": ["w9", "w9 w30", "w7"], "answers": text}
+        return {"images": PIXELS, "questions": QUESTIONS, "answers": text}
+    if name == "vilt":  # `fit` also takes the scores of the answers.
+        return {"images": PIXELS, "questions": np.array(QUESTIONS)}
     return {"images": PIXELS, "captions": text}
 
 
@@ -91,7 +95,7 @@ def compute_outputs(model, name):
     return [ops.convert_to_numpy(output) for output in keras.tree.flatten(outputs)]
 
 
-@pytest.mark.parametrize("name", [*CAPTIONERS, "blip_vqa", "clip"])
+@pytest.mark.parametrize("name", [*CAPTIONERS, *OTHERS])
 def test_low_rank_adapters_are_trained_and_merged(name, folders, tmp_path):
     model = load_checkpoint(folders[name])
     before = compute_outputs(model, name)
@@ -101,7 +105,8 @@ def test_low_rank_adapters_are_trained_and_merged(name, folders, tmp_path):
     assert all("lora" in weight.path for weight in model.trainable_weights)
     frozen = [ops.convert_to_numpy(weight) for weight in model.non_trainable_weights]
     compile_fast(model)
-    losses = model.fit(make_pairs(name), batch_size=3, epochs=3, verbose=0).history["loss"]
+    scores = np.eye(3, len(model.answers), dtype="float32") if name == "vilt" else None
+    losses = model.fit(make_pairs(name), scores, batch_size=3, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     for weight, old in zip(model.non_trainable_weights, frozen, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(weight), old)
