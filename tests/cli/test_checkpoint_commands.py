@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from keras_mmfusion.cli.app import app
 from keras_mmfusion.models import Captioner, GitCaptioner
+from keras_mmfusion.zoo import vqa
 
 COLORS = ("red", "lime", "blue", "gray")
 
@@ -42,6 +43,19 @@ def test_captions_begin_with_the_prompt(photos, git):
     assert code == 0
     expected = Captioner.from_preset(git).generate(photo, "w3 w4", beams=1)
     assert output == f"{expected}\n" and output.startswith("w3 w4 ")
+
+
+def test_questions_continue_with_the_answers(photos, git):
+    photo, questions = photos / "red.png", ["w3 w4", "w7"]
+    code, output, _ = run("ask", photo, *questions, "--preset", git, "--count", 2, "--json")
+    assert code == 0
+    model = vqa(git)
+    assert isinstance(model, GitCaptioner)
+    expected = model.answer(photo, questions, top_k=2, details=True)
+    for row, question, answers in zip(json.loads(output), questions, expected, strict=True):
+        assert row["question"] == question
+        assert [answer["answer"] for answer in row["answers"]] == [each.text for each in answers]
+    assert model.generate(photo, questions[0]) == f"{questions[0]} {expected[0][0].text}".strip()
 
 
 @pytest.mark.parametrize("options", [("--lora-rank", 2), ("--freeze-encoder",)])
