@@ -92,10 +92,12 @@ def test_outputs_without_the_package_equal_those_of_the_models(exported):
     inputs = {"image_bytes": files, "questions": questions}
     calls.append((versions["blip_vqa"], default, inputs))
     calls.append((versions["vilt"], default, inputs))
+    invalid = {"image_bytes": files[3:], "questions": questions[3:]}  # No image has a size.
+    calls.append((versions["vilt"], default, invalid))
     calls.append((versions["clip"], default, {"image_bytes": files}))
     texts = [text.encode() for text in TEXTS]
     calls.append((versions["clip"], "embed_texts", {"texts": texts}))
-    *captions, answers, selected, images, texts = run_without_package(calls)
+    *captions, answers, selected, blank, images, texts = run_without_package(calls)
 
     for name, found in zip(CAPTIONERS, captions, strict=True):
         expected = models[name].generate(IMAGES, beams=2, max_length=6, details=True)
@@ -108,6 +110,7 @@ def test_outputs_without_the_package_equal_those_of_the_models(exported):
     assert answers["answers"] == [*expected, ""] and answers["error_codes"] == [0, 0, 0, 2]
     expected = models["vilt"].answer(IMAGES, QUESTIONS, top_k=2, details=True)
     assert selected["error_codes"] == [0, 0, 0, 2] and selected["answers"][3] == ["", ""]
+    assert blank == {"answers": [["", ""]], "probabilities": [[0, 0]], "error_codes": [2]}
     for row, answers in enumerate(expected):
         assert selected["answers"][row] == [answer.text for answer in answers]
         probabilities = [answer.probability for answer in answers]

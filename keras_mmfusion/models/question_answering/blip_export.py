@@ -1,23 +1,22 @@
-"""Export of question answerers as SavedModels: image files and questions to answers."""
+"""Export of `BlipQuestionAnswerer` as a SavedModel: image files and questions to answers."""
 
 from keras import ops
 
-from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
-from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.captioning.decoding.beam_search import beam_search
 from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_search_width
 from keras_mmfusion.models.captioning.decoding.greedy_search import greedy_search
 from keras_mmfusion.models.captioning.decoding.step_functions import build_cached_step
-from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.invalid_rows import blank_invalid_rows
-from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model
-from keras_mmfusion.models.export.tensor_export import describe_model
-from keras_mmfusion.models.export.warmup_requests import make_photo_requests
+from keras_mmfusion.models.export.preprocessed_images import decode_preprocessed_images
+from keras_mmfusion.models.question_answering.answer_graph import (
+    trace_on_questions,
+    write_answer_graph,
+)
 
 ROWS = 32  # Number of questions that the graph processes at once.
 
 
-def export_question_answerer(model, folder, settings, manifest=None):
+def export_blip(model, folder, settings, manifest=None):
     """Writes the next version of a model that generates answers; see its `export`.
 
     Args:
@@ -45,41 +44,18 @@ def export_question_answerer(model, folder, settings, manifest=None):
         return ids[:, 0], scores[:, 0]
 
     def answer(image_bytes, questions):
-        images, codes = decode_image_tensors(
-            image_bytes,
-            lambda image: preprocessor.generate_preprocess(image[None])[0],
-            preprocessor.image_size,
-            drop_alpha=drops_alpha(preprocessor),
-        )
+        images, codes = decode_preprocessed_images(image_bytes, preprocessor)
         ids, scores = traced_search(images, *preprocessor.pack_questions_tensor(questions))
         answers = preprocessor.generate_postprocess(ids)
         results = {"answers": answers, "scores": scores, "token_ids": ids}
         return blank_invalid_rows(results, codes, special.pad)
 
-    length = preprocessor.question_length
-    traced_search = trace(
-        search,
-        [
-            tf.TensorSpec((None, *preprocessor.image_size, 3), "float32"),
-            tf.TensorSpec((None, length), "int32"),
-            tf.TensorSpec((None, length), "bool"),
-        ],
-    )
-    names = ("image_bytes", "questions")
-    specs = [tf.TensorSpec((None,), "string", name=name) for name in names]
-    manifest = {
-        **describe_model(model, manifest),
-        "decoding": {
-            "beams": settings.beams,
-            "length_penalty": settings.length_penalty,
-            "min_length": settings.min_length,
-            "max_length": settings.max_length,
-        },
+    image_specs = [tf.TensorSpec((None, *preprocessor.image_size, 3), "float32")]
+    traced_search = trace_on_questions(search, image_specs, preprocessor)
+    decoding = {
+        "beams": settings.beams,
+        "length_penalty": settings.length_penalty,
+        "min_length": settings.min_length,
+        "max_length": settings.max_length,
     }
-    return write_saved_model(
-        {"serving_default": (apply_in_slices(answer, ROWS), specs)},
-        folder,
-        manifest,
-        preprocessor.tokenizer.lookup_tables(),
-        make_photo_requests(ROWS, questions="what is this?"),
-    )
+    return write_answer_graph(model, answer, ROWS, folder, {"decoding": decoding}, manifest)

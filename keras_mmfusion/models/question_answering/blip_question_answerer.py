@@ -12,9 +12,7 @@ from keras_mmfusion.models.captioning.decoding.generation_settings import (
 )
 from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_image
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
-from keras_mmfusion.models.question_answering.question_answering_export import (
-    export_question_answerer,
-)
+from keras_mmfusion.models.question_answering.blip_export import export_blip
 from keras_mmfusion.models.question_answering.question_answering_model import (
     Answer,
     QuestionAnsweringModel,
@@ -241,4 +239,4 @@ class BlipQuestionAnswerer(QuestionAnsweringModel, TransformerCaptioner):
             min_length=min_length,
             max_length=max_length,
         )
-        return export_question_answerer(self, folder, settings, manifest)
+        return export_blip(self, folder, settings, manifest)

@@ -2,11 +2,12 @@
 
 from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
 from keras_mmfusion.datasets.images.transparency import drops_alpha
-from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.invalid_rows import blank_invalid_rows
-from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model
-from keras_mmfusion.models.export.tensor_export import describe_model
-from keras_mmfusion.models.export.warmup_requests import make_photo_requests
+from keras_mmfusion.models.question_answering.answer_graph import (
+    select_most_probable,
+    trace_on_questions,
+    write_answer_graph,
+)
 
 ROWS = 8  # Number of questions that the graph processes at once.
 
@@ -31,10 +32,11 @@ def export_vilt(model, folder, top_k, manifest=None):
     length = converter.longest_edge // converter.multiple * converter.multiple
 
     def convert(image):
-        # The batch has one size, and the padding is marked by NaN until the sizes are known.
+        """Pads an image to the size of the batch, and adds the mask of its pixels as a channel."""
         pixels, size = converter(image)
-        padding = [[0, length - size[0]], [0, length - size[1]], [0, 0]]
-        return tf.pad(tf.cast(pixels, "float32"), padding, constant_values=float("nan"))
+        pixels = tf.cast(pixels, "float32")
+        pixels = tf.concat([pixels, tf.ones_like(pixels[..., :1])], axis=-1)
+        return tf.pad(pixels, [[0, length - size[0]], [0, length - size[1]], [0, 0]])
 
     def predict(images, sizes, questions, mask):
         inputs = {
@@ -47,47 +49,40 @@ def export_vilt(model, folder, top_k, manifest=None):
 
     def answer(image_bytes, questions):
         images, codes = decode_image_tensors(
-            image_bytes, convert, (length, length), drop_alpha=drops_alpha(preprocessor)
+            image_bytes,
+            convert,
+            (length, length),
+            drop_alpha=drops_alpha(preprocessor),
+            channels=4,
         )
-        images, sizes = _remove_padding(images)
+        images, sizes = _crop_batch(images, converter.multiple)
         probabilities = traced_predict(
             images, sizes, *preprocessor.pack_questions_tensor(questions)
         )
-        best = tf.math.top_k(probabilities, top_k)
-        results = {
-            "answers": tf.gather(tf.constant(model.answers), best.indices),
-            "probabilities": best.values,
-        }
-        return blank_invalid_rows(results, codes)
+        return blank_invalid_rows(select_most_probable(model.answers, probabilities, top_k), codes)
 
-    question_length = preprocessor.question_length
-    traced_predict = trace(
-        predict,
-        [
-            tf.TensorSpec((None, None, None, 3), "float32"),
-            tf.TensorSpec((None, 2), "int32"),
-            tf.TensorSpec((None, question_length), "int32"),
-            tf.TensorSpec((None, question_length), "bool"),
-        ],
-    )
-    names = ("image_bytes", "questions")
-    specs = [tf.TensorSpec((None,), "string", name=name) for name in names]
-    return write_saved_model(
-        {"serving_default": (apply_in_slices(answer, ROWS), specs)},
-        folder,
-        {**describe_model(model, manifest), "top_k": top_k},
-        preprocessor.tokenizer.lookup_tables(),
-        make_photo_requests(ROWS, questions="what is this?"),
-    )
+    image_specs = [
+        tf.TensorSpec((None, None, None, 3), "float32"),
+        tf.TensorSpec((None, 2), "int32"),
+    ]
+    traced_predict = trace_on_questions(predict, image_specs, preprocessor)
+    return write_answer_graph(model, answer, ROWS, folder, {"top_k": top_k}, manifest)
 
 
-def _remove_padding(images):
-    """Replaces NaN by zeros, and crops a batch to the largest image. Returns images and sizes."""
+def _crop_batch(images, multiple):
+    """Crops a batch to its largest image.
+
+    Args:
+        images: float32 tensor `(batch, height, width, 4)`; the last channel is the mask.
+        multiple: int. The least height and width, which invalid images get.
+
+    Returns:
+        The images `(batch, height, width, 3)`, and their sizes, int32 `(batch, 2)`.
+    """
     import tensorflow as tf
 
-    is_pixel = ~tf.math.is_nan(images[..., 0])
-    heights = tf.reduce_sum(tf.cast(is_pixel[:, :, 0], "int32"), axis=1)
-    widths = tf.reduce_sum(tf.cast(is_pixel[:, 0], "int32"), axis=1)
-    images = images[:, : tf.reduce_max(heights), : tf.reduce_max(widths)]
-    images = tf.where(tf.math.is_nan(images), tf.zeros_like(images), images)
-    return images, tf.stack([heights, widths], axis=1)
+    mask = tf.cast(images[..., 3], "int32")
+    heights, widths = tf.reduce_sum(mask[:, :, 0], axis=1), tf.reduce_sum(mask[:, 0], axis=1)
+    sizes = tf.maximum(tf.stack([heights, widths], axis=1), multiple)
+    height, width = tf.unstack(tf.reduce_max(sizes, axis=0))
+    return images[:, :height, :width, :3], sizes

@@ -45,7 +45,9 @@ _FORMATS = (
 )
 
 
-def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS, drop_alpha=False):
+def decode_image_tensors(
+    contents, convert, image_size, max_pixels=MAX_PIXELS, drop_alpha=False, channels=3
+):
     """Decodes a batch of files independently, so that an invalid file does not affect the others.
 
     JPEG, PNG, GIF (first frame), WebP and BMP files give the same pixels as `read_image`: EXIF
@@ -59,35 +61,38 @@ def decode_image_tensors(contents, convert, image_size, max_pixels=MAX_PIXELS, d
 
     Args:
         contents: string tensor `(batch,)`, the contents of the files.
-        convert: function, uint8 `(height, width, 3)` -> float32 `(*image_size, 3)`.
+        convert: function, uint8 `(height, width, 3)` -> float32 `(*image_size, channels)`.
         image_size: tuple of ints, `(height, width)`.
         max_pixels: int. Larger images are rejected.
         drop_alpha: bool. Whether to ignore transparency instead of blending with white.
+        channels: int. The number of channels that `convert` returns.
 
     Returns:
-        A tuple of the images, float32 `(batch, *image_size, 3)`, zeros for invalid files; and error
-        codes, int32 `(batch,)`: 0 for success, 1 for an empty file, 2 for another format, 3 for
-        more than `max_pixels`, 4 for a damaged file, 5 for an unsupported variant of a format.
+        A tuple of the images, float32 `(batch, *image_size, channels)`, zeros for invalid files;
+        and error codes, int32 `(batch,)`: 0 for success, 1 for an empty file, 2 for another format,
+        3 for more than `max_pixels`, 4 for a damaged file, 5 for an unsupported variant of a
+        format.
     """
     import tensorflow as tf
 
     def load(index, content, code):
         with tf.control_dependencies([tf.debugging.Assert(code == OK, [code])]):
             content = tf.identity(content)
-        return index, tf.ensure_shape(convert(_decode(content, drop_alpha)), (*image_size, 3))
+        return index, tf.ensure_shape(convert(_decode(content, drop_alpha)), shape)
 
+    shape = (*image_size, channels)
     count = tf.shape(contents)[0]
     codes = tf.map_fn(
         lambda content: _check_header(content, max_pixels), contents, fn_output_signature="int32"
     )
     # TensorFlow operations cannot catch errors, but a data set can drop elements that raise them.
     # An additional last element ensures that the data set is not empty.
-    extra = (tf.reshape(count, (1,)), tf.zeros((1, *image_size, 3)))
+    extra = (tf.reshape(count, (1,)), tf.zeros((1, *shape)))
     loaded = tf.data.Dataset.from_tensor_slices((tf.range(count), contents, codes))
     loaded = loaded.map(load, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     loaded = loaded.concatenate(tf.data.Dataset.from_tensor_slices(extra))
     indices, images = loaded.batch(tf.cast(count, "int64") + 1).get_single_element()
-    images = tf.scatter_nd(indices[:, tf.newaxis], images, (count + 1, *image_size, 3))[:count]
+    images = tf.scatter_nd(indices[:, tf.newaxis], images, (count + 1, *shape))[:count]
     decoded = tf.scatter_nd(indices[:, tf.newaxis], tf.ones_like(indices), (count + 1,))[:count]
     codes = tf.where((codes == OK) & (decoded == 0), DAMAGED, codes)
     return images, codes

@@ -4,7 +4,6 @@ import functools
 
 from keras import ops
 
-from keras_mmfusion.datasets.images.decoding.decode_image_tensor import decode_image_tensors
 from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.models.captioning.decoding.caption_generator import (
     SearchFunction,
@@ -14,6 +13,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_arguments import check_s
 from keras_mmfusion.models.export.in_slices import apply_in_slices
 from keras_mmfusion.models.export.int8_weights import Int8Weights
 from keras_mmfusion.models.export.invalid_rows import blank_invalid_rows
+from keras_mmfusion.models.export.preprocessed_images import decode_preprocessed_images
 from keras_mmfusion.models.export.saved_model_folder import trace, write_saved_model
 from keras_mmfusion.models.export.tensor_export import describe_model
 from keras_mmfusion.models.export.warmup_requests import make_photo_requests
@@ -138,12 +138,7 @@ class _CaptionerGraph:
         return self._mask_invalid(image_bytes, attend)
 
     def _read_files(self, image_bytes):
-        return decode_image_tensors(
-            image_bytes,
-            lambda image: self.preprocessor.generate_preprocess(image[None])[0],
-            self.preprocessor.image_size,
-            drop_alpha=drops_alpha(self.preprocessor),
-        )
+        return decode_preprocessed_images(image_bytes, self.preprocessor)
 
     def _encode_images(self, images):
         return ops.cast(self.model.encode(images, training=False), "float32")
