@@ -78,6 +78,23 @@ def check_choice(caller, name, value, choices):
     return value
 
 
+def check_divisor(caller, name, value, dividend_name, dividend):
+    """Raises an error if `value` does not divide another argument; see `check_integer`.
+
+    Example:
+
+    >>> check_divisor("Attention", "num_heads", 3, "dim", 8)
+    Traceback (most recent call last):
+    ...
+    ValueError: Attention: `num_heads` must divide `dim`. Received: dim=8, num_heads=3
+    """
+    if dividend % value:
+        raise ValueError(
+            f"{_name_caller(caller)}: `{name}` must divide `{dividend_name}`. Received: "
+            f"{dividend_name}={dividend}, {name}={value}"
+        )
+
+
 def _is_number(value):
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 

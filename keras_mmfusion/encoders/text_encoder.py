@@ -1,7 +1,7 @@
 import keras
 import keras_hub
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_divisor, check_integer
 from keras_mmfusion.layers.dropout import Dropout
 
 
@@ -75,11 +75,7 @@ class TextEncoder(keras_hub.models.Backbone):
             "max_sequence_length": max_sequence_length,
         }
         sizes = {name: check_integer(self, name, size) for name, size in sizes.items()}
-        if hidden_dim % num_heads:
-            raise ValueError(
-                "`num_heads` must divide `hidden_dim`. Received: "
-                f"num_heads={num_heads}, hidden_dim={hidden_dim}"
-            )
+        check_divisor(self, "num_heads", num_heads, "hidden_dim", hidden_dim)
         token_ids = keras.Input((None,), dtype="int32", name="token_ids")
         padding_mask = keras.Input((None,), dtype="int32", name="padding_mask")
         x = keras_hub.layers.TokenAndPositionEmbedding(

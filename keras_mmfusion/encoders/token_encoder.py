@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_divisor, check_fraction, check_integer
 from keras_mmfusion.encoders.standardization import Standardization
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.dropout import Dropout
@@ -82,11 +82,7 @@ class TokenEncoder(keras.layers.Layer):
         self.vocabulary_size = vocabulary_size
         self.causal = bool(causal)
         self.dropout = check_fraction(self, "dropout", dropout)
-        if dim % num_heads:
-            raise ValueError(
-                f"TokenEncoder: `num_heads` must divide `dim`. Received: num_heads={num_heads}, "
-                f"dim={dim}"
-            )
+        check_divisor(self, "num_heads", num_heads, "dim", dim)
         policy = self.dtype_policy
         if vocabulary_size is None:
             self.standardization = Standardization(dtype=policy, name="standardization")

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_choice, check_fraction, check_integer
+from keras_mmfusion._checks import check_choice, check_divisor, check_fraction, check_integer
 from keras_mmfusion.layers.cross_modal_exchange import CrossModalExchange
 from keras_mmfusion.layers.fusion.fusion_rule import FusionRule, leave_one_out
 from keras_mmfusion.layers.fusion.rule_names import get_rule
@@ -134,11 +134,7 @@ class FusionBlock(MultimodalLayer):
             )
         if self.num_outputs is not None and self.output_kind == "tokens":
             raise ValueError("FusionBlock: decisions are vectors. Remove `output='tokens'`.")
-        if self.dim % self.num_heads:
-            raise ValueError(
-                "FusionBlock: `num_heads` must divide `dim`. Received: "
-                f"num_heads={self.num_heads}, dim={self.dim}"
-            )
+        check_divisor(self, "num_heads", self.num_heads, "dim", self.dim)
 
     def _make_rule(self):
         rule = self.combine

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_divisor, check_fraction, check_integer
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
@@ -65,11 +65,7 @@ class SharedSpaceProjector(keras.layers.Layer):
         num_heads = check_integer(self, "num_heads", num_heads)
         hidden_dim = 2 * output_dim if hidden_dim is None else hidden_dim
         hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
-        if output_dim % num_heads:
-            raise ValueError(
-                "SharedSpaceProjector: `num_heads` must divide `output_dim`. Received: "
-                f"num_heads={num_heads}, output_dim={output_dim}"
-            )
+        check_divisor(self, "num_heads", num_heads, "output_dim", output_dim)
         self.output_dim = output_dim
         self.num_heads = num_heads
         self.hidden_dim = hidden_dim

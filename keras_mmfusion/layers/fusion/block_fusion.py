@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_divisor, check_integer
 from keras_mmfusion.layers.fusion.bilinear_fusion import (
     BilinearFusion,
     normalize_power,
@@ -52,11 +52,7 @@ class BlockFusion(BilinearFusion):
         self.hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
         self.chunks = check_integer(self, "chunks", chunks)
         self.rank = check_integer(self, "rank", rank)
-        if hidden_dim % chunks:
-            raise ValueError(
-                "BlockFusion: `chunks` must divide `hidden_dim`. Received: "
-                f"hidden_dim={hidden_dim}, chunks={chunks}"
-            )
+        check_divisor(self, "chunks", chunks, "hidden_dim", hidden_dim)
 
     def build_rule(self, dims):
         self.projections = self.make_dense("projection", dims, self.hidden_dim)

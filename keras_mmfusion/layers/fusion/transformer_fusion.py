@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_fraction, check_integer
+from keras_mmfusion._checks import check_divisor, check_fraction, check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.fusion.token_fusion_rule import TokenFusionRule
 from keras_mmfusion.layers.transformer_block import TransformerBlock
@@ -23,11 +23,7 @@ class TransformerFusion(TokenFusionRule):
         check_integer(self, "output_dim", output_dim)
         self.num_layers = check_integer(self, "num_layers", num_layers)
         self.num_heads = check_integer(self, "num_heads", num_heads)
-        if output_dim % num_heads:
-            raise ValueError(
-                f"{type(self).__name__}: `num_heads` must divide `output_dim`. Received: "
-                f"num_heads={num_heads}, output_dim={output_dim}"
-            )
+        check_divisor(self, "num_heads", num_heads, "output_dim", output_dim)
         self.dropout = check_fraction(self, "dropout", dropout)
 
     def make_block(self, name, context_dim=None, mlp=True, gated=False):

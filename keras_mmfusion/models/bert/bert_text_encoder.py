@@ -1,5 +1,6 @@
 import keras
 
+from keras_mmfusion._checks import check_divisor
 from keras_mmfusion.layers.cast_input import cast_mask
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.models.bert.bert_block import BertBlock
@@ -60,10 +61,7 @@ class BertTextEncoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if dim % num_heads:
-            raise ValueError(
-                f"`num_heads` must divide `dim`. Received: dim={dim}, num_heads={num_heads}"
-            )
+        check_divisor(self, "num_heads", num_heads, "dim", dim)
         self.vocabulary_size = vocabulary_size
         self.dim = dim
         self.num_layers = num_layers

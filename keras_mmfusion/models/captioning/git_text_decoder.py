@@ -3,7 +3,7 @@ import math
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_divisor, check_integer
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dense import Dense
@@ -77,10 +77,7 @@ class GitTextDecoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if dim % num_heads:
-            raise ValueError(
-                f"`num_heads` must divide `dim`. Received: dim={dim}, num_heads={num_heads}"
-            )
+        check_divisor(self, "num_heads", num_heads, "dim", dim)
         self.vocabulary_size = check_integer(self, "vocabulary_size", vocabulary_size)
         self.dim = dim
         self.num_layers = check_integer(self, "num_layers", num_layers)

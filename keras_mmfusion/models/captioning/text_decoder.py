@@ -4,6 +4,7 @@ import keras
 import keras_hub
 from keras import ops
 
+from keras_mmfusion._checks import check_divisor
 from keras_mmfusion.layers.apply_to_rows import apply_to_rows
 from keras_mmfusion.layers.cast_input import cast_input
 from keras_mmfusion.layers.dropout import Dropout
@@ -81,10 +82,7 @@ class TextDecoder(keras.layers.Layer):
         **kwargs,
     ):
         super().__init__(**kwargs)
-        if dim % num_heads:
-            raise ValueError(
-                f"`num_heads` must divide `dim`. Received: dim={dim}, num_heads={num_heads}"
-            )
+        check_divisor(self, "num_heads", num_heads, "dim", dim)
         self.vocabulary_size = vocabulary_size
         self.dim = dim
         self.num_layers = num_layers

@@ -1,7 +1,7 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_divisor, check_integer
 from keras_mmfusion.layers.graph.core.edge_list import EdgeList
 from keras_mmfusion.layers.graph.pooling.graph_pooling import GraphPooling
 from keras_mmfusion.layers.graph.pooling.set_attention_block import SetAttentionBlock
@@ -51,11 +51,7 @@ class SetTransformerPooling(GraphPooling):
         self.units = check_integer(self, "units", units)
         self.num_seeds = check_integer(self, "num_seeds", num_seeds)
         self.num_heads = check_integer(self, "num_heads", num_heads)
-        if units % num_heads:
-            raise ValueError(
-                f"SetTransformerPooling: `num_heads` must divide `units`, {units}. "
-                f"Received: {num_heads}"
-            )
+        check_divisor(self, "num_heads", num_heads, "units", units)
         self.num_inducing = (
             num_inducing if num_inducing == 0 else check_integer(self, "num_inducing", num_inducing)
         )
