@@ -83,9 +83,10 @@ def standardize_tensor(texts):
     import tensorflow as tf
 
     codes = tf.strings.unicode_decode(texts, "UTF-8")
-    codes = tf.where(codes < FOLD_LIMIT, codes, ord(" "))
+    # `tf.where` of ragged tensors adds hundreds of operations, which every epoch optimizes again.
+    flat = tf.where(codes.flat_values < FOLD_LIMIT, codes.flat_values, ord(" "))
     strings, indices = _build_fold_table()
-    folded = tf.gather(tf.constant(strings), tf.gather(tf.constant(indices), codes))
-    texts = tf.strings.reduce_join(folded, axis=-1)
+    folded = tf.gather(tf.constant(strings), tf.gather(tf.constant(indices), flat))
+    texts = tf.strings.reduce_join(codes.with_flat_values(folded), axis=-1)
     texts = tf.strings.regex_replace(texts, _APOSTROPHE_BEFORE, " ")
     return tf.strings.regex_replace(texts, _APOSTROPHE_AFTER, " ")
