@@ -1,4 +1,5 @@
 import os
+import random
 import sys
 
 import pytest
@@ -29,7 +30,24 @@ def pytest_runtest_setup(item):
 
 
 @pytest.fixture(autouse=True)
-def seed_random_numbers():
+def keep_compiled_functions(monkeypatch):
+    """Keeps what TensorFlow compiled, which it would forget each time that a seed is set.
+
+    It forgets because kernels contain the seeds of stateful random operations. Keras has none.
+    """
+    context = sys.modules.get("tensorflow.python.eager.context")
+    if context is None:
+        return
+
+    def set_global_seed(self, seed):
+        self._seed = seed
+        self._rng = random.Random(seed)
+
+    monkeypatch.setattr(context.Context, "_set_global_seed", set_global_seed)
+
+
+@pytest.fixture(autouse=True)
+def seed_random_numbers(keep_compiled_functions):
     """Gives each test the same initial weights in every run and in every order of the tests."""
     if "keras" in sys.modules:
         sys.modules["keras"].utils.set_random_seed(0)
