@@ -1,9 +1,12 @@
 """BERT and RoBERTa as decoders that attend to the tokens of an image."""
 
-import functools
-
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
-from keras_mmfusion.checkpoints.transformer_layers import list_dense, list_norm
+from keras_mmfusion.checkpoints.transformer_layers import (
+    list_bert_embedding,
+    list_bert_layers,
+    list_dense,
+    list_norm,
+)
 from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder
 
 # Settings that change the formula, and the values that `BertTextDecoder` implements.
@@ -41,15 +44,8 @@ def list_bert_weights(prefix, decoder, config):
     """Yields the weights of a `BertTextDecoder` that are named as in BERT or RoBERTa."""
     is_bert = config["model_type"] == "bert"
     bert = f"{prefix}.{config['model_type']}"
-    embeddings, embedding = f"{bert}.embeddings", decoder.embedding
-    words = embedding.token_embedding.embeddings
-    yield SourceWeight(f"{embeddings}.word_embeddings.weight", words)
-    yield SourceWeight(
-        (f"{embeddings}.position_embeddings.weight", f"{embeddings}.token_type_embeddings.weight"),
-        embedding.position_embedding.position_embeddings,
-        functools.partial(_add_token_type, first=_get_first_position(config)),
-    )
-    yield from list_norm(f"{embeddings}.LayerNorm", embedding.norm)
+    first_position = _get_first_position(config)
+    yield from list_bert_embedding(f"{bert}.embeddings", decoder.embedding, first_position)
     yield from list_bert_layers(f"{bert}.encoder.layer", decoder.blocks)
     head = f"{prefix}.cls.predictions" if is_bert else f"{prefix}.lm_head"
     dense, norm = ("transform.dense", "transform.LayerNorm") if is_bert else ("dense", "layer_norm")
@@ -58,32 +54,6 @@ def list_bert_weights(prefix, decoder, config):
     yield SourceWeight(f"{head}.bias", decoder.head_bias)
 
 
-def list_bert_layers(prefix, blocks):
-    """Yields the weights of `BertBlock`s with cross-attention."""
-    for index, block in enumerate(blocks):
-        layer = f"{prefix}.{index}"
-        yield from _list_attention(f"{layer}.attention", block.self_attention, block.self_norm)
-        yield from _list_attention(
-            f"{layer}.crossattention", block.cross_attention_layer, block.cross_norm
-        )
-        yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
-        yield from list_dense(f"{layer}.output.dense", block.mlp_output)
-        yield from list_norm(f"{layer}.output.LayerNorm", block.mlp_norm)
-
-
-def _list_attention(prefix, attention, norm):
-    yield from list_dense(f"{prefix}.self.query", attention.query_dense)
-    yield from list_dense(f"{prefix}.self.key", attention.key_dense)
-    yield from list_dense(f"{prefix}.self.value", attention.value_dense)
-    yield from list_dense(f"{prefix}.output.dense", attention.output_dense)
-    yield from list_norm(f"{prefix}.output.LayerNorm", norm)
-
-
 def _get_first_position(config):
     """Returns the position of the first token: RoBERTa's follow that of padding."""
     return config.get("pad_token_id", 1) + 1 if config["model_type"] == "roberta" else 0
-
-
-def _add_token_type(positions, types, first):
-    """Adds the embedding of the first token type, that of all captions, to those of positions."""
-    return positions[first:] + types[0]

@@ -1,14 +1,17 @@
 """BLIP: https://huggingface.co/Salesforce/blip-image-captioning-base and relatives."""
 
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
-from keras_mmfusion.checkpoints.layouts import (
-    reshape,
-    split_rows,
-    transpose_conv,
-    transpose_linear,
-)
+from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
+from keras_mmfusion.checkpoints.transformer_layers import (
+    list_bert_layers,
+    list_dense,
+    list_fused_projection,
+    list_norm,
+    list_untyped_bert_embedding,
+    read_activation,
+)
 from keras_mmfusion.encoders.vision_transformer import VisionTransformer
 from keras_mmfusion.models.bert.bert_text_encoder import BertTextEncoder
 from keras_mmfusion.models.captioning.bert_text_decoder import BertTextDecoder
@@ -79,9 +82,9 @@ def list_weights(model, config):
     if hasattr(model, "text_encoder"):
         yield from _list_text_weights(model.text_encoder, "text_encoder")
     if isinstance(model, BlipMatcher):
-        yield from _list_dense("vision_proj", model.image_projector.dense)
-        yield from _list_dense("text_proj", model.text_projector.dense)
-        yield from _list_dense("itm_head", model.match_head)
+        yield from list_dense("vision_proj", model.image_projector.dense)
+        yield from list_dense("text_proj", model.text_projector.dense)
+        yield from list_dense("itm_head", model.match_head)
 
 
 def _build_preprocessor(cls, config, assets, sequence_length):
@@ -110,7 +113,7 @@ def build_image_encoder(config):
         num_layers=config.get("num_hidden_layers", 12),
         num_heads=config.get("num_attention_heads", 12),
         mlp_dim=config.get("intermediate_size", 3072),
-        activation=config.get("hidden_act", "gelu"),
+        activation=read_activation(config, "gelu"),
         epsilon=config.get("layer_norm_eps", 1e-5),
     )
 
@@ -153,58 +156,22 @@ def list_image_weights(encoder):
     yield SourceWeight(f"{prefix}.patch_embedding.bias", convolution.bias)
     for index, block in enumerate(encoder.blocks):
         prefix = f"vision_model.encoder.layers.{index}"
-        attention = block.attention
-        parts = (attention.query_dense, attention.key_dense, attention.value_dense)
-        for part, dense in enumerate(parts):
-            convert = split_rows(part, len(parts))
-            yield SourceWeight(f"{prefix}.self_attn.qkv.weight", dense.kernel, convert)
-            yield SourceWeight(f"{prefix}.self_attn.qkv.bias", dense.bias, convert)
-        yield from _list_dense(f"{prefix}.self_attn.projection", attention.output_dense)
-        yield from _list_norm(f"{prefix}.layer_norm1", block.attention_norm)
-        yield from _list_norm(f"{prefix}.layer_norm2", block.mlp_norm)
-        yield from _list_dense(f"{prefix}.mlp.fc1", block.mlp_hidden)
-        yield from _list_dense(f"{prefix}.mlp.fc2", block.mlp_output)
-    yield from _list_norm("vision_model.post_layernorm", encoder.final_norm)
+        attention, projection = block.attention, f"{prefix}.self_attn.qkv"
+        yield from list_fused_projection(f"{projection}.weight", f"{projection}.bias", attention)
+        yield from list_dense(f"{prefix}.self_attn.projection", attention.output_dense)
+        yield from list_norm(f"{prefix}.layer_norm1", block.attention_norm)
+        yield from list_norm(f"{prefix}.layer_norm2", block.mlp_norm)
+        yield from list_dense(f"{prefix}.mlp.fc1", block.mlp_hidden)
+        yield from list_dense(f"{prefix}.mlp.fc2", block.mlp_output)
+    yield from list_norm("vision_model.post_layernorm", encoder.final_norm)
 
 
 def _list_text_weights(text_model, prefix):
-    embedding = text_model.embedding
-    words, positions = embedding.token_embedding, embedding.position_embedding
-    yield SourceWeight(f"{prefix}.embeddings.word_embeddings.weight", words.embeddings)
-    yield SourceWeight(
-        f"{prefix}.embeddings.position_embeddings.weight", positions.position_embeddings
-    )
-    yield from _list_norm(f"{prefix}.embeddings.LayerNorm", embedding.norm)
-    for index, block in enumerate(text_model.blocks):
-        layer = f"{prefix}.encoder.layer.{index}"
-        yield from _list_attention(f"{layer}.attention", block.self_attention, block.self_norm)
-        yield from _list_attention(
-            f"{layer}.crossattention", block.cross_attention_layer, block.cross_norm
-        )
-        yield from _list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
-        yield from _list_dense(f"{layer}.output.dense", block.mlp_output)
-        yield from _list_norm(f"{layer}.output.LayerNorm", block.mlp_norm)
-
-
-def _list_attention(prefix, attention, norm):
-    yield from _list_dense(f"{prefix}.self.query", attention.query_dense)
-    yield from _list_dense(f"{prefix}.self.key", attention.key_dense)
-    yield from _list_dense(f"{prefix}.self.value", attention.value_dense)
-    yield from _list_dense(f"{prefix}.output.dense", attention.output_dense)
-    yield from _list_norm(f"{prefix}.output.LayerNorm", norm)
+    yield from list_untyped_bert_embedding(f"{prefix}.embeddings", text_model.embedding)
+    yield from list_bert_layers(f"{prefix}.encoder.layer", text_model.blocks)
 
 
 def _list_head_weights(text_decoder):
-    yield from _list_dense(f"{HEAD}.transform.dense", text_decoder.head_dense)
-    yield from _list_norm(f"{HEAD}.transform.LayerNorm", text_decoder.final_norm)
+    yield from list_dense(f"{HEAD}.transform.dense", text_decoder.head_dense)
+    yield from list_norm(f"{HEAD}.transform.LayerNorm", text_decoder.final_norm)
     yield SourceWeight(f"{HEAD}.bias", text_decoder.head_bias)
-
-
-def _list_dense(prefix, dense):
-    yield SourceWeight(f"{prefix}.weight", dense.kernel, transpose_linear)
-    yield SourceWeight(f"{prefix}.bias", dense.bias)
-
-
-def _list_norm(prefix, norm):
-    yield SourceWeight(f"{prefix}.weight", norm.gamma)
-    yield SourceWeight(f"{prefix}.bias", norm.beta)

@@ -6,8 +6,11 @@ from keras_mmfusion.checkpoints.layouts import stack
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
+    list_bert_attention,
+    list_bert_mlp,
     list_dense,
     list_norm,
+    list_untyped_bert_embedding,
     read_activation,
 )
 from keras_mmfusion.layers.frame_embedding import FrameEmbedding
@@ -75,25 +78,14 @@ def _build_text_decoder(config, vision):
 
 
 def _list_text_weights(prefix, decoder):
-    embeddings, embedding = f"{prefix}.embeddings", decoder.embedding
-    words = embedding.token_embedding.embeddings
-    positions = embedding.position_embedding.position_embeddings
-    yield SourceWeight(f"{embeddings}.word_embeddings.weight", words)
-    yield SourceWeight(f"{embeddings}.position_embeddings.weight", positions)
-    yield from list_norm(f"{embeddings}.LayerNorm", embedding.norm)
+    yield from list_untyped_bert_embedding(f"{prefix}.embeddings", decoder.embedding)
     projection = f"{prefix}.visual_projection.visual_projection"
     yield from list_dense(f"{projection}.0", decoder.projection)
     yield from list_norm(f"{projection}.1", decoder.projection_norm)
     for index, block in enumerate(decoder.blocks):
-        layer, attention = f"{prefix}.encoder.layer.{index}", block.attention
-        yield from list_dense(f"{layer}.attention.self.query", attention.query_dense)
-        yield from list_dense(f"{layer}.attention.self.key", attention.key_dense)
-        yield from list_dense(f"{layer}.attention.self.value", attention.value_dense)
-        yield from list_dense(f"{layer}.attention.output.dense", attention.output_dense)
-        yield from list_norm(f"{layer}.attention.output.LayerNorm", block.attention_norm)
-        yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
-        yield from list_dense(f"{layer}.output.dense", block.mlp_output)
-        yield from list_norm(f"{layer}.output.LayerNorm", block.mlp_norm)
+        layer = f"{prefix}.encoder.layer.{index}"
+        yield from list_bert_attention(f"{layer}.attention", block.attention, block.attention_norm)
+        yield from list_bert_mlp(layer, block)
     yield from list_dense("output", decoder.output_dense)
 
 

@@ -4,12 +4,13 @@ import warnings
 
 from keras_mmfusion.checkpoints.clip import list_text_weights, read_tower_config
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
-from keras_mmfusion.checkpoints.layouts import reshape, split_qkv, transpose_conv
+from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_siglip_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
     list_clip_blocks,
     list_dense,
+    list_fused_projection,
     list_norm,
     read_activation,
 )
@@ -142,11 +143,8 @@ def _build_image_projector(config):
 def _list_pooling_weights(pooling, prefix="vision_model.head"):
     attention = pooling.attention
     yield SourceWeight(f"{prefix}.probe", pooling.query, reshape(-1))
-    parts = (attention.query_dense, attention.key_dense, attention.value_dense)
-    for index, dense in enumerate(parts):
-        convert = split_qkv(index)
-        yield SourceWeight(f"{prefix}.attention.in_proj_weight", dense.kernel, convert)
-        yield SourceWeight(f"{prefix}.attention.in_proj_bias", dense.bias, convert)
+    projection = f"{prefix}.attention.in_proj"
+    yield from list_fused_projection(f"{projection}_weight", f"{projection}_bias", attention)
     yield from list_dense(f"{prefix}.attention.out_proj", attention.output_dense)
     yield from list_norm(f"{prefix}.layernorm", pooling.mlp_norm)
     yield from list_dense(f"{prefix}.mlp.fc1", pooling.mlp_hidden)

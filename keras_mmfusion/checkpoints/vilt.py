@@ -3,7 +3,12 @@
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
-from keras_mmfusion.checkpoints.transformer_layers import list_dense, list_norm, read_activation
+from keras_mmfusion.checkpoints.transformer_layers import (
+    list_bert_embedding,
+    list_dense,
+    list_norm,
+    read_activation,
+)
 from keras_mmfusion.checkpoints.vit import VIT_RENAMES, list_vit_weights
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone
 from keras_mmfusion.models.question_answering.vilt_preprocessor import ViltPreprocessor
@@ -63,19 +68,11 @@ def build_model(config, assets=None):
 def list_weights(model, config):
     """Lists the `SourceWeight`s of a model of `build_model`."""
     backbone, prefix = model.backbone, "vilt.embeddings"
-    text, embedding = f"{prefix}.text_embeddings", backbone.embedding.text_embedding
-    words, positions = embedding.token_embedding, embedding.position_embedding
-    yield SourceWeight(f"{text}.word_embeddings.weight", words.embeddings)
-    # All tokens of a text have the type 0, so that its vector is part of the positions.
-    yield SourceWeight(
-        (f"{text}.position_embeddings.weight", f"{text}.token_type_embeddings.weight"),
-        positions.position_embeddings,
-        lambda positions, types: positions + types[0],
-    )
-    yield from list_norm(f"{text}.LayerNorm", embedding.norm)
+    embedding = backbone.embedding
+    yield from list_bert_embedding(f"{prefix}.text_embeddings", embedding.text_embedding)
     yield SourceWeight(
         f"{prefix}.token_type_embeddings.weight",
-        backbone.embedding.modality_embedding,
+        embedding.modality_embedding,
         lambda modalities: modalities[:2],  # The third is that of a second image.
     )
     yield from list_vit_weights("vilt", backbone)
