@@ -14,6 +14,7 @@ from keras_mmfusion._keras_internals import (
     get_trainable_variables,
     has_sublayers,
     save_optimizer_as,
+    skip_random_values,
 )
 
 PACKAGE = Path(__file__).resolve().parents[1] / "keras_mmfusion"
@@ -90,3 +91,49 @@ def test_trainable_variables_of_an_optimizer():
     optimizer.build(model.trainable_variables)
     found = get_trainable_variables(optimizer)
     assert list(map(id, found)) == list(map(id, model.trainable_variables))
+
+
+class CountedNormal(keras.initializers.RandomNormal):
+    """Counts how often random values are drawn."""
+
+    calls = 0
+
+    def __call__(self, *args, **kwargs):
+        CountedNormal.calls += 1
+        return super().__call__(*args, **kwargs)
+
+
+def test_random_values_are_skipped_in_the_block_only():
+    CountedNormal.calls = 0
+    with pytest.raises(KeyError), skip_random_values():
+        dense = keras.layers.Dense(2, kernel_initializer=CountedNormal(), dtype="bfloat16")
+        dense.build((None, 3))
+        # The variables of a layer that is built by a symbolic call are created afterwards.
+        symbolic = keras.layers.Dense(2, kernel_initializer=CountedNormal())
+        symbolic(keras.Input((3,)))
+        raise KeyError
+    assert CountedNormal.calls == 0
+    for layer, dtype in ((dense, "bfloat16"), (symbolic, "float32")):
+        assert layer.kernel.shape == (3, 2) and layer.kernel.dtype == dtype
+        layer.kernel.assign(np.ones((3, 2)))
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(layer(np.ones((1, 3)))), [[3, 3]])
+    keras.layers.Dense(2, kernel_initializer=CountedNormal()).build((None, 3))
+    assert CountedNormal.calls == 1
+
+
+@pytest.mark.parametrize("initializer", ["glorot_uniform", "he_normal", "random_uniform"])
+def test_initializers_of_keras_draw_no_values_in_the_block(initializer, monkeypatch):
+    initializer = keras.initializers.get(initializer)
+    monkeypatch.setattr(type(initializer), "__call__", None)
+    with skip_random_values():
+        keras.layers.Dense(2, kernel_initializer=initializer).build((None, 3))
+
+
+def test_other_initial_values_are_kept_in_the_block():
+    with skip_random_values():
+        norm = keras.layers.BatchNormalization()
+        norm.build((None, 3))
+        dense = keras.layers.Dense(2, bias_initializer=keras.initializers.Constant(7))
+        dense.build((None, 3))
+    for variable, value in ((norm.gamma, 1), (norm.moving_mean, 0), (dense.bias, 7)):
+        np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
