@@ -17,7 +17,12 @@ from keras_mmfusion.checkpoints.tokenizers import (
     build_word_piece_tokenizer,
 )
 from keras_mmfusion.checkpoints.transformer_layers import list_dense
-from keras_mmfusion.checkpoints.vit import VIT_RENAMES, build_vit, list_vit_weights
+from keras_mmfusion.checkpoints.vit import (
+    VIT_RENAMES,
+    build_vit,
+    list_deit_weights,
+    list_vit_weights,
+)
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner
 
@@ -46,7 +51,8 @@ class Part:
 
     Args:
         build: function of a configuration that returns the encoder or decoder.
-        list_weights: function of the prefix, the encoder or decoder, and its configuration.
+        list_weights: function of the prefix and the encoder or decoder; for decoders, also of the
+            configuration.
         build_tokenizer: function of `CheckpointAssets`, for decoders.
     """
 
@@ -55,18 +61,14 @@ class Part:
     build_tokenizer: Callable | None = None
 
 
-def _list_vit_weights(prefix, encoder, config):
-    return list_vit_weights(prefix, encoder)
-
-
 def _list_gpt2_weights(prefix, decoder, config):
     return list_gpt2_weights(f"{prefix}.transformer", decoder)
 
 
 # Model type in config.json -> part.
 ENCODERS = {
-    "deit": Part(build_vit, _list_vit_weights),
-    "vit": Part(build_vit, _list_vit_weights),
+    "deit": Part(build_vit, list_deit_weights),
+    "vit": Part(build_vit, list_vit_weights),
 }
 DECODERS = {
     "bert": Part(build_bert_decoder, list_bert_weights, build_word_piece_tokenizer),
@@ -110,7 +112,7 @@ def build_model(config, assets=None):
 def list_weights(model, config):
     """Lists the `SourceWeight`s of a model of `build_model`."""
     encoder, decoder = _find_part("encoder", config), _find_part("decoder", config)
-    yield from encoder.list_weights("encoder", model.image_encoder, config["encoder"])
+    yield from encoder.list_weights("encoder", model.image_encoder)
     if model.encoder_projection is not None:
         yield from list_dense("enc_to_dec_proj", model.encoder_projection)
     yield from decoder.list_weights("decoder", model.text_decoder, config["decoder"])

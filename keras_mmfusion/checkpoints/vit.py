@@ -53,14 +53,12 @@ def build_vit(config):
 
 
 def list_vit_weights(prefix, encoder):
-    """Yields the weights of an image Transformer that are named as in ViT, DeiT and ViLT."""
+    """Yields the weights of an image Transformer that are named as in ViT and ViLT."""
     embeddings = f"{prefix}.embeddings"
-    projection, convolution = f"{embeddings}.patch_embeddings.projection", encoder.patch_embedding
-    yield SourceWeight(f"{embeddings}.cls_token", encoder.class_embedding, reshape(-1))
-    distillation = getattr(encoder.embedding, "distillation_embedding", None)  # DeiT's.
-    if distillation is not None:
-        yield SourceWeight(f"{embeddings}.distillation_token", distillation, reshape(-1))
-    positions = encoder.position_embedding
+    projection = f"{embeddings}.patch_embeddings.projection"
+    embedding, convolution = encoder.embedding, encoder.embedding.convolution
+    yield SourceWeight(f"{embeddings}.cls_token", embedding.class_embedding, reshape(-1))
+    positions = embedding.position_embedding
     yield SourceWeight(
         f"{embeddings}.position_embeddings", positions, reshape(-1, encoder.token_dim)
     )
@@ -77,3 +75,10 @@ def list_vit_weights(prefix, encoder):
         yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
         yield from list_dense(f"{layer}.output.dense", block.mlp_output)
     yield from list_norm(f"{prefix}.layernorm", encoder.final_norm)
+
+
+def list_deit_weights(prefix, encoder):
+    """Yields the weights of DeiT: those of ViT, and the distillation token."""
+    yield from list_vit_weights(prefix, encoder)
+    token = encoder.embedding.distillation_embedding
+    yield SourceWeight(f"{prefix}.embeddings.distillation_token", token, reshape(-1))

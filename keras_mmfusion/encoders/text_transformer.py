@@ -2,11 +2,11 @@ import keras
 import keras_hub
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.layers.transformer_block import TransformerBlock
+from keras_mmfusion.encoders.transformer_backbone import TransformerBackbone, make_blocks
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class TextTransformer(keras_hub.models.Backbone):
+class TextTransformer(TransformerBackbone):
     """Pre-norm Transformer encoder of texts, as in CLIP and SigLIP.
 
     ```
@@ -89,17 +89,7 @@ class TextTransformer(keras_hub.models.Backbone):
         embedding = keras_hub.layers.TokenAndPositionEmbedding(
             vocabulary_size, max_sequence_length, dim, dtype=dtype, name="embedding"
         )
-        blocks = [
-            TransformerBlock(
-                num_heads,
-                mlp_dim,
-                activation=activation,
-                epsilon=epsilon,
-                dtype=dtype,
-                name=f"block_{index:02d}",
-            )
-            for index in range(num_layers)
-        ]
+        blocks = make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype)
         final_norm = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=dtype, name="final_norm"
         )
@@ -109,16 +99,13 @@ class TextTransformer(keras_hub.models.Backbone):
         for block in blocks:
             tokens = block(tokens, **masks)
         inputs = {"token_ids": token_ids, "padding_mask": padding_mask}
-        super().__init__(inputs=inputs, outputs=final_norm(tokens), dtype=dtype, **kwargs)
-
-        self.settings = settings
-        self.token_dim = dim
-        self.embedding = embedding
-        self.blocks = blocks
-        self.final_norm = final_norm
-        # Call the setter: the constructor's `trainable` does not reach the layers, and Keras
-        # skips an assignment that does not change the value.
-        keras_hub.models.Backbone.trainable.fset(self, self.trainable)
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
+        super().__init__(
+            inputs,
+            final_norm(tokens),
+            settings,
+            embedding,
+            blocks,
+            final_norm,
+            dtype=dtype,
+            **kwargs,
+        )

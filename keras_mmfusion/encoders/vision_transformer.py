@@ -1,14 +1,13 @@
 import keras
-import keras_hub
 
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.encoders.image_size import parse_image_size
+from keras_mmfusion.encoders.transformer_backbone import TransformerBackbone, make_blocks
 from keras_mmfusion.layers.patch_embedding import PatchEmbedding
-from keras_mmfusion.layers.transformer_block import TransformerBlock
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class VisionTransformer(keras_hub.models.Backbone):
+class VisionTransformer(TransformerBackbone):
     """Vision Transformer (ViT): patches of images in, tokens out.
 
     ```
@@ -99,6 +98,7 @@ class VisionTransformer(keras_hub.models.Backbone):
         grid = tuple(size // patch_size for size in image_size)
         position_grid = tuple(position_grid or grid)
         settings = {
+            "image_size": list(image_size),
             "patch_size": patch_size,
             "dim": dim,
             "num_layers": num_layers,
@@ -110,6 +110,7 @@ class VisionTransformer(keras_hub.models.Backbone):
             "patch_bias": patch_bias,
             "pre_norm": pre_norm,
             "final_norm": final_norm,
+            "position_grid": list(position_grid),
             "distillation_token": distillation_token,
         }
 
@@ -124,17 +125,7 @@ class VisionTransformer(keras_hub.models.Backbone):
             dtype=dtype,
             name="embedding",
         )
-        blocks = [
-            TransformerBlock(
-                num_heads,
-                mlp_dim,
-                activation=activation,
-                epsilon=epsilon,
-                dtype=dtype,
-                name=f"block_{index:02d}",
-            )
-            for index in range(num_layers)
-        ]
+        blocks = make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype)
         norms = {
             name: keras.layers.LayerNormalization(epsilon=epsilon, dtype=dtype, name=name)
             for name, used in (("pre_layer_norm", pre_norm), ("final_norm", final_norm))
@@ -147,20 +138,20 @@ class VisionTransformer(keras_hub.models.Backbone):
             tokens = block(tokens)
         if final_norm:
             tokens = norms["final_norm"](tokens)
-        super().__init__(inputs=images, outputs=tokens, dtype=dtype, **kwargs)
-
-        self.settings = settings
+        super().__init__(
+            images,
+            tokens,
+            settings,
+            embedding,
+            blocks,
+            norms.get("final_norm"),
+            dtype=dtype,
+            **kwargs,
+        )
         self.image_size = image_size
         self.grid = grid
         self.position_grid = position_grid
-        self.token_dim = dim
-        self.embedding = embedding
         self.pre_layer_norm = norms.get("pre_layer_norm")
-        self.blocks = blocks
-        self.final_norm = norms.get("final_norm")
-        # Call the setter: on TensorFlow the constructor's `trainable` does not reach the layers,
-        # and Keras skips an assignment that does not change the value.
-        keras_hub.models.Backbone.trainable.fset(self, self.trainable)
 
     @property
     def patch_embedding(self):
@@ -176,11 +167,3 @@ class VisionTransformer(keras_hub.models.Backbone):
     def position_embedding(self):
         """The variable of the position embeddings, `(tokens, dim)`."""
         return self.embedding.position_embedding
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "image_size": list(self.image_size),
-            **self.settings,
-            "position_grid": list(self.position_grid),
-        }

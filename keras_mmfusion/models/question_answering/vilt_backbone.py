@@ -1,17 +1,16 @@
 import keras
-import keras_hub
 
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion.encoders.image_size import parse_image_size
+from keras_mmfusion.encoders.transformer_backbone import TransformerBackbone, make_blocks
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
-from keras_mmfusion.layers.transformer_block import TransformerBlock
 from keras_mmfusion.models.question_answering.vilt_embedding import ViltEmbedding
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ViltBackbone(StepsByRank, keras_hub.models.Backbone):
+class ViltBackbone(StepsByRank, TransformerBackbone):
     """ViLT: one Transformer of the tokens of a text and the patches of an image.
 
     ```
@@ -111,19 +110,7 @@ class ViltBackbone(StepsByRank, keras_hub.models.Backbone):
             dtype=dtype,
             name="embedding",
         )
-        blocks = [
-            TransformerBlock(
-                num_heads,
-                mlp_dim,
-                dropout,
-                False,
-                activation,
-                epsilon,
-                dtype=dtype,
-                name=f"block_{i:02d}",
-            )
-            for i in range(num_layers)
-        ]
+        blocks = make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype, dropout)
         final_norm = keras.layers.LayerNormalization(
             epsilon=epsilon, dtype=dtype, name="final_norm"
         )
@@ -134,32 +121,7 @@ class ViltBackbone(StepsByRank, keras_hub.models.Backbone):
         for block in blocks:
             tokens = block(tokens, mask=mask)
         vectors = pooler(final_norm(tokens[:, 0]))
-        super().__init__(inputs=inputs, outputs=vectors, dtype=dtype, **kwargs)
-
-        self.settings = settings
-        self.token_dim = dim
-        self.embedding = embedding
-        self.blocks = blocks
-        self.final_norm = final_norm
+        super().__init__(
+            inputs, vectors, settings, embedding, blocks, final_norm, dtype=dtype, **kwargs
+        )
         self.pooler = pooler
-        # Call the setter: the constructor's `trainable` does not reach the layers, and Keras
-        # skips an assignment that does not change the value.
-        keras_hub.models.Backbone.trainable.fset(self, self.trainable)
-
-    @property
-    def patch_embedding(self):
-        """The convolution that projects the patches."""
-        return self.embedding.convolution
-
-    @property
-    def class_embedding(self):
-        """The variable of the class token, `(dim,)`."""
-        return self.embedding.class_embedding
-
-    @property
-    def position_embedding(self):
-        """The variable of the position embeddings of the image, `(1 + patches, dim)`."""
-        return self.embedding.position_embedding
-
-    def get_config(self):
-        return {**super().get_config(), **self.settings}
