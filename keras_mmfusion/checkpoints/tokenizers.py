@@ -56,10 +56,7 @@ def build_gpt2_tokenizer(assets):
     Raises:
         ValueError: if the files are missing or describe another tokenizer.
     """
-    tokens, merges, special_tokens = _read_byte_pairs(assets, ("<|endoftext|>",), "")
-    if assets.tokenizer_config.get("add_prefix_space", False):
-        raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
-    return Gpt2Tokenizer(tokens, merges, special_tokens=special_tokens)
+    return _build_gpt2_tokenizer(assets, ("<|endoftext|>",))
 
 
 def build_roberta_tokenizer(assets):
@@ -74,18 +71,21 @@ def build_roberta_tokenizer(assets):
     Raises:
         ValueError: if the files are missing or describe another tokenizer.
     """
-    tokens, merges, special_tokens = _read_byte_pairs(assets, _ROBERTA_TOKENS, "")
-    if assets.tokenizer_config.get("add_prefix_space", False):
-        raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
-    return Gpt2Tokenizer(
-        tokens,
-        merges,
+    return _build_gpt2_tokenizer(
+        assets,
+        _ROBERTA_TOKENS,
         start_token="<s>",
         end_token="</s>",
         pad_token="<pad>",
         unknown_token="<unk>",
-        special_tokens=special_tokens,
     )
+
+
+def _build_gpt2_tokenizer(assets, special_tokens, **named_tokens):
+    tokens, merges, special_tokens = _read_byte_pairs(assets, special_tokens, "")
+    if assets.tokenizer_config.get("add_prefix_space", False):
+        raise ValueError("Tokenizers with `add_prefix_space=true` are not supported.")
+    return Gpt2Tokenizer(tokens, merges, special_tokens=special_tokens, **named_tokens)
 
 
 def build_clip_tokenizer(assets):
@@ -102,9 +102,7 @@ def build_clip_tokenizer(assets):
     """
     special_tokens = ("<|startoftext|>", "<|endoftext|>")
     tokens, merges, special_tokens = _read_byte_pairs(assets, special_tokens, "</w>")
-    pad_token = assets.tokenizer_config.get("pad_token") or "<|endoftext|>"
-    if isinstance(pad_token, dict):
-        pad_token = pad_token["content"]
+    pad_token = _get_content(assets.tokenizer_config.get("pad_token") or "<|endoftext|>")
     return ClipTokenizer(tokens, merges, pad_token=pad_token, special_tokens=special_tokens)
 
 

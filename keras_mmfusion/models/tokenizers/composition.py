@@ -8,7 +8,6 @@ import numpy as np
 from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import make_table
 
 _CHARACTERS = 0x110000
-_STABLE, _UNSTABLE = 0, 1
 
 
 @functools.cache
@@ -40,7 +39,7 @@ def make_composition_tables():
 
     decompositions, pairs, classes, unstable = _read_unicode()
     flags = np.zeros(max(unstable) + 2, "uint8")
-    flags[list(unstable)] = _UNSTABLE
+    flags[list(unstable)] = 1
     combining = np.zeros(max(classes) + 2, "uint8")
     combining[list(classes)] = list(classes.values())
     return {
@@ -64,7 +63,7 @@ def compose_tensor(texts, tables):
     import tensorflow as tf
 
     values = tf.strings.unicode_decode(texts, "UTF-8").flat_values
-    is_unstable = _look_up(tables["unstable"], values) == _UNSTABLE
+    is_unstable = _look_up(tables["unstable"], values) == 1
     return tf.cond(tf.reduce_any(is_unstable), lambda: _compose(texts, tables), lambda: texts)
 
 
