@@ -41,7 +41,6 @@ PARTS = {
         f"{CAPTIONING}/test_git_text_decoder.py",
         "checkpoints/test_git.py",
         "checkpoints/test_vision_encoder_decoder.py",
-        "checkpoints/test_encoder_decoder_parts.py",
         f"{CAPTIONING}/test_beam_search.py",
         f"{CAPTIONING}/test_sampling.py",
         f"{CAPTIONING}/test_caption_generator.py::test_cached_and_uncached_decoding_agree",

@@ -1,115 +1,125 @@
 """Writes small folders in the format of transformers, one for each kind of checkpoint."""
 
+import functools
 import json
 import pathlib
 import shutil
 
 import numpy as np
 from checkpoints.checkpoint_files import pack_safetensors
+from checkpoints.stored_cases import DATA, read_case
 
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
 
-DATA = pathlib.Path(__file__).parent / "data"
 BERT_SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+CLIP_PROCESSOR = {"image_processor_type": "CLIPImageProcessor"}
 
 
-def write_blip(folder):
-    """Writes a BLIP captioner; as on the Hub, the vocabulary lacks [DEC] and [ENC]."""
-    _write_blip(folder, "blip_captioner")
-
-
-def write_blip_vqa(folder):
-    _write_blip(folder, "blip_question_answerer")
-
-
-def write_blip_matcher(folder):
-    _write_blip(folder, "blip_matcher")
-
-
-def _write_blip(folder, name):
-    with np.load(DATA / f"{name}.npz") as file:
-        config, weights = json.loads(str(file["config"])), _read_weights(file)
-    _write_words(folder, [f"w{index}" for index in range(5, 58)])
-    processor = {"image_processor_type": "BlipImageProcessor", "size": {"height": 32, "width": 32}}
+def write_blip(folder, case):
+    """Writes a checkpoint of BLIP; as on the Hub, the vocabulary lacks [DEC] and [ENC]."""
+    config, weights, _ = read_case(case)
+    _write_words(folder, range(5, 58))
+    processor = {"image_processor_type": "BlipImageProcessor", "size": _square(32)}
     _write(folder, {**config, "model_type": "blip"}, processor, weights)
 
 
-def write_git(folder):
-    with np.load(DATA / "git.npz") as file:
-        weights = _read_weights(file)
-    config = json.loads((DATA / "git.json").read_text("utf-8"))
-    _write_words(folder, [f"w{index}" for index in range(config["vocab_size"] - 5)])
-    processor = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 16},
-        "crop_size": {"height": 16, "width": 16},
-    }
+def write_git(folder, case):
+    config, weights, _ = read_case(case)
+    _write_words(folder, range(config["vocab_size"] - 5))
+    processor = CLIP_PROCESSOR | {"size": {"shortest_edge": 16}, "crop_size": _square(16)}
     _write(folder, config, processor, weights)
 
 
 def write_vit_gpt2(folder):
     """Writes a pair of ViT and GPT-2, whose vocabulary are the bytes and two merges."""
-    with np.load(DATA / "vit_gpt2.npz") as file:
-        weights = _read_weights(file)
-    config = json.loads((DATA / "vit_gpt2.json").read_text("utf-8"))
     tokens = [*make_byte_characters(), "ca", "Ġa", "<|endoftext|>"]
-    end = len(tokens) - 1
-    config |= {"decoder_start_token_id": end, "pad_token_id": end, "eos_token_id": end}
-    config["decoder"] |= {"vocab_size": len(tokens), "bos_token_id": end, "eos_token_id": end}
-    words = np.random.RandomState(1).normal(size=(len(tokens), 16)).astype("float16")
-    weights["decoder.transformer.wte.weight"] = weights["decoder.lm_head.weight"] = words
-    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}), "utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\nc a\nĠ a\n", "utf-8")
+    end = tokens[-1]
+    config, weights = _resize_vocabulary("vit_gpt2", tokens, start=end, end=end, pad=end)
+    config["decoder"] |= {"bos_token_id": len(tokens) - 1, "eos_token_id": len(tokens) - 1}
+    _write_byte_pairs(folder, tokens, ["c a", "Ġ a"])
     processor = {"feature_extractor_type": "ViTFeatureExtractor", "size": 16, "resample": 2}
     _write(folder, config, processor, weights)
 
 
+def write_vit_bert(folder):
+    words = range(30)
+    tokens = [*BERT_SPECIAL, *_name_words(words)]
+    config, weights = _resize_vocabulary("vit_bert", tokens, "[CLS]", "[SEP]", "[PAD]")
+    _write_words(folder, words)
+    processor = {"image_processor_type": "ViTImageProcessor", "size": _square(16)}
+    _write(folder, config, processor, weights)
+
+
+def write_vit_roberta(folder):
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *make_byte_characters(), "<mask>"]
+    config, weights = _resize_vocabulary("vit_roberta", tokens, "<s>", "</s>", "<pad>")
+    _write_byte_pairs(folder, tokens, [])
+    processor = {"image_processor_type": "ViTImageProcessor", "size": _square(16)}
+    _write(folder, config, processor, weights)
+
+
 def write_clip(folder):
-    with np.load(DATA / "clip.npz") as file:
-        config, weights = json.loads(str(file["config"])), _read_weights(file)
+    config, weights, _ = read_case("clip")
     characters = make_byte_characters()
     ends = [f"{character}</w>" for character in characters]
     tokens = [*characters, *ends, "ca", "do", "<|startoftext|>", "<|endoftext|>"]
     config["text_config"]["vocab_size"] = len(tokens)
-    words = np.random.default_rng(0).normal(scale=0.4, size=(len(tokens), 16)).astype("float16")
-    weights["text_model.embeddings.token_embedding.weight"] = words
-    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}), "utf-8")
-    (folder / "merges.txt").write_text("#version: 0.2\nc a\nd o\n", "utf-8")
-    processor = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 32},
-        "crop_size": {"height": 32, "width": 32},
-    }
+    words = np.random.default_rng(0).normal(scale=0.4, size=(len(tokens), 16))
+    weights["text_model.embeddings.token_embedding.weight"] = words.astype("float16")
+    _write_byte_pairs(folder, tokens, ["c a", "d o"])
+    processor = CLIP_PROCESSOR | {"size": {"shortest_edge": 32}, "crop_size": _square(32)}
     _write(folder, config, processor, weights)
 
 
 def write_siglip(folder):
-    with np.load(DATA / "siglip.npz") as file:
-        config, weights = json.loads(str(file["config"])), _read_weights(file)
+    config, weights, _ = read_case("siglip")
     config["text_config"]["vocab_size"] = size = 200  # as in the tokenizer
     shape = (size, config["text_config"]["hidden_size"])
     words = np.random.default_rng(0).normal(scale=0.4, size=shape).astype("float16")
     weights["text_model.embeddings.token_embedding.weight"] = words
     shutil.copy(DATA / "siglip_spiece.model", folder / "spiece.model")
-    size = {"height": 32, "width": 32}
-    _write(folder, config, {"image_processor_type": "SiglipImageProcessor", "size": size}, weights)
+    processor = {"image_processor_type": "SiglipImageProcessor", "size": _square(32)}
+    _write(folder, config, processor, weights)
 
 
 def write_vilt(folder):
-    with np.load(DATA / "vilt.npz") as file:
-        config, weights = json.loads(str(file["config"])), _read_weights(file)
-    _write_words(folder, [f"w{index}" for index in range(5, config["vocab_size"])])
-    processor = {"image_processor_type": "ViltImageProcessor", "size": {"shortest_edge": 32}}
-    _write(folder, {**config, "model_type": "vilt"}, {**processor, "size_divisor": 16}, weights)
+    config, weights, _ = read_case("vilt")
+    _write_words(folder, range(5, config["vocab_size"]))
+    processor = {"feature_extractor_type": "ViltFeatureExtractor", "size": 24, "size_divisor": 8}
+    _write(folder, {**config, "model_type": "vilt"}, processor, weights)
 
 
-def _read_weights(file):
-    names = [name for name in file if name.startswith("weight:")]
-    return {name.removeprefix("weight:"): file[name] for name in names}
+def _square(size):
+    return {"height": size, "width": size}
 
 
-def _write_words(folder, words):
-    (folder / "vocab.txt").write_text("\n".join([*BERT_SPECIAL, *words]) + "\n", "utf-8")
+def _resize_vocabulary(case, tokens, start, end, pad):
+    """Returns the configuration and the weights of a pair, with random embeddings of tokens."""
+    config, weights, _ = read_case(case)
+    old_size, size = config["decoder"]["vocab_size"], len(tokens)
+    config |= {"decoder_start_token_id": tokens.index(start), "eos_token_id": tokens.index(end)}
+    config |= {"pad_token_id": tokens.index(pad), "model_type": "vision-encoder-decoder"}
+    config["decoder"]["vocab_size"] = size
+    for name, value in weights.items():
+        if len(value) == old_size:
+            random = np.random.RandomState(1)  # Tied weights are equal.
+            weights[name] = random.normal(size=(size, *value.shape[1:])).astype("float32")
+    return config, weights
+
+
+def _name_words(ids):
+    return [f"w{index}" for index in ids]
+
+
+def _write_words(folder, ids):
+    tokens = [*BERT_SPECIAL, *_name_words(ids)]
+    (folder / "vocab.txt").write_text("\n".join(tokens) + "\n", "utf-8")
+
+
+def _write_byte_pairs(folder, tokens, merges):
+    ids = {token: index for index, token in enumerate(tokens)}
+    (folder / "vocab.json").write_text(json.dumps(ids), "utf-8")
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]), "utf-8")
 
 
 def _write(folder, config, processor, weights):
@@ -119,14 +129,17 @@ def _write(folder, config, processor, weights):
 
 
 WRITERS = {
-    "blip": write_blip,
-    "git": write_git,
-    "vit_gpt2": write_vit_gpt2,
-    "blip_vqa": write_blip_vqa,
-    "blip_matcher": write_blip_matcher,
+    "blip": functools.partial(write_blip, case="blip_captioner"),
+    "blip_matcher": functools.partial(write_blip, case="blip_matcher"),
+    "blip_vqa": functools.partial(write_blip, case="blip_question_answerer"),
     "clip": write_clip,
+    "git": functools.partial(write_git, case="git"),
+    "git_video": functools.partial(write_git, case="git_video"),
     "siglip": write_siglip,
     "vilt": write_vilt,
+    "vit_bert": write_vit_bert,
+    "vit_gpt2": write_vit_gpt2,
+    "vit_roberta": write_vit_roberta,
 }
 
 

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from blip_files import load_case, write_folder
+from checkpoints.checkpoint_folders import write_folder
+from checkpoints.stored_cases import read_case
 from dtype_checks import check_load_dtypes
 from keras import ops
 
@@ -17,7 +18,7 @@ PROMPT = (7, 21)
 
 
 def build(name):
-    case, config, weights = load_case(name)
+    config, weights, case = read_case(name)
     model = blip.build_model(config)
     assign_weights(model, config, blip, weights)
     return model, case
@@ -76,7 +77,7 @@ def test_blip_has_the_loss_and_gradients_of_transformers(name, texts):
 
 
 def test_tied_weights_may_be_stored_twice_if_they_are_equal():
-    case, config, weights = load_case("blip_captioner")
+    config, weights, _ = read_case("blip_captioner")
     model = blip.build_model(config)
     copies = {alias: weights[key] for alias, key in blip.TIED.items()}
     assign_weights(model, config, blip, {**weights, **copies})
@@ -86,7 +87,7 @@ def test_tied_weights_may_be_stored_twice_if_they_are_equal():
 
 
 def test_unsupported_text_settings_raise():
-    _, config, _ = load_case("blip_captioner")
+    config, _, _ = read_case("blip_captioner")
     config["text_config"]["hidden_act"] = "relu"
     with pytest.raises(ValueError, match="`hidden_act` of BLIP's text model must be 'gelu'"):
         blip.build_model(config)
@@ -123,7 +124,7 @@ IMAGES = list(np.random.default_rng(0).integers(0, 256, (3, 40, 50, 3)).astype("
 
 
 def test_folder_of_a_blip_captioner_becomes_a_model_that_captions(tmp_path):
-    write_folder(tmp_path, "blip_captioner")
+    write_folder(tmp_path, "blip")
     model = Captioner.from_preset(tmp_path)
     assert isinstance(model, BlipCaptioner)
     assert model.preprocessor.get_special_tokens() == SPECIAL
@@ -132,12 +133,12 @@ def test_folder_of_a_blip_captioner_becomes_a_model_that_captions(tmp_path):
 
 
 def test_blip_captioner_in_other_dtypes(tmp_path):
-    write_folder(tmp_path, "blip_captioner")
+    write_folder(tmp_path, "blip")
     check_load_dtypes(tmp_path, IMAGES, np.array([[58, 7, 21, 30]] * len(IMAGES)))
 
 
 def test_folder_of_a_blip_question_answerer_becomes_a_model_that_answers(tmp_path):
-    write_folder(tmp_path, "blip_question_answerer")
+    write_folder(tmp_path, "blip_vqa")
     model = BlipQuestionAnswerer.from_preset(tmp_path)
     assert model.preprocessor.tokenize_questions(["w9 w30?"]) == [[2, 9, 30, 1, 3]]
     answers = model.generate(IMAGES, ["w9", "w9 w30", "w7"])
@@ -145,7 +146,7 @@ def test_folder_of_a_blip_question_answerer_becomes_a_model_that_answers(tmp_pat
 
 
 def test_vocabulary_of_another_size_raises(tmp_path):
-    write_folder(tmp_path, "blip_captioner")
+    write_folder(tmp_path, "blip")
     with (tmp_path / "vocab.txt").open("a") as file:
         file.write("more\n")
     with pytest.raises(ValueError, match="must have the `bos_token_id` of config.json, 58"):

@@ -3,7 +3,8 @@
 import keras
 import numpy as np
 import pytest
-from checkpoints.test_blip import IMAGES, build, write_folder
+from checkpoints.checkpoint_folders import write_folder
+from checkpoints.test_blip import IMAGES, build
 from keras import ops
 
 from keras_mmfusion.models import BlipMatcher, ContrastiveModel
@@ -23,9 +24,7 @@ def matcher():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blip_matcher")
-    write_folder(folder, "blip_matcher")
-    return folder
+    return write_folder(tmp_path_factory.mktemp("blip_matcher"), "blip_matcher")
 
 
 @pytest.fixture(scope="module")

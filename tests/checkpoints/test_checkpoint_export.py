@@ -7,7 +7,7 @@ import sys
 import keras
 import numpy as np
 import pytest
-from checkpoint_folders import write_folder
+from checkpoints.checkpoint_folders import write_folder
 from saved_models import png
 
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from checkpoint_folders import write_folder
+from checkpoints.checkpoint_folders import write_folder
 from keras import ops
 
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint

@@ -5,7 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
-from clip_files import MERGES, SPECIAL, VOCABULARY, write_clip_folder
+from checkpoints.checkpoint_folders import write_folder
 
 from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
@@ -13,13 +13,17 @@ from keras_mmfusion.models import ContrastiveModel
 from keras_mmfusion.models.tokenizers import ClipTokenizer
 
 LABELS = ["cat", "dog", "bird"]
+MERGES = ["c a", "d o"]
+SPECIAL = ["<|startoftext|>", "<|endoftext|>"]
+
+
+def read_vocabulary(folder):
+    return json.loads((folder / "vocab.json").read_text("utf-8"))
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("clip")
-    write_clip_folder(folder)
-    return folder
+    return write_folder(tmp_path_factory.mktemp("clip"), "clip")
 
 
 @pytest.fixture(scope="module")
@@ -38,11 +42,12 @@ def test_classify_reads_images_and_labels(model):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_texts_have_start_and_end_tokens(model):
+def test_texts_have_start_and_end_tokens(folder, model):
+    vocabulary = read_vocabulary(folder)
     text = model.preprocessor({"text": ["A cab", "abcdefghijk"]})["text"]
-    start, end = (VOCABULARY[token] for token in SPECIAL)
-    short = [start, VOCABULARY["a</w>"], VOCABULARY["ca"], VOCABULARY["b</w>"], *[end] * 5]
-    long = [start, *(VOCABULARY[letter] for letter in "abcdefg"), end]
+    start, end = (vocabulary[token] for token in SPECIAL)
+    short = [start, vocabulary["a</w>"], vocabulary["ca"], vocabulary["b</w>"], *[end] * 5]
+    long = [start, *(vocabulary[letter] for letter in "abcdefg"), end]
     assert np.asarray(text["token_ids"]).tolist() == [short, long]
     assert np.asarray(text["padding_mask"]).tolist() == [[1] * 5 + [0] * 4, [1] * 9]
 
@@ -51,7 +56,9 @@ def test_tokenizer_json_equals_vocabulary_and_merges(folder, model, tmp_path):
     for path in folder.iterdir():
         if path.name not in ("vocab.json", "merges.txt"):
             (tmp_path / path.name).write_bytes(path.read_bytes())
-    content = {"model": {"vocab": VOCABULARY, "merges": MERGES, "end_of_word_suffix": "</w>"}}
+    content = {
+        "model": {"vocab": read_vocabulary(folder), "merges": MERGES, "end_of_word_suffix": "</w>"}
+    }
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
     copy = load_checkpoint(tmp_path)
     np.testing.assert_array_equal(

@@ -1,16 +1,13 @@
 """CLIP and SigLIP give the outputs of transformers, which `make_contrastive_cases.py` stored."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
 import pytest
+from checkpoints import stored_cases
 
 from keras_mmfusion.checkpoints import clip, siglip
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
 
-DATA = pathlib.Path(__file__).parent / "data"
 CONVERTERS = {"clip": clip, "siglip": siglip}
 END = 49
 
@@ -21,14 +18,8 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def read_case(name):
-    with np.load(DATA / f"{name}.npz") as file:
-        case = dict(file)
-    case["config"] = json.loads(str(case["config"]))
-    case["tensors"] = {
-        key.removeprefix("weight:"): case.pop(key).astype("float32")
-        for key in list(case)
-        if key.startswith("weight:")
-    }
+    config, weights, case = stored_cases.read_case(name)
+    case |= {"config": config, "tensors": weights}
     # SigLIP's padding is part of its texts.
     counts = np.cumsum(case["ids"] == END, axis=1)
     mask = counts <= 1 if name == "clip" else np.ones_like(counts)

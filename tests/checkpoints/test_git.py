@@ -1,10 +1,8 @@
-import json
-import pathlib
-
 import keras
 import numpy as np
 import pytest
-from checkpoint_files import pack_safetensors
+from checkpoints.checkpoint_folders import write_folder
+from checkpoints.stored_cases import read_case
 from dtype_checks import check_load_dtypes
 from keras import ops
 from PIL import Image
@@ -19,23 +17,10 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 )
 from keras_mmfusion.models.captioning.decoding.prompts import pack_prompts
 
-DATA = pathlib.Path(__file__).parent / "data"
 IMAGES, TOKENS, LENGTH = 50, 6, 10
 VOCABULARY, START, PAD = 40, 38, 0
 END = {"git": 17, "git_video": 14}
 PROMPT = (5, 9, 30)
-
-
-def read_case(name):
-    """Returns the configuration of a case, its weights, and its expected outputs."""
-    config = json.loads((DATA / f"{name}.json").read_text("utf-8"))
-    data = np.load(DATA / f"{name}.npz")
-    weights = {
-        key.removeprefix("weight:"): data[key].astype("float32")
-        for key in data
-        if key.startswith("weight:")
-    }
-    return config, weights, data
 
 
 def load_case(name, **settings):
@@ -155,23 +140,12 @@ def test_videos_require_a_frame_embedding():
         model.encode(np.stack([images[:2], images[:2]], axis=1))
 
 
-WORDS = [f"word{index}" for index in range(VOCABULARY - 5)]
+WORDS = [f"w{index}" for index in range(VOCABULARY - 5)]
 
 
 def load_folder(folder, name):
     """Writes a checkpoint as on the Hub, and loads it."""
-    config, weights, _ = read_case(name)
-    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n", "utf-8")
-    (folder / "config.json").write_text(json.dumps(config), "utf-8")
-    processor = {
-        "image_processor_type": "CLIPImageProcessor",
-        "size": {"shortest_edge": 16},
-        "crop_size": {"height": 16, "width": 16},
-    }
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor), "utf-8")
-    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
-    model = load_checkpoint(folder)
+    model = load_checkpoint(write_folder(folder, name))
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
     return model
 
@@ -199,11 +173,11 @@ def test_a_folder_captions_images_of_any_size(tmp_path):
 
 def test_a_folder_answers_questions(tmp_path):
     model = load_folder(tmp_path, "git")
-    images, questions = make_images(3), ["word3 word7?", "word9", "word1 word2 word3 word4"]
+    images, questions = make_images(3), ["w3 w7?", "w9", "w1 w2 w3 w4"]
     captions = model.generate(images, prompt=questions)
     answers = model.answer(images, questions)
     for row, image in enumerate(images):
-        start = "word3 word7" if row == 0 else questions[row]  # "?" is unknown.
+        start = "w3 w7" if row == 0 else questions[row]  # "?" is unknown.
         assert captions[row] == f"{start} {answers[row]}".strip()
         assert model.generate(image, prompt=questions[row]) == captions[row]
         assert model.answer(image, questions[row]) == answers[row]
@@ -217,7 +191,7 @@ def test_a_folder_answers_questions(tmp_path):
         with pytest.raises(ValueError, match="one prompt or question for each image"):
             model.answer(*arguments)
     with pytest.raises(ValueError, match="`prompt` must leave room"):
-        model.answer(images, "word1 " * 12)
+        model.answer(images, "w1 " * 12)
 
 
 def test_a_folder_captions_and_learns_videos(tmp_path):
@@ -231,14 +205,14 @@ def test_a_folder_captions_and_learns_videos(tmp_path):
         for frame, path in zip(video, paths, strict=True):
             Image.fromarray(frame).save(path)
     assert model.generate(files, beams=2) == captions
-    answers = model.answer(list(videos), ["word3", "word4", "word5"])
-    assert model.answer([list(videos[1])], "word4") == answers[1]
+    answers = model.answer(list(videos), ["w3", "w4", "w5"])
+    assert model.answer([list(videos[1])], "w4") == answers[1]
     pixels = model.preprocessor.generate_preprocess(videos)
     single = model.preprocessor.generate_preprocess(videos[2, 1])
     np.testing.assert_array_equal(ops.convert_to_numpy(pixels)[2, 1], ops.convert_to_numpy(single))
     with pytest.raises(ValueError, match="same number of frames"):
         model.generate([videos[0], videos[1][:1]])
     pytest.importorskip("tensorflow")  # KerasHub preprocesses arrays by `tf.data`.
-    data = {"images": videos, "captions": np.array(["word3 word4", "word5", "word6 word7"])}
+    data = {"images": videos, "captions": np.array(["w3 w4", "w5", "w6 w7"])}
     losses = model.fit(data, epochs=3, verbose=0, batch_size=3).history["loss"]
     assert model.evaluate(data, verbose=0, batch_size=3, return_dict=True)["loss"] < losses[0]

@@ -5,8 +5,8 @@ import pathlib
 
 import numpy as np
 import pytest
-from blip_files import write_folder
 from checkpoint_files import pack_safetensors
+from checkpoints.checkpoint_folders import write_folder
 from hub_server import SHA, HubServer, connect_client
 from PIL import Image
 from typer.testing import CliRunner
@@ -41,9 +41,8 @@ def split_weights(folder):
 def folders(tmp_path_factory):
     """The local copies of the repositories."""
     root = tmp_path_factory.mktemp("checkpoints")
-    for name in ("blip_captioner", "blip_question_answerer"):
-        (root / name).mkdir()
-        write_folder(root / name, name)
+    write_folder(root / "blip_captioner", "blip")
+    write_folder(root / "blip_question_answerer", "blip_vqa")
     split_weights(root / "blip_captioner")
     (root / "blip_captioner" / "README.md").write_bytes(CARD)
     return root

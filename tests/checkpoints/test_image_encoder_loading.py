@@ -2,12 +2,12 @@
 
 import importlib
 import json
-import pathlib
 
 import keras
 import numpy as np
 import pytest
 from checkpoint_files import pack_safetensors
+from checkpoints.stored_cases import read_case
 
 from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints import load_checkpoint
@@ -15,7 +15,6 @@ from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.checkpoints.image_encoder_loading import load_image_converter
 from keras_mmfusion.encoders import PillowImageConverter, TextTransformer, VisionTransformer
 
-DATA = pathlib.Path(__file__).parent / "data"
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3)).astype("uint8"))
 # Model type -> stored case, converter of the case, prefix of the encoder's weights in it, and the
 # prefix that they have in a checkpoint of their own on the Hub.
@@ -31,22 +30,10 @@ CASES = {
 PROCESSOR = {"image_processor_type": "CLIPImageProcessor", "crop_size": 32}
 
 
-def read_case(name):
-    """Returns the configuration and the weights of a stored case."""
-    with np.load(DATA / f"{name}.npz") as file:
-        if "config" in file:
-            config = json.loads(str(file["config"]))
-        else:
-            config = json.loads((DATA / f"{name}.json").read_text("utf-8"))
-        names = [name for name in file if name.startswith("weight:")]
-        weights = {name.removeprefix("weight:"): file[name].astype("float32") for name in names}
-    return config, weights
-
-
 def write_encoder(folder, model_type, prefix=""):
     """Writes a checkpoint of an encoder; its names begin with a prefix."""
     name, _, old_prefix, _ = CASES[model_type]
-    config, weights = read_case(name)
+    config, weights, _ = read_case(name)
     part = "text_config" if "text" in model_type else "vision_config"
     config = config["encoder"] if model_type == "vit" else config[part]
     weights = {
@@ -66,7 +53,7 @@ def load_whole_model(model_type):
     """Loads the model that the encoder is a part of."""
     name, converter, _, _ = CASES[model_type]
     converter = importlib.import_module(f"keras_mmfusion.checkpoints.{converter}")
-    config, weights = read_case(name)
+    config, weights, _ = read_case(name)
     model = converter.build_model(config)
     assign_weights(model, config, converter, weights)
     return model
@@ -88,7 +75,7 @@ def test_encoders_equal_those_of_the_whole_model(model_type, tmp_path):
 
 def test_heads_of_encoders_are_not_loaded(tmp_path):
     folder = write_encoder(tmp_path, "clip_vision_model", "vision_model.")
-    _, weights = read_case("clip")
+    _, weights, _ = read_case("clip")
     names = [name for name in weights if name.startswith(("vision_model", "visual_projection"))]
     tensors = pack_safetensors({name: weights[name] for name in names})
     (folder / "model.safetensors").write_bytes(tensors)

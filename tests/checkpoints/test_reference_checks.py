@@ -6,8 +6,7 @@ import json
 
 import numpy as np
 import pytest
-from blip_files import write_folder
-from clip_files import write_clip_folder
+from checkpoints.checkpoint_folders import write_folder
 from hub_server import HubServer, connect_client
 from PIL import Image
 from typer.testing import CliRunner
@@ -43,11 +42,9 @@ def read_files(folder):
 def folders(tmp_path_factory):
     """The local copies of the repositories."""
     root = tmp_path_factory.mktemp("checkpoints")
-    for name in ("blip_captioner", "blip_question_answerer", "clip"):
-        (root / name).mkdir()
-    write_folder(root / "blip_captioner", "blip_captioner")
-    write_folder(root / "blip_question_answerer", "blip_question_answerer")
-    write_clip_folder(root / "clip")
+    write_folder(root / "blip_captioner", "blip")
+    write_folder(root / "blip_question_answerer", "blip_vqa")
+    write_folder(root / "clip", "clip")
     return root
 
 

@@ -7,7 +7,7 @@ import shutil
 import keras
 import numpy as np
 import pytest
-from checkpoint_folders import write_folder
+from checkpoints.checkpoint_folders import write_folder
 
 from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets

@@ -1,12 +1,10 @@
 """Compares ViLT with stored outputs of transformers; see `make_vilt_case.py`."""
 
-import json
-import pathlib
-
 import keras
 import numpy as np
 import pytest
-from checkpoint_files import pack_safetensors
+from checkpoints.checkpoint_folders import write_folder
+from checkpoints.stored_cases import read_case
 from keras import ops
 from PIL import Image
 
@@ -16,27 +14,13 @@ from keras_mmfusion.encoders import AspectRatioImageConverter
 from keras_mmfusion.models import QuestionAnsweringModel, ViltQuestionAnswerer
 from keras_mmfusion.zoo.reference_checks import COMPUTE
 
-DATA = pathlib.Path(__file__).parent / "data"
 # As in make_vilt_case.py.
 PHOTO_SIZES = [(37, 50), (30, 30), (90, 64), (20, 60), (64, 89)]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{index}" for index in range(5, 40))]
 QUESTIONS = ["w9 w30?", "w7", "w8 w9 w11 w12 w13"]
 
 
-def load_case():
-    """Returns the stored arrays, the configuration and the weights."""
-    with np.load(DATA / "vilt.npz") as file:
-        case = dict(file)
-    weights = {
-        key.removeprefix("weight:"): value.astype("float32")
-        for key, value in case.items()
-        if key.startswith("weight:")
-    }
-    return case, json.loads(str(case["config"])), weights
-
-
 def build():
-    case, config, weights = load_case()
+    config, weights, case = read_case("vilt")
     model = vilt.build_model(config)
     assign_weights(model, config, vilt, weights)
     return model, case
@@ -80,7 +64,7 @@ def test_loss_and_gradients_equal_those_of_transformers():
 
 
 def test_image_converter_equals_the_image_processor():
-    case, _, _ = load_case()
+    _, _, case = read_case("vilt")
     rng = np.random.default_rng(1)
     photos = [rng.integers(0, 256, (*size, 3)).astype("uint8") for size in PHOTO_SIZES]
     images, sizes = make_converter()(photos)
@@ -90,17 +74,6 @@ def test_image_converter_equals_the_image_processor():
 
 def make_converter():
     return AspectRatioImageConverter(24, multiple=8, scale=2 / 255, offset=-1)
-
-
-def write_folder(folder, **config_entries):
-    """Writes a checkpoint as on the Hub."""
-    _, config, weights = load_case()
-    config = {**config, "model_type": "vilt", **config_entries}
-    (folder / "vocab.txt").write_text("\n".join(WORDS) + "\n")
-    (folder / "config.json").write_text(json.dumps(config))
-    processor = {"feature_extractor_type": "ViltFeatureExtractor", "size": 24, "size_divisor": 8}
-    (folder / "preprocessor_config.json").write_text(json.dumps(processor))
-    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
 
 
 def make_images(folder):
@@ -117,8 +90,7 @@ def get_probabilities(answers):
 
 @pytest.fixture(scope="module")
 def loaded(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("vilt")
-    write_folder(folder)
+    folder = write_folder(tmp_path_factory.mktemp("vilt"), "vilt")
     return QuestionAnsweringModel.from_preset(folder), folder
 
 
@@ -198,7 +170,7 @@ class OneBatch(keras.utils.PyDataset):
 def test_model_fits_raw_images_questions_and_scores(tmp_path, as_sequence):
     if not as_sequence:
         pytest.importorskip("tensorflow")  # KerasHub preprocesses arrays by `tf.data`.
-    write_folder(tmp_path)
+    write_folder(tmp_path, "vilt")
     model = ViltQuestionAnswerer.from_preset(tmp_path)
     model.compile(optimizer=keras.optimizers.Adam(1e-2))
     images = np.random.default_rng(0).integers(0, 256, (4, 30, 40, 3)).astype("uint8")
@@ -228,7 +200,7 @@ def test_model_fits_raw_images_questions_and_scores(tmp_path, as_sequence):
     ],
 )
 def test_unsupported_configurations_raise(entries, message):
-    _, config, _ = load_case()
+    config, _, _ = read_case("vilt")
     with pytest.raises(ValueError, match=message):
         vilt.build_model({**config, **entries})
 

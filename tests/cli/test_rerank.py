@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from checkpoints.test_blip import write_folder
+from checkpoints.checkpoint_folders import write_folder
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -18,9 +18,7 @@ SENTENCES = ["w7", "w21 w9"]
 
 @pytest.fixture(scope="module")
 def matcher(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("blip_matcher")
-    write_folder(folder, "blip_matcher")
-    return str(folder)
+    return str(write_folder(tmp_path_factory.mktemp("blip_matcher"), "blip_matcher"))
 
 
 @pytest.fixture(scope="module")
