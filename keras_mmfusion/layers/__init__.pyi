@@ -9,12 +9,15 @@ from keras_mmfusion.layers.fusion_block import FusionBlock as FusionBlock
 from keras_mmfusion.layers.logit_scale import LogitScale as LogitScale
 from keras_mmfusion.layers.modality_dropout import ModalityDropout as ModalityDropout
 from keras_mmfusion.layers.patch_embedding import PatchEmbedding as PatchEmbedding
+from keras_mmfusion.layers.patch_merging import PatchMerging as PatchMerging
 from keras_mmfusion.layers.pooled_projection import PooledProjection as PooledProjection
+from keras_mmfusion.layers.relative_position_bias import RelativePositionBias as RelativePositionBias
 from keras_mmfusion.layers.shared_space_projector import SharedSpaceProjector as SharedSpaceProjector
 from keras_mmfusion.layers.temporal.temporal_bottleneck import TemporalBottleneck as TemporalBottleneck
 from keras_mmfusion.layers.temporal.temporal_mean_pooling import TemporalMeanPooling as TemporalMeanPooling
 from keras_mmfusion.layers.temporal.temporal_transformer import TemporalTransformer as TemporalTransformer
 from keras_mmfusion.layers.transformer_block import TransformerBlock as TransformerBlock
+from keras_mmfusion.layers.window_transformer_block import WindowTransformerBlock as WindowTransformerBlock
 from keras_mmfusion.layers import alignment as alignment
 from keras_mmfusion.layers import fusion as fusion
 from keras_mmfusion.layers import graph as graph

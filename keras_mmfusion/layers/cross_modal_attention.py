@@ -9,6 +9,8 @@ from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.layers.dropout import Dropout
 from keras_mmfusion.layers.masks import zero_masked
 
+_MASKED = float(np.finfo("float32").min)
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class CrossModalAttention(keras.layers.Layer):
@@ -17,7 +19,7 @@ class CrossModalAttention(keras.layers.Layer):
     For each head, with `Q = query W_q`, `K = key W_k`, `V = value W_v`:
 
     ```
-    Attention(Q, K, V) = softmax(Q Kᵀ / √d_k) V
+    Attention(Q, K, V) = softmax(Q Kᵀ / √d_k) V            softmax(Q Kᵀ / √d_k + B) V with a bias
     output = concat(head_1, ..., head_n) W_o
     ```
 
@@ -53,6 +55,8 @@ class CrossModalAttention(keras.layers.Layer):
         use_causal_mask: bool. Whether query `i` attends only to keys `0 ... i`.
         return_attention_scores: bool. Whether to also return the attention weights.
         training: bool. Whether dropout is active.
+        attention_bias: float tensor `(batch or 1, num_heads or 1, query_tokens, value_tokens)`, the
+            bias `B`, such as a `RelativePositionBias`.
 
     Output shape:
         `(batch, query_tokens, output_dim)`; with `return_attention_scores`, a tuple of that and
@@ -139,6 +143,7 @@ class CrossModalAttention(keras.layers.Layer):
         use_causal_mask=False,
         return_attention_scores=False,
         training=None,
+        attention_bias=None,
     ):
         needs_scores = return_attention_scores or bool(training and self.dropout)
         key_mask = _combine_masks(value_mask, key_mask)
@@ -148,20 +153,29 @@ class CrossModalAttention(keras.layers.Layer):
         # Fused attention applies a causal mask without storing it, if there is no other mask.
         fused_causal = use_causal_mask and not needs_scores
         fused_causal = fused_causal and key_mask is None and attention_mask is None
+        fused_causal = fused_causal and attention_bias is None
         causal_mask = None
         if use_causal_mask and not fused_causal:
             causal_mask = _make_causal_mask(ops.shape(queries)[1], ops.shape(keys)[1])
         mask, query_mask = _resolve_mask(query_mask, key_mask, attention_mask, causal_mask)
         if needs_scores:
             products = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
-            scores = _masked_softmax(products, mask)
+            scores = _masked_softmax(products, mask, attention_bias)
             weights = ops.cast(scores, self.compute_dtype)
             weights = self.dropout_layer(weights, training=training)
             attended = ops.einsum("bhqk,bkhd->bqhd", weights, values)
         else:
             mask = None if mask is None else ops.expand_dims(mask, 1)
+            if attention_bias is not None and mask is not None:  # PyTorch accepts only one.
+                attention_bias, mask = ops.where(mask, attention_bias, _MASKED), None
             attended = ops.dot_product_attention(
-                queries, keys, values, mask=mask, scale=1.0, is_causal=fused_causal
+                queries,
+                keys,
+                values,
+                bias=attention_bias,
+                mask=mask,
+                scale=1.0,
+                is_causal=fused_causal,
             )
             attended = ops.cast(attended, self.compute_dtype)
         output = apply_to_rows(self.output_dense, self._merge_heads(attended))
@@ -293,13 +307,15 @@ def _make_causal_mask(query_tokens, value_tokens):
     return ops.expand_dims(rows >= columns, 0)
 
 
-def _masked_softmax(products, mask):
+def _masked_softmax(products, mask, bias=None):
     """Float32 attention weights `(batch, heads, queries, keys)`, for a mask without heads."""
     scores = ops.cast(products, "float32")
+    if bias is not None:
+        scores = scores + ops.cast(bias, "float32")
     if scores.shape[-1] == 1:  # ops.softmax warns on an axis of size 1.
         return ops.ones_like(scores)
     if mask is not None:
-        scores = ops.where(ops.expand_dims(mask, 1), scores, float(np.finfo("float32").min))
+        scores = ops.where(ops.expand_dims(mask, 1), scores, _MASKED)
     return ops.softmax(scores, axis=-1)
 
 

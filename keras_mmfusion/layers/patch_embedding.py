@@ -26,6 +26,7 @@ class PatchEmbedding(keras.layers.Layer):
             `None` for the grid of the images with which the layer is built.
         class_token: bool. Whether a learned token, `c`, comes first.
         distillation_token: bool. Whether another learned token, `d`, follows the class token.
+        use_positions: bool. Whether the positions, `P`, are added.
         use_bias: bool. Whether the projection of the patches has a bias.
 
     Call arguments:
@@ -60,6 +61,7 @@ class PatchEmbedding(keras.layers.Layer):
         class_token=True,
         use_bias=True,
         distillation_token=False,
+        use_positions=True,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -69,6 +71,7 @@ class PatchEmbedding(keras.layers.Layer):
         self.class_token = bool(class_token)
         self.use_bias = bool(use_bias)
         self.distillation_token = bool(distillation_token)
+        self.use_positions = bool(use_positions)
         self.convolution = keras.layers.Conv2D(
             self.dim,
             self.patch_size,
@@ -92,6 +95,9 @@ class PatchEmbedding(keras.layers.Layer):
             self.distillation_embedding = self.add_weight(
                 (self.dim,), normal.clone(), name="distillation_embedding"
             )
+        self.position_embedding = None
+        if not self.use_positions:
+            return
         self.position_embedding = self.add_weight(
             (self._first_patch + rows * columns, self.dim),
             normal.clone(),
@@ -107,12 +113,15 @@ class PatchEmbedding(keras.layers.Layer):
         grid = self._grid(images.shape)
         patches = self.convolution(cast_input(self, images))
         tokens = ops.reshape(patches, (-1, grid[0] * grid[1], self.dim))
-        tokens = tokens + self._patch_positions(grid)
+        if self.use_positions:
+            tokens = tokens + self._patch_positions(grid)
         learned = (self.class_embedding, self.distillation_embedding)
         learned = [embedding for embedding in learned if embedding is not None]
         if not learned:
             return tokens
-        first = ops.stack([x + self.position_embedding[i] for i, x in enumerate(learned)])
+        first = ops.stack([ops.cast(x, tokens.dtype) for x in learned])
+        if self.use_positions:
+            first = first + self.position_embedding[: len(learned)]
         first = ops.broadcast_to(first[None], (ops.shape(tokens)[0], len(learned), self.dim))
         return ops.concatenate([ops.cast(first, tokens.dtype), tokens], axis=1)
 
@@ -148,4 +157,5 @@ class PatchEmbedding(keras.layers.Layer):
             "class_token": self.class_token,
             "use_bias": self.use_bias,
             "distillation_token": self.distillation_token,
+            "use_positions": self.use_positions,
         }

@@ -21,7 +21,8 @@ class TransformerBlock(keras.layers.Layer):
 
     With `gated=True` the two sums are `x + tanh(α) Attention(...)` and `x + tanh(β) MLP(...)`
     with scalars `α` and `β` that are initialized to zero, so that the block is initially the
-    identity. The attention adds zeros to a token whose context is fully masked.
+    identity. With a `layer_scale` they are `x + λ Attention(...)` and `x + μ MLP(...)` with vectors
+    `λ` and `μ`. The attention adds zeros to a token whose context is fully masked.
 
     Args:
         num_heads: int. Number of attention heads; must divide the dim of the tokens.
@@ -31,6 +32,8 @@ class TransformerBlock(keras.layers.Layer):
         activation: string. The activation of the MLP: `"gelu"` (exact), `"gelu_tanh"`,
             `"quick_gelu"` or `"relu"`.
         epsilon: float. Added to the variance in the normalizations.
+        layer_scale: float or `None`. The initial values of `λ` and `μ`; `None` for a block without
+            them.
 
     Call arguments:
         x: float tensor `(batch, tokens, dim)`.
@@ -41,6 +44,8 @@ class TransformerBlock(keras.layers.Layer):
         context_mask: bool tensor `(batch, context_tokens)`.
         use_causal_mask: bool. Whether a token attends only to itself and earlier tokens.
         training: bool. Whether dropout is active.
+        attention_bias: float tensor `(batch or 1, num_heads or 1, tokens, tokens)`, added to the
+            attention scores, such as a `RelativePositionBias`.
 
     Output shape:
         Same as `x`.
@@ -59,7 +64,7 @@ class TransformerBlock(keras.layers.Layer):
     Reference:
         Vaswani et al., 2017, section 3.1; pre-norm: Xiong et al., "On Layer Normalization in the
         Transformer Architecture", 2020, figure 1b; gates: Alayrac et al., "Flamingo", 2022,
-        figure 4.
+        figure 4; scales: Touvron et al., "Going deeper with Image Transformers", 2021, equation 4.
     """
 
     def __init__(
@@ -70,6 +75,7 @@ class TransformerBlock(keras.layers.Layer):
         gated=False,
         activation="gelu",
         epsilon=1e-5,
+        layer_scale=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -80,6 +86,7 @@ class TransformerBlock(keras.layers.Layer):
         self.activation = activation
         self.activation_function = get_activation(activation, self)
         self.epsilon = check_positive(self, "epsilon", epsilon)
+        self.layer_scale = layer_scale
         self.supports_masking = True
         self.dropout_layer = Dropout(dropout, dtype=self.dtype_policy)
 
@@ -100,6 +107,7 @@ class TransformerBlock(keras.layers.Layer):
         self.attention.build(x_shape, x_shape if context_shape is None else context_shape)
         if self.gated:
             self.attention_gate = self.add_weight((), "zeros", name="attention_gate")
+        self.attention_scale = self._add_scale("attention_scale", dim)
         if self.mlp_dim is None:
             return
         self.mlp_norm = self._norm("mlp_norm", dim)
@@ -109,6 +117,13 @@ class TransformerBlock(keras.layers.Layer):
         self.mlp_output = self._dense("mlp_output", self.mlp_dim, dim)
         if self.gated:
             self.mlp_gate = self.add_weight((), "zeros", name="mlp_gate")
+        self.mlp_scale = self._add_scale("mlp_scale", dim)
+
+    def _add_scale(self, name, dim):
+        if self.layer_scale is None:
+            return None
+        constant = keras.initializers.Constant(self.layer_scale)
+        return self.add_weight((dim,), constant, name=name)
 
     def _norm(self, name, dim):
         norm = keras.layers.LayerNormalization(
@@ -130,6 +145,7 @@ class TransformerBlock(keras.layers.Layer):
         context_mask=None,
         use_causal_mask=False,
         training=None,
+        attention_bias=None,
     ):
         if (context is None) != (self.context_norm is None):
             raise ValueError(
@@ -139,24 +155,30 @@ class TransformerBlock(keras.layers.Layer):
         x, context = cast_input(self, x), cast_input(self, context)
         query = self.attention_norm(x)
         keys = query if context is None else self.context_norm(context)
-        attended = self.attention(
+        attended = self._attend(
             query,
             keys,
             value_mask=mask if context is None else context_mask,
             use_causal_mask=use_causal_mask,
             training=training,
+            attention_bias=attention_bias,
         )
-        x = x + self._branch(attended, "attention_gate", training)
+        x = x + self._branch(attended, "attention", training)
         if self.mlp_dim is None:
             return x
-        return x + self._branch(apply_to_rows(self._mlp, self.mlp_norm(x)), "mlp_gate", training)
+        return x + self._branch(apply_to_rows(self._mlp, self.mlp_norm(x)), "mlp", training)
 
-    def _branch(self, update, gate, training):
+    def _attend(self, query, keys, **arguments):
+        return self.attention(query, keys, **arguments)
+
+    def _branch(self, update, name, training):
         if self.dropout:
             update = self.dropout_layer(update, training=training)
+        if self.layer_scale is not None:
+            update = ops.cast(getattr(self, f"{name}_scale"), update.dtype) * update
         if not self.gated:
             return update
-        return ops.cast(ops.tanh(getattr(self, gate)), update.dtype) * update
+        return ops.cast(ops.tanh(getattr(self, f"{name}_gate")), update.dtype) * update
 
     def _mlp(self, rows):
         return self.mlp_output(self.mlp_hidden(rows))
@@ -176,4 +198,5 @@ class TransformerBlock(keras.layers.Layer):
             "gated": self.gated,
             "activation": self.activation,
             "epsilon": self.epsilon,
+            "layer_scale": self.layer_scale,
         }
