@@ -20,6 +20,7 @@ import importlib
 
 # Model type in config.json -> module of this package.
 CONVERTERS = {
+    "beit": "beit",
     "blip": "blip",
     "blip_vision_model": "blip_vision",
     "clip": "clip",
@@ -30,6 +31,8 @@ CONVERTERS = {
     "siglip": "siglip",
     "siglip_text_model": "siglip_text",
     "siglip_vision_model": "siglip_vision",
+    # KerasHub's Swin ignores the epsilon and the activation of the checkpoint, and pads otherwise.
+    "swin": "swin",
     "vilt": "vilt",
     "vision-encoder-decoder": "vision_encoder_decoder",
     # KerasHub's ViT has another epsilon, and ignores the activation of the checkpoint.

@@ -59,15 +59,16 @@ def load_image_converter(folder, image_size=None):
 
 
 def _resize_encoder(encoder, image_size):
+    from keras_mmfusion.encoders.swin_transformer import SwinTransformer
     from keras_mmfusion.encoders.vision_transformer import VisionTransformer
     from keras_mmfusion.models.presets.quantizable_model import copy_quantization
 
-    if not isinstance(encoder, VisionTransformer):
+    if not isinstance(encoder, (SwinTransformer, VisionTransformer)):
         raise ValueError(
             f"The image size of a {type(encoder).__name__} cannot be changed: `image_size` must be "
             f"None. Received: image_size={image_size!r}"
         )
-    resized = VisionTransformer.from_config({**encoder.get_config(), "image_size": image_size})
+    resized = type(encoder).from_config({**encoder.get_config(), "image_size": image_size})
     copy_quantization(encoder, resized)
     resized.set_weights(encoder.get_weights())
     return resized

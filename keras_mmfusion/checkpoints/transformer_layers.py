@@ -112,19 +112,29 @@ def list_bert_layers(prefix, blocks):
 
 
 def list_bert_attention(prefix, attention, norm):
-    """Yields the weights of an attention layer that are named as in BERT."""
+    """Yields the weights of an attention layer and its norm that are named as in BERT."""
+    yield from list_bert_projections(prefix, attention)
+    yield from list_norm(f"{prefix}.output.LayerNorm", norm)
+
+
+def list_bert_projections(prefix, attention):
+    """Yields the weights of an attention layer that are named as in BERT and Swin."""
     yield from list_dense(f"{prefix}.self.query", attention.query_dense)
     yield from list_dense(f"{prefix}.self.key", attention.key_dense)
     yield from list_dense(f"{prefix}.self.value", attention.value_dense)
     yield from list_dense(f"{prefix}.output.dense", attention.output_dense)
-    yield from list_norm(f"{prefix}.output.LayerNorm", norm)
 
 
 def list_bert_mlp(prefix, block):
-    """Yields the weights of the MLP of a block that are named as in BERT."""
+    """Yields the weights of the MLP of a block and its norm that are named as in BERT."""
+    yield from list_mlp(prefix, block)
+    yield from list_norm(f"{prefix}.output.LayerNorm", block.mlp_norm)
+
+
+def list_mlp(prefix, block):
+    """Yields the weights of the MLP of a block that are named as in BERT, ViT, and Swin."""
     yield from list_dense(f"{prefix}.intermediate.dense", block.mlp_hidden)
     yield from list_dense(f"{prefix}.output.dense", block.mlp_output)
-    yield from list_norm(f"{prefix}.output.LayerNorm", block.mlp_norm)
 
 
 def _add_token_type(positions, types, first):

@@ -8,9 +8,16 @@ from collections.abc import Callable
 
 import keras
 
+from keras_mmfusion.checkpoints.beit import (
+    BEIT_RENAMES,
+    KEY_BIASES,
+    build_beit,
+    list_beit_weights,
+)
 from keras_mmfusion.checkpoints.bert import build_bert_decoder, list_bert_weights
 from keras_mmfusion.checkpoints.gpt2 import build_gpt2_decoder, list_gpt2_weights
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.swin import SWIN_RENAMES, build_swin, list_swin_weights
 from keras_mmfusion.checkpoints.tokenizers import (
     build_gpt2_tokenizer,
     build_roberta_tokenizer,
@@ -32,7 +39,11 @@ IGNORED = (
     r"encoder\.embeddings\.mask_token",
     r"decoder\.(bert|roberta)\.pooler\..*",
 )
-RENAMES = tuple((rf"^encoder\.{old}", rf"encoder.{new}") for old, new in VIT_RENAMES)
+RENAMES = tuple(
+    (rf"^encoder\.{old}", rf"encoder.{new}")
+    for old, new in (*SWIN_RENAMES, *VIT_RENAMES, *BEIT_RENAMES)
+)
+UNSTORED = KEY_BIASES
 BERT_WORDS, ROBERTA_WORDS = (
     f"decoder.{name}.embeddings.word_embeddings.weight" for name in ("bert", "roberta")
 )
@@ -67,7 +78,9 @@ def _list_gpt2_weights(prefix, decoder, config):
 
 # Model type in config.json -> part.
 ENCODERS = {
+    "beit": Part(build_beit, list_beit_weights),
     "deit": Part(build_vit, list_deit_weights),
+    "swin": Part(build_swin, list_swin_weights),
     "vit": Part(build_vit, list_vit_weights),
 }
 DECODERS = {

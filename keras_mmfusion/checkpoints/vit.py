@@ -6,7 +6,12 @@ It is also the vision encoder of other architectures.
 from keras_mmfusion.checkpoints.key_matching import add_prefix
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
-from keras_mmfusion.checkpoints.transformer_layers import list_dense, list_norm, read_activation
+from keras_mmfusion.checkpoints.transformer_layers import (
+    list_dense,
+    list_mlp,
+    list_norm,
+    read_activation,
+)
 from keras_mmfusion.encoders.vision_transformer import VisionTransformer
 
 # (spelling in the memory of transformers 5, spelling on the Hub), without the encoder's prefix.
@@ -54,16 +59,7 @@ def build_vit(config):
 
 def list_vit_weights(prefix, encoder):
     """Yields the weights of an image Transformer that are named as in ViT and ViLT."""
-    embeddings = f"{prefix}.embeddings"
-    projection = f"{embeddings}.patch_embeddings.projection"
-    embedding, convolution = encoder.embedding, encoder.embedding.convolution
-    yield SourceWeight(f"{embeddings}.cls_token", embedding.class_embedding, reshape(-1))
-    positions = embedding.position_embedding
-    yield SourceWeight(
-        f"{embeddings}.position_embeddings", positions, reshape(-1, encoder.token_dim)
-    )
-    yield SourceWeight(f"{projection}.weight", convolution.kernel, transpose_conv)
-    yield SourceWeight(f"{projection}.bias", convolution.bias)
+    yield from list_patch_embedding(f"{prefix}.embeddings", encoder.embedding)
     for index, block in enumerate(encoder.blocks):
         layer, attention = f"{prefix}.encoder.layer.{index}", block.attention
         yield from list_norm(f"{layer}.layernorm_before", block.attention_norm)
@@ -72,9 +68,20 @@ def list_vit_weights(prefix, encoder):
         yield from list_dense(f"{layer}.attention.attention.value", attention.value_dense)
         yield from list_dense(f"{layer}.attention.output.dense", attention.output_dense)
         yield from list_norm(f"{layer}.layernorm_after", block.mlp_norm)
-        yield from list_dense(f"{layer}.intermediate.dense", block.mlp_hidden)
-        yield from list_dense(f"{layer}.output.dense", block.mlp_output)
+        yield from list_mlp(layer, block)
     yield from list_norm(f"{prefix}.layernorm", encoder.final_norm)
+
+
+def list_patch_embedding(prefix, embedding):
+    """Yields the weights of a `PatchEmbedding` that are named as in ViT."""
+    projection, convolution = f"{prefix}.patch_embeddings.projection", embedding.convolution
+    yield SourceWeight(f"{projection}.weight", convolution.kernel, transpose_conv)
+    yield SourceWeight(f"{projection}.bias", convolution.bias)
+    if embedding.class_embedding is not None:
+        yield SourceWeight(f"{prefix}.cls_token", embedding.class_embedding, reshape(-1))
+    positions = embedding.position_embedding
+    if positions is not None:
+        yield SourceWeight(f"{prefix}.position_embeddings", positions, reshape(*positions.shape))
 
 
 def list_deit_weights(prefix, encoder):

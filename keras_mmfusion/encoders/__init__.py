@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ImageEncoder": "image_encoder",
         "PillowImageConverter": "pillow_image_converter",
         "Standardization": "standardization",
+        "SwinTransformer": "swin_transformer",
         "TableEncoder": "table_encoder",
         "TextEncoder": "text_encoder",
         "TextTransformer": "text_transformer",

@@ -4,6 +4,7 @@ from keras_mmfusion.encoders.aspect_ratio_image_converter import AspectRatioImag
 from keras_mmfusion.encoders.image_encoder import ImageEncoder as ImageEncoder
 from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter as PillowImageConverter
 from keras_mmfusion.encoders.standardization import Standardization as Standardization
+from keras_mmfusion.encoders.swin_transformer import SwinTransformer as SwinTransformer
 from keras_mmfusion.encoders.table_encoder import TableEncoder as TableEncoder
 from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
 from keras_mmfusion.encoders.text_transformer import TextTransformer as TextTransformer

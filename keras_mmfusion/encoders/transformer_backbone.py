@@ -39,7 +39,9 @@ class TransformerBackbone(keras_hub.models.Backbone):
         return {**super().get_config(), **self.settings}
 
 
-def make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype, dropout=0.0):
+def make_blocks(
+    num_layers, num_heads, mlp_dim, activation, epsilon, dtype, dropout=0.0, layer_scale=None
+):
     """Returns the Transformer blocks of a backbone; see `TransformerBlock` for the arguments."""
     return [
         TransformerBlock(
@@ -48,6 +50,7 @@ def make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype, drop
             dropout,
             activation=activation,
             epsilon=epsilon,
+            layer_scale=layer_scale,
             dtype=dtype,
             name=f"block_{index:02d}",
         )

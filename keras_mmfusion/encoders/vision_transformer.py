@@ -1,9 +1,12 @@
 import keras
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.encoders.image_size import parse_image_size
 from keras_mmfusion.encoders.transformer_backbone import TransformerBackbone, make_blocks
 from keras_mmfusion.layers.patch_embedding import PatchEmbedding
+from keras_mmfusion.layers.relative_position_bias import RelativePositionBias
+
+RELATIVE_POSITIONS = (None, "shared", "separate")
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
@@ -19,7 +22,8 @@ class VisionTransformer(TransformerBackbone):
     The first token is the class token; those of the patches follow row by row. The defaults are
     ViT-B/16. Weights are initialized randomly; `VisionTransformer.from_preset(folder)` loads
     weights, and accepts any argument below to override the preset's. With another `image_size`,
-    the position embeddings are resized by bicubic interpolation.
+    the position embeddings are resized by bicubic interpolation; relative positions are not
+    resized. With `class_token`, `relative_positions` and `layer_scale`, this is BEiT.
 
     Args:
         image_size: int or pair of ints (height, width).
@@ -33,6 +37,10 @@ class VisionTransformer(TransformerBackbone):
         epsilon: float. Added to the variance in the normalizations.
         class_token: bool. Whether there is a class token.
         distillation_token: bool. Whether another learned token follows the class token, as in DeiT.
+        use_positions: bool. Whether position embeddings are added to the tokens.
+        relative_positions: string or `None`. `"separate"` for a `RelativePositionBias` of the
+            attention of each block, `"shared"` for one of all blocks.
+        layer_scale: float or `None`. The initial scale of the branches; see `TransformerBlock`.
         patch_bias: bool. Whether the projection of the patches has a bias.
         pre_norm: bool. Whether the embedded patches are normalized, as in CLIP.
         final_norm: bool. Whether the tokens are normalized.
@@ -54,8 +62,8 @@ class VisionTransformer(TransformerBackbone):
         token_dim: int, the size of a token.
 
     Raises:
-        ValueError: if a size is not a positive int, `num_heads` does not divide `dim`, or
-            `patch_size` is larger than the images.
+        ValueError: if a size is not a positive int, `num_heads` does not divide `dim`,
+            `patch_size` is larger than the images, or relative positions would have to be resized.
 
     Example:
 
@@ -70,7 +78,8 @@ class VisionTransformer(TransformerBackbone):
 
     Reference:
         Dosovitskiy et al., "An Image is Worth 16x16 Words: Transformers for Image Recognition at
-        Scale", ICLR 2021 (https://arxiv.org/abs/2010.11929).
+        Scale", ICLR 2021 (https://arxiv.org/abs/2010.11929); BEiT: Bao et al., "BEiT: BERT
+        Pre-Training of Image Transformers", ICLR 2022 (https://arxiv.org/abs/2106.08254).
     """
 
     def __init__(
@@ -89,6 +98,9 @@ class VisionTransformer(TransformerBackbone):
         final_norm=True,
         position_grid=None,
         distillation_token=False,
+        use_positions=True,
+        relative_positions=None,
+        layer_scale=None,
         dtype=None,
         **kwargs,
     ):
@@ -97,6 +109,12 @@ class VisionTransformer(TransformerBackbone):
         check_integer(self, "num_layers", num_layers)
         grid = tuple(size // patch_size for size in image_size)
         position_grid = tuple(position_grid or grid)
+        check_choice(self, "relative_positions", relative_positions, RELATIVE_POSITIONS)
+        if relative_positions and position_grid != grid:
+            raise ValueError(
+                f"VisionTransformer: relative positions of the grid {position_grid} cannot be "
+                f"resized. Received: image_size={image_size}, with the grid {grid}"
+            )
         settings = {
             "image_size": list(image_size),
             "patch_size": patch_size,
@@ -112,6 +130,9 @@ class VisionTransformer(TransformerBackbone):
             "final_norm": final_norm,
             "position_grid": list(position_grid),
             "distillation_token": distillation_token,
+            "use_positions": use_positions,
+            "relative_positions": relative_positions,
+            "layer_scale": layer_scale,
         }
 
         images = keras.Input((*image_size, 3), name="images")
@@ -122,10 +143,20 @@ class VisionTransformer(TransformerBackbone):
             class_token,
             patch_bias,
             distillation_token,
+            use_positions,
             dtype=dtype,
             name="embedding",
         )
-        blocks = make_blocks(num_layers, num_heads, mlp_dim, activation, epsilon, dtype)
+        blocks = make_blocks(
+            num_layers, num_heads, mlp_dim, activation, epsilon, dtype, layer_scale=layer_scale
+        )
+        count = {None: 0, "shared": 1, "separate": num_layers}[relative_positions]
+        position_biases = [
+            RelativePositionBias(
+                grid, num_heads, class_token, dtype=dtype, name=f"position_bias_{index:02d}"
+            )
+            for index in range(count)
+        ]
         norms = {
             name: keras.layers.LayerNormalization(epsilon=epsilon, dtype=dtype, name=name)
             for name, used in (("pre_layer_norm", pre_norm), ("final_norm", final_norm))
@@ -134,8 +165,10 @@ class VisionTransformer(TransformerBackbone):
         tokens = embedding(images)
         if pre_norm:
             tokens = norms["pre_layer_norm"](tokens)
-        for block in blocks:
-            tokens = block(tokens)
+        biases = [bias(tokens) for bias in position_biases]
+        for index, block in enumerate(blocks):
+            bias = biases[index % count] if biases else None
+            tokens = block(tokens, attention_bias=bias)
         if final_norm:
             tokens = norms["final_norm"](tokens)
         super().__init__(
@@ -152,6 +185,7 @@ class VisionTransformer(TransformerBackbone):
         self.grid = grid
         self.position_grid = position_grid
         self.pre_layer_norm = norms.get("pre_layer_norm")
+        self.position_biases = position_biases
 
     @property
     def patch_embedding(self):
@@ -165,5 +199,5 @@ class VisionTransformer(TransformerBackbone):
 
     @property
     def position_embedding(self):
-        """The variable of the position embeddings, `(tokens, dim)`."""
+        """The variable of the position embeddings, `(tokens, dim)`, or `None`."""
         return self.embedding.position_embedding

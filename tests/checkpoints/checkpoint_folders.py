@@ -41,21 +41,23 @@ def write_vit_gpt2(folder):
     _write(folder, config, processor, weights)
 
 
-def write_vit_bert(folder):
+def write_bert_pair(folder, case, processor="ViTImageProcessor"):
+    """Writes a pair of an image encoder and BERT."""
     words = range(30)
     tokens = [*BERT_SPECIAL, *_name_words(words)]
-    config, weights = _resize_vocabulary("vit_bert", tokens, "[CLS]", "[SEP]", "[PAD]")
+    config, weights = _resize_vocabulary(case, tokens, "[CLS]", "[SEP]", "[PAD]")
     _write_words(folder, words)
-    processor = {"image_processor_type": "ViTImageProcessor", "size": _square(16)}
+    processor = {"image_processor_type": processor, "size": _square(16)}
     _write(folder, config, processor, weights)
 
 
-def write_vit_roberta(folder):
-    tokens = ["<s>", "<pad>", "</s>", "<unk>", *make_byte_characters(), "<mask>"]
-    config, weights = _resize_vocabulary("vit_roberta", tokens, "<s>", "</s>", "<pad>")
-    _write_byte_pairs(folder, tokens, [])
-    processor = {"image_processor_type": "ViTImageProcessor", "size": _square(16)}
-    _write(folder, config, processor, weights)
+def write_roberta_pair(folder, case):
+    """Writes a pair of an image encoder and RoBERTa."""
+    tokens = ["<s>", "<pad>", "</s>", "<unk>", *make_byte_characters(), "ca", "<mask>"]
+    config, weights = _resize_vocabulary(case, tokens, "<s>", "</s>", "<pad>")
+    _write_byte_pairs(folder, tokens, ["c a"])
+    size = _square(config["encoder"]["image_size"])
+    _write(folder, config, {"image_processor_type": "ViTImageProcessor", "size": size}, weights)
 
 
 def write_clip(folder):
@@ -129,6 +131,9 @@ def _write(folder, config, processor, weights):
 
 
 WRITERS = {
+    "beit_bert": functools.partial(
+        write_bert_pair, case="beit_bert", processor="BeitImageProcessor"
+    ),
     "blip": functools.partial(write_blip, case="blip_captioner"),
     "blip_matcher": functools.partial(write_blip, case="blip_matcher"),
     "blip_vqa": functools.partial(write_blip, case="blip_question_answerer"),
@@ -136,10 +141,11 @@ WRITERS = {
     "git": functools.partial(write_git, case="git"),
     "git_video": functools.partial(write_git, case="git_video"),
     "siglip": write_siglip,
+    "swin_roberta": functools.partial(write_roberta_pair, case="swin_roberta"),
     "vilt": write_vilt,
-    "vit_bert": write_vit_bert,
+    "vit_bert": functools.partial(write_bert_pair, case="vit_bert"),
     "vit_gpt2": write_vit_gpt2,
-    "vit_roberta": write_vit_roberta,
+    "vit_roberta": functools.partial(write_roberta_pair, case="vit_roberta"),
 }
 
 

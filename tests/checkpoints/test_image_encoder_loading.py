@@ -13,18 +13,25 @@ from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints import load_checkpoint
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.checkpoints.image_encoder_loading import load_image_converter
-from keras_mmfusion.encoders import PillowImageConverter, TextTransformer, VisionTransformer
+from keras_mmfusion.encoders import (
+    PillowImageConverter,
+    SwinTransformer,
+    TextTransformer,
+    VisionTransformer,
+)
 
 PHOTOS = list(np.random.default_rng(0).integers(0, 256, (2, 40, 50, 3)).astype("uint8"))
 # Model type -> stored case, converter of the case, prefix of the encoder's weights in it, and the
 # prefix that they have in a checkpoint of their own on the Hub.
 CASES = {
+    "beit": ("beit_bert", "vision_encoder_decoder", "encoder.", "beit."),
     "blip_vision_model": ("blip_captioner", "blip", "vision_model.", "vision_model."),
     "clip_vision_model": ("clip", "clip", "vision_model.", "vision_model."),
     "clip_text_model": ("clip", "clip", "text_model.", "text_model."),
     "git_vision_model": ("git", "git", "git.image_encoder.vision_model.", "vision_model."),
     "siglip_vision_model": ("siglip", "siglip", "vision_model.", "vision_model."),
     "siglip_text_model": ("siglip", "siglip", "text_model.", "text_model."),
+    "swin": ("swin_roberta", "vision_encoder_decoder", "encoder.", "swin."),
     "vit": ("vit_gpt2", "vision_encoder_decoder", "encoder.", "vit."),
 }
 PROCESSOR = {"image_processor_type": "CLIPImageProcessor", "crop_size": 32}
@@ -35,7 +42,7 @@ def write_encoder(folder, model_type, prefix=""):
     name, _, old_prefix, _ = CASES[model_type]
     config, weights, _ = read_case(name)
     part = "text_config" if "text" in model_type else "vision_config"
-    config = config["encoder"] if model_type == "vit" else config[part]
+    config = config["encoder"] if old_prefix == "encoder." else config[part]
     weights = {
         prefix + name.removeprefix(old_prefix): array
         for name, array in weights.items()
@@ -65,7 +72,8 @@ def test_encoders_equal_those_of_the_whole_model(model_type, tmp_path):
     expected = getattr(load_whole_model(model_type), f"{name}_encoder")
     for prefix in ("", CASES[model_type][3]):
         encoder = load_checkpoint(write_encoder(tmp_path, model_type, prefix))
-        assert type(encoder) is {"text": TextTransformer, "image": VisionTransformer}[name]
+        image_class = SwinTransformer if model_type == "swin" else VisionTransformer
+        assert type(encoder) is {"text": TextTransformer, "image": image_class}[name]
         assert encoder.source == {"name": tmp_path.name}
         for variable, other in zip(encoder.weights, expected.weights, strict=True):
             np.testing.assert_array_equal(
@@ -98,6 +106,30 @@ def test_position_embeddings_are_resized_to_the_image_size(dtype, tmp_path):
     if dtype is not None:
         exact = zoo.image_encoder(folder, image_size=(64, 48))(images)
         np.testing.assert_allclose(tokens, keras.ops.convert_to_numpy(exact), atol=0.2)
+
+
+def test_beit_with_shared_and_absolute_positions_equals_that_of_transformers(tmp_path):
+    config, weights, expected = read_case("beit")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "model.safetensors").write_bytes(pack_safetensors(weights))
+    encoder = zoo.image_encoder(tmp_path)
+    images = np.random.RandomState(0).normal(size=(2, 24, 24, 3)).astype("float32")
+    tokens = keras.ops.convert_to_numpy(encoder(images))
+    np.testing.assert_allclose(tokens, expected["encoded"], rtol=1e-5, atol=1e-5)
+    with pytest.raises(ValueError, match="relative positions of the grid .* cannot be resized"):
+        zoo.image_encoder(tmp_path, image_size=32)
+
+
+def test_swin_has_the_same_weights_at_any_image_size(tmp_path):
+    folder = write_encoder(tmp_path, "swin")
+    encoder = zoo.image_encoder(folder, image_size=(48, 36))
+    assert (encoder.grid, encoder.token_dim) == ((6, 5), 16)
+    for variable, other in zip(encoder.weights, zoo.image_encoder(folder).weights, strict=True):
+        np.testing.assert_array_equal(
+            keras.ops.convert_to_numpy(variable), keras.ops.convert_to_numpy(other)
+        )
+    with pytest.raises(ValueError, match="`image_size` must be a multiple of `patch_size`"):
+        zoo.image_encoder(folder, image_size=30)
 
 
 def test_image_converters_of_other_sizes_keep_the_crop(tmp_path):

@@ -9,6 +9,7 @@ from checkpoints.checkpoint_folders import write_folder
 from checkpoints.stored_cases import read_case
 from keras import ops
 
+from keras_mmfusion import zoo
 from keras_mmfusion.checkpoints import vision_encoder_decoder
 from keras_mmfusion.checkpoints.assign_weights import assign_weights
 from keras_mmfusion.checkpoints.checkpoint_loading import load_checkpoint
@@ -21,7 +22,7 @@ from keras_mmfusion.models.captioning.decoding.decoding_settings import (
 IMAGES, TOKENS, LENGTH = 50, 6, 10
 VOCABULARY = 40
 GPT2_CASES = ("vit_gpt2", "vit_gpt2_projection")
-CASES = (*GPT2_CASES, "vit_bert", "vit_roberta", "deit_bert")
+CASES = (*GPT2_CASES, "vit_bert", "vit_roberta", "deit_bert", "beit_bert", "swin_roberta")
 
 
 def get_special_tokens(name):
@@ -32,7 +33,7 @@ def load_case(name, dropout=None):
     """Returns the model with the weights of a case, its expected outputs, images and captions."""
     config, weights, expected = read_case(name)
     if dropout is not None:
-        config["decoder"]["resid_pdrop"] = dropout
+        config["decoder"] |= {"resid_pdrop": dropout, "hidden_dropout_prob": dropout}
     model = vision_encoder_decoder.build_model(config)
     assign_weights(model, config, vision_encoder_decoder, weights)
     model.compile(jit_compile=False)  # Compilation takes longer than the tests.
@@ -86,15 +87,23 @@ def test_loss_equals_that_of_transformers(case):
     np.testing.assert_allclose(loss, expected["loss"], rtol=1e-5)
 
 
-@pytest.mark.parametrize("gpt2_case", GPT2_CASES)
-def test_gradients_equal_those_of_transformers(gpt2_case):
-    model, expected, images, captions = load_case(gpt2_case, dropout=0.0)
-    model.compile(keras.optimizers.SGD(1.0), SmoothedCrossEntropy(0.0), jit_compile=False)
-    before = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+@pytest.mark.parametrize("trained_case", [*GPT2_CASES, "beit_bert", "swin_roberta"])
+def test_gradients_equal_those_of_transformers(trained_case):
+    model, expected, images, captions = load_case(trained_case, dropout=0.0)
+    is_eager = keras.config.backend() == "tensorflow"  # Tracing takes longer than the step.
+    model.compile(
+        keras.optimizers.SGD(1.0),
+        SmoothedCrossEntropy(0.0),
+        jit_compile=False,
+        run_eagerly=is_eager,
+    )
+    # The token types of BERT are part of its positions here, so that only the encoder is compared.
+    trained = model if trained_case in GPT2_CASES else model.image_encoder
+    before = [ops.convert_to_numpy(weight) for weight in trained.trainable_weights]
     inputs = {"images": images, "captions": captions[:, :-1]}
     loss = model.train_on_batch(inputs, captions[:, 1:], return_dict=True)["loss"]
     np.testing.assert_allclose(loss, expected["loss"], rtol=1e-5)
-    after = [ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    after = [ops.convert_to_numpy(weight) for weight in trained.trainable_weights]
     squares = [np.sum((x - y) ** 2.0) for x, y in zip(before, after, strict=True)]
     np.testing.assert_allclose(np.sqrt(np.sum(squares)), expected["gradient_norm"], rtol=1e-4)
 
@@ -109,7 +118,7 @@ def test_names_on_the_hub_and_in_memory_are_the_same_weights():
     np.testing.assert_array_equal(ops.convert_to_numpy(block.mlp_output.bias), weights[key])
 
 
-@pytest.mark.parametrize("part, model_type", [("encoder", "swin"), ("decoder", "opt")])
+@pytest.mark.parametrize("part, model_type", [("encoder", "dinov2"), ("decoder", "opt")])
 def test_other_encoders_and_decoders_are_rejected(part, model_type):
     config, _, _ = read_case("vit_gpt2")
     config[part]["model_type"] = model_type
@@ -154,6 +163,40 @@ def test_unsupported_settings_of_the_decoder_raise(setting, value):
         vision_encoder_decoder.build_model(config)
 
 
+@pytest.mark.parametrize(
+    "name, setting, value",
+    [
+        ("beit_bert", "hidden_act", "silu"),
+        ("beit_bert", "use_shared_relative_position_bias", True),
+        ("swin_roberta", "qkv_bias", False),
+        ("swin_roberta", "use_absolute_embeddings", True),
+    ],
+)
+def test_unsupported_settings_of_the_encoder_raise(name, setting, value):
+    config, _, _ = read_case(name)
+    config["encoder"][setting] = value
+    with pytest.raises(ValueError, match=setting):
+        vision_encoder_decoder.build_model(config)
+
+
+@pytest.mark.parametrize(
+    "name, keys",
+    [
+        ("beit_bert", ["layer.1.attention.attention.{}.{}_table", "layer.0.lambda_2"]),
+        (
+            "swin_roberta",
+            ["layers.1.blocks.0.attention.self.{}_table", "layers.0.downsample.norm.bias"],
+        ),
+    ],
+)
+def test_names_of_beit_and_swin_are_those_on_the_hub(name, keys):
+    config, _, _ = read_case(name)
+    model = vision_encoder_decoder.build_model(config)
+    expected = {weight.key for weight in vision_encoder_decoder.list_weights(model, config)}
+    bias = "relative_position_bias"
+    assert {f"encoder.encoder.{key.format(bias, bias)}" for key in keys} <= expected
+
+
 def check_captions(folder, distinct=2):
     model = load_checkpoint(folder)
     model.compile(jit_compile=False)  # Compilation takes longer than the tests.
@@ -190,3 +233,14 @@ def test_a_folder_of_vit_and_roberta_captions_images(tmp_path):
     tokenizer = check_captions(tmp_path).preprocessor.tokenizer
     assert tokenizer("<s>a</s>") == [0, ids["a"], 2]
     assert (tokenizer.start_token_id, tokenizer.end_token_id, tokenizer.pad_token_id) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("name, grid", [("beit_bert", (2, 2)), ("swin_roberta", (4, 4))])
+def test_folders_of_beit_and_swin_caption_and_explain_images(name, grid, tmp_path):
+    model = zoo.captioner(write_folder(tmp_path, name))
+    model.compile(jit_compile=False)  # Compilation takes longer than the tests.
+    photo = np.random.RandomState(0).randint(0, 256, (30, 41, 3), "uint8")
+    caption = model.generate(photo, beams=1, max_length=4, details=True)
+    assert caption.attention.shape[1:] == model.image_encoder.grid == grid
+    total = caption.attention.sum((1, 2))  # In BEiT, words attend to the class token as well.
+    assert np.all(total < 1 + 1e-5) if name == "beit_bert" else np.allclose(total, 1, rtol=1e-5)
