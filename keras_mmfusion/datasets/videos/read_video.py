@@ -127,7 +127,9 @@ def open_video(source, frame_rate=None, skip_corrupt=False, max_pixels=MAX_PIXEL
 
 
 def _open_file(file, name, skip_corrupt, max_pixels):
-    image_format = _identify_image(file, name)
+    if read_head(file) == b"":
+        raise ValueError(f"{name} is empty. Write or download it again.")
+    image_format = identify_image(file)
     if image_format in _ANIMATIONS:
         return AnimationFile(file, name, max_pixels, skip_corrupt)
     if image_format is not None:
@@ -137,21 +139,25 @@ def _open_file(file, name, skip_corrupt, max_pixels):
     return VideoFile(file, name, max_pixels, skip_corrupt)
 
 
-def _identify_image(file, name):
-    """Returns the format of an image file, or `None` for another file."""
-    if _read_head(file) == b"":
-        raise ValueError(f"{name} is empty. Write or download it again.")
+def identify_image(file):
+    """Returns the format of an image file, such as `"GIF"`, or `None` for another file.
+
+    Args:
+        file: path, bytes or binary file.
+    """
+    opened = io.BytesIO(file) if isinstance(file, (bytes, bytearray, memoryview)) else file
     try:
-        with Image.open(file) as image:
+        with Image.open(opened) as image:
             return image.format
     except Exception:  # Pillow's readers raise many types of exceptions for other files.
-        head = _read_head(file)
+        head = read_head(opened)
         if head.startswith(b"GIF8"):
             return "GIF"
         return "WEBP" if head[:4] == b"RIFF" and head[8:12] == b"WEBP" else None
 
 
-def _read_head(file):
+def read_head(file):
+    """Returns the first bytes of a path or binary file, which is then at its start."""
     if not hasattr(file, "seek"):
         with open(file, "rb") as opened:
             return opened.read(HEAD_BYTES)

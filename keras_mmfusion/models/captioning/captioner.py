@@ -33,6 +33,10 @@ class Captioner(TaskModel, keras_hub.models.Task):
     targets `y`, the inputs of `fit` and `evaluate` must be preprocessed. `Captioner.from_preset`
     loads captioners of all classes.
 
+    With a `VideoEncoder` as its encoder, a captioner describes videos: `"images"` are videos
+    `(batch, frames, height, width, 3)`, and `generate` reads the encoder's number of frames from
+    arrays, lists and folders of frames, animations and video files.
+
     A subclass implements `_attend_and_decode`. If it has further parts, it lists them in `parts`
     and sets them after `super().__init__`, followed by `self._build_parts()`.
 
@@ -56,7 +60,6 @@ class Captioner(TaskModel, keras_hub.models.Task):
     backbone_cls = ImageEncoder
     preprocessor_cls = CaptioningPreprocessor
     parts = ("image_encoder", "text_decoder", "preprocessor")
-    accepts_videos = False  # Whether `encode` accepts `(batch, frames, height, width, 3)`.
 
     def __init__(self, image_encoder, text_decoder, preprocessor=None, **kwargs):
         super().__init__(compile=False, **kwargs)
@@ -85,7 +88,18 @@ class Captioner(TaskModel, keras_hub.models.Task):
         if isinstance(shape, tuple) and None not in shape[1:]:
             return shape
         size = getattr(self.preprocessor, "image_size", None)
-        return None if size is None else (None, *size, 3)
+        frames = (self.num_frames,) if self.encodes_only_videos else ()
+        return None if size is None else (None, *frames, *size, 3)
+
+    @property
+    def num_frames(self):
+        """Number of frames that are read of a video; `None` if `encode` accepts only images."""
+        return getattr(self.image_encoder, "num_frames", None)
+
+    @property
+    def encodes_only_videos(self):
+        """Whether the inputs are videos, `(batch, frames, height, width, 3)`."""
+        return hasattr(self.image_encoder, "num_frames")
 
     @property
     def backbone(self):
@@ -181,7 +195,8 @@ class Captioner(TaskModel, keras_hub.models.Task):
         Args:
             images: one image or several: paths, encoded bytes, open files, PIL images, arrays,
                 tensors; a list, array or pandas `Series` of them; or a `tf.data.Dataset` of images
-                or of dicts with `"images"`.
+                or of dicts with `"images"`. For a model of videos, one video or several; see
+                `datasets.read_video`.
             prompt: string. The first words of every caption, such as `"a picture of"`; they are
                 part of the result. Or a list of strings: one for each image, or several for one
                 image, which then has a caption for each.
@@ -354,6 +369,10 @@ class Captioner(TaskModel, keras_hub.models.Task):
         `error_codes`, int32 `(batch,)`: 0 valid, 1 empty, 2 not a JPEG, PNG, GIF, WebP or BMP file,
         3 more than 89 million pixels, 4 damaged, 5 unsupported variant of the format. Invalid rows
         have empty captions and do not affect other rows.
+
+        A model of videos receives the sampled frames of each video: `image_bytes` is `(batch,
+        frames)`, a file for each frame, and `images` is `(batch, frames, height, width, 3)`. The
+        error code of a video is the largest of its frames.
 
         Args:
             folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a

@@ -121,19 +121,21 @@ class CaptioningPreprocessor(Preprocessor):
             import tensorflow as tf
 
             # Cast to float first, so that resizing does not round.
-            return self._convert_images(tf.cast(images, "float32"), tf.reshape)
+            images = tf.cast(images, "float32")
+            shape = [size or tf.shape(images)[i] for i, size in enumerate(images.shape)]
+            return self._convert_images(images, tf.reshape, shape)
         if isinstance(images, (list, tuple)):
             return keras.ops.stack([self.generate_preprocess(image) for image in images])
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
-        return self._convert_images(keras.ops.cast(images, "float32"), keras.ops.reshape)
+        images = keras.ops.cast(images, "float32")
+        return self._convert_images(images, keras.ops.reshape, images.shape)
 
-    def _convert_images(self, images, reshape):
-        if len(images.shape) != 5:
+    def _convert_images(self, images, reshape, shape):
+        if len(shape) != 5:
             return self.image_converter(images)
-        frames = images.shape[1]
-        images = self.image_converter(reshape(images, (-1, *images.shape[2:])))
-        return reshape(images, (-1, frames, *images.shape[1:]))
+        images = self.image_converter(reshape(images, (-1, *shape[2:])))
+        return reshape(images, (-1, shape[1], *images.shape[1:]))
 
     def generate_postprocess(self, token_ids):
         """Converts generated ids `(..., length)` to strings `(...)`, up to `[END]`."""

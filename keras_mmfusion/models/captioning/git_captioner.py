@@ -25,9 +25,10 @@ class GitCaptioner(QuestionAnsweringModel, Captioner):
     ```
 
     The tokens of a video are those of its frames, with a `FrameEmbedding`, one frame after the
-    other. `generate` accepts videos as an array `(batch, frames, height, width, 3)`, or as a list
-    of videos, each a list of frames (paths, arrays, ...) or an array; `fit` and `evaluate` accept
-    such an array. Models for visual question answering are asked with `answer`.
+    other. `generate` and `answer` accept video files, animations and folders of frames, of which
+    they read the number of frames of the `FrameEmbedding`; an array `(batch, frames, height, width,
+    3)`; and lists of these or of videos that are lists of frames or arrays. `fit` and `evaluate`
+    accept such an array. Models for visual question answering are asked with `answer`.
 
     Args:
         image_encoder: layer or model that maps images to tokens, such as `VisionTransformer`.
@@ -71,9 +72,11 @@ class GitCaptioner(QuestionAnsweringModel, Captioner):
         self.frame_embedding = frame_embedding
         self._build_parts()
 
+    encodes_only_videos = False
+
     @property
-    def accepts_videos(self):
-        return self.frame_embedding is not None
+    def num_frames(self):
+        return None if self.frame_embedding is None else self.frame_embedding.num_frames
 
     def build(self, images_shape, captions_shape=None):
         super().build(images_shape, captions_shape)

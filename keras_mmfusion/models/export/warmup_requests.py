@@ -22,17 +22,18 @@ def write_warmup_requests(version, requests):
             writer.write(_encode_prediction_log(signature, inputs))
 
 
-def make_photo_requests(rows, **texts):
+def make_photo_requests(rows, frames=None, **texts):
     """Creates requests of `serving_default` with one image and with `rows` images.
 
     Args:
         rows: int.
+        frames: int or `None`. The number of images per row, for videos.
         **texts: strings, the values of further inputs, the same for each image.
     """
     import tensorflow as tf
 
     photo = tf.io.encode_png(tf.zeros((8, 8, 3), "uint8")).numpy()
-    inputs = {"image_bytes": photo, **texts}
+    inputs = {"image_bytes": [photo] * frames if frames else photo, **texts}
     return [
         ("serving_default", {name: [value] * count for name, value in inputs.items()})
         for count in (1, rows)

@@ -64,7 +64,12 @@ class CaptionGenerator:
         for each in prompt if isinstance(prompt, list) else [prompt]:
             settings.check_prompt(each)
         batches, single = preprocess_images(
-            images, prompt, self.model.preprocessor, batch_size, self.model.accepts_videos
+            images,
+            prompt,
+            self.model.preprocessor,
+            batch_size,
+            self.model.num_frames,
+            self.model.encodes_only_videos,
         )
         captions = []
         for batch, prompts in batches:

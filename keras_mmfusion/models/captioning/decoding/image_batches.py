@@ -5,9 +5,10 @@ from keras import ops
 
 from keras_mmfusion.datasets.images.read_images import pair_with_images, read_images
 from keras_mmfusion.datasets.images.transparency import drops_alpha
+from keras_mmfusion.datasets.videos.read_videos import read_videos
 
 
-def preprocess_images(images, prompt, preprocessor, batch_size, videos=False):
+def preprocess_images(images, prompt, preprocessor, batch_size, num_frames=None, only_videos=False):
     """Preprocesses the images passed to `generate` batch by batch, as the batches are needed.
 
     Args:
@@ -16,13 +17,19 @@ def preprocess_images(images, prompt, preprocessor, batch_size, videos=False):
             each of several captions of one image.
         preprocessor: `CaptioningPreprocessor`.
         batch_size: int.
-        videos: see `read_images`.
+        num_frames: int or `None`. The number of frames that are read of a video; `None` if
+            videos are not accepted. See `read_images`.
+        only_videos: bool. Whether all inputs are videos; see `read_videos`.
 
     Returns:
         An iterator over tuples of a float32 array `(batch, height, width, 3)` and the prompt of
         each row, and a bool: whether there is one image and one prompt.
     """
-    arrays, single = read_images(images, drop_alpha=drops_alpha(preprocessor), videos=videos)
+    if only_videos:
+        arrays, single = read_videos(images, num_frames)
+    else:
+        drop_alpha = drops_alpha(preprocessor)
+        arrays, single = read_images(images, drop_alpha=drop_alpha, num_frames=num_frames)
     if not isinstance(prompt, list):
         return _make_batches(
             zip(arrays, itertools.repeat(prompt)), preprocessor, batch_size

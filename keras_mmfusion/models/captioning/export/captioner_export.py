@@ -38,8 +38,9 @@ def export_captioner(model, folder, settings, int8_weights=False, manifest=None)
 
     check_search_width(settings.beams, model.preprocessor.tokenizer.vocabulary_size(), ROWS)
     graph = _CaptionerGraph(model, settings, Int8Weights(model) if int8_weights else None)
-    files = tf.TensorSpec((None,), "string", name="image_bytes")
-    pixels = tf.TensorSpec((None, None, None, 3), "float32", name="images")
+    frames = (model.num_frames,) if model.encodes_only_videos else ()
+    files = tf.TensorSpec((None, *frames), "string", name="image_bytes")
+    pixels = tf.TensorSpec((None, *frames, None, None, 3), "float32", name="images")
     texts = tf.TensorSpec((None,), "string", name="captions")
     endpoints = {
         "serving_default": (apply_in_slices(graph.caption_files, ROWS), [files]),
@@ -65,7 +66,8 @@ def export_captioner(model, folder, settings, int8_weights=False, manifest=None)
         },
     }
     tables = model.preprocessor.tokenizer.lookup_tables()
-    return write_saved_model(endpoints, folder, manifest, tables, make_photo_requests(ROWS))
+    requests = make_photo_requests(ROWS, *frames)
+    return write_saved_model(endpoints, folder, manifest, tables, requests)
 
 
 class _CaptionerGraph:
@@ -84,8 +86,10 @@ class _CaptionerGraph:
         self.model = model
         self.preprocessor = model.preprocessor
         self.special = self.preprocessor.get_special_tokens()
-        files = tf.TensorSpec((None,), "string")
-        images = tf.TensorSpec((None, *self.preprocessor.image_size, 3), "float32")
+        self.frames = (model.num_frames,) if model.encodes_only_videos else ()
+        files = tf.TensorSpec((None, *self.frames), "string")
+        size = self.preprocessor.image_size
+        images = tf.TensorSpec((None, *self.frames, *size, 3), "float32")
         self._read = trace(self._read_files, [files])
         self._encode = trace(with_weights(self._encode_images), [images])
         tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
@@ -138,7 +142,12 @@ class _CaptionerGraph:
         return self._mask_invalid(image_bytes, attend)
 
     def _read_files(self, image_bytes):
-        return decode_preprocessed_images(image_bytes, self.preprocessor)
+        files = ops.reshape(image_bytes, (-1,))
+        images, codes = decode_preprocessed_images(files, self.preprocessor)
+        if not self.frames:
+            return images, codes
+        images = ops.reshape(images, (-1, *self.frames, *images.shape[1:]))
+        return images, ops.max(ops.reshape(codes, (-1, *self.frames)), axis=1)
 
     def _encode_images(self, images):
         return ops.cast(self.model.encode(images, training=False), "float32")
