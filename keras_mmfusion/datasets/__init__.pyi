@@ -14,6 +14,7 @@ from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures as
 from keras_mmfusion.datasets.videos.frame_sampling import KeyFrames as KeyFrames
 from keras_mmfusion.graphs.labeled_graph import LabeledGraph as LabeledGraph
 from keras_mmfusion.datasets.recommendation.movielens import Movies as Movies
+from keras_mmfusion.datasets.videos.moving_crops import MovingCrops as MovingCrops
 from keras_mmfusion.datasets.tables.modality_table import MultimodalRows as MultimodalRows
 from keras_mmfusion.graphs.neighbor_sampler import NeighborSampler as NeighborSampler
 from keras_mmfusion.datasets.tables.table_columns import NumberColumn as NumberColumn
@@ -34,6 +35,7 @@ from keras_mmfusion.datasets.graphs.graph_tensor import graph_from_tensor as gra
 from keras_mmfusion.datasets.graphs.graph_tensor import graph_tensor_dataset as graph_tensor_dataset
 from keras_mmfusion.datasets.graphs.graph_tensor import graph_to_tensor as graph_to_tensor
 from keras_mmfusion.datasets.captions.image_caption_table import image_caption_dataset as image_caption_dataset
+from keras_mmfusion.datasets.videos.moving_crops import make_moving_crops as make_moving_crops
 from keras_mmfusion.datasets.sentiment.sequence_pipeline import measure_padding as measure_padding
 from keras_mmfusion.datasets.tables.modality_table import multimodal_dataset as multimodal_dataset
 from keras_mmfusion.datasets.tables.modality_table import multimodal_table_dataset as multimodal_table_dataset
