@@ -14,6 +14,7 @@ from keras_mmfusion.models.fusion.conversation_model import ConversationModel as
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner as EncoderDecoderCaptioner
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult as EvaluationResult
 from keras_mmfusion.models.fusion.fusion_model import FusionModel as FusionModel
+from keras_mmfusion.models.question_answering.generative_question_answerer import GenerativeQuestionAnswerer as GenerativeQuestionAnswerer
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner as GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder as GitTextDecoder
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import Gpt2Tokenizer as Gpt2Tokenizer
@@ -21,6 +22,8 @@ from keras_mmfusion.models.fusion.gradient_blending_model import GradientBlendin
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
 from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
+from keras_mmfusion.models.question_answering.image_question_preprocessor import ImageQuestionPreprocessor as ImageQuestionPreprocessor
+from keras_mmfusion.models.question_answering.question_answerer import QuestionAnswerer as QuestionAnswerer
 from keras_mmfusion.models.question_answering.question_answering_model import QuestionAnsweringModel as QuestionAnsweringModel
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
 from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender

@@ -6,12 +6,8 @@ import dataclasses
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings, list_paths
-from keras_mmfusion.metrics.visual_question_answering import (
-    answer_accuracies,
-    normalize_answer,
-    select_normalizer,
-    trim_answer,
-)
+from keras_mmfusion.datasets.questions.class_scores import score_classes
+from keras_mmfusion.metrics.visual_question_answering import select_normalizer
 
 _LISTS = ("images", "questions", "answers", "question_ids", "types")
 
@@ -109,34 +105,17 @@ class QuestionAnswers:
         del counts[""]
         return [answer for answer, _ in counts.most_common(count)]
 
-    def answer_scores(self, classes):
-        """Computes the accuracy of each class as an answer, the targets of a binary cross-entropy.
+    def answer_scores(self, classes, leave_one_out=True):
+        """Computes the score of each class as an answer, the targets of an answer classifier.
 
         Args:
             classes: list of strings, such as the result of `list_frequent_answers`.
+            leave_one_out: bool. Whether the score is the class's `metrics.vqa_accuracy` as a
+                prediction; otherwise it is `min(n / 3, 1)` for an answer that `n` people gave, and
+                1 for the only answer.
 
         Returns:
-            List with a dict for each question, class index -> `metrics.vqa_accuracy` of the class
-            as a prediction, if it is greater than 0.
+            List with a dict for each question, class index -> score, if it is greater than 0.
         """
         check_strings("classes", classes)
-        indices = {
-            normalize: _index_classes(classes, normalize)
-            for normalize in (trim_answer, normalize_answer)
-        }
-        return [
-            {
-                index: accuracy
-                for answer, accuracy in answer_accuracies(answers).items()
-                for index in indices[select_normalizer(answers)].get(answer, ())
-            }
-            for answers in self.answers
-        ]
-
-
-def _index_classes(classes, normalize):
-    """Returns a dict, normalized answer -> list of the indices of its classes."""
-    indices = collections.defaultdict(list)
-    for index, answer in enumerate(classes):
-        indices[normalize(answer)].append(index)
-    return indices
+        return score_classes(self.answers, classes, leave_one_out)

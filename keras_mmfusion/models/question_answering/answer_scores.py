@@ -24,6 +24,13 @@ def answer_loss(y_true, y_pred):
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
+def answer_cross_entropy(y_true, y_pred):
+    """Computes `-Σ_a y_true_a log softmax(y_pred)_a`, in float32; see `answer_loss`."""
+    targets, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+    return -ops.sum(targets * ops.log_softmax(logits, axis=-1), axis=-1)
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
 def answer_accuracy(y_true, y_pred):
     """Returns the score of the most probable answer, `(batch,)`; see `answer_loss`."""
     best = ops.expand_dims(ops.argmax(y_pred, axis=-1), -1)

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion._keras_internals import uses_tensorflow_operations
@@ -61,6 +62,11 @@ class QuestionAnsweringPreprocessor(QuestionPacking, CaptioningPreprocessor):
             "answers": inputs["captions"],
         }
         return inputs, targets, weights
+
+    def convert_image(self, image):
+        """Resizes and scales an array `(height, width, 3)`; returns a float32 NumPy array."""
+        images = self.generate_preprocess(np.asarray(image)[np.newaxis])
+        return np.asarray(keras.ops.convert_to_numpy(images)[0], "float32")
 
     def get_config(self):
         return {**super().get_config(), "question_length": self.question_length}

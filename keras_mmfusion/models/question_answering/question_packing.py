@@ -1,5 +1,7 @@
 """Token ids and masks of questions."""
 
+import warnings
+
 import numpy as np
 
 from keras_mmfusion.datasets.io.check_texts import check_texts
@@ -19,6 +21,30 @@ class QuestionPacking:
             [self._first_id, *(int(token) for token in ids[:limit]), end]
             for ids in self.tokenizer(questions)
         ]
+
+    def warn_of_questions(self, questions):
+        """Warns of questions without a known word, and of truncated questions, with their number.
+
+        Args:
+            questions: list of strings.
+        """
+        rows = self.tokenizer(questions)
+        unknown = getattr(self.tokenizer, "unknown_token_id", None)
+        if unknown is None and getattr(self.tokenizer, "oov_token", None) is not None:
+            unknown = self.tokenizer.token_to_id(self.tokenizer.oov_token)
+        rows = [[int(token) for token in row] for row in rows]
+        unreadable = [i for i, row in enumerate(rows) if not set(row) - {unknown}]
+        long = [i for i, row in enumerate(rows) if len(row) > self.question_length - 2]
+        for indices, problem in (
+            (unreadable, "have no word in the vocabulary, so that only the image is used"),
+            (long, f"have more than {self.question_length - 2} tokens and are truncated"),
+        ):
+            if indices:
+                examples = [f"{questions[i]:.60}" for i in indices[:3]]
+                warnings.warn(
+                    f"{len(indices)} of {len(questions)} questions {problem}, such as {examples!r}",
+                    stacklevel=4,
+                )
 
     @property
     def _first_id(self):

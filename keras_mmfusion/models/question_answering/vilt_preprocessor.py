@@ -78,5 +78,9 @@ class ViltPreprocessor(QuestionPacking, Preprocessor):
         }
         return keras.utils.pack_x_y_sample_weight(inputs, y, sample_weight)
 
+    def convert_image(self, image):
+        """Resizes and scales an array `(height, width, 3)`; returns a float NumPy array."""
+        return keras.ops.convert_to_numpy(self.image_converter(image)[0])
+
     def get_config(self):
         return {**super().get_config(), "question_length": self.question_length}

@@ -1,4 +1,4 @@
-"""Export of `BlipQuestionAnswerer` as a SavedModel: image files and questions to answers."""
+"""Export of models that write answers, as SavedModels: image files and questions to answers."""
 
 from keras import ops
 
@@ -16,11 +16,11 @@ from keras_mmfusion.models.question_answering.answer_graph import (
 ROWS = 32  # Number of questions that the graph processes at once.
 
 
-def export_blip(model, folder, settings, manifest=None):
+def export_answer_generator(model, folder, settings, manifest=None):
     """Writes the next version of a model that generates answers; see its `export`.
 
     Args:
-        model: `BlipQuestionAnswerer` with a preprocessor.
+        model: `AnswerGenerator` with a preprocessor.
         folder: string or path.
         settings: `DecodingSettings`.
         manifest: dict or `None`. Additional entries of the manifest.
@@ -35,9 +35,13 @@ def export_blip(model, folder, settings, manifest=None):
     special = preprocessor.get_special_tokens()
 
     def search(images, questions, mask):
-        tokens = model.encode(images, questions, mask, training=False)
+        tokens, context_mask = model.encode_pair(images, questions, mask, training=False)
         step, cache = build_cached_step(
-            model.text_decoder, tokens, settings.max_length, settings.beams, context_mask=mask
+            model.text_decoder,
+            tokens,
+            settings.max_length,
+            settings.beams,
+            context_mask=context_mask,
         )
         search_tokens = greedy_search if settings.beams == 1 else beam_search
         ids, scores = search_tokens(step, cache, ops.shape(tokens)[0], settings, special)
