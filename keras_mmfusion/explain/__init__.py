@@ -1,12 +1,15 @@
-"""Explanations of predictions: attention maps of captions, edges and features of graphs."""
+"""Explanations: attention maps of captions, regions and words of answers, parts of graphs."""
 
 from keras_mmfusion._lazy import lazy_exports
 
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
+        "AnswerExplanation": "answer_explanation",
         "NodeExplanation": "node_explanation",
+        "explain_answer": "answer_explanation",
         "explain_nodes": "gnn_explainer",
+        "plot_answer_explanation": "answer_figures",
         "plot_caption_attention": "attention_maps",
         "plot_node_explanation": "node_figures",
     },

@@ -59,7 +59,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     Reference:
         Xu et al., "Show, Attend and Tell", 2015, figures 2 and 3.
     """
-    figure_class, colormap = get_figure_class(), _make_colormap()
+    figure_class, colormap = get_figure_class(), make_colormap()
     photo = Image.fromarray(read_image(image))
     photo.thumbnail((MAX_SIDE, MAX_SIDE))
     pale = Image.blend(
@@ -86,9 +86,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
         if step is None:
             continue
         word, log_prob, attention = step
-        axes.imshow(
-            _resize_attention(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1
-        )
+        axes.imshow(resize_attention(attention, photo.size, cropped), cmap=colormap, vmin=0, vmax=1)
         # "Ġ" stands for a space in the vocabulary of GPT-2.
         axes.set_title(word.replace("Ġ", " ").strip(), loc="left", fontsize=14, fontweight="bold")
         axes.set_title(f"{math.exp(log_prob):.0%}", loc="right", fontsize=11, color="0.4")
@@ -97,13 +95,14 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     return figure
 
 
-def _make_colormap():
+def make_colormap():
+    """Returns matplotlib's colormap of `HEAT`."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("attention", HEAT)
 
 
-def _resize_attention(attention, size, cropped):
+def resize_attention(attention, size, cropped):
     """Scales attention to [0, 1] and to the pixels of a photo of `size` (width, height)."""
     width, height = size
     if cropped:
