@@ -1,5 +1,6 @@
 """`mmfusion ask`: the answer to a question about an image."""
 
+import inspect
 import json
 import pathlib
 from typing import Annotated
@@ -17,6 +18,18 @@ def ask(
     ],
     preset: options.Preset,
     count: Annotated[int, typer.Option(min=1, help="Number of answers to each question.")] = 1,
+    choices: Annotated[
+        list[str] | None,
+        typer.Option("--choice", help="An answer to choose from; repeat it for each."),
+    ] = None,
+    explain: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            metavar="OUT.png",
+            help="Plot the regions and words that support the answer to this file; to OUT-1.png, "
+            "OUT-2.png, ... for several questions.",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON: image, questions, answers, probabilities.")
     ] = False,
@@ -30,12 +43,19 @@ def ask(
     """
     from keras_mmfusion.datasets.images.read_image import read_image
 
+    if explain is not None:
+        from keras_mmfusion.explain.figure_files import check_figure_path
+
+        check_figure_path(explain)
     read_image(photo)  # Errors come before Keras is imported, which takes seconds.
     check_model(preset)
     from keras_mmfusion.models.question_answering import QuestionAnsweringModel
 
     model = load_model(preset, QuestionAnsweringModel)
-    answers = model.answer(photo, questions, top_k=count, details=True)
+    restriction = {"choices": choices} if choices else {}
+    if choices and "choices" not in inspect.signature(model.answer).parameters:
+        raise ValueError(f"`--choice` is not supported by a {type(model).__name__}.")
+    answers = model.answer(photo, questions, top_k=count, details=True, **restriction)
     if count == 1:
         answers = [[answer] for answer in answers]
     results = [
@@ -49,6 +69,8 @@ def ask(
         }
         for question, each in zip(questions, answers, strict=True)
     ]
+    if explain is not None:
+        _explain(model, photo, results, explain)
     if as_json:
         typer.echo(json.dumps(results, indent=2, ensure_ascii=False))
     else:
@@ -62,3 +84,19 @@ def _print(results, count):
         for answer in result["answers"]:
             probability = f"{answer['probability']:.3f}  " if count > 1 else ""
             typer.echo(probability + answer["answer"])
+
+
+def _explain(model, image, results, out):
+    """Plots an explanation of the first answer to each question."""
+    from keras_mmfusion.explain import explain_answer, plot_answer_explanation
+
+    converter = model.preprocessor.image_converter
+    is_cropped = getattr(converter, "crop_to_aspect_ratio", False)
+    is_cropped = is_cropped or getattr(converter, "shortest_edge", None)
+    for number, result in enumerate(results, start=1):
+        path = out.with_stem(f"{out.stem}-{number}") if len(results) > 1 else out
+        explanation = explain_answer(
+            model, image, result["question"], result["answers"][0]["answer"]
+        )
+        plot_answer_explanation(image, explanation, path, bool(is_cropped))
+        result["figure"] = str(path)

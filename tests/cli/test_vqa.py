@@ -1,10 +1,11 @@
-"""`ask` and `evaluate vqa`."""
+"""`ask`, `train vqa` and `evaluate vqa`."""
 
 import json
 
 import numpy as np
 import pytest
 from models.captioning.small_captioners import color_images
+from models.question_answering.colored_shapes import ANSWERS, make_data, make_question_answerer
 from models.question_answering.small_question_answerers import QUESTIONS
 from PIL import Image
 from typer.testing import CliRunner
@@ -102,3 +103,53 @@ def test_bad_arguments_exit_with_2(data, question_answerer_preset, arguments, me
     )
     assert command.exit_code == 2
     assert message in command.stderr
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory):
+    """A folder of questions about colored shapes with a missing image, and a small preset."""
+    folder = tmp_path_factory.mktemp("shapes")
+    (folder / "images").mkdir()
+    rows = ["image,question,answer", "lost.png,is it red,no"]
+    for number, (image, question, answer) in enumerate(zip(*make_data(), strict=True)):
+        name = f"{number // 4}.png"
+        Image.fromarray(image).save(folder / "images" / name)
+        rows.append(f"{name},{question},{answer}")
+    (folder / "train.csv").write_text("\n".join([*rows, "0.png,is it red,maybe"]))
+    make_question_answerer().save_to_preset(folder / "small")
+    return folder
+
+
+def test_training_counts_missing_images_and_unknown_answers(shapes):
+    arguments = ["--preset", shapes / "small", "--epochs", 1, "--batch-size", 32]
+    out = shapes / "trained"
+    command = run("train", "vqa", "--data", shapes, *arguments, "--out", out)
+    assert command.exit_code == 0, command.output
+    assert command.stdout == f"{out}\n"
+    assert "Skipped 1 questions without an image file" in command.stderr
+    assert "1 of 25 questions have no answer in `model.answers`" in command.stderr
+    assert vqa(out).answers == ANSWERS
+
+
+def test_ask_explains_answers_and_accepts_choices(shapes):
+    pytest.importorskip("matplotlib")
+    photo, figure = shapes / "images" / "0.png", shapes / "why.png"
+    arguments = ["--preset", shapes / "small", "--choice", "red", "--choice", "blue"]
+    command = run("ask", photo, "what color is the shape", *arguments, "--explain", figure)
+    assert command.exit_code == 0, command.output
+    assert command.stdout.strip() in ("red", "blue") and figure.stat().st_size > 1000
+
+
+def test_evaluation_reports_more_metrics_and_intervals(shapes):
+    target = shapes / "results.json"
+    arguments = ["--preset", shapes / "small", "--data", shapes, "--split", "train"]
+    command = run(
+        "evaluate", "vqa", *arguments, "--metric", "token_f1", "--metric", "anls", "--json", target
+    )
+    assert command.exit_code == 0, command.output
+    results = json.loads(target.read_text())
+    assert {"accuracy", "token_f1", "anls"} <= results["metrics"].keys()
+    low, high = results["protocol"]["intervals"]["accuracy"]
+    assert low <= results["metrics"]["accuracy"] <= high
+    command = run("evaluate", "vqa", *arguments, "--metric", "bleu")
+    assert command.exit_code == 2 and "--metric" in command.stderr
