@@ -144,7 +144,7 @@ def test_evaluation_reports_more_metrics_and_intervals(shapes):
     target = shapes / "results.json"
     arguments = ["--preset", shapes / "small", "--data", shapes, "--split", "train"]
     command = run(
-        "evaluate", "vqa", *arguments, "--metric", "token_f1", "--metric", "anls", "--json", target
+        "evaluate", "vqa", *arguments, "--metric", "token-f1", "--metric", "anls", "--json", target
     )
     assert command.exit_code == 0, command.output
     results = json.loads(target.read_text())

@@ -134,7 +134,7 @@ def evaluate(
     metric: Annotated[
         list[str] | None,
         typer.Option(
-            "--metric", help="Additional score: exact_match, token_f1 or anls; repeatable."
+            "--metric", help="Additional score: exact-match, token-f1 or anls; repeatable."
         ),
     ] = None,
     wordnet: Annotated[
@@ -154,9 +154,9 @@ def evaluate(
       mmfusion evaluate vqa --preset hf://Salesforce/blip-vqa-base --data vqa --split val
     """
     check_json_file(json_file)
-    metrics = tuple(metric or ())
-    for name in metrics:
-        check_choice(None, "--metric", name, ("exact_match", "token_f1", "anls"))
+    for name in metric or ():
+        check_choice(None, "--metric", name, ("exact-match", "token-f1", "anls"))
+    metrics = [name.replace("-", "_") for name in metric or ()]
     questions = _read_questions(data, split, limit)
     check_model(preset)
 
