@@ -59,11 +59,10 @@ class AnswerGenerator(QuestionAnsweringModel, TransformerCaptioner):
         Vocabulary logits `(batch, answer_tokens, vocabulary_size)`.
     """
 
-    def build(self, images_shape, captions_shape=None):
+    def build(self, inputs_shape):
         """Builds every part by a symbolic call, so that all weights exist before loading."""
-        if isinstance(images_shape, dict):
-            images_shape = images_shape["images"]
-        images = keras.KerasTensor((None, *images_shape[1:]), dtype="float32")
+        shape = inputs_shape["images"] if isinstance(inputs_shape, dict) else inputs_shape
+        images = keras.KerasTensor((None, *shape[1:]), dtype="float32")
         ids = keras.KerasTensor((None, 2), dtype="int32")
         self.decode(self.encode(images, ids), ids)
         self.built = True
