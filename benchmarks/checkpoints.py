@@ -129,8 +129,7 @@ def compare_loading(comparison, architecture, dtype):
 
 def compare_search(comparison, batch_size, beams):
     arguments = {"batch_size": batch_size, "beams": beams, "tokens": TOKENS}
-    warm_up = {"tokens": FEW_TOKENS} if batch_size > 1 else None
-    seconds, results = comparison.time("generate", warm_up, **arguments)
+    seconds, results = comparison.time("generate", **arguments)
     ids = [np.array(results[name]["ids"]) for name in comparison.peers]
     return {
         "batch_size": batch_size,
