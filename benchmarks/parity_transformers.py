@@ -70,15 +70,17 @@ def run(architecture, size, folder, rows, batch):
         numbers = NUMBERS[case.kind](*arguments)
         texts = TEXTS[case.kind](*arguments) if case.kind in TEXTS else {}
     loss = LOSSES[case.kind](model, case, size) if case.kind in LOSSES else {}
+    model.zero_grad()
+    with torch.no_grad():
+        exact = NUMBERS[case.kind](model.double(), *arguments[1:])
     outputs = {**numbers, **texts, **loss}
-    report = {"parameters": model.num_parameters()}
-    if size == "tiny":
-        with torch.no_grad():
-            exact = NUMBERS[case.kind](model.double(), *arguments[1:])
-        outputs |= {f"{name}_float64": values for name, values in exact.items()}
-        report["rounding"] = {name: float(abs(numbers[name] - exact[name]).max()) for name in exact}
+    outputs |= {f"{name}_float64": values for name, values in exact.items()}
     np.savez(folder / "expected.npz", **outputs)
-    report["seconds"] = time.perf_counter() - begin
+    report = {
+        "parameters": model.num_parameters(),
+        "seconds": time.perf_counter() - begin,
+        "rounding": {name: float(abs(numbers[name] - exact[name]).max()) for name in exact},
+    }
     if texts:
         for search in ("greedy", "beams"):
             report[f"distinct_{search}"] = len({tuple(row) for row in outputs[search].tolist()})
