@@ -77,7 +77,8 @@ def _make_rows(report, names, format_cell, columns):
         for name in names:
             cell = report.get(size, {}).get(name)
             if cell is None:
-                rows.append([NAMES[name], size, "not measured", *[""] * (columns - 3)])
+                label = {"full": "published"}.get(size, size)
+                rows.append([NAMES[name], label, "not measured", *[""] * (columns - 3)])
                 continue
             millions = cell["source"]["parameters"] / 1e6
             label = size if size == "tiny" else f"{millions:.1f} M"
@@ -97,7 +98,7 @@ def _format_numbers(cell):
 
 def _format_largest(runs, key):
     values = [run[key] for run in runs if key in run]
-    return f"{max(values):.0e}" if values else "–"
+    return f"{max(values):.1e}" if values else "–"
 
 
 def _format_texts(cell):

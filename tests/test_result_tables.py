@@ -129,8 +129,8 @@ def test_parity_tables_state_what_is_missing_and_above_a_target():
     cell = {"inputs": 50, "source": source, "backends": {"jax": run, "torch": run}}
     report = {"tiny": {"git": cell}, "machine": {"cores": 2, "cpu": "A"}}
     table = module.parity_table(report)
-    assert "| GIT | tiny | – | 2e-05 | 2e-05 | 1e-05 | 1e-06 | – | – |\n" in table
-    assert "| GIT | full | not measured |  |" in table
+    assert "| GIT | tiny | – | 2.0e-05 | 2.0e-05 | 1.0e-05 | 1.0e-06 | – | – |\n" in table
+    assert "| GIT | published | not measured |  |" in table
     assert "Above a target: logits of GIT, tiny, JAX; logits of GIT, tiny, PyTorch." in table
     assert "transformers 5.24.0, Keras 3.15.1; 2026-11-30; 2 CPU cores (A)." in table
     assert "| GIT | tiny | 98 / 100 | – | – | – | – |\n" in module.parity_texts_table(report)
