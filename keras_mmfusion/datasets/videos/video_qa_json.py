@@ -7,7 +7,7 @@ from keras_mmfusion.datasets.videos.video_questions import clean_video_questions
 from keras_mmfusion.files.json_records import ID, TEXT, JsonFile
 from keras_mmfusion.files.text_files import read_lines
 
-_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".mov", ".gif", "")  # A folder of frames has none.
+_SUFFIXES = (".avi", ".mp4", ".webm", ".mkv", ".mov", ".gif")
 _FOLDERS = ("video", "videos", "YouTubeClips", "TrainValVideo", "TestVideo", "")
 _MAPPING = "youtube_mapping.txt"
 _DOWNLOAD = "Download it from https://github.com/xudejing/video-question-answering."

@@ -21,5 +21,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ViltPreprocessor": "vilt_preprocessor",
         "ViltQuestionAnswerer": "vilt_question_answerer",
         "evaluate_question_answering": "question_evaluation",
+        "evaluate_video_question_answering": "video_question_evaluation",
     },
 )

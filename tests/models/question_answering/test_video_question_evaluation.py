@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from keras_mmfusion.datasets import VideoQuestionAnswers
+from keras_mmfusion.models.question_answering import evaluate_video_question_answering
+
+
+class BrightnessModel:
+    """Answers with the brightness of the last frame over 10."""
+
+    num_frames = 3
+
+    def answer(self, videos, questions, batch_size):
+        frames = list(videos)
+        assert all(len(video) == 3 for video in frames) and len(frames) == len(questions)
+        return [str(round(float(np.mean(video[-1])) / 10)) for video in frames]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """GIFs of two frames, the last of brightness 30, 120 and 50; the fourth is damaged."""
+    paths = []
+    for index, brightness in enumerate((30, 120, 50, 70)):
+        paths.append(str(tmp_path / f"{index}.gif"))
+        frames = [Image.new("RGB", (4, 4), (value,) * 3) for value in (0, brightness)]
+        frames[0].save(paths[-1], save_all=True, append_images=frames[1:])
+    (tmp_path / "3.gif").write_bytes(b"GIF8 damaged")
+    return VideoQuestionAnswers(
+        paths,
+        ["how many?", "how many times?", "what?", "what?"],
+        [["3"], ["8"], ["5"], ["7"]],
+        ["a", "b", "c", "d"],
+        [{"task": "frameqa"}, {"task": "count"}, {"task": "count"}, {"task": "frameqa"}],
+    )
+
+
+def test_scores_by_type_and_unreadable_videos(data):
+    result = evaluate_video_question_answering(BrightnessModel(), data)
+    assert result.metrics == {
+        "accuracy": 2 / 3,
+        "accuracy[task=count]": 0.5,
+        "accuracy[task=frameqa]": 1.0,
+        "mean_squared_error[task=count]": 2.0,  # 12 is limited to 10.
+    }
+    assert result.protocol["questions_with_unreadable_video"] == 1
+    assert [sample["answer"] for sample in result.samples] == ["3", "12", "5"]
+
+
+def test_models_of_images_and_unreadable_data_are_rejected(data):
+    with pytest.raises(ValueError, match="`model` must accept videos.*Received: object"):
+        evaluate_video_question_answering(object(), data)
+    for path in data.images:
+        with open(path, "wb") as file:
+            file.write(b"GIF8 damaged")
+    with pytest.raises(ValueError, match="has no video that can be read"):
+        evaluate_video_question_answering(BrightnessModel(), data)
