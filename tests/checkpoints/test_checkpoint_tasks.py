@@ -106,8 +106,11 @@ def test_low_rank_adapters_are_trained_and_merged(name, folders, tmp_path):
     frozen = [ops.convert_to_numpy(weight) for weight in model.non_trainable_weights]
     compile_fast(model)
     scores = np.eye(3, len(model.answers), dtype="float32") if name == "vilt" else None
-    losses = model.fit(make_pairs(name), scores, batch_size=3, epochs=3, verbose=0).history["loss"]
-    assert losses[-1] < losses[0]
+    data, options = (make_pairs(name), scores), {"batch_size": 3, "verbose": 0}
+    # The loss of `fit` varies by the dropout of GPT-2 more than it decreases.
+    loss = model.evaluate(*data, **options, return_dict=True)["loss"]
+    model.fit(*data, epochs=3, **options)
+    assert model.evaluate(*data, **options, return_dict=True)["loss"] < loss
     for weight, old in zip(model.non_trainable_weights, frozen, strict=True):
         np.testing.assert_array_equal(ops.convert_to_numpy(weight), old)
     model.save_to_preset(tmp_path / "preset")
