@@ -9,7 +9,7 @@ import typer
 
 from keras_mmfusion.cli import options
 from keras_mmfusion.cli.exit_codes import SOME_FAILED
-from keras_mmfusion.cli.model_files import check_model, load_model
+from keras_mmfusion.cli.model_files import check_model, load_captioner
 
 BATCH_SIZE = 32
 
@@ -69,7 +69,8 @@ def _caption_all(photos, preset, beams, prompt, details, plot):
             except (ValueError, OSError) as error:
                 errors[number] = " ".join(str(error).split())
         if images and model is None:  # Wrong file names are reported before Keras is imported.
-            model = _load_captioner(preset)
+            check_model(preset)
+            model = load_captioner(preset)
             drop_alpha = _drops_alpha(model)
             if drop_alpha:
                 images = {
@@ -93,13 +94,6 @@ def _drops_alpha(model):
     from keras_mmfusion.datasets.images.transparency import drops_alpha
 
     return drops_alpha(model.preprocessor)
-
-
-def _load_captioner(preset):
-    check_model(preset)
-    from keras_mmfusion.models import Captioner
-
-    return load_model(preset, Captioner)
 
 
 def _describe_caption(generated):

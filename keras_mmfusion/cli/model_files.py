@@ -52,6 +52,24 @@ def load_model(preset, model_class):
     return model
 
 
+def load_captioner(preset):
+    """Loads a model whose `generate` and `export` need only images.
+
+    Raises:
+        ValueError: if the model needs questions, or as for `load_model`.
+    """
+    from keras_mmfusion.models import Captioner, GitCaptioner, QuestionAnsweringModel
+
+    model = load_model(preset, Captioner)
+    # Models that generate answers are captioners of images and questions.
+    if isinstance(model, QuestionAnsweringModel) and not isinstance(model, GitCaptioner):
+        raise ValueError(
+            f"`--preset` {preset} is a {type(model).__name__}, which answers questions. Use "
+            "`mmfusion ask`, `mmfusion evaluate vqa` or `mmfusion export vqa`."
+        )
+    return model
+
+
 def describe_model(preset):
     """Returns what results and manifests state about a model: its name and a hash of its files."""
     if _is_file(preset):

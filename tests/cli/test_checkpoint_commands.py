@@ -37,6 +37,11 @@ def git(tmp_path_factory):
     return write_folder(tmp_path_factory.mktemp("git") / "checkpoint", "git")
 
 
+@pytest.fixture(scope="module")
+def question_answerer(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("vqa") / "blip", "blip_vqa")
+
+
 def test_captions_begin_with_the_prompt(photos, git):
     photo = photos / "red.png"
     code, output, _ = run("caption", photo, "--preset", git, "--prompt", "w3 w4", "--beams", 1)
@@ -89,8 +94,15 @@ def test_options_of_new_captioners_are_rejected_with_a_preset(photos, git, tmp_p
     assert code == 2 and "need `--preset`" in log
 
 
-def test_question_answerer_is_exported(tmp_path):
-    folder, out = write_folder(tmp_path / "blip", "blip_vqa"), tmp_path / "served"
+def test_model_that_needs_questions_is_no_captioner(photos, question_answerer):
+    for command in (("caption", photos / "red.png"), ("export", "captioner", "--out", "out")):
+        code, _, log = run(*command, "--preset", question_answerer)
+        assert code == 2
+        assert "is a BlipQuestionAnswerer, which answers questions. Use `mmfusion ask`" in log
+
+
+def test_question_answerer_is_exported(tmp_path, question_answerer):
+    folder, out = question_answerer, tmp_path / "served"
     code, output, _ = run("export", "vqa", "--preset", folder, "--out", out)
     assert (code, output) == (0, f"{out / '1'}\n")
     manifest = json.loads((out / "1" / "manifest.json").read_text("utf-8"))

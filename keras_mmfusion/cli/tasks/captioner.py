@@ -15,7 +15,7 @@ from keras_mmfusion.cli.model_files import (
     check_export,
     check_model,
     describe_model,
-    load_model,
+    load_captioner,
 )
 from keras_mmfusion.cli.results import report_result
 from keras_mmfusion.cli.score import select_metrics
@@ -235,11 +235,10 @@ def _fine_tune(preset, pairs, out, settings):
     check_model(preset)
 
     from keras_mmfusion.cli.fit_progress import FitProgress
-    from keras_mmfusion.models import Captioner
     from keras_mmfusion.models.captioning import FineTuningRecipe, fine_tune_captioner
 
     recipe = FineTuningRecipe(**settings)
-    model = load_model(preset, Captioner)
+    model = load_captioner(preset)
     fine_tune_captioner(recipe, model, *pairs, out, callbacks=[FitProgress("Fine-tuning")])
     typer.echo(out)
 
@@ -268,11 +267,10 @@ def evaluate(
     pairs, data_protocol = read_pairs_to_score(data, split, images, captions, limit, json_file)
     check_model(preset)
 
-    from keras_mmfusion.models import Captioner
     from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner
 
     result = evaluate_captioner(
-        load_model(preset, Captioner),
+        load_captioner(preset),
         pairs,
         beams,
         length_penalty,
@@ -308,10 +306,9 @@ def export_preset(preset, out, beams, length_penalty=0.7, dtype=Dtype.FLOAT32):
     """Exports a captioner, with its preset in the manifest; returns the path of the version."""
     check_export(preset, out)
 
-    from keras_mmfusion.models import Captioner
     from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 
-    model = load_model(preset, Captioner)
+    model = load_captioner(preset)
     if dtype in (Dtype.FLOAT16, Dtype.BFLOAT16):
         set_dtype_policy(model, f"mixed_{dtype}")
         model.compile()

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from keras_mmfusion.cli import options
-from keras_mmfusion.cli.model_files import check_model, load_model
+from keras_mmfusion.cli.model_files import check_model, load_captioner
 from keras_mmfusion.cli.tasks.captioner import PRESET
 
 
@@ -37,7 +37,7 @@ def export(
     check_edge_target(out, edge_format.value)
     check_model(preset)
 
-    from keras_mmfusion.models import Captioner, export_edge_captioner
+    from keras_mmfusion.models import export_edge_captioner
 
-    model = load_model(preset, Captioner)
+    model = load_captioner(preset)
     typer.echo(export_edge_captioner(model, out, edge_format.value))
