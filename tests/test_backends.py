@@ -11,6 +11,7 @@ TESTS = Path(__file__).resolve().parent
 LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"))]
 CAPTIONING = "models/captioning"
 NODES = "models/node_classification/test_node_classifiers.py"
+QUESTIONS = "models/question_answering/test_question_answerer.py"
 # Parts that can run beside each other.
 PARTS = {
     "layers and losses": [*LAYERS, "losses"],
@@ -19,6 +20,8 @@ PARTS = {
         "layers/fusion",
         "models/fusion/test_fine_tuning.py",
         "models/fusion/test_gradient_blending.py",
+        f"{QUESTIONS}::test_masked_words_and_image_tokens_do_not_change_logits",
+        f"{QUESTIONS}::test_questions_alone_do_not_suffice",
         "models/test_stateless_call.py",
         "models/test_integer_features.py",
     ],
