@@ -36,6 +36,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SiglipTokenizer": "tokenizers.siglip_tokenizer",
         "TextDecoder": "captioning.text_decoder",
         "TransformerCaptioner": "captioning.transformer_captioner",
+        "VideoQuestionAnswerer": "question_answering.video_question_answerer",
         "ViltBackbone": "question_answering.vilt_backbone",
         "ViltPreprocessor": "question_answering.vilt_preprocessor",
         "ViltQuestionAnswerer": "question_answering.vilt_question_answerer",

@@ -31,6 +31,7 @@ from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPrep
 from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer as SiglipTokenizer
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
+from keras_mmfusion.models.question_answering.video_question_answerer import VideoQuestionAnswerer as VideoQuestionAnswerer
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone as ViltBackbone
 from keras_mmfusion.models.question_answering.vilt_preprocessor import ViltPreprocessor as ViltPreprocessor
 from keras_mmfusion.models.question_answering.vilt_question_answerer import ViltQuestionAnswerer as ViltQuestionAnswerer

@@ -11,6 +11,7 @@ from keras_mmfusion.datasets.io.check_texts import check_texts
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.models.captioning.decoding.decoding_settings import SpecialTokens
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
+from keras_mmfusion.models.convert_frames import convert_frames
 
 _NO_WORDS = (
     "None of the `captions` contains a word of the tokenizer's vocabulary, so there is nothing to "
@@ -123,19 +124,13 @@ class CaptioningPreprocessor(Preprocessor):
             # Cast to float first, so that resizing does not round.
             images = tf.cast(images, "float32")
             shape = [size or tf.shape(images)[i] for i, size in enumerate(images.shape)]
-            return self._convert_images(images, tf.reshape, shape)
+            return convert_frames(self.image_converter, images, tf.reshape, shape)
         if isinstance(images, (list, tuple)):
             return keras.ops.stack([self.generate_preprocess(image) for image in images])
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
         images = keras.ops.cast(images, "float32")
-        return self._convert_images(images, keras.ops.reshape, images.shape)
-
-    def _convert_images(self, images, reshape, shape):
-        if len(shape) != 5:
-            return self.image_converter(images)
-        images = self.image_converter(reshape(images, (-1, *shape[2:])))
-        return reshape(images, (-1, shape[1], *images.shape[1:]))
+        return convert_frames(self.image_converter, images, keras.ops.reshape, images.shape)
 
     def generate_postprocess(self, token_ids):
         """Converts generated ids `(..., length)` to strings `(...)`, up to `[END]`."""

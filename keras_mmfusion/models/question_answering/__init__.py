@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "create_question_answerer": "question_answering_recipe",
         "train_question_answering": "question_answering_recipe",
         "QuestionAnsweringPreprocessor": "question_answering_preprocessor",
+        "VideoQuestionAnswerer": "video_question_answerer",
         "ViltBackbone": "vilt_backbone",
         "ViltPreprocessor": "vilt_preprocessor",
         "ViltQuestionAnswerer": "vilt_question_answerer",

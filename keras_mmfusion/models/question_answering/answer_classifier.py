@@ -60,6 +60,8 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         Logits `(batch, answers)`.
     """
 
+    num_frames = None  # The number of frames that are read of a video, in models of videos.
+
     def __init__(self, answers, preprocessor=None, activation="sigmoid", **kwargs):
         super().__init__(compile=False, **kwargs)
         check_strings("answers", answers)
@@ -92,7 +94,8 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         choices = AnswerChoices(self.answers, choices)
         top_k = check_integer(None, "top_k", top_k, maximum=choices.min_count)
         batch_size = check_integer(None, "batch_size", batch_size)
-        pairs, one_question = pair_questions(images, questions, drops_alpha(self.preprocessor))
+        drop_alpha = drops_alpha(self.preprocessor)
+        pairs, one_question = pair_questions(images, questions, drop_alpha, self.num_frames)
         results = []
         while chunk := list(itertools.islice(pairs, CHUNK)):
             for logits in self._predict_chunk(chunk, batch_size):

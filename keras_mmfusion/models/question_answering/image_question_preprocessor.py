@@ -6,6 +6,7 @@ from keras_hub.models import BertTokenizer, Preprocessor
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion._keras_internals import uses_tensorflow_operations
 from keras_mmfusion.encoders.image_encoder import ImageEncoder
+from keras_mmfusion.models.convert_frames import convert_frames
 from keras_mmfusion.models.question_answering.question_packing import QuestionPacking
 
 
@@ -26,7 +27,8 @@ class ImageQuestionPreprocessor(QuestionPacking, Preprocessor):
 
     Call arguments:
         x: dict with `"images"`, `(batch, height, width, 3)` with values from 0 to 255 or, in eager
-            calls, a list of images of different sizes; and `"questions"`, strings `(batch,)`.
+            calls, a list of images of different sizes, or videos `(batch, frames, height, width,
+            3)`; and `"questions"`, strings `(batch,)`.
             Other entries, such as `"image_tokens"`, are returned unchanged.
         y: optional targets, returned unchanged.
         sample_weight: optional weights of the questions, returned unchanged.
@@ -83,22 +85,31 @@ class ImageQuestionPreprocessor(QuestionPacking, Preprocessor):
         return None if size is None else tuple(size)
 
     def convert_image(self, image):
-        """Resizes and scales an array `(height, width, 3)`; returns a float32 NumPy array."""
+        """Resizes and scales an array `(height, width, 3)`, or a list of such frames of a video.
+
+        Returns:
+            Float32 NumPy array.
+        """
+        if isinstance(image, list):
+            return np.stack([self.convert_image(frame) for frame in image])
         images = self.generate_preprocess(np.asarray(image)[np.newaxis])
         return np.asarray(keras.ops.convert_to_numpy(images)[0], "float32")
 
     def generate_preprocess(self, images):
-        """Resizes and scales images `(batch, height, width, 3)`, or a list of images."""
+        """Resizes and scales images `(batch, height, width, 3)`, a list of images, or videos."""
         if uses_tensorflow_operations(self):
             import tensorflow as tf
 
             # Cast first, so that resizing does not round.
-            return self.image_converter(tf.cast(images, "float32"))
+            images = tf.cast(images, "float32")
+            shape = [size or tf.shape(images)[i] for i, size in enumerate(images.shape)]
+            return convert_frames(self.image_converter, images, tf.reshape, shape)
         if isinstance(images, (list, tuple)):  # They may have different sizes.
             return np.stack([self.convert_image(image) for image in images])
         if not keras.ops.is_tensor(images):
             images = np.asarray(images)
-        return self.image_converter(keras.ops.cast(images, "float32"))
+        images = keras.ops.cast(images, "float32")
+        return convert_frames(self.image_converter, images, keras.ops.reshape, images.shape)
 
     def get_config(self):
         return {**super().get_config(), "question_length": self.question_length}
