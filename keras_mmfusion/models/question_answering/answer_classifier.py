@@ -61,6 +61,7 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
     """
 
     num_frames = None  # The number of frames that are read of a video, in models of videos.
+    warns_of_questions = False  # Whether `answer` warns of unknown words and truncation.
 
     def __init__(self, answers, preprocessor=None, activation="sigmoid", **kwargs):
         super().__init__(compile=False, **kwargs)
@@ -117,7 +118,8 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
     def _predict_chunk(self, pairs, batch_size):
         """Computes the logits of all answers, an array for each pair."""
         images = [self.preprocessor.convert_image(image) for image, _ in pairs]
-        self.preprocessor.warn_of_questions([question for _, question in pairs])
+        if self.warns_of_questions:
+            self.preprocessor.warn_of_questions([question for _, question in pairs])
         ids, mask = self.preprocessor.pack_questions([question for _, question in pairs])
         results = [None] * len(pairs)
         order = sorted(range(len(pairs)), key=lambda row: images[row].shape)

@@ -83,6 +83,7 @@ class QuestionAnswerer(AnswerClassifier):
 
     backbone_cls = ImageEncoder
     preprocessor_cls = ImageQuestionPreprocessor
+    warns_of_questions = True
 
     def __init__(
         self,
