@@ -30,8 +30,21 @@ def is_faster_with_xla(dim):
     On a CPU, XLA avoids the overhead of operations, which dominates for small matrices, but
     multiplies large ones more slowly than oneDNN; in bfloat16 half as fast.
     """
-    if dim < LARGE_DIM or keras.config.backend() != "tensorflow":
-        return True
+    return dim < LARGE_DIM or keras.config.backend() != "tensorflow" or _has_gpu()
+
+
+def resolve_jit_compile(jit_compile):
+    """Returns the argument of `keras.Model.compile`: without XLA if TensorFlow trains on a CPU.
+
+    On a CPU, the convolutions of image encoders are many times slower with XLA. Only `"auto"` is
+    resolved.
+    """
+    if jit_compile != "auto" or keras.config.backend() != "tensorflow" or _has_gpu():
+        return jit_compile
+    return False
+
+
+def _has_gpu():
     import tensorflow as tf
 
     return bool(tf.config.list_physical_devices("GPU"))

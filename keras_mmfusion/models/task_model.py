@@ -73,7 +73,12 @@ class TaskModel(PresetModel, StepsByRank, NaNChecks, LowRankAdaptation):
     def get_compile_config(self):
         config = super().get_compile_config()
         optimizer = getattr(self, "optimizer", None)  # None before the first `compile`.
-        return config and {**config, "optimizer_built": optimizer is not None and optimizer.built}
+        if not config:
+            return config
+        config = {**config, "optimizer_built": optimizer is not None and optimizer.built}
+        # The machine that loads the model resolves "auto" anew.
+        argument = getattr(self, "_jit_compile_argument", config["jit_compile"])
+        return {**config, "jit_compile": argument}
 
     def compile_from_config(self, config):
         config = keras.saving.deserialize_keras_object(config)

@@ -2,7 +2,11 @@ import keras
 import numpy as np
 import pytest
 
-from keras_mmfusion.models.compiled_function import compile_function, is_faster_with_xla
+from keras_mmfusion.models.compiled_function import (
+    compile_function,
+    is_faster_with_xla,
+    resolve_jit_compile,
+)
 
 
 def test_compiled_function_with_inputs_of_different_rank():
@@ -28,3 +32,13 @@ def test_large_decoders_use_xla_only_on_a_gpu(monkeypatch, devices):
     assert [is_faster_with_xla(dim) for dim in (511, 512, 768)] == [True, *[bool(devices)] * 2]
     monkeypatch.setattr(keras.config, "backend", lambda: "jax")
     assert is_faster_with_xla(768)
+
+
+@pytest.mark.parametrize(("devices", "expected"), [([], False), (["GPU:0"], "auto")])
+def test_training_on_cpus_is_without_xla_unless_requested(monkeypatch, devices, expected):
+    tensorflow = pytest.importorskip("tensorflow")
+    monkeypatch.setattr(keras.config, "backend", lambda: "tensorflow")
+    monkeypatch.setattr(tensorflow.config, "list_physical_devices", lambda kind: devices)
+    assert [resolve_jit_compile(x) for x in ("auto", True, False)] == [expected, True, False]
+    monkeypatch.setattr(keras.config, "backend", lambda: "jax")
+    assert resolve_jit_compile("auto") == "auto"

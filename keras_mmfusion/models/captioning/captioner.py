@@ -17,7 +17,7 @@ from keras_mmfusion.models.captioning.decoding.step_functions import (
 )
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder
-from keras_mmfusion.models.compiled_function import is_faster_with_xla
+from keras_mmfusion.models.compiled_function import is_faster_with_xla, resolve_jit_compile
 from keras_mmfusion.models.task_model import TaskModel
 
 
@@ -308,10 +308,6 @@ class Captioner(TaskModel, keras_hub.models.Task):
             loss = SmoothedCrossEntropy(label_smoothing=0.1)
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-        if jit_compile == "auto" and keras.config.backend() == "tensorflow":
-            import tensorflow as tf
-
-            jit_compile = "auto" if tf.config.list_physical_devices("GPU") else False
         super().compile(
             optimizer=optimizer,
             loss=loss,
@@ -320,7 +316,7 @@ class Captioner(TaskModel, keras_hub.models.Task):
             weighted_metrics=weighted_metrics,
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
-            jit_compile=jit_compile,
+            jit_compile=resolve_jit_compile(jit_compile),
             auto_scale_loss=auto_scale_loss,
         )
         self.reset_compiled_functions()
@@ -335,10 +331,6 @@ class Captioner(TaskModel, keras_hub.models.Task):
 
     def reset_compiled_functions(self):
         self._generator.reset()
-
-    def get_compile_config(self):
-        config = super().get_compile_config()
-        return config and {**config, "jit_compile": self._jit_compile_argument}
 
     def export(
         self,

@@ -11,7 +11,7 @@ from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.datasets.io.string_lists import check_strings
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
-from keras_mmfusion.models.compiled_function import compile_function
+from keras_mmfusion.models.compiled_function import compile_function, resolve_jit_compile
 from keras_mmfusion.models.question_answering.answer_choices import AnswerChoices
 from keras_mmfusion.models.question_answering.answer_scores import (
     answer_accuracy,
@@ -163,10 +163,7 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         probable answer. On TensorFlow, `jit_compile="auto"` uses XLA only on a GPU, because the
         convolutions of image encoders are many times slower with XLA on a CPU.
         """
-        if jit_compile == "auto" and keras.config.backend() == "tensorflow":
-            import tensorflow as tf
-
-            jit_compile = "auto" if tf.config.list_physical_devices("GPU") else False
+        self._jit_compile_argument = jit_compile
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01)
         if loss == "auto":
@@ -174,7 +171,11 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         if weighted_metrics == "auto":
             weighted_metrics = [keras.metrics.MeanMetricWrapper(answer_accuracy, name="accuracy")]
         super().compile(
-            optimizer, loss, weighted_metrics=weighted_metrics, jit_compile=jit_compile, **kwargs
+            optimizer,
+            loss,
+            weighted_metrics=weighted_metrics,
+            jit_compile=resolve_jit_compile(jit_compile),
+            **kwargs,
         )
         self.reset_compiled_functions()
 

@@ -87,7 +87,7 @@ def evaluate_question_answering(
         },
         "seeds": [],  # Answers are deterministic.
     }
-    metrics = {name: mean for name, (mean, _) in results.items()} | _average_by_type(samples)
+    metrics = {name: mean for name, (mean, _) in results.items()} | average_by_type(samples)
     return EvaluationResult(metrics, protocol, samples, describe_table(protocol))
 
 
@@ -103,7 +103,7 @@ def _read_images(paths, drop_alpha, unreadable):
             yield BLANK
 
 
-def _average_by_type(samples):
+def average_by_type(samples):
     """Returns the mean accuracy for each value of each kind of type, in alphabetical order."""
     groups = collections.defaultdict(list)
     for sample in samples:

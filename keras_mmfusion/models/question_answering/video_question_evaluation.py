@@ -5,7 +5,7 @@ import numpy as np
 from keras_mmfusion._progress import inform
 from keras_mmfusion.datasets.videos.padded_video import read_padded_video
 from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy
-from keras_mmfusion.models.question_answering.question_evaluation import _average_by_type
+from keras_mmfusion.models.question_answering.question_evaluation import average_by_type
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
 
@@ -52,7 +52,7 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
         {"question_id": key, "answer": answer, "accuracy": scores[key], "types": types}
         for key, _, answer, _, types in rows
     ]
-    metrics = {"accuracy": accuracy, **_average_by_type(samples)}
+    metrics = {"accuracy": accuracy, **average_by_type(samples)}
     counts = [(row[2], row[3][0]) for row in rows if row[4].get("task") == "count"]
     if counts:
         errors = [_parse_count(answer) - _parse_count(correct) for answer, correct in counts]

@@ -11,6 +11,7 @@ from keras_mmfusion.layers.flatten_feature_map import flatten_feature_map
 from keras_mmfusion.losses.info_nce_loss import InfoNCELoss
 from keras_mmfusion.losses.pair_loss import cosine_similarities
 from keras_mmfusion.metrics.keras_ranking import RecallAtK
+from keras_mmfusion.models.compiled_function import resolve_jit_compile
 from keras_mmfusion.models.retrieval.embedding import embed_batches, find_nearest
 from keras_mmfusion.models.retrieval.gather_replicas import gather_replicas
 from keras_mmfusion.models.retrieval.retrieval_export import export_retrieval
@@ -306,15 +307,17 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
         Args:
             optimizer: `keras.optimizers.Optimizer`, its name, or `"auto"` for AdamW with a
                 learning rate of 1e-4.
-            jit_compile, run_eagerly, steps_per_execution, auto_scale_loss: see
-                `keras.Model.compile`.
+            jit_compile: bool or `"auto"`. On TensorFlow, `"auto"` uses XLA only on a GPU, because
+                convolutions are many times slower with XLA on a CPU.
+            run_eagerly, steps_per_execution, auto_scale_loss: see `keras.Model.compile`.
         """
+        self._jit_compile_argument = jit_compile
         if optimizer == "auto":
             optimizer = keras.optimizers.AdamW(1e-4, weight_decay=0.01, clipnorm=1.0)
         super().compile(
             optimizer=optimizer,
             loss=None,
-            jit_compile=jit_compile,
+            jit_compile=resolve_jit_compile(jit_compile),
             run_eagerly=run_eagerly,
             steps_per_execution=steps_per_execution,
             auto_scale_loss=auto_scale_loss,

@@ -81,6 +81,15 @@ def test_temperature_is_trained_and_saved(tmp_path):
     assert loaded.pair_loss.logit_scale is loaded.logit_scale
 
 
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="On JAX, XLA compiles every step")
+def test_each_machine_decides_anew_on_xla():
+    model = small_embedder(preprocessor=False)
+    model.compile("sgd")
+    assert model.get_compile_config()["jit_compile"] == "auto"
+    model.compile("sgd", jit_compile=True)
+    assert model.jit_compile and model.get_compile_config()["jit_compile"] is True
+
+
 def test_loss_matches_pair_loss_of_embeddings():
     model = small_embedder(RankingLoss(), preprocessor=False)
     found = model.predict(preprocess_pairs(), batch_size=len(COLORS), verbose=0)
