@@ -26,7 +26,7 @@ from keras_mmfusion.datasets.sentiment.cmu_mosi import SentimentUtterances as Se
 from keras_mmfusion.datasets.tables.table_columns import TextColumn as TextColumn
 from keras_mmfusion.datasets.videos.frame_sampling import UniformFrames as UniformFrames
 from keras_mmfusion.datasets.videos.video import Video as Video
-from keras_mmfusion.datasets.videos.video_questions import VideoQuestionAnswers as VideoQuestionAnswers
+from keras_mmfusion.datasets.questions.video_questions import VideoQuestionAnswers as VideoQuestionAnswers
 from keras_mmfusion.datasets.sentiment.frame_alignment import align_to_words as align_to_words
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset as caption_dataset
 from keras_mmfusion.datasets.captions.coco_annotations import coco_caption_dataset as coco_caption_dataset
@@ -54,8 +54,8 @@ from keras_mmfusion.datasets.recommendation.interactions import read_interaction
 from keras_mmfusion.datasets.recommendation.item_features import read_item_features as read_item_features
 from keras_mmfusion.datasets.sentiment.mmsa_pickle import read_mmsa as read_mmsa
 from keras_mmfusion.datasets.recommendation.movielens import read_movielens as read_movielens
-from keras_mmfusion.datasets.videos.video_qa_json import read_msrvtt_qa as read_msrvtt_qa
-from keras_mmfusion.datasets.videos.video_qa_json import read_msvd_qa as read_msvd_qa
+from keras_mmfusion.datasets.questions.video_qa_json import read_msrvtt_qa as read_msrvtt_qa
+from keras_mmfusion.datasets.questions.video_qa_json import read_msvd_qa as read_msvd_qa
 from keras_mmfusion.datasets.tables.modality_table import read_multimodal_table as read_multimodal_table
 from keras_mmfusion.datasets.graphs.planetoid import read_planetoid as read_planetoid
 from keras_mmfusion.datasets.questions.question_folder import read_question_folder as read_question_folder
@@ -64,7 +64,7 @@ from keras_mmfusion.datasets.recommendation.movielens import read_ratings as rea
 from keras_mmfusion.datasets.recommendation.recommender_data import read_recommender_data as read_recommender_data
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
-from keras_mmfusion.datasets.videos.tgif_qa import read_tgif_qa as read_tgif_qa
+from keras_mmfusion.datasets.questions.tgif_qa import read_tgif_qa as read_tgif_qa
 from keras_mmfusion.datasets.videos.read_video import read_video as read_video
 from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions as read_visual_genome_questions
 from keras_mmfusion.datasets.captions.visual_genome_regions import read_visual_genome_regions as read_visual_genome_regions

@@ -1,4 +1,4 @@
-"""Reads one or several images of any type, or videos."""
+"""Reads one or several images of any type."""
 
 import itertools
 import os
@@ -8,11 +8,9 @@ import numpy as np
 from PIL import Image
 
 from keras_mmfusion.datasets.images.read_image import read_image
-from keras_mmfusion.datasets.videos.padded_video import read_padded_video
-from keras_mmfusion.datasets.videos.read_videos import is_video
 
 
-def read_images(images, name="images", drop_alpha=False, num_frames=None):
+def read_images(images, name="images", drop_alpha=False, read=read_image):
     """Reads one or several images lazily.
 
     Args:
@@ -22,14 +20,12 @@ def read_images(images, name="images", drop_alpha=False, num_frames=None):
         name: string. The name of `images` in error messages, which contain the index of the
             invalid image.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
-        num_frames: int or `None`. With an int, videos are accepted, too: video files, animations
-            and folders, of which this number of frames is read; and, in a sequence, lists of
-            frames, which are images, or arrays `(frames, height, width, channels)`. An array of
-            videos has 5 axes.
+        read: function that reads one image, called with `drop_alpha`, such as one that also reads
+            videos as lists of frames.
 
     Returns:
-        A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, or lists of them for
-        videos, and whether `images` was a single image.
+        A tuple of an iterator over `np.uint8` arrays `(height, width, 3)`, and whether `images` was
+        a single image.
 
     Raises:
         TypeError: if `images` is a dict or a table.
@@ -47,8 +43,8 @@ def read_images(images, name="images", drop_alpha=False, num_frames=None):
             f"Received: {type(images)}"
         )
     if _is_single(images):
-        return (_read_one(image, drop_alpha, num_frames) for image in [images]), True
-    return _read_each(_iterate(images), name, drop_alpha, num_frames), False
+        return (read(image, drop_alpha=drop_alpha) for image in [images]), True
+    return _read_each(_iterate(images), name, drop_alpha, read), False
 
 
 def pair_with_images(images, texts, noun):
@@ -72,25 +68,12 @@ def pair_with_images(images, texts, noun):
         yield image, text
 
 
-def _read_each(images, name, drop_alpha, num_frames=None):
+def _read_each(images, name, drop_alpha, read):
     for index, image in enumerate(images):
-        if num_frames and (isinstance(image, (list, tuple)) or _count_axes(image) == 4):
-            yield list(_read_each(image, f"{name}[{index}]", drop_alpha))
-            continue
         try:
-            yield _read_one(image, drop_alpha, num_frames)
+            yield read(image, drop_alpha=drop_alpha)
         except (TypeError, ValueError) as error:
             raise type(error)(f"`{name}[{index}]`: {error}") from error
-
-
-def _read_one(image, drop_alpha, num_frames):
-    if num_frames and is_video(image):
-        return list(read_padded_video(image, num_frames)[0])
-    return read_image(image, drop_alpha=drop_alpha)
-
-
-def _count_axes(image):
-    return len(getattr(image, "shape", ()))
 
 
 def _is_single(images):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 
 from keras_mmfusion.datasets.images.non_image_files import identify_file
+from keras_mmfusion.datasets.images.read_image import read_image
+from keras_mmfusion.datasets.images.read_images import read_images
 from keras_mmfusion.datasets.videos.padded_video import read_padded_video
 from keras_mmfusion.datasets.videos.read_video import identify_image, open_video, read_head
 
@@ -36,6 +38,26 @@ def read_videos(videos, num_frames, name="images"):
         )
     is_single = _is_single(videos)
     return _read_each([videos] if is_single else _iterate(videos), num_frames, name), is_single
+
+
+def read_image_or_video(source, num_frames, drop_alpha=False):
+    """Reads an image, or the frames of a video.
+
+    Args:
+        source: an image, see `read_image`; a path, bytes or open file of a video or an animation,
+            or a folder, of which `num_frames` frames are read; or a list of frames or an array
+            `(frames, height, width, channels)`, all of which are returned.
+        num_frames: int. See `read_padded_video`.
+        drop_alpha: bool. Whether to ignore the transparency of images; see `read_image`.
+
+    Returns:
+        An array `(height, width, 3)`, or a list of them for a video, uint8.
+    """
+    if isinstance(source, (list, tuple)) or len(getattr(source, "shape", ())) == 4:
+        return list(read_images(source, "frames", drop_alpha)[0])
+    if is_video(source):
+        return list(read_padded_video(source, num_frames)[0])
+    return read_image(source, drop_alpha=drop_alpha)
 
 
 def _read_each(videos, num_frames, name):

@@ -81,7 +81,9 @@ def test_temperature_is_trained_and_saved(tmp_path):
     assert loaded.pair_loss.logit_scale is loaded.logit_scale
 
 
-@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="On JAX, XLA compiles every step")
+@pytest.mark.skipif(
+    keras.config.backend() != "tensorflow", reason="On JAX, XLA compiles every step"
+)
 def test_each_machine_decides_anew_on_xla():
     model = small_embedder(preprocessor=False)
     model.compile("sgd")

@@ -1,11 +1,13 @@
+import functools
 import itertools
 
 import numpy as np
 from keras import ops
 
+from keras_mmfusion.datasets.images.read_image import read_image
 from keras_mmfusion.datasets.images.read_images import pair_with_images, read_images
 from keras_mmfusion.datasets.images.transparency import drops_alpha
-from keras_mmfusion.datasets.videos.read_videos import read_videos
+from keras_mmfusion.datasets.videos.read_videos import read_image_or_video, read_videos
 
 
 def preprocess_images(images, prompt, preprocessor, batch_size, num_frames=None, only_videos=False):
@@ -18,7 +20,7 @@ def preprocess_images(images, prompt, preprocessor, batch_size, num_frames=None,
         preprocessor: `CaptioningPreprocessor`.
         batch_size: int.
         num_frames: int or `None`. The number of frames that are read of a video; `None` if
-            videos are not accepted. See `read_images`.
+            videos are not accepted. See `read_image_or_video`.
         only_videos: bool. Whether all inputs are videos; see `read_videos`.
 
     Returns:
@@ -28,8 +30,10 @@ def preprocess_images(images, prompt, preprocessor, batch_size, num_frames=None,
     if only_videos:
         arrays, single = read_videos(images, num_frames)
     else:
-        drop_alpha = drops_alpha(preprocessor)
-        arrays, single = read_images(images, drop_alpha=drop_alpha, num_frames=num_frames)
+        read = read_image
+        if num_frames is not None:
+            read = functools.partial(read_image_or_video, num_frames=num_frames)
+        arrays, single = read_images(images, drop_alpha=drops_alpha(preprocessor), read=read)
     if not isinstance(prompt, list):
         return _make_batches(
             zip(arrays, itertools.repeat(prompt)), preprocessor, batch_size

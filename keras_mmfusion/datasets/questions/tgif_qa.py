@@ -4,7 +4,7 @@ import os
 
 from keras_mmfusion._checks import check_choice
 from keras_mmfusion.datasets.io.split_names import strip_split_name
-from keras_mmfusion.datasets.videos.video_questions import clean_video_questions
+from keras_mmfusion.datasets.questions.video_questions import clean_video_questions
 from keras_mmfusion.files.text_files import read_lines
 
 TASKS = ("action", "count", "frameqa", "transition")
