@@ -1,7 +1,9 @@
 """Private attributes of Keras and KerasHub are used in one module only."""
 
 import ast
+import gc
 import re
+import weakref
 from pathlib import Path
 
 import keras
@@ -9,6 +11,7 @@ import numpy as np
 import pytest
 
 from keras_mmfusion._keras_internals import (
+    collect_only_new_garbage,
     flatten_layers,
     get_keras_mask,
     get_trainable_variables,
@@ -137,3 +140,29 @@ def test_other_initial_values_are_kept_in_the_block():
         dense.build((None, 3))
     for variable, value in ((norm.gamma, 1), (norm.moving_mean, 0), (dense.bias, 7)):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(variable), value)
+
+
+class Node:
+    """An object in a cycle of references, which only a garbage collection frees."""
+
+    def __init__(self):
+        self.node = self
+
+
+def test_only_new_garbage_is_collected():
+    gc.disable()
+    try:
+        old = weakref.ref(Node())
+        with collect_only_new_garbage():
+            new = weakref.ref(Node())
+            gc.collect()
+            assert old() is not None and new() is None
+        gc.collect()
+        assert old() is None
+        gc.freeze()
+        with collect_only_new_garbage():
+            pass
+        assert gc.get_freeze_count()
+    finally:
+        gc.unfreeze()
+        gc.enable()

@@ -11,7 +11,13 @@ from models.recommendation.planted_tastes import make_interactions
 from models.retrieval import small_embedders
 from models.sentiment.small_utterances import DIMS, small_sentiment_model
 
-from keras_mmfusion import FusionBlock, FusionModel, ImageCaptioningModel, TransformerCaptioner
+from keras_mmfusion import (
+    FusionBlock,
+    FusionModel,
+    ImageCaptioningModel,
+    TransformerCaptioner,
+    _keras_internals,
+)
 from keras_mmfusion.models import GradientBlendingModel
 from keras_mmfusion.models.node_classification import (
     APPNPClassifier,
@@ -123,6 +129,19 @@ def test_quantized_models_save_and_load(name, tmp_path):
         loaded = type(model).from_preset(tmp_path / "preset")
         assert integer_weights(loaded) == kernels
         assert_same(loaded, inputs, expected)
+
+
+def test_quantized_preset_is_loaded_into_unspecified_values(tmp_path, monkeypatch):
+    model, inputs = captioner(TransformerCaptioner)
+    model.quantize("int8")
+    expected = outputs(model, inputs)
+    model.save_to_preset(tmp_path)
+
+    def make_nan(shape, dtype):
+        return keras.ops.full(shape, np.nan, dtype)
+
+    monkeypatch.setattr(_keras_internals, "_make_empty", make_nan)
+    assert_same(TransformerCaptioner.from_preset(tmp_path), inputs, expected)
 
 
 def test_quantize_converts_dense_kernels():

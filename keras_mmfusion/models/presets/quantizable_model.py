@@ -6,7 +6,7 @@ import re
 import keras
 import numpy as np
 
-from keras_mmfusion._keras_internals import flatten_layers
+from keras_mmfusion._keras_internals import collect_only_new_garbage, flatten_layers
 
 LAYERS = "quantized_layers"
 
@@ -40,7 +40,8 @@ class QuantizableModel:
             # Exclude a model without sublayers.
             return layer is not self and _is_quantizable(layer) and _matches(layer, filters)
 
-        super().quantize(mode, config=config, filters=is_selected, **kwargs)
+        with collect_only_new_garbage():
+            super().quantize(mode, config=config, filters=is_selected, **kwargs)
         if not _list_quantized_layers(self):
             raise ValueError(
                 f"{type(self).__name__} has no layer that Keras can quantize, a dense layer or an "
@@ -81,7 +82,8 @@ def quantize_model(model, mode):
     if isinstance(model, QuantizableModel):
         model.quantize(mode)
     else:
-        model.quantize(mode, filters=_is_quantizable)
+        with collect_only_new_garbage():
+            model.quantize(mode, filters=_is_quantizable)
         _cast_scales(model)
 
 
@@ -113,11 +115,13 @@ def _list_quantized_layers(model):
 
 def _quantize_layers(model, layers):
     """Quantizes the layers of `_list_quantized_layers` that are not quantized yet."""
-    for index, layer in enumerate(flatten_layers(model)):
-        if str(index) in layers and layer.quantization_mode is None:
-            how = keras.saving.deserialize_keras_object(layers[str(index)])
-            # Layer types were checked when the model was first quantized.
-            layer.quantize(how["mode"], config=how["config"], type_check=False)
+    # Weights that are loaded afterwards have unspecified values, such as NaN.
+    with collect_only_new_garbage(), np.errstate(all="ignore"):
+        for index, layer in enumerate(flatten_layers(model)):
+            if str(index) in layers and layer.quantization_mode is None:
+                how = keras.saving.deserialize_keras_object(layers[str(index)])
+                # Layer types were checked when the model was first quantized.
+                layer.quantize(how["mode"], config=how["config"], type_check=False)
 
 
 def _cast_scales(model):
