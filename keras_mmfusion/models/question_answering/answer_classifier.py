@@ -44,7 +44,7 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
     `question_dataset(data, classes=model.answers)`. Answers that are not in the list have no
     target: `fit` warns of questions without any, and raises an error if there are no others.
 
-    A subclass sets its parts after `super().__init__` and implements `call`.
+    A subclass sets its parts after `super().__init__`, and implements `call` and `_export_graph`.
 
     Args:
         answers: list of strings.
@@ -195,6 +195,38 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
     def preprocess_samples(self, x, y=None, sample_weight=None):
         x, y = score_targets(x, y, self.answers, is_batch=True)
         return super().preprocess_samples(x, y, sample_weight)
+
+    def export(self, folder, top_k=1, manifest=None):
+        """Writes a SavedModel for TensorFlow Serving that answers questions about image files.
+
+        The graph decodes image files and tokenizes questions, and contains only TensorFlow
+        operations. `serving_default` takes `image_bytes` and `questions`, strings `(batch,)`, and
+        returns `answers`, strings `(batch, top_k)`, the most probable first; `probabilities`,
+        float32 `(batch, top_k)`; and `error_codes`, as of `Captioner.export`.
+
+        It needs a tokenizer of this package, such as `WordTokenizer` or `WordPieceTokenizer`: the
+        operations of KerasHub's tokenizers are not part of TensorFlow Serving.
+
+        Args:
+            folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
+                `manifest.json` in each. Nothing is overwritten.
+            top_k: int. The number of answers to each question.
+            manifest: dict or `None`. Additional entries of the manifest.
+
+        Returns:
+            The path of the new version.
+
+        Raises:
+            ValueError: if the Keras backend is not TensorFlow, there is no preprocessor, or
+                `top_k` is invalid.
+        """
+        if self.preprocessor is None:
+            raise ValueError("`export` needs a model with a `preprocessor`.")
+        top_k = check_integer(None, "top_k", top_k, maximum=len(self.answers))
+        return self._export_graph(folder, top_k, manifest)
+
+    def _export_graph(self, folder, top_k, manifest):
+        raise NotImplementedError(f"{type(self).__name__} must implement `_export_graph`.")
 
     def _list_features(self, inputs):
         names = ("images", "image_tokens") if isinstance(inputs, dict) else ()

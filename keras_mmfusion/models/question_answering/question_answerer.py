@@ -188,32 +188,7 @@ class QuestionAnswerer(AnswerClassifier):
             x = layer(x, **options)
         return x
 
-    def export(self, folder, top_k=1, manifest=None):
-        """Writes a SavedModel for TensorFlow Serving that answers questions about image files.
-
-        The graph decodes image files and tokenizes questions. `serving_default` takes `image_bytes`
-        and `questions`, strings `(batch,)`, and returns `answers`, strings `(batch, top_k)`, the
-        most probable first; `probabilities`, float32 `(batch, top_k)`; and `error_codes`, as of
-        `Captioner.export`. It needs a tokenizer of this package, such as `WordTokenizer` or
-        `WordPieceTokenizer`: the operations of KerasHub's tokenizers are not part of TensorFlow
-        Serving.
-
-        Args:
-            folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
-                `manifest.json` in each. Nothing is overwritten.
-            top_k: int. The number of answers to each question.
-            manifest: dict or `None`. Additional entries of the manifest.
-
-        Returns:
-            The path of the new version.
-
-        Raises:
-            ValueError: if the Keras backend is not TensorFlow, there is no preprocessor, or
-                `top_k` is invalid.
-        """
-        if self.preprocessor is None:
-            raise ValueError("`export` needs a model with a `preprocessor`.")
-        top_k = check_integer(None, "top_k", top_k, maximum=len(self.answers))
+    def _export_graph(self, folder, top_k, manifest):
         return export_answer_classifier(self, folder, top_k, manifest)
 
     def get_config(self):

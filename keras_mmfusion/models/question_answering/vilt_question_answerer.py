@@ -1,7 +1,6 @@
 import keras
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
 from keras_mmfusion.layers.dense import Dense
 from keras_mmfusion.models.question_answering.answer_classifier import AnswerClassifier
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone
@@ -85,30 +84,7 @@ class ViltQuestionAnswerer(AnswerClassifier):
         x = self.head_norm(self.head_dense(x))
         return self.head_output(ops.gelu(x, approximate=False))
 
-    def export(self, folder, top_k=1, manifest=None):
-        """Writes a SavedModel for TensorFlow Serving that answers questions about image files.
-
-        The graph decodes image files and tokenizes questions, and contains only TensorFlow
-        operations. `serving_default` takes `image_bytes` and `questions`, strings `(batch,)`, and
-        returns `answers`, strings `(batch, top_k)`, the most probable first; `probabilities`,
-        float32 `(batch, top_k)`; and `error_codes`, as of `Captioner.export`.
-
-        Args:
-            folder: string or path. Versions are written to its subfolders `1`, `2`, ..., with a
-                `manifest.json` in each. Nothing is overwritten.
-            top_k: int. The number of answers to each question.
-            manifest: dict or `None`. Additional entries of the manifest.
-
-        Returns:
-            The path of the new version.
-
-        Raises:
-            ValueError: if the Keras backend is not TensorFlow, there is no preprocessor, or
-                `top_k` is invalid.
-        """
-        if self.preprocessor is None:
-            raise ValueError("`export` needs a model with a `preprocessor`.")
-        top_k = check_integer(None, "top_k", top_k, maximum=len(self.answers))
+    def _export_graph(self, folder, top_k, manifest):
         return export_vilt(self, folder, top_k, manifest)
 
     def get_config(self):
