@@ -37,3 +37,24 @@ def test_strings_instead_of_lists_are_rejected(tmp_path):
     data = QuestionAnswers(**good, question_ids=[1])
     with pytest.raises(ValueError, match="`classes` must be a list of strings. Received: 'yes'"):
         data.answer_scores("yes")
+
+
+def test_split_by_image_separates_all_questions_of_an_image(tmp_path):
+    paths = [tmp_path / f"{number}.jpg" for number in range(5)]
+    for path in paths:
+        path.touch()
+    images = [str(path) for path in paths] * 2
+    types = [{"kind": str(row)} for row in range(10)]
+    data = QuestionAnswers(images, ["a?"] * 10, [["x"]] * 10, range(10), types)
+    rest, dev = data.split_by_image(0.4, seed=1)
+    assert len(rest) == 6 and len(dev) == 4
+    assert set(rest.images).isdisjoint(dev.images)
+    for part in (rest, dev):
+        assert part.images == [images[row] for row in part.question_ids]
+        assert part.types == [types[row] for row in part.question_ids]
+        assert part.question_ids == sorted(part.question_ids)
+    reversed_data = data.select(range(10)[::-1])
+    assert set(reversed_data.split_by_image(0.4, seed=1)[1].images) == set(dev.images)
+    for fraction in (0.0, 0.05, 1.0):
+        with pytest.raises(ValueError, match=f"`fraction` must leave .*={fraction}, of 5 images"):
+            data.split_by_image(fraction)

@@ -3,6 +3,8 @@
 import collections
 import dataclasses
 
+import numpy as np
+
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.datasets.images.image_files import find_missing_files, raise_if_any
 from keras_mmfusion.datasets.io.string_lists import check_string_lists, check_strings, list_paths
@@ -83,7 +85,39 @@ class QuestionAnswers:
 
     def take(self, count):
         """Returns the first `count` questions, as `QuestionAnswers`."""
-        return dataclasses.replace(self, **{name: getattr(self, name)[:count] for name in _LISTS})
+        return self.select(range(len(self))[:count])
+
+    def select(self, rows):
+        """Returns the questions with the indices `rows`, as `QuestionAnswers`."""
+        parts = {name: [getattr(self, name)[row] for row in rows] for name in _LISTS}
+        return dataclasses.replace(self, **parts)
+
+    def split_by_image(self, fraction, seed=0):
+        """Splits off the questions about some of the images.
+
+        Args:
+            fraction: float between 0 and 1. The share of the images that are split off.
+            seed: int. Seed of the selection, which does not depend on the order of the questions
+                or the folder of the images.
+
+        Returns:
+            A tuple of two `QuestionAnswers`: the rest, and the questions about these images.
+
+        Raises:
+            ValueError: if one part has no images.
+        """
+        images = sorted(set(self.images))
+        count = round(fraction * len(images))
+        if not 0 < count < len(images):
+            raise ValueError(
+                f"`fraction` must leave images for both parts. Received: fraction={fraction}, of "
+                f"{len(images)} images"
+            )
+        selected = set(np.random.default_rng(seed).permutation(images)[:count].tolist())
+        parts = [], []
+        for row, image in enumerate(self.images):
+            parts[image in selected].append(row)
+        return self.select(parts[0]), self.select(parts[1])
 
     @property
     def answers_by_id(self):

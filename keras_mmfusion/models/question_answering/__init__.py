@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "QuestionAnsweringModel": "question_answering_model",
         "QuestionAnsweringRecipe": "question_answering_recipe",
         "create_question_answerer": "question_answering_recipe",
+        "score_question_answering_recipe": "recipe_scores",
         "train_question_answering": "question_answering_recipe",
         "QuestionAnsweringPreprocessor": "question_answering_preprocessor",
         "VideoQuestionAnswerer": "video_question_answerer",
