@@ -1,6 +1,5 @@
 """Training of question answerers on image files."""
 
-import dataclasses
 import warnings
 
 import keras
@@ -19,7 +18,6 @@ from keras_mmfusion.datasets import QuestionAnswers
 from keras_mmfusion.models.question_answering import (
     QuestionAnsweringRecipe,
     create_question_answerer,
-    score_question_answering_recipe,
     train_question_answering,
 )
 from keras_mmfusion.models.question_answering.question_sequence import QuestionSequence
@@ -99,26 +97,3 @@ def test_batches_of_generative_models_contain_one_answer_of_each_question(data):
     inputs, targets, weights = batches[0]
     assert np.isfinite(keras.ops.convert_to_numpy(model(inputs))).all()
     assert targets.shape == weights.shape == (4, 4)
-
-
-def test_recipe_is_scored_next_to_blind_models(data):
-    recipe = dataclasses.replace(RECIPE, epochs=60, learning_rate=2e-2, combine="mlb", dim=16)
-    train, dev = data.split_by_image(0.2)
-    models = []
-
-    def create(recipe, data):
-        models.append(create_model(data, recipe))
-        return models[-1]
-
-    model, result = score_question_answering_recipe(recipe, train, train, create, seeds=(3,))
-    assert model is models[0] and len(models) == 3
-    metrics = result.metrics
-    assert metrics["accuracy"] == metrics["accuracy_mean"] > 0.9
-    # Five images: the color of each is in two or one of them, and none is of one color in most.
-    for name in ("question_only", "image_only", "shuffled_images"):
-        assert metrics[f"accuracy_{name}"] < metrics["accuracy"] - 0.1
-        assert result.protocol["runs"][0][name] == metrics[f"accuracy_{name}"]
-    assert "accuracy_std" not in metrics and result.protocol["runs"][0]["seed"] == 3
-    assert result.protocol["training"] == {"questions": 20, "images": 5}
-    assert result.protocol["recipe"]["combine"] == "mlb"
-    assert len(dev) == 4
