@@ -22,6 +22,7 @@ def test_reads_both_splits(tmp_path):
     assert data.answers == [["rectangle"], ["yes"], ["blue"]]
     assert [os.path.basename(image) for image in data.images] == ["0.png", "0.png", "3.png"]
     assert data.question_ids == [0, 1, 2]
+    assert [types["answer_type"] for types in data.types] == ["shape", "yes/no", "color"]
     assert read_easy_vqa(tmp_path, "test").questions == ["is there a red shape?"]
 
 

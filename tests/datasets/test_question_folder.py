@@ -47,7 +47,11 @@ def test_easy_vqa(tmp_path):
     (tmp_path / "test" / "images" / "1.png").unlink()
     with pytest.warns(UserWarning, match="by id: 1"):
         data = read_question_folder(tmp_path, "test", skip_missing_images=True)
-    assert (data.questions, data.answers, data.types) == (["what color?"], [["red"]], [{}])
+    assert (data.questions, data.answers, data.types) == (
+        ["what color?"],
+        [["red"]],
+        [{"answer_type": "color"}],
+    )
 
 
 def test_csv_file(tmp_path):

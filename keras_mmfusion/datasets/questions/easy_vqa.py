@@ -9,6 +9,13 @@ from keras_mmfusion.datasets.questions.question_cleaning import clean_questions
 from keras_mmfusion.files.json_records import JsonFile
 
 _SPLITS = ("train", "test")
+_SHAPES = ("circle", "rectangle", "triangle")
+_COLORS = ("black", "blue", "brown", "gray", "green", "red", "teal", "yellow")
+_TYPES = {
+    **dict.fromkeys(("yes", "no"), "yes/no"),
+    **dict.fromkeys(_SHAPES, "shape"),
+    **dict.fromkeys(_COLORS, "color"),
+}
 
 
 def read_easy_vqa(data_dir=None, split="train", skip_missing_images=False):
@@ -24,7 +31,8 @@ def read_easy_vqa(data_dir=None, split="train", skip_missing_images=False):
 
     Returns:
         `QuestionAnswers`, with one answer per question. The id of a question is its index in the
-        file.
+        file. Its type, `"answer_type"`, is `"yes/no"`, `"color"` or `"shape"`; none for answers
+        that are not of easy-VQA.
 
     Raises:
         ValueError: if files are missing; the message says where to download them.
@@ -45,11 +53,15 @@ def read_easy_vqa(data_dir=None, split="train", skip_missing_images=False):
         )
     return clean_questions(
         [
-            (index, os.path.join(images, f"{image}.png"), question, [answer])
+            (index, os.path.join(images, f"{image}.png"), question, [answer], _get_types(answer))
             for index, (question, answer, image) in enumerate(_read_entries(questions))
         ],
         skip_missing_images=skip_missing_images,
     )
+
+
+def _get_types(answer):
+    return {"answer_type": _TYPES[answer]} if answer in _TYPES else {}
 
 
 def _read_entries(path):
