@@ -93,6 +93,46 @@ def stages_table(preset, zoo=ZOO):
     return "\n".join([*lines, "", "Greedy captions of dev at the best epoch of each stage.", ""])
 
 
+def types_table(preset, kind, zoo=ZOO):
+    """Writes the accuracy of a question answerer for each type of questions as a Markdown table.
+
+    Args:
+        preset: string.
+        kind: string. The kind of the types, such as `"answer_type"`.
+        zoo: see `scores_table`.
+
+    Returns:
+        A string.
+    """
+    [(_, result), *_] = read_results(preset, zoo=zoo)
+    lines = [_join(["Type", "Questions", "Accuracy"]), "|---|---:|---:|"]
+    for name, count in result["protocol"]["types"].items():
+        if name.startswith(f"{kind}="):
+            score = _format(result["metrics"][f"accuracy[{name}]"])
+            lines.append(_join([name.removeprefix(f"{kind}="), f"{count:,}", score]))
+    return "\n".join([*lines, ""])
+
+
+def runs_table(preset, zoo=ZOO):
+    """Writes the scores of a recipe for each seed as a Markdown table.
+
+    Args:
+        preset: string.
+        zoo: see `scores_table`.
+
+    Returns:
+        A string.
+    """
+    [(_, result), *_] = read_results(preset, zoo=zoo)
+    runs = result["protocol"]["runs"]
+    headings = [name.replace("_", " ").capitalize() for name in runs[0]]
+    lines = [_join(headings), "|" + "---:|" * len(headings)]
+    for run in runs:
+        scores = [_format(score) for name, score in run.items() if name != "seed"]
+        lines.append(_join([str(run["seed"]), *scores]))
+    return "\n".join([*lines, ""])
+
+
 def presets_table(zoo=ZOO):
     """Lists all presets as a Markdown table.
 

@@ -9,6 +9,8 @@ A table is between `<!-- NAME:begin -->` and `<!-- NAME:end -->`, where NAME is
     scores TASK             the scores of all presets of a task, as in their `card.json`
     scores PRESET|TASK DATA the same on other data, as in the results' protocol
     stages PRESET           the training stages of a captioner, from `zoo/PRESET/log_*.csv`
+    types PRESET KIND       the accuracy of a question answerer for each type of questions
+    runs PRESET             the scores of the recipe of a preset for each seed
     presets                 all presets
     any other name          a table in the `TABLES` of a `benchmarks/*_tables.py`
 """
@@ -37,6 +39,8 @@ def load_tables():
     tables = {
         "scores": score_tables.scores_table,
         "stages": score_tables.stages_table,
+        "types": score_tables.types_table,
+        "runs": score_tables.runs_table,
         "presets": score_tables.presets_table,
     }
     for path in sorted(BENCHMARKS.glob("*_tables.py")):

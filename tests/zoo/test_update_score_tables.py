@@ -107,6 +107,27 @@ def test_stages_table_shows_the_best_epoch_of_each_log(scores, tmp_path):
     assert table.count("cross-entropy") == 1
 
 
+def test_types_and_runs_of_question_answerers(scores, tmp_path):
+    runs = [
+        {"seed": 3, "accuracy": 0.75, "question_only": 0.5},
+        {"seed": 4, "accuracy": 0.875, "question_only": 0.25},
+    ]
+    types = {"answer_type=color": 1200, "answer_type=yes/no": 2, "question_type=is": 9}
+    write_results(tmp_path, "one", types=types, runs=runs)
+    path = tmp_path / "one" / "results.json"
+    result = json.loads(path.read_text())
+    result["metrics"] = {"accuracy[answer_type=color]": 0.5, "accuracy[answer_type=yes/no]": 1.0}
+    path.write_text(json.dumps(result))
+    assert scores.types_table("one", "answer_type", tmp_path) == (
+        "| Type | Questions | Accuracy |\n|---|---:|---:|\n"
+        "| color | 1,200 | 0.500 |\n| yes/no | 2 | 1.000 |\n"
+    )
+    assert scores.runs_table("one", tmp_path) == (
+        "| Seed | Accuracy | Question only |\n|---:|---:|---:|\n"
+        "| 3 | 0.750 | 0.500 |\n| 4 | 0.875 | 0.250 |\n"
+    )
+
+
 def test_blocks_are_filled_by_name_and_arguments(update):
     text = "a <!-- scores b-1.5 x:begin -->\nold\n<!-- scores b-1.5 x:end --> c"
     filled = update.fill_tables(text, {"scores": lambda *names: f"{names}\n"})
