@@ -14,6 +14,7 @@ from keras_mmfusion.models.question_answering.question_answering_model import An
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 
 BATCH_SIZE = 64
+VECTOR_GRID = (8, 8)  # Regions of the image of an encoder that returns a vector.
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,8 +24,9 @@ class AnswerExplanation:
     Args:
         question: string.
         answer: `Answer`.
-        image_map: float array `(rows, columns)`: how much the logit of the answer falls if the
-            fusion does not get the image token of a cell.
+        image_map: float array `(rows, columns)`: how much the logit of the answer falls without the
+            image token of a cell or, for an image encoder that returns a vector, without the
+            pixels of the cell.
         words: list of strings, the tokens of the question.
         word_effects: float array `(words,)`, the same for the words.
     """
@@ -40,11 +42,12 @@ def explain_answer(model, image, question, answer=None):
     """Computes which regions and words an answer depends on, by leaving each out.
 
     ```
-    effect(t) = logit(answer | all tokens) - logit(answer | all tokens but t)
+    effect(t) = logit(answer | all) - logit(answer | all but t)
     ```
 
-    An image token is masked in the fusion, a word in the text encoder and in the fusion. This suits
-    any encoder and any rule of fusion.
+    An image token is masked in the fusion, a word in the text encoder and in the fusion. If the
+    image encoder returns a vector, each cell of an 8 by 8 grid of the image is replaced by the
+    median color of the image instead. This suits any encoder and any rule of fusion.
 
     Args:
         model: `QuestionAnswerer` with a preprocessor.
@@ -55,8 +58,8 @@ def explain_answer(model, image, question, answer=None):
         `AnswerExplanation`.
 
     Raises:
-        ValueError: if the image encoder returns a vector, which has no regions, or `answer` is not
-            one of the model's answers.
+        ValueError: if `model` is not a `QuestionAnswerer`, or `answer` is not one of the model's
+            answers.
     """
     if not isinstance(model, QuestionAnswerer):
         raise ValueError(
@@ -71,48 +74,81 @@ def explain_answer(model, image, question, answer=None):
     index = model.answers.index(chosen.text)
     pairs, _ = pair_questions(image, question, drops_alpha(model.preprocessor))
     pixels = model.preprocessor.convert_image(next(pairs)[0])[np.newaxis]
-    tokens = ops.convert_to_numpy(model.encode_images(ops.convert_to_tensor(pixels)))
-    if tokens.ndim != 3:
-        raise ValueError(
-            "The image encoder returns a vector, so there are no regions to explain. Use an "
-            "encoder that returns tokens or a feature map."
-        )
+    tokens = _encode(model, pixels)
     [ids] = model.preprocessor.tokenize_questions([question])
     ids = np.array([ids], "int32")
-    image_tokens, words = tokens.shape[1], ids.shape[1]
-    # All tokens; then without each image token; then without each word.
-    image_masks = np.ones((1 + image_tokens + words, image_tokens), "bool")
-    word_masks = np.ones((1 + image_tokens + words, words), "bool")
-    image_masks[1 : 1 + image_tokens][np.diag_indices(image_tokens)] = False
-    word_masks[1 + image_tokens :][np.diag_indices(words)] = False
-    batches = [slice(i, i + BATCH_SIZE) for i in range(0, len(image_masks), BATCH_SIZE)]
-    logits = [
-        _compute_logits(model, tokens, ids, image_masks[batch], word_masks[batch])
-        for batch in batches
-    ]
-    logits = np.concatenate(logits)[:, index]
+    is_vector = tokens.ndim == 2
+    grid = VECTOR_GRID if is_vector else find_grid(model.image_encoder, tokens.shape[1])
+    regions, words = grid[0] * grid[1] if is_vector else tokens.shape[1], ids.shape[1]
+    # All of the input; then without each region; then without each word.
+    word_masks = np.ones((1 + regions + words, words), "bool")
+    word_masks[1 + regions :][np.diag_indices(words)] = False
+    if is_vector:
+        image_masks = None
+        hidden = _encode(model, hide_cells(pixels[0], grid))
+        tokens = np.concatenate([tokens, hidden, np.repeat(tokens, words, axis=0)])
+    else:
+        image_masks = np.ones((len(word_masks), regions), "bool")
+        image_masks[1 : 1 + regions][np.diag_indices(regions)] = False
+    logits = _compute_logits(model, tokens, ids, image_masks, word_masks)[:, index]
     effects = logits[0] - logits[1:]
     tokenizer = model.preprocessor.tokenizer
     return AnswerExplanation(
         question,
         chosen,
-        _arrange(effects[:image_tokens], find_grid(model.image_encoder, image_tokens)),
+        _arrange(effects[:regions], grid),
         [tokenizer.id_to_token(int(i)) for i in ids[0, 1:-1]],
-        effects[image_tokens:][1:-1],
+        effects[regions:][1:-1],
     )
 
 
+def _encode(model, pixels):
+    return ops.convert_to_numpy(model.encode_images(ops.convert_to_tensor(pixels)))
+
+
+def hide_cells(image, grid):
+    """Replaces each cell of a grid by the median color.
+
+    Args:
+        image: array `(height, width, channels)`.
+        grid: tuple of the numbers of rows and columns.
+
+    Returns:
+        Array `(rows * columns, height, width, channels)`.
+    """
+    rows, columns = (
+        np.linspace(0, size, count + 1).astype(int)
+        for size, count in zip(image.shape, grid, strict=False)
+    )
+    images = np.repeat(image[np.newaxis], grid[0] * grid[1], axis=0)
+    for cell, hidden in enumerate(images):
+        row, column = divmod(cell, grid[1])
+        region = slice(*rows[row : row + 2]), slice(*columns[column : column + 2])
+        hidden[region] = np.median(image, axis=(0, 1))
+    return images
+
+
 def _compute_logits(model, tokens, ids, image_masks, word_masks):
-    count = len(image_masks)
-    ids = ops.convert_to_tensor(np.repeat(ids, count, axis=0))
-    word_masks = ops.convert_to_tensor(word_masks)
-    text_tokens = encode_questions(model.text_encoder, ids, word_masks, training=False)
-    masks = {"image": ops.convert_to_tensor(image_masks), "text": word_masks}
-    if len(text_tokens.shape) == 2:
-        masks["text"] = None
-    tokens = ops.convert_to_tensor(np.repeat(tokens, count, axis=0))
-    logits = model.fuse({"image": tokens, "text": text_tokens}, masks, training=False)
-    return ops.convert_to_numpy(ops.cast(logits, "float32"))
+    """Computes the logits of a question for each row of masks, in batches.
+
+    `tokens` has one row for all, or one for each if there are no `image_masks`.
+    """
+    logits = []
+    for start in range(0, len(word_masks), BATCH_SIZE):
+        batch = slice(start, start + BATCH_SIZE)
+        words = ops.convert_to_tensor(word_masks[batch])
+        count = len(word_masks[batch])
+        rows = ops.convert_to_tensor(np.repeat(ids, count, axis=0))
+        text_tokens = encode_questions(model.text_encoder, rows, words, training=False)
+        masks = {"text": None if len(text_tokens.shape) == 2 else words, "image": None}
+        if image_masks is None:
+            image_tokens = tokens[batch]
+        else:
+            image_tokens = np.repeat(tokens, count, axis=0)
+            masks["image"] = ops.convert_to_tensor(image_masks[batch])
+        inputs = {"image": ops.convert_to_tensor(image_tokens), "text": text_tokens}
+        logits.append(ops.convert_to_numpy(ops.cast(model.fuse(inputs, masks), "float32")))
+    return np.concatenate(logits)
 
 
 def find_grid(encoder, count):

@@ -1,5 +1,6 @@
 """Explanations of answers: the effect of regions and words."""
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -44,12 +45,32 @@ def test_explanation_of_the_given_answer_and_its_figure(tmp_path):
     assert len(figure.axes) == 3 and (tmp_path / "out.png").stat().st_size > 1000
 
 
-def test_models_without_regions_raise():
-    import keras
+def test_encoders_of_vectors_are_explained_by_hiding_pixels():
+    images = keras.Input((8, 8, 3))
+    encoder = keras.Model(images, keras.layers.Flatten()(images))
+    model = make_question_answerer(image_encoder=encoder)
+    explanation = explain_answer(model, IMAGE, QUESTIONS[0], answer="red")
+    assert explanation.image_map.shape == (8, 8)
+    hidden = IMAGE.copy()
+    hidden[3, 4] = np.median(IMAGE, axis=(0, 1))
+    ids, mask = model.preprocessor.pack_questions([QUESTIONS[0]])
 
+    def compute(image, mask=mask):
+        pixels = model.preprocessor.convert_image(image)[np.newaxis]
+        inputs = {"images": pixels, "questions": ids, "question_mask": mask}
+        return ops.convert_to_numpy(model(inputs))[0, model.answers.index("red")]
+
+    effect = compute(IMAGE) - compute(hidden)
+    assert abs(effect) > 1e-3
+    assert explanation.image_map[3, 4] == pytest.approx(effect, abs=1e-5)
+    assert explanation.image_map[0, 0] == pytest.approx(0.0, abs=1e-5)  # Has the median color.
+    without_word = mask & (np.arange(mask.shape[1]) != 2)
+    effect = compute(IMAGE) - compute(IMAGE, without_word)
+    assert explanation.word_effects[1] == pytest.approx(effect, abs=1e-5)
+
+
+def test_other_models_raise():
     images = keras.Input((8, 8, 3))
     vector = keras.Model(images, keras.layers.Flatten()(images))
-    with pytest.raises(ValueError, match="no regions"):
-        explain_answer(make_question_answerer(image_encoder=vector), IMAGE, QUESTIONS[0])
     with pytest.raises(ValueError, match="cannot be explained"):
         explain_answer(vector, IMAGE, QUESTIONS[0])
