@@ -1,5 +1,6 @@
 """The parts that the backbones made of Transformer blocks share."""
 
+import keras
 import keras_hub
 
 from keras_mmfusion.layers.transformer_block import TransformerBlock
@@ -25,6 +26,10 @@ class TransformerBackbone(keras_hub.models.Backbone):
     def __init__(
         self, inputs, outputs, settings, embedding, blocks, final_norm, dtype=None, **kwargs
     ):
+        if isinstance(dtype, keras.dtype_policies.DTypePolicyMap):
+            # The configuration of a quantized backbone contains the policies of its layers. A model
+            # that uses this backbone creates layers of the default policy.
+            dtype = dtype.default_policy
         super().__init__(inputs=inputs, outputs=outputs, dtype=dtype, **kwargs)
         self.settings = settings
         self.token_dim = settings["dim"]
