@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_mmfusion.models.bfloat16_training import check_bfloat16_training
 from keras_mmfusion.models.low_rank_adaptation import LowRankAdaptation
 from keras_mmfusion.models.nan_checks import NaNChecks
 from keras_mmfusion.models.preprocessed_sequence import PreprocessedSequence
@@ -24,6 +25,7 @@ class TaskModel(PresetModel, StepsByRank, NaNChecks, LowRankAdaptation):
     def fit(self, x=None, y=None, batch_size=None, epochs=1, *, validation_data=None, **kwargs):
         """Trains the model on raw or preprocessed data; see `keras.Model.fit`."""
         warn_of_slow_float16(self.dtype_policy)
+        check_bfloat16_training(self)
         x, validation_data = self._check_data(x), self._check_data(validation_data)
         kwargs["epochs"] = epochs
         if self._uses_pipeline(y, x, validation_data):
