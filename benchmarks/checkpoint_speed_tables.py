@@ -3,7 +3,7 @@
 `zoo/update_score_tables.py` inserts them into the page.
 """
 
-from result_tables import format_cores, markdown_table
+from result_tables import format_cores, format_legend, markdown_table
 
 SIDES = ("ours", "transformers")
 CAPTIONERS, DTYPES = ("blip", "git", "vit_gpt2"), ("float32", "bfloat16")
@@ -29,12 +29,13 @@ def captioning_speed_table(report):
         for each in (report["machine"], *report["captioners"])
         if "load_before" in each
     ]
-    note = (
-        f"From decoded photos of 500 x 375 pixels to {report['tokens']} token ids; "
+    note = format_legend(
+        f"Seconds from decoded photos of 500 x 375 pixels to {report['tokens']} token ids.",
+        _describe_targets(report),
+        f"Keras {versions['keras']} on TensorFlow {versions['tensorflow']}; "
+        f"transformers {versions['transformers']} on PyTorch {versions['torch']}; "
         f"{format_cores(report['machine'])}, load average at most {max(loads):.1f} before a "
-        f"measurement. Keras {versions['keras']} on TensorFlow {versions['tensorflow']}; "
-        f"transformers {versions['transformers']} on PyTorch {versions['torch']}. "
-        f"{_describe_slow_cells(report)}"
+        "measurement.",
     )
     return markdown_table([*heads, "Identical captions"], rows, note, "ll" + 6 * "r")
 
@@ -50,8 +51,8 @@ def _format_cell(cell):
     ]
 
 
-def _describe_slow_cells(report):
-    """Returns a sentence on the cells that miss the targets."""
+def _describe_targets(report):
+    """Returns the entries of the legend on the targets and the cells that miss them."""
     slow = [
         f"{NAMES[each['model']]}, {each['dtype']}, batch {cell['batch_size']}, "
         f"beams {cell['beams']}"
@@ -59,8 +60,8 @@ def _describe_slow_cells(report):
         for cell in each["cells"]
         if cell["times_faster"] < SPEED_TARGETS[cell["beams"]]
     ]
-    targets = "Targets: at least 1.0 times as fast, 1.3 times with 3 beams;"
-    return f"{targets} missed by: {'; '.join(slow)}." if slow else f"{targets} met in every row."
+    targets = "at least 1.0 times as fast, 1.3 times with 3 beams"
+    return {"Targets": targets, "Missed by": "; ".join(slow) or "none"}
 
 
 def checkpoint_parts_table(report):
@@ -113,10 +114,17 @@ def checkpoint_loading_table(report):
     heads = ["Model", "Weights", "Seconds", "as a preset", "transformers", "Times longer"]
     heads += ["First load", "transformers"]
     met = sum(load["times_longer"] <= LOAD_TARGET for _, _, load, _ in loads)
-    note = (
-        "The model with its tokenizer and image processor, from float32 files in the page cache. "
-        f"First load: with the imports that a process needs. The target, at most {LOAD_TARGET} "
-        f"times the time of transformers, is met in {met} of {len(loads)} rows."
+    legend = {
+        "Seconds": "the model with its tokenizer and image processor, from float32 files in "
+        "the page cache",
+        "As a preset": "from the folder that `save_to_preset` writes",
+        "First load": "with the imports that a process needs",
+    }
+    note = format_legend(
+        "Times of loading.",
+        legend,
+        f"The target, at most {LOAD_TARGET} times the time of transformers, is met in {met} of "
+        f"{len(loads)} rows.",
     )
     return markdown_table(heads, rows, note, "ll" + 6 * "r")
 
@@ -136,10 +144,16 @@ def checkpoint_memory_table(report):
     ]
     heads = ["Model", "Weights", "MB of weights", "Peak, loaded", "transformers"]
     heads += ["Growth / weights", "Peak, used", "transformers"]
-    note = (
-        "Resident memory of the process in MB, at its peak: after the first load, and after "
-        "captioning or embedding. Growth: of this package's process during that load, with the "
-        f"modules that it imports; the target is at most {MEMORY_TARGET}."
+    legend = {
+        "Peak, loaded": "after the first load",
+        "Peak, used": "after captioning or embedding",
+        "Growth": "of this package's process during the first load, with the modules that it "
+        "imports",
+    }
+    note = format_legend(
+        "Resident memory of the process in MB, at its peak.",
+        legend,
+        f"The target of the growth is at most {MEMORY_TARGET} times the weights.",
     )
     return markdown_table(heads, rows, note, "ll" + 6 * "r")
 

@@ -4,7 +4,7 @@
 """
 
 from parity_cases import CASES
-from result_tables import format_cores, markdown_table
+from result_tables import format_cores, format_legend, markdown_table
 
 BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 PACKAGES = {"transformers": "transformers", "keras": "Keras", **BACKENDS}
@@ -41,19 +41,23 @@ def parity_table(report):
         "Gradient",
     ]
     rows = _make_rows(report, NAMES, _format_numbers, len(heads))
-    note = (
-        "Random weights, the same on both sides: matrices with a standard deviation of 1.6 / "
-        "√inputs (0.06 at 768 inputs), scales and biases jittered, and the output of the end token "
-        "enlarged, so that texts differ and some end early. "
-        "TensorFlow, JAX, PyTorch: largest difference of a logit from transformers, both in "
-        "float32; – if not measured. Rounding: the same between transformers in float32 and in "
-        "float64. Padding: largest difference "
-        "between a padded batch and single inputs. Loss: largest difference; BLIP's matching has "
-        "none in transformers. "
-        "Gradient: largest relative difference of the norm of all gradients. The targets are "
-        f"{TARGETS['full']:.0e} for published and {TARGETS['tiny']:.0e} for tiny configurations, "
-        f"and {LOSS_TARGET:.0e} for loss and gradient. {_describe_misses(report)}"
-        f"{_describe_runs(report)}; {format_cores(report['machine'])}."
+    legend = {
+        "TensorFlow, JAX, PyTorch": "largest difference of a logit from transformers, both in "
+        "float32; – if not measured",
+        "Rounding": "the same between transformers in float32 and in float64",
+        "Padding": "largest difference between a padded batch and single inputs",
+        "Loss": "largest difference; BLIP's matching has none in transformers",
+        "Gradient": "largest relative difference of the norm of all gradients",
+        "Targets": f"{TARGETS['full']:.0e} for published and {TARGETS['tiny']:.0e} for tiny "
+        f"configurations, and {LOSS_TARGET:.0e} for loss and gradient",
+        **_describe_misses(report),
+    }
+    note = format_legend(
+        "Both sides have the same random weights: matrices have a standard deviation of 1.6 / "
+        "√inputs (0.06 at 768 inputs), scales and biases are jittered, and the output of the end "
+        "token is enlarged, so that texts differ and some end early.",
+        legend,
+        f"{_describe_runs(report)}; {format_cores(report['machine'])}.",
     )
     return markdown_table(heads, rows, note)
 
@@ -63,10 +67,15 @@ def parity_texts_table(report):
     heads = ["Model", "Parameters", "Greedy", "4 beams", "Prompt", "Alone", "bfloat16"]
     cells = [cell for size in SIZES for cell in report.get(size, {}).values()]
     generating = [name for name in NAMES if CASES[name].kind in ("captioner", "question_answerer")]
-    note = (
-        "Texts with identical ids / texts, on all backends together. Prompt: 4 beams that begin "
-        "with given words. Alone: with 4 beams, as in a batch. bfloat16: greedy texts that equal "
-        f"those of transformers in float32, on TensorFlow. {_describe_texts(cells)}"
+    legend = {
+        "Prompt": "4 beams that begin with given words",
+        "Alone": "each text generated alone with 4 beams, compared with the same text in a batch",
+        "bfloat16": "greedy texts that equal those of transformers in float32, on TensorFlow",
+    }
+    note = format_legend(
+        "Number of texts with identical ids / number of texts, on all backends together.",
+        legend,
+        _describe_texts(cells),
     )
     return markdown_table(heads, _make_rows(report, generating, _format_texts, len(heads)), note)
 
@@ -115,7 +124,7 @@ def _format_counts(runs, key):
 
 
 def _describe_misses(report):
-    """Returns a sentence on the numbers that exceed the targets."""
+    """Returns the entry of the legend on the numbers that exceed the targets."""
     misses = []
     for size, target in TARGETS.items():
         for name, cell in report.get(size, {}).items():
@@ -127,7 +136,7 @@ def _describe_misses(report):
                     for key, limit in limits.items()
                     if run.get(key, 0) > limit
                 ]
-    return f"Above a target: {'; '.join(misses)}. " if misses else ""
+    return {"Above a target": "; ".join(misses)} if misses else {}
 
 
 def _describe_runs(report):
@@ -179,15 +188,19 @@ def preprocessing_table(report):
         [f"`{kind}`", *(_format_pixels(cells[way]) for way in ways)]
         for kind, cells in sorted(kinds.items())
     ]
-    note = (
-        "Largest difference of a pixel from transformers' Pillow processors of BLIP, CLIP (also of "
-        "GIT), SigLIP, ViT, DeiT and ViLT, on a scale from 0 to 255, where 1 is the target; "
-        f"{results['files']} files of odd sizes. In parentheses, the share of values that differ "
-        "by more than 1, if any. The graph decodes files with TensorFlow's decoders, the others "
-        "with Pillow's. Transparency is ignored, as by transformers' `load_image`; only where one "
-        "color of a palette is transparent, the "
-        f"processors of transformers {results['versions']['transformers']} with `do_convert_rgb` "
-        "replace it by white afterwards."
+    version = results["versions"]["transformers"]
+    legend = {
+        "Files": f"{results['files']} photos of odd sizes, by format and color mode",
+        "In parentheses": "the share of values that differ by more than 1, if any",
+        "Exported graph": "decodes files with TensorFlow's decoders; the others use Pillow's",
+        "Transparency": "ignored, as by transformers' `load_image`. If one color of a palette is "
+        f"transparent, the processors of transformers {version} with `do_convert_rgb` replace it "
+        "by white",
+    }
+    note = format_legend(
+        "Largest difference of a pixel on a scale from 0 to 255, where 1 is the target.",
+        legend,
+        "The image processors are those of BLIP, CLIP (also of GIT), SigLIP, ViT, DeiT, and ViLT.",
     )
     return markdown_table(["Files", "Eager", "tf.data", "Exported graph"], rows, note)
 
@@ -213,8 +226,8 @@ def tokenization_table(report):
         rows.append(row)
     heads = ["Tokenizer", "Captions", "Eager", "tf.data", "Adversarial texts", "Eager", "tf.data"]
     note = (
-        "Texts, and how many of them have other ids than transformers gives, with the published "
-        "vocabularies. Captions: training parts of Flickr8k and COCO captions."
+        "Number of texts, and how many of them get other ids than in transformers, with the "
+        "published vocabularies. The captions are the training parts of Flickr8k and COCO captions."
     )
     return markdown_table(heads, rows, note)
 

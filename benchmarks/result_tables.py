@@ -17,6 +17,18 @@ def markdown_table(heads, rows, protocol, alignment=None):
     return "\n".join(["| " + " | ".join(line) + " |" for line in lines] + ["", protocol, ""])
 
 
+def format_legend(sentence, entries, last):
+    """Formats the explanation of a table as a list.
+
+    Args:
+        sentence: string. What the table compares; it ends with a colon or a period.
+        entries: dict, name of a column or of a term -> string, its explanation without a period.
+        last: string, the line below the list.
+    """
+    lines = [f"- {name}: {text}." for name, text in entries.items()]
+    return "\n".join([sentence, "", *lines, "", last])
+
+
 def format_cores(machine):
     """Describes the machine of a benchmark."""
     return f"{machine['cores']} CPU cores ({machine['cpu']})"
