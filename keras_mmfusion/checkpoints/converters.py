@@ -26,6 +26,8 @@ CONVERTERS = {
     "clip": "clip",
     "clip_text_model": "clip_text",
     "clip_vision_model": "clip_vision",
+    # KerasHub's DeiT requires the prefix "deit." of names, which `DeiTModel` does not write.
+    "deit": "deit",
     "git": "git",
     "git_vision_model": "git_vision",
     "siglip": "siglip",

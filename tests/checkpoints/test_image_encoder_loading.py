@@ -28,6 +28,7 @@ CASES = {
     "blip_vision_model": ("blip_captioner", "blip", "vision_model.", "vision_model."),
     "clip_vision_model": ("clip", "clip", "vision_model.", "vision_model."),
     "clip_text_model": ("clip", "clip", "text_model.", "text_model."),
+    "deit": ("deit_bert", "vision_encoder_decoder", "encoder.", "deit."),
     "git_vision_model": ("git", "git", "git.image_encoder.vision_model.", "vision_model."),
     "siglip_vision_model": ("siglip", "siglip", "vision_model.", "vision_model."),
     "siglip_text_model": ("siglip", "siglip", "text_model.", "text_model."),
@@ -79,6 +80,12 @@ def test_encoders_equal_those_of_the_whole_model(model_type, tmp_path):
             np.testing.assert_array_equal(
                 keras.ops.convert_to_numpy(variable), keras.ops.convert_to_numpy(other)
             )
+
+
+def test_an_image_encoder_is_not_a_captioner(tmp_path):
+    folder = write_encoder(tmp_path, "vit")
+    with pytest.raises(ValueError, match="VisionTransformer, not a Captioner. Use `zoo.load_pre"):
+        zoo.captioner(folder)
 
 
 def test_heads_of_encoders_are_not_loaded(tmp_path):

@@ -127,9 +127,10 @@ def load_preset(cls, preset, load_weights=True, dtype=None):
 
 def _check_class(model, cls, preset):
     if not isinstance(model, cls):
+        name = type(model).__name__
+        loader = f"{name}.from_preset" if isinstance(model, PresetModel) else "zoo.load_preset"
         raise ValueError(
-            f"`preset` {str(preset)!r} contains a {type(model).__name__}, not a {cls.__name__}. "
-            f"Use `{type(model).__name__}.from_preset`."
+            f"`preset` {str(preset)!r} contains a {name}, not a {cls.__name__}. Use `{loader}`."
         )
     return model
 
