@@ -53,10 +53,12 @@ def _check_shape(weight, shapes):
     except ValueError as error:
         raise ValueError(f"{names} of shape {received} cannot be converted: {error}.") from None
     shape = tuple(weight.variable.shape)
-    if tuple(array.shape) != shape:
+    converted = tuple(array.shape)
+    if converted != shape:
+        reason = "" if received == str(converted) else f", because it is converted to {converted}"
         raise ValueError(
             f"{names} of shape {received} does not fit the variable {weight.variable.path!r} of "
-            f"shape {shape}; config.json and the weights disagree."
+            f"shape {shape}{reason}; config.json and the weights disagree."
         )
 
 

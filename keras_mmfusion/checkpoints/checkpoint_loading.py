@@ -62,7 +62,13 @@ def _convert(assets, config, load_weights, dtype):
     weights = open_weights(assets.folder) if load_weights else None
     initialization = skip_random_values() if load_weights else contextlib.nullcontext()
     with _dtype_policy(dtype), initialization:
-        model = converter.build_model(config, assets)
+        try:
+            model = converter.build_model(config, assets)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError(
+                f"The files in {str(assets.folder)!r} do not describe a model of type "
+                f"{config['model_type']!r}: {error!r}"
+            ) from error
     _keep_preprocessor_float32(model, dtype)
     if load_weights:
         from keras_mmfusion.checkpoints.assign_weights import assign_weights

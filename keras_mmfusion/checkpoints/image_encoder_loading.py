@@ -41,9 +41,7 @@ def load_image_converter(folder, image_size=None):
     """
     from keras_mmfusion.checkpoints.image_processors import build_image_converter
 
-    assets = CheckpointAssets(folder)
-    assets.require_path("preprocessor_config.json", "processor_config.json")
-    converter = build_image_converter(assets.image_processor)
+    converter = build_image_converter(CheckpointAssets(folder).image_processor)
     if image_size is None or tuple(image_size) == converter.image_size:
         return converter
     config = {**converter.get_config(), "image_size": tuple(image_size)}

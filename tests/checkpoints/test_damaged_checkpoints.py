@@ -75,6 +75,15 @@ def change_shape(folder):
     (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
 
 
+def transpose_weight(folder):
+    tensors = {**TENSORS, "dense.weight": TENSORS["dense.weight"].T.copy()}
+    (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
+
+
+def remove_setting(folder):
+    (folder / "config.json").write_text('{"model_type": "toy"}')
+
+
 def add_tensor(folder):
     tensors = {**TENSORS, "head.weight": np.ones(4, "float32")}
     (folder / "model.safetensors").write_bytes(pack_safetensors(tensors))
@@ -117,6 +126,8 @@ CASES = {
     shorten_header: "header is not valid JSON",
     overflow_offsets: "tensor 'dense.weight'",
     change_shape: r"'dense.bias' of shape \(4,\) does not fit the variable .* of shape \(3,\)",
+    transpose_weight: r"does not fit .* of shape \(4, 3\), because it is converted to \(3, 4\)",
+    remove_setting: "do not describe a model of type 'toy': KeyError.'hidden_size'",
     add_tensor: "has 1 weight without a use: 'head.weight'",
     remove_tensor: "lacks 1 weight: 'dense.bias'",
     name_a_missing_shard: "names files that are missing: model-00002-of-00002.safetensors",

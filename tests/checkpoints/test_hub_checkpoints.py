@@ -119,7 +119,7 @@ def test_failed_downloads_are_reported_in_one_line(server, tmp_path):
     ("file", "message"),
     [
         ("vocab.txt", "must have tokenizer.json or vocab.txt"),
-        ("preprocessor_config.json", "The image processor '' is not supported"),
+        ("preprocessor_config.json", "must have preprocessor_config.json or processor_config"),
         ("model-00002-of-00002.safetensors", "files that are missing: model-00002-of-00002"),
         ("model.safetensors.index.json", "has none of model.safetensors"),
     ],
