@@ -274,9 +274,9 @@ class ContrastiveModel(TaskModel, keras_hub.models.Task):
 
         `serving_default` takes `image_bytes`, image files, and returns unit-length `embeddings` and
         `error_codes`. `embed_tokens` takes the `token_ids` and the `padding_mask` of preprocessed
-        texts. With a `ClipTokenizer` or a `WordPieceTokenizer`, such as in models of public
-        checkpoints, `embed_texts` takes `texts`, strings; the operations of KerasHub's tokenizers
-        are not part of TensorFlow Serving.
+        texts. With a `ClipTokenizer` or a `WordPieceTokenizer`, as in CLIP and BLIP, `embed_texts`
+        takes `texts`, strings; the operations of the other tokenizers are not part of TensorFlow
+        Serving.
 
         Args:
             folder: string or path. The version goes into its subfolder `1`, the next one into `2`.
