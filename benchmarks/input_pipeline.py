@@ -2,16 +2,21 @@
 
     python benchmarks/input_pipeline.py
 
-Uses generated photos of 500 x 375 pixels and, with `KERAS_MMFUSION_TEST_DATA`, those in its
-`flickr8k/` (224 x 224), in their own size and enlarged, on two CPU cores. Writes
+Uses generated photos of 500 x 375 and of 1,000 x 750 pixels and, with `KERAS_MMFUSION_TEST_DATA`,
+those in its `flickr8k/` (224 x 224), in their own size and enlarged, on two CPU cores. The JPEG
+decoder also reduces the photos of 1,000 x 750 pixels to half their size. Writes
 `benchmarks/results/input_pipeline.json`: images per second of `caption_dataset`, which reads,
-decodes, resizes and batches, of a loop that reads and decodes, and of a plain pipeline with
-`tf.image.resize`; resident memory over an epoch; and whether epochs are reproducible, also when
-resumed in the middle. Linux only.
+decodes, resizes and batches, of a loop that reads and decodes in the same way, and of a plain
+pipeline with `tf.image.resize`; how much the reduction changes the resized pixels, also of the
+photos in the folder `--photos`; resident memory over an epoch; and whether epochs are reproducible,
+also when resumed in the middle. Photos and methods take turns, so that other programs on the
+machine affect all of them. Linux only.
 """
 
 import argparse
 import collections
+import dataclasses
+import functools
 import hashlib
 import os
 import pathlib
@@ -19,54 +24,86 @@ import platform
 import sys
 import tempfile
 
+import numpy as np
 from peer_process import seconds
 from resident_memory import resident_megabytes
-from synthetic_photos import write_photos
+from synthetic_photos import write_detailed_photos, write_photos
 from write_results import write_results
 
 CORES, BATCH_SIZE, SIZE, LARGER_SIZE = 2, 32, (224, 224), (260, 260)
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
+@dataclasses.dataclass(frozen=True)
+class Photos:
+    """Photos of a row of the table.
+
+    Args:
+        paths: list of strings.
+        size: tuple of ints, the height and width to which the photos are resized.
+        ratio: int. The factor by which the JPEG decoder reduces the photos.
+    """
+
+    paths: list
+    size: tuple = SIZE
+    ratio: int = 1
+
+    def list_ways(self):
+        """Returns a dict, name of a method -> iterable that reads the photos."""
+        return {
+            "bare_loop_in_turn": DecodeInTurn(self.paths, self.ratio),
+            "bare_loop_in_parallel": decode_in_parallel(self.paths, self.ratio),
+            "plain_tf_data": plain_batches(self.paths, self.size, self.ratio),
+            "caption_dataset": make_dataset(self.paths, self.size, reduce_jpegs=self.ratio > 1),
+            "caption_sequence": our_sequence(self.paths, self.size, self.ratio > 1),
+        }
+
+
+def decode(path, ratio):
+    import tensorflow as tf
+
+    return tf.io.decode_jpeg(tf.io.read_file(path), channels=3, ratio=ratio)
+
+
 class DecodeInTurn:
     """Decodes one photo after another."""
 
-    def __init__(self, paths):
-        self.paths = paths
+    def __init__(self, paths, ratio):
+        self.paths, self.ratio = paths, ratio
 
     def __iter__(self):
-        import tensorflow as tf
-
         for path in self.paths:
-            yield tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+            yield decode(path, self.ratio)
 
 
-def decode_in_parallel(paths):
+def decode_in_parallel(paths, ratio):
     """Decodes photos in parallel on all cores."""
     import tensorflow as tf
 
     return tf.data.Dataset.from_tensor_slices(paths).map(
-        lambda path: tf.io.decode_jpeg(tf.io.read_file(path), channels=3), tf.data.AUTOTUNE
+        lambda path: decode(path, ratio), tf.data.AUTOTUNE
     )
 
 
-def plain_batches(paths, size):
+def plain_batches(paths, size, ratio):
     """Returns a plain pipeline of TensorFlow operations."""
     import tensorflow as tf
 
     def load(path):
-        image = tf.io.decode_jpeg(tf.io.read_file(path), channels=3)
+        image = decode(path, ratio)
         return tf.cast(tf.round(tf.image.resize(image, size, antialias=True)), "uint8")
 
     dataset = tf.data.Dataset.from_tensor_slices(paths).map(load, tf.data.AUTOTUNE)
     return dataset.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
 
 
-def our_sequence(paths, size):
+def our_sequence(paths, size, reduce_jpegs):
     """Returns the same batches as `make_dataset`, without TensorFlow."""
     from keras_mmfusion.datasets import CaptionSequence
 
-    return CaptionSequence(make_pairs(paths), BATCH_SIZE, size, workers=CORES)
+    return CaptionSequence(
+        make_pairs(paths), BATCH_SIZE, size, workers=CORES, reduce_jpegs=reduce_jpegs
+    )
 
 
 def make_pairs(paths):
@@ -82,34 +119,58 @@ def make_dataset(paths, size=SIZE, **options):
     return caption_dataset(make_pairs(paths), BATCH_SIZE, size, captions_per_image=1, **options)
 
 
-def time_photos(paths, size, repeats):
-    """Measures images per second of each method in its best epoch, and the share of ours."""
-    ways = {
-        "bare_loop_in_turn": DecodeInTurn(paths),
-        "bare_loop_in_parallel": decode_in_parallel(paths),
-        "plain_tf_data": plain_batches(paths, size),
-        "caption_dataset": make_dataset(paths, size),
-        "caption_sequence": our_sequence(paths, size),
-    }
-    rates = {name: [] for name in ways}
+def time_photos(rows, repeats):
+    """Measures images per second of each method in its best epoch, and the share of ours.
+
+    Args:
+        rows: dict, name -> `Photos`.
+        repeats: int. The number of epochs that are measured of each method.
+
+    Returns:
+        A dict, name -> results.
+    """
+    ways = {name: photos.list_ways() for name, photos in rows.items()}
+    rates = {name: collections.defaultdict(list) for name in rows}
     for turn in range(repeats + 1):
-        for name, way in ways.items():
-            rate = len(paths) / seconds(lambda way=way: collections.deque(way, maxlen=0))
-            # The first turn includes imports, tracing and disk access.
-            rates[name] += [rate] if turn else []
+        for name, photos in rows.items():
+            for way, iterable in ways[name].items():
+                read = functools.partial(collections.deque, iterable, maxlen=0)
+                rate = len(photos.paths) / seconds(read)
+                # The first turn includes imports, tracing and disk access.
+                rates[name][way] += [rate] if turn else []
+    return {name: describe_rates(rows[name], rates[name]) for name in rows}
+
+
+def describe_rates(photos, rates):
     # The kernel sometimes runs all threads of an epoch on one core: medians show how often, the
     # best epoch shows what the code can do.
-    rates = {name: max(each) for name, each in rates.items()}
+    best = {name: max(each) for name, each in rates.items()}
+    return {
+        "images": len(photos.paths),
+        "kilobytes_per_image": round(np.mean(list(map(os.path.getsize, photos.paths))) / 1000, 1),
+        "size": photos.size,
+        "ratio": photos.ratio,
+        "images_per_second": {name: round(rate, 1) for name, rate in best.items()},
+        "share_of_the_loop_in_parallel": round(
+            best["caption_dataset"] / best["bare_loop_in_parallel"], 3
+        ),
+        "share_of_the_loop_in_turn": round(best["caption_dataset"] / best["bare_loop_in_turn"], 3),
+    }
+
+
+def measure_differences(paths):
+    """Returns how much the reduction by the decoder changes the resized pixels, of 255 levels."""
+    means, maxima = [], []
+    both = [make_dataset(paths, shuffle=False, reduce_jpegs=each) for each in (False, True)]
+    for full, reduced in zip(*both, strict=True):
+        differences = np.abs(full["images"].numpy().astype(int) - reduced["images"].numpy())
+        means += differences.mean(axis=(1, 2, 3)).tolist()
+        maxima += differences.max(axis=(1, 2, 3)).tolist()
     return {
         "images": len(paths),
-        "size": size,
-        "images_per_second": {name: round(rate, 1) for name, rate in rates.items()},
-        "share_of_the_loop_in_parallel": round(
-            rates["caption_dataset"] / rates["bare_loop_in_parallel"], 3
-        ),
-        "share_of_the_loop_in_turn": round(
-            rates["caption_dataset"] / rates["bare_loop_in_turn"], 3
-        ),
+        "mean": round(float(np.mean(means)), 3),
+        "mean_of_the_worst_image": round(max(means), 3),
+        "maximum": max(maxima),
     }
 
 
@@ -153,11 +214,17 @@ def check_epochs(paths):
     }
 
 
+def list_photos(folder):
+    return [str(path) for path in sorted(pathlib.Path(folder).glob("*.jpg"))]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     results = pathlib.Path(__file__).parent / "results" / "input_pipeline.json"
     parser.add_argument("--json", type=pathlib.Path, default=results)
     parser.add_argument("--images", type=int, default=1000, help="that are drawn")
+    parser.add_argument("--large-images", type=int, default=200, help="of 1,000 x 750 pixels")
+    parser.add_argument("--photos", help="folder of real photos, for the differences of pixels")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--memory-images", type=int, default=20_000)
     options = parser.parse_args()
@@ -167,26 +234,34 @@ def main():
 
     from keras_mmfusion._provenance import describe_machine
 
-    with tempfile.TemporaryDirectory() as folder:
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as large_folder:
         drawn = write_photos(folder, options.images)
-        photos = {"drawn, 500 x 375": (drawn, SIZE)}
+        large = write_detailed_photos(large_folder, options.large_images)
+        rows = {
+            "drawn, 500 x 375": Photos(drawn),
+            "drawn, 1,000 x 750": Photos(large),
+            "drawn, 1,000 x 750, decoded at half size": Photos(large, ratio=2),
+        }
         data = os.environ.get("KERAS_MMFUSION_TEST_DATA")
         if data:
-            files = sorted(pathlib.Path(data, "flickr8k", "images").glob("*.jpg"))
-            stored = [str(path) for path in files]
-            photos |= {
-                "Flickr8k's, stored as 224 x 224": (stored, SIZE),
-                "Flickr8k's, to grow": (stored, LARGER_SIZE),
-            }
+            stored = list_photos(pathlib.Path(data, "flickr8k", "images"))
+            rows["Flickr8k's, stored as 224 x 224"] = Photos(stored)
+            rows["Flickr8k's, to grow"] = Photos(stored, LARGER_SIZE)
+        differences = {"drawn, 1,000 x 750": measure_differences(large)}
+        if options.photos:
+            differences["real photos"] = measure_differences(list_photos(options.photos))
         report = {
             "machine": {**describe_machine(), "cores": CORES},
             "python": platform.python_version(),
             "tensorflow": tf.__version__,
             "batch_size": BATCH_SIZE,
             "epochs": options.repeats,
-            "speed": {name: time_photos(*of, options.repeats) for name, of in photos.items()},
+            "speed": time_photos(rows, options.repeats),
+            "differences_by_reduction": differences,
             "memory": measure_epoch_memory(drawn, options.memory_images),
             "same_epochs": check_epochs(drawn[:200]),
+            "load_average": [round(each, 2) for each in (load, os.getloadavg()[0])],
         }
     for name, speed in report["speed"].items():
         share = speed["share_of_the_loop_in_parallel"]

@@ -16,6 +16,7 @@ def caption_dataset(
     augment=False,
     cache=False,
     drop_alpha=False,
+    reduce_jpegs=False,
 ):
     """Decodes images in parallel and batches them with their captions.
 
@@ -36,6 +37,9 @@ def caption_dataset(
         cache: bool. Whether to keep the resized images in memory after the first epoch.
         drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
             white; `True` for the models of public checkpoints.
+        reduce_jpegs: bool. Whether the decoder reduces JPEG files of at least twice `image_size` by 2,
+            4 or 8 before they are resized. This is faster, but pixels differ slightly: use it in
+            training, not in evaluation.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -53,10 +57,12 @@ def caption_dataset(
     # A cached data set is decoded in a fixed order and shuffled after the cache.
     if shuffle and not cache:
         dataset = dataset.shuffle(len(pairs), seed=seed)
-    dataset = dataset.map(
-        lambda pair: {**pair, "images": load_image_tensor(pair["images"], image_size, drop_alpha)},
-        parallel,
-    )
+
+    def load(pair):
+        image = load_image_tensor(pair["images"], image_size, drop_alpha, reduce_jpegs)
+        return {**pair, "images": image}
+
+    dataset = dataset.map(load, parallel)
     if cache:
         dataset = dataset.cache()
     if shuffle and cache:

@@ -40,6 +40,8 @@ class CaptionSequence(keras.utils.PyDataset):
         epoch: int. The index of the first epoch; an attribute that can be changed.
         drop_alpha: bool. Whether to ignore the transparency of images, also if the `preprocessor`
             does not ask for it; see `caption_dataset`.
+        reduce_jpegs: bool. Whether the decoder reduces JPEG files of at least twice `image_size`, which
+            must be given; see `caption_dataset`.
         workers: int. The number of threads that prepare batches.
         use_multiprocessing, max_queue_size: see `keras.utils.PyDataset`.
 
@@ -62,11 +64,14 @@ class CaptionSequence(keras.utils.PyDataset):
         preprocessor=None,
         epoch=0,
         drop_alpha=False,
+        reduce_jpegs=False,
         workers=4,
         use_multiprocessing=False,
         max_queue_size=10,
     ):
         super().__init__(workers, use_multiprocessing, max_queue_size)
+        if reduce_jpegs and image_size is None:
+            raise ValueError("CaptionSequence: `reduce_jpegs` needs an `image_size`.")
         self.pairs = pairs
         self.captions = pairs.pad_captions(captions_per_image)
         self.batch_size = batch_size
@@ -77,6 +82,7 @@ class CaptionSequence(keras.utils.PyDataset):
         self.preprocessor = preprocessor
         self.epoch = epoch
         self.drop_alpha = drop_alpha or drops_alpha(preprocessor)
+        self.reduce_jpegs = reduce_jpegs
         self._images = {} if cache else None
         self._order = None, None
 
@@ -144,7 +150,11 @@ class CaptionSequence(keras.utils.PyDataset):
     def _load_image(self, row):
         if self._images is not None and row in self._images:
             return self._images[row]
-        image = read_image(self.pairs.images[row], drop_alpha=self.drop_alpha)
+        image = read_image(
+            self.pairs.images[row],
+            drop_alpha=self.drop_alpha,
+            reduce_to=self.image_size if self.reduce_jpegs else None,
+        )
         if self.image_size is not None:
             image = resize_image(image, self.image_size)
         if self._images is not None:

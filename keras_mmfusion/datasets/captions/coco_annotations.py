@@ -26,14 +26,15 @@ def coco_caption_dataset(
     seed=0,
     augment=False,
     cache=False,
+    reduce_jpegs=False,
 ):
     """Returns MS COCO captions as a `tf.data.Dataset` of images and captions.
 
     Args:
         data_dir: string. The folder of the data set; see `read_coco_captions`.
         split: string; see `read_coco_captions`.
-        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache: see
-            `caption_dataset`.
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, reduce_jpegs:
+            see `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -44,7 +45,15 @@ def coco_caption_dataset(
     """
     pairs = read_coco_captions(data_dir, split)
     return caption_dataset(
-        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache
+        pairs,
+        batch_size,
+        image_size,
+        captions_per_image,
+        shuffle,
+        seed,
+        augment,
+        cache,
+        reduce_jpegs=reduce_jpegs,
     )
 
 

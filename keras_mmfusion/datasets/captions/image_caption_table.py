@@ -21,6 +21,7 @@ def image_caption_dataset(
     augment=False,
     cache=False,
     drop_alpha=False,
+    reduce_jpegs=False,
 ):
     """Returns a folder of images and a table of captions as a `tf.data.Dataset`.
 
@@ -28,8 +29,8 @@ def image_caption_dataset(
         folder: string. The folder of the images.
         table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
             `read_image_caption_pairs`.
-        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha: see
-            `caption_dataset`.
+        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha,
+            reduce_jpegs: see `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
@@ -37,7 +38,16 @@ def image_caption_dataset(
     """
     pairs = read_image_caption_pairs(folder, table)
     return caption_dataset(
-        pairs, batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha
+        pairs,
+        batch_size,
+        image_size,
+        captions_per_image,
+        shuffle,
+        seed,
+        augment,
+        cache,
+        drop_alpha,
+        reduce_jpegs,
     )
 
 

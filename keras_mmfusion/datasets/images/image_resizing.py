@@ -8,33 +8,67 @@ BLOCK = 8
 MAX_PIXELS = 2**19
 
 
-def resize_image_tensor(image, image_size):
-    """Resizes an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
+def resize_image_tensor(image, image_size, extent=None):
+    """Resizes an image.
+
+    Args:
+        image: uint8 tensor `(height, width, 3)`.
+        image_size: tuple of ints, `(height, width)`.
+        extent: float32 tensor `(2,)`, the height and width of the part of the image that is
+            resized; its last row and column may belong to it only in part. Defaults to the whole
+            image.
+
+    Returns:
+        Uint8 tensor `(*image_size, 3)`.
+    """
     import tensorflow as tf
 
     # Skipping the resizing of images with the requested size saves half of the time.
     is_resized = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
-    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
+    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size, extent), "uint8"))
     return tf.ensure_shape(image, (*image_size, 3))
 
 
-def stretch(image, image_size):
-    """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`."""
+def stretch(image, image_size, extent=None):
+    """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`.
+
+    `extent` must not be smaller than `image_size`, if it is passed; see `resize_image_tensor`.
+    """
     import tensorflow as tf
 
     size = tf.shape(image)[:2]
+    extent = _get_size(image) if extent is None else extent
     # Antialiasing has no effect unless the image shrinks.
     shrinks = tf.cast(tf.reduce_any(size > image_size), "int32")
     is_large = tf.cast(tf.reduce_prod(size) > MAX_PIXELS, "int32")
     branches = [
         lambda: tf.image.resize(image, image_size),
-        lambda: shrink(image, image_size),
-        lambda: tf.image.resize(image, image_size, antialias=True),
+        lambda: shrink(image, image_size, extent),
+        lambda: _shrink_large(image, image_size, extent),
     ]
     return tf.round(tf.switch_case(shrinks * (1 + is_large), branches))
 
 
-def shrink(image, image_size):
+def _shrink_large(image, image_size, extent):
+    """Implements `tf.image.resize` with antialiasing for a part of the image."""
+    import tensorflow as tf
+
+    return tf.raw_ops.ScaleAndTranslate(
+        images=image[tf.newaxis],
+        size=image_size,
+        scale=tf.constant(image_size, "float32") / extent,
+        translation=(0.0, 0.0),
+        kernel_type="triangle",
+    )[0]
+
+
+def _get_size(image):
+    import tensorflow as tf
+
+    return tf.cast(tf.shape(image)[:2], "float32")
+
+
+def shrink(image, image_size, extent=None):
     """Resizes bilinearly with antialiasing, faster than `tf.image.resize`.
 
     A pixel is a weighted mean of its neighbors in the original image, with linearly decreasing
@@ -45,29 +79,31 @@ def shrink(image, image_size):
     Args:
         image: uint8 tensor `(height, width, 3)`.
         image_size: tuple of ints, `(height, width)`.
+        extent: float32 tensor `(2,)`; see `resize_image_tensor`.
 
     Returns:
         Float32 tensor `(*image_size, 3)`.
     """
     import tensorflow as tf
 
+    extent = _get_size(image) if extent is None else extent
     height, width, channels = tf.unstack(tf.shape(image))
     new_height, new_width = image_size
-    rows = _shrink_rows(tf.reshape(image, (height, width * channels)), height, new_height)
+    rows = _shrink_rows(tf.reshape(image, (height, width * channels)), extent[0], new_height)
     columns = tf.reshape(tf.transpose(rows), (width, channels * new_height))
-    columns = _shrink_rows(columns, width, new_width)
+    columns = _shrink_rows(columns, extent[1], new_width)
     return tf.transpose(tf.reshape(columns, (new_width, channels, new_height)), (2, 0, 1))
 
 
-def _shrink_rows(rows, size, count):
+def _shrink_rows(rows, extent, count):
     import tensorflow as tf
 
-    neighbors, weights = _neighbors(size, count)
+    neighbors, weights = _neighbors(tf.shape(rows)[0], extent, count)
     blocks = weights @ tf.cast(tf.gather(rows, neighbors), "float32")
     return tf.reshape(blocks, (-1, tf.shape(rows)[1]))[:count]
 
 
-def _neighbors(size, count):
+def _neighbors(size, extent, count):
     """Returns the indices and the weights of the rows that contribute to each block of new rows.
 
     Indices are int32 `(blocks, n)`, weights float32 `(blocks, BLOCK, n)`, 0 for rows after the
@@ -75,7 +111,7 @@ def _neighbors(size, count):
     """
     import tensorflow as tf
 
-    scale = tf.cast(size, "float32") / count
+    scale = extent / count
     radius = tf.maximum(scale, 1.0)
     # The distance from the first to the last row of a block, and the radius on both sides.
     n = tf.minimum(tf.cast((BLOCK - 1) * scale + 2 * radius, "int32") + 2, size)

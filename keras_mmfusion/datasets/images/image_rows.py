@@ -8,7 +8,15 @@ from keras_mmfusion.datasets.images.load_image_tensor import load_image_tensor
 
 
 def batch_image_rows(
-    images, columns, batch_size, image_size, shuffle, seed, cache, drop_alpha=False
+    images,
+    columns,
+    batch_size,
+    image_size,
+    shuffle,
+    seed,
+    cache,
+    drop_alpha=False,
+    reduce_jpegs=False,
 ):
     """Decodes the images of the rows in parallel and batches the rows.
 
@@ -22,6 +30,7 @@ def batch_image_rows(
         cache: bool. Whether to keep the resized images in memory; consecutive rows with the same
             image share it.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
+        reduce_jpegs: bool. Whether the decoder reduces large JPEG files; see `load_image_tensor`.
 
     Returns:
         A `tf.data.Dataset` of dicts: the columns, and `"images"`, uint8 `(batch, height, width,
@@ -30,7 +39,7 @@ def batch_image_rows(
     import tensorflow as tf
 
     def load(path):
-        return load_image_tensor(path, image_size, drop_alpha)
+        return load_image_tensor(path, image_size, drop_alpha, reduce_jpegs)
 
     parallel = tf.data.AUTOTUNE
     with tf.device("cpu"):

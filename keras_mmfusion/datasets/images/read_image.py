@@ -8,6 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from keras_mmfusion.datasets.images.image_array import convert_to_8_bits, scale_16_bits
+from keras_mmfusion.datasets.images.jpeg_reduction import reduce_jpeg
 from keras_mmfusion.datasets.images.non_image_files import HEAD_BYTES, identify_file
 
 # Pillow's own warning limit: a quarter of a gibibyte of 24-bit pixels.
@@ -23,7 +24,7 @@ _TRANSPARENCY_SCALES = {
 }
 
 
-def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False):
+def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False, reduce_to=None):
     """Reads an image of any common type as 8-bit RGB.
 
     Files can have any format that Pillow reads. EXIF rotation is applied, only the first frame of
@@ -51,6 +52,9 @@ def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False):
             read from its start), PIL image, NumPy array, or TensorFlow, JAX or PyTorch tensor.
         max_pixels: int. Larger images are rejected before they are decoded.
         drop_alpha: bool. Whether to ignore transparency, as Pillow's `convert("RGB")` does.
+        reduce_to: tuple of ints, `(height, width)`, or `None`. JPEG files of at least twice this
+            size are resized to it, and decoded at 1/2, 1/4 or 1/8 of their size before, which is
+            faster. All other images keep their size.
 
     Returns:
         `np.uint8` array `(height, width, 3)`.
@@ -72,14 +76,15 @@ def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False):
         source = source.item()
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        return _decode(io.BytesIO(data), f"the image of {len(data)} bytes", max_pixels, drop_alpha)
+        name = f"the image of {len(data)} bytes"
+        return _decode(io.BytesIO(data), name, max_pixels, drop_alpha, reduce_to)
     if hasattr(source, "read"):
-        return _decode(*_open_file(source), max_pixels, drop_alpha)
+        return _decode(*_open_file(source), max_pixels, drop_alpha, reduce_to)
     if isinstance(source, (str, os.PathLike)):
         path = os.fspath(source)
         if not os.path.isfile(path):
             raise ValueError(f"There is no image file {path!r}.")
-        return _decode(path, f"the image file {path!r}", max_pixels, drop_alpha)
+        return _decode(path, f"the image file {path!r}", max_pixels, drop_alpha, reduce_to)
     if isinstance(source, Image.Image):
         return _convert(source, f"the PIL image {source!r}", max_pixels, drop_alpha)
     if hasattr(source, "__array__"):
@@ -119,12 +124,12 @@ def _open_file(file):
     return io.BytesIO(data), f"the {type(file).__name__} of {len(data)} bytes"
 
 
-def _decode(file, name, max_pixels, drop_alpha):
+def _decode(file, name, max_pixels, drop_alpha, reduce_to):
     head = _read_head(file)
     with _convert_errors(name, head):
         image = Image.open(file)
     with image:
-        return _convert(image, name, max_pixels, drop_alpha, head)
+        return _convert(image, name, max_pixels, drop_alpha, head, reduce_to)
 
 
 def _read_head(file):
@@ -156,7 +161,7 @@ def _convert_errors(name, head=None):
         raise ValueError(f"{_capitalize(name)} is damaged or truncated: {error}") from error
 
 
-def _convert(image, name, max_pixels, drop_alpha=False, head=None):
+def _convert(image, name, max_pixels, drop_alpha=False, head=None, reduce_to=None):
     width, height = image.size
     _check_size(height, width, name, max_pixels)
     if image.format == "TIFF" and image.tag_v2.get(_SUBFILE_TYPE, 0) & 1:
@@ -167,6 +172,8 @@ def _convert(image, name, max_pixels, drop_alpha=False, head=None):
     tiles = getattr(image, "tile", None)  # only before the image is loaded
     layout = str(tiles[0].args) if tiles else None
     with _convert_errors(name, head):
+        if reduce_to is not None:
+            image = reduce_jpeg(image, reduce_to)
         image.load()
         upright = ImageOps.exif_transpose(image)
     if upright.mode.startswith("I"):

@@ -15,6 +15,7 @@ def question_dataset(
     seed=0,
     cache=False,
     drop_alpha=False,
+    reduce_jpegs=False,
 ):
     """Decodes images in parallel and batches them with their questions and answers.
 
@@ -34,6 +35,7 @@ def question_dataset(
             consecutive questions about the same image share it.
         drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
             white; `True` for the models of public checkpoints.
+        reduce_jpegs: bool. Whether the decoder reduces large JPEG files; see `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset`. Without `classes`, of dicts: `"images"`, uint8 `(batch, height,
@@ -54,7 +56,7 @@ def question_dataset(
     else:
         columns["indices"], columns["scores"] = _compute_scores(data, classes)
     batches = batch_image_rows(
-        data.images, columns, batch_size, image_size, shuffle, seed, cache, drop_alpha
+        data.images, columns, batch_size, image_size, shuffle, seed, cache, drop_alpha, reduce_jpegs
     )
     if classes is not None:
         batches = batches.map(lambda batch: _split_batch(batch, len(classes)))
