@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from image_variants import ORIENTATION, encode
+from image_variants import ORIENTATION, encode, jpeg_segment
 from photos import photo
 from PIL import Image
 
@@ -141,3 +141,20 @@ def test_truncated_file_raises_an_error(tmp_path):
     cut = CaptionPairs([str(path)], [["a"]])
     with pytest.raises(tf.errors.OpError, match="cut.jpg"):
         list(caption_images(cut, True))
+
+
+@pytest.mark.parametrize("mode, thumbnail", [("RGB", False), ("RGB", True), ("L", False)])
+def test_orientation_is_found_behind_the_first_kilobytes(tmp_path, mode, thumbnail):
+    pytest.importorskip("tensorflow")
+    content = make_jpeg((100, 130), mode)
+    exif = b"Exif\0\0" + rotate(3).tobytes().removeprefix(b"Exif\0\0")
+    # A profile of another program, or a thumbnail, whose pixels look like those of the photo.
+    other = make_jpeg((40, 60)) if thumbnail else bytes(5000)
+    segments = jpeg_segment(0xED, other) + jpeg_segment(0xE1, exif)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(content[:20] + segments + content[20:])
+    expected = resize_image(read_image(path, reduce_to=SIZE), SIZE).astype(int)
+    upright = resize_image(read_image(content, reduce_to=SIZE), SIZE)
+    assert np.abs(expected - upright[::-1, ::-1]).max() <= 1
+    (batch,) = caption_images(CaptionPairs([str(path)], [["a"]]), True)
+    np.testing.assert_array_equal(batch["images"][0], expected)

@@ -37,9 +37,9 @@ def caption_dataset(
         cache: bool. Whether to keep the resized images in memory after the first epoch.
         drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
             white; `True` for the models of public checkpoints.
-        reduce_jpegs: bool. Whether the decoder reduces JPEG files of at least twice `image_size` by 2,
-            4 or 8 before they are resized. This is faster, but pixels differ slightly: use it in
-            training, not in evaluation.
+        reduce_jpegs: bool. Whether JPEG files of at least twice `image_size` are decoded at 1/2,
+            1/4 or 1/8 of their size before they are resized. This is faster, but pixels differ
+            slightly: use it in training, not in evaluation.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and

@@ -40,8 +40,8 @@ class CaptionSequence(keras.utils.PyDataset):
         epoch: int. The index of the first epoch; an attribute that can be changed.
         drop_alpha: bool. Whether to ignore the transparency of images, also if the `preprocessor`
             does not ask for it; see `caption_dataset`.
-        reduce_jpegs: bool. Whether the decoder reduces JPEG files of at least twice `image_size`, which
-            must be given; see `caption_dataset`.
+        reduce_jpegs: bool. Whether JPEG files of at least twice `image_size`, which must not be
+            `None`, are decoded at a smaller size; see `caption_dataset`.
         workers: int. The number of threads that prepare batches.
         use_multiprocessing, max_queue_size: see `keras.utils.PyDataset`.
 

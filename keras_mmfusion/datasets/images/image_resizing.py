@@ -8,64 +8,30 @@ BLOCK = 8
 MAX_PIXELS = 2**19
 
 
-def resize_image_tensor(image, image_size, extent=None):
-    """Resizes an image.
-
-    Args:
-        image: uint8 tensor `(height, width, 3)`.
-        image_size: tuple of ints, `(height, width)`.
-        extent: float32 tensor `(2,)`, the height and width of the part of the image that is
-            resized; its last row and column may belong to it only in part. Defaults to the whole
-            image.
-
-    Returns:
-        Uint8 tensor `(*image_size, 3)`.
-    """
+def resize_image_tensor(image, image_size):
+    """Resizes an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
     import tensorflow as tf
 
     # Skipping the resizing of images with the requested size saves half of the time.
     is_resized = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
-    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size, extent), "uint8"))
+    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
     return tf.ensure_shape(image, (*image_size, 3))
 
 
-def stretch(image, image_size, extent=None):
-    """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`.
-
-    `extent` must not be smaller than `image_size`, if it is passed; see `resize_image_tensor`.
-    """
+def stretch(image, image_size):
+    """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`."""
     import tensorflow as tf
 
     size = tf.shape(image)[:2]
-    extent = _get_size(image) if extent is None else extent
     # Antialiasing has no effect unless the image shrinks.
     shrinks = tf.cast(tf.reduce_any(size > image_size), "int32")
     is_large = tf.cast(tf.reduce_prod(size) > MAX_PIXELS, "int32")
     branches = [
         lambda: tf.image.resize(image, image_size),
-        lambda: shrink(image, image_size, extent),
-        lambda: _shrink_large(image, image_size, extent),
+        lambda: shrink(image, image_size),
+        lambda: tf.image.resize(image, image_size, antialias=True),
     ]
     return tf.round(tf.switch_case(shrinks * (1 + is_large), branches))
-
-
-def _shrink_large(image, image_size, extent):
-    """Implements `tf.image.resize` with antialiasing for a part of the image."""
-    import tensorflow as tf
-
-    return tf.raw_ops.ScaleAndTranslate(
-        images=image[tf.newaxis],
-        size=image_size,
-        scale=tf.constant(image_size, "float32") / extent,
-        translation=(0.0, 0.0),
-        kernel_type="triangle",
-    )[0]
-
-
-def _get_size(image):
-    import tensorflow as tf
-
-    return tf.cast(tf.shape(image)[:2], "float32")
 
 
 def shrink(image, image_size, extent=None):
@@ -79,20 +45,23 @@ def shrink(image, image_size, extent=None):
     Args:
         image: uint8 tensor `(height, width, 3)`.
         image_size: tuple of ints, `(height, width)`.
-        extent: float32 tensor `(2,)`; see `resize_image_tensor`.
+        extent: float32 tensor `(2,)`, the height and width of the part of the image that is
+            resized, which may contain only a part of the last row and column. Defaults to the
+            whole image.
 
     Returns:
         Float32 tensor `(*image_size, 3)`.
     """
     import tensorflow as tf
 
-    extent = _get_size(image) if extent is None else extent
+    extent = tf.cast(tf.shape(image)[:2], "float32") if extent is None else extent
     height, width, channels = tf.unstack(tf.shape(image))
     new_height, new_width = image_size
     rows = _shrink_rows(tf.reshape(image, (height, width * channels)), extent[0], new_height)
     columns = tf.reshape(tf.transpose(rows), (width, channels * new_height))
     columns = _shrink_rows(columns, extent[1], new_width)
-    return tf.transpose(tf.reshape(columns, (new_width, channels, new_height)), (2, 0, 1))
+    columns = tf.reshape(columns, (new_width * channels, new_height))
+    return tf.reshape(tf.transpose(columns), (new_height, new_width, channels))
 
 
 def _shrink_rows(rows, extent, count):

@@ -30,7 +30,8 @@ def batch_image_rows(
         cache: bool. Whether to keep the resized images in memory; consecutive rows with the same
             image share it.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
-        reduce_jpegs: bool. Whether the decoder reduces large JPEG files; see `load_image_tensor`.
+        reduce_jpegs: bool. Whether large JPEG files are decoded at a smaller size; see
+            `load_image_tensor`.
 
     Returns:
         A `tf.data.Dataset` of dicts: the columns, and `"images"`, uint8 `(batch, height, width,

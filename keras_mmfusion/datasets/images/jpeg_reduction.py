@@ -2,7 +2,7 @@
 
 from PIL import ExifTags, Image
 
-# The decoder's factors, besides 1.
+# The factors of the decoder, besides 1.
 RATIOS = (2, 4, 8)
 _TRANSPOSED = range(5, 9)  # EXIF orientations that exchange height and width
 
@@ -29,20 +29,3 @@ def reduce_jpeg(image, image_size):
         return image
     _, box = draft
     return image.resize((width, height), Image.Resampling.BILINEAR, box)
-
-
-def choose_ratio_index(shape, image_size):
-    """Returns the number of entries of `RATIOS` by which a photo may be reduced.
-
-    Args:
-        shape: int32 tensor, `(height, width, channels)` of the photo.
-        image_size: tuple of ints, `(height, width)`.
-
-    Returns:
-        int32 tensor `()`. With the result `n`, the factor is 1 if `n` is 0, and otherwise
-        `RATIOS[n - 1]`: the largest factor that leaves at least `image_size`.
-    """
-    import tensorflow as tf
-
-    quotient = tf.reduce_min(shape[:2] // image_size)
-    return tf.reduce_sum(tf.cast(quotient >= RATIOS, "int32"))

@@ -3,11 +3,15 @@
 import functools
 import os
 
-from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
-from keras_mmfusion.datasets.images.jpeg_reduction import RATIOS, choose_ratio_index
+from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor, shrink
+from keras_mmfusion.datasets.images.jpeg_reduction import RATIOS
 from keras_mmfusion.datasets.images.read_image import MAX_PIXELS, read_image
 
 _JFIF = b"\xff\xd8\xff\xe0\x00\x10"
+# The start of the pixels of an image with three channels, and a number of bytes within which it
+# usually comes: searching these is faster than searching the whole file.
+_SCAN = b"\xff\xda\x00\x0c\x03\x01"
+_HEAD_BYTES = 4096
 
 
 def load_image_tensor(path, image_size, drop_alpha=False, reduce_jpegs=False):
@@ -17,8 +21,8 @@ def load_image_tensor(path, image_size, drop_alpha=False, reduce_jpegs=False):
         path: string tensor.
         image_size: tuple of ints, `(height, width)`.
         drop_alpha: bool. Whether to ignore transparency; see `read_image`.
-        reduce_jpegs: bool. Whether the decoder reduces JPEG files by 2, 4 or 8 if they remain at
-            least as large as `image_size`.
+        reduce_jpegs: bool. Whether JPEG files of at least twice `image_size` are decoded at 1/2,
+            1/4 or 1/8 of their size.
 
     Returns:
         Uint8 tensor `(height, width, 3)`.
@@ -33,54 +37,84 @@ def load_image_tensor(path, image_size, drop_alpha=False, reduce_jpegs=False):
 
     def read_other():
         image = tf.numpy_function(read, [path], "uint8", stateful=False)
-        return image, tf.cast(tf.shape(image)[:2], "float32")
+        return _resize(image, image_size)
 
-    ratios = (1, *RATIOS) if reduce_jpegs else (1,)
-    branches = [functools.partial(_decode_jpeg, content, ratio) for ratio in ratios]
+    ratios = RATIOS if reduce_jpegs else ()
+    branches = [
+        lambda: _resize(_decode_jpeg(content, 1), image_size),
+        *(functools.partial(_load_reduced, content, ratio, image_size) for ratio in ratios),
+        read_other,
+    ]
     index = tf.cond(
-        _is_plain_jpeg(content),
-        lambda: _choose_branch(content, reduce_to),
-        lambda: len(ratios),
+        _is_complete_jfif(content),
+        lambda: _choose_branch(content, image_size, ratios),
+        lambda: len(ratios) + 1,
     )
-    image, extent = tf.switch_case(index, [*branches, read_other])
+    return tf.ensure_shape(tf.switch_case(index, branches), (*image_size, 3))
+
+
+def _resize(image, image_size):
     image.set_shape((None, None, 3))
-    return resize_image_tensor(image, image_size, extent)
+    return resize_image_tensor(image, image_size)
 
 
 def _decode_jpeg(content, ratio):
-    """Returns the decoded image, and the part of its size that belongs to the photo."""
     import tensorflow as tf
 
-    image = tf.io.decode_jpeg(content, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
-    return image, tf.cast(tf.io.extract_jpeg_shape(content)[:2], "float32") / ratio
+    return tf.io.decode_jpeg(content, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
 
 
-def _choose_branch(content, reduce_to):
+def _load_reduced(content, ratio, image_size):
     import tensorflow as tf
 
-    if reduce_to is None:
-        return 0
-    return choose_ratio_index(tf.io.extract_jpeg_shape(content), reduce_to)
+    # The size is rounded up by the decoder.
+    extent = tf.cast(tf.io.extract_jpeg_shape(content)[:2], "float32") / ratio
+    image = shrink(_decode_jpeg(content, ratio), image_size, extent)
+    return tf.cast(tf.round(image), "uint8")
 
 
-def _is_plain_jpeg(content):
-    """Returns whether TensorFlow decodes the file to the same pixels as `read_image`, but faster.
-
-    This holds for complete JPEG files (with an end marker) that start with a JFIF header (gray or
-    color, not CMYK), have no orientation, and are not too large.
-    """
+def _is_complete_jfif(content):
+    """Returns whether the content starts with a JFIF header (gray or color) and has an end."""
     import tensorflow as tf
 
     is_jfif = tf.strings.substr(tf.strings.join([content, bytes(6)]), 0, 6) == _JFIF
     end = tf.maximum(tf.strings.length(content) - 2, 0)
-    is_complete = tf.strings.substr(content, end, 2) == b"\xff\xd9"
-    return tf.cond(is_jfif & is_complete, lambda: _is_upright_and_small(content), lambda: False)
+    return is_jfif & (tf.strings.substr(content, end, 2) == b"\xff\xd9")
 
 
-def _is_upright_and_small(content):
+def _choose_branch(content, image_size, ratios):
+    """Chooses a branch of `load_image_tensor` for a complete JPEG file with a JFIF header.
+
+    TensorFlow decodes these files to the same pixels as `read_image`, but faster, unless they have
+    an orientation or are too large.
+
+    Returns:
+        int32 tensor `()`: 0 for the original size, `i` for the reduction by `ratios[i - 1]`, and
+        `len(ratios) + 1` for `read_image`.
+    """
     import tensorflow as tf
 
     # `\C` matches any byte.
-    is_rotated = tf.strings.regex_full_match(content, r"\C*(Exif\x00\x00|tiff:Orientation)\C*")
-    shape = tf.cast(tf.io.extract_jpeg_shape(content), "int64")
-    return ~is_rotated & (shape[0] * shape[1] <= MAX_PIXELS)
+    is_rotated = tf.strings.regex_full_match(
+        _cut_header(content), r"\C*(Exif\x00\x00|tiff:Orientation)\C*"
+    )
+    size = tf.io.extract_jpeg_shape(content)[:2]
+    is_large = tf.reduce_prod(tf.cast(size, "int64")) > MAX_PIXELS
+    quotient = tf.reduce_min(size // image_size)
+    index = tf.math.count_nonzero([quotient >= ratio for ratio in ratios], dtype="int32")
+    return tf.where(is_rotated | is_large, len(ratios) + 1, index)
+
+
+def _cut_header(content):
+    """Returns the part before the pixels, or all of it if their start is not among the first bytes.
+
+    A header with another JPEG file in it, a thumbnail, is not cut, because the orientation may
+    come after the thumbnail.
+    """
+    import tensorflow as tf
+
+    head = tf.strings.substr(content, 0, _HEAD_BYTES)
+    parts = tf.raw_ops.StringSplitV2(input=[head], sep=_SCAN, maxsplit=1).values
+    images = tf.raw_ops.StringSplitV2(input=parts[:1], sep=_JFIF[:3]).values
+    is_header = (tf.size(parts) == 2) & (tf.size(images) == 2)
+    return tf.where(is_header, parts[0], content)

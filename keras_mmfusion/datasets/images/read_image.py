@@ -53,8 +53,8 @@ def read_image(source, max_pixels=MAX_PIXELS, drop_alpha=False, reduce_to=None):
         max_pixels: int. Larger images are rejected before they are decoded.
         drop_alpha: bool. Whether to ignore transparency, as Pillow's `convert("RGB")` does.
         reduce_to: tuple of ints, `(height, width)`, or `None`. JPEG files of at least twice this
-            size are resized to it, and decoded at 1/2, 1/4 or 1/8 of their size before, which is
-            faster. All other images keep their size.
+            size are decoded at 1/2, 1/4 or 1/8 of their size and resized to `reduce_to`. All
+            other images keep their size.
 
     Returns:
         `np.uint8` array `(height, width, 3)`.

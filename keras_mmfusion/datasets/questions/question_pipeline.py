@@ -35,7 +35,8 @@ def question_dataset(
             consecutive questions about the same image share it.
         drop_alpha: bool. Whether to ignore the transparency of images instead of blending them with
             white; `True` for the models of public checkpoints.
-        reduce_jpegs: bool. Whether the decoder reduces large JPEG files; see `caption_dataset`.
+        reduce_jpegs: bool. Whether large JPEG files are decoded at a smaller size; see
+            `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset`. Without `classes`, of dicts: `"images"`, uint8 `(batch, height,
