@@ -22,7 +22,7 @@ def test_caption_is_the_captioners(page, monkeypatch):
 
     monkeypatch.setattr(Captioner, "_jit_compile_search", False)
 
-    photo = "docs/images/astronaut.jpg"
+    photo = "docs/images/man_in_hat.jpg"
     assert f'generate("{photo}")' in page.read_text(encoding="utf-8")
     assert f"*{captioner().generate(ROOT / photo)}*" in page.read_text(encoding="utf-8")
 
