@@ -8,30 +8,78 @@ BLOCK = 8
 MAX_PIXELS = 2**19
 
 
-def resize_image_tensor(image, image_size):
-    """Resizes an image, uint8 `(height, width, 3)`, to `image_size`, `(height, width)`."""
+def resize_image_tensor(image, image_size, extent=None):
+    """Resizes an image.
+
+    Args:
+        image: uint8 tensor `(height, width, 3)`.
+        image_size: tuple of ints, `(height, width)`.
+        extent: float32 tensor `(2,)`, the height and width of the part of the image that is
+            resized, which may contain only a part of the last row and column. It must be the whole
+            image, the default, unless the image shrinks.
+
+    Returns:
+        Uint8 tensor `(*image_size, 3)`.
+    """
     import tensorflow as tf
 
+    methods = [
+        lambda method=method: tf.cast(tf.round(method()), "uint8")
+        for method in _list_methods(image, image_size, extent)
+    ]
     # Skipping the resizing of images with the requested size saves half of the time.
     is_resized = tf.reduce_all(tf.equal(tf.shape(image)[:2], image_size))
-    image = tf.cond(is_resized, lambda: image, lambda: tf.cast(stretch(image, image_size), "uint8"))
-    return tf.ensure_shape(image, (*image_size, 3))
+    index = tf.where(is_resized, len(methods), _choose_method(image, image_size))
+    resized = tf.switch_case(index, [*methods, lambda: image])
+    return tf.ensure_shape(resized, (*image_size, 3))
 
 
 def stretch(image, image_size):
     """Resizes bilinearly with antialiasing; returns rounded values, float32 `(*image_size, 3)`."""
     import tensorflow as tf
 
+    methods = _list_methods(image, image_size)
+    return tf.round(tf.switch_case(_choose_method(image, image_size), methods))
+
+
+def _choose_method(image, image_size):
+    """Returns the index of a function in `_list_methods`."""
+    import tensorflow as tf
+
     size = tf.shape(image)[:2]
     # Antialiasing has no effect unless the image shrinks.
     shrinks = tf.cast(tf.reduce_any(size > image_size), "int32")
     is_large = tf.cast(tf.reduce_prod(size) > MAX_PIXELS, "int32")
-    branches = [
+    return shrinks * (1 + is_large)
+
+
+def _list_methods(image, image_size, extent=None):
+    """Returns functions that enlarge, shrink, or shrink a large image."""
+    import tensorflow as tf
+
+    return [
         lambda: tf.image.resize(image, image_size),
-        lambda: shrink(image, image_size),
-        lambda: tf.image.resize(image, image_size, antialias=True),
+        lambda: shrink(image, image_size, extent),
+        lambda: _shrink_large(image, image_size, extent),
     ]
-    return tf.round(tf.switch_case(shrinks * (1 + is_large), branches))
+
+
+def _shrink_large(image, image_size, extent):
+    import tensorflow as tf
+
+    return tf.raw_ops.ScaleAndTranslate(
+        images=image[tf.newaxis],
+        size=image_size,
+        scale=tf.constant(image_size, "float32") / (_get_size(image) if extent is None else extent),
+        translation=(0.0, 0.0),
+        kernel_type="triangle",
+    )[0]
+
+
+def _get_size(image):
+    import tensorflow as tf
+
+    return tf.cast(tf.shape(image)[:2], "float32")
 
 
 def shrink(image, image_size, extent=None):
@@ -54,7 +102,7 @@ def shrink(image, image_size, extent=None):
     """
     import tensorflow as tf
 
-    extent = tf.cast(tf.shape(image)[:2], "float32") if extent is None else extent
+    extent = _get_size(image) if extent is None else extent
     height, width, channels = tf.unstack(tf.shape(image))
     new_height, new_width = image_size
     rows = _shrink_rows(tf.reshape(image, (height, width * channels)), extent[0], new_height)

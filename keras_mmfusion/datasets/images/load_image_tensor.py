@@ -3,7 +3,7 @@
 import functools
 import os
 
-from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor, shrink
+from keras_mmfusion.datasets.images.image_resizing import resize_image_tensor
 from keras_mmfusion.datasets.images.jpeg_reduction import RATIOS
 from keras_mmfusion.datasets.images.read_image import MAX_PIXELS, read_image
 
@@ -35,42 +35,26 @@ def load_image_tensor(path, image_size, drop_alpha=False, reduce_jpegs=False):
     def read(name):
         return read_image(os.fsdecode(name), drop_alpha=drop_alpha, reduce_to=reduce_to)
 
-    def read_other():
-        image = tf.numpy_function(read, [path], "uint8", stateful=False)
-        return _resize(image, image_size)
-
-    ratios = RATIOS if reduce_jpegs else ()
-    branches = [
-        lambda: _resize(_decode_jpeg(content, 1), image_size),
-        *(functools.partial(_load_reduced, content, ratio, image_size) for ratio in ratios),
-        read_other,
-    ]
-    index = tf.cond(
+    ratios = (1, *RATIOS) if reduce_jpegs else (1,)
+    branch, extent = tf.cond(
         _is_complete_jfif(content),
         lambda: _choose_branch(content, image_size, ratios),
-        lambda: len(ratios) + 1,
+        lambda: (len(ratios), tf.zeros(2)),
     )
-    return tf.ensure_shape(tf.switch_case(index, branches), (*image_size, 3))
-
-
-def _resize(image, image_size):
+    branches = [functools.partial(_decode_jpeg, content, ratio) for ratio in ratios]
+    branches.append(lambda: tf.numpy_function(read, [path], "uint8", stateful=False))
+    image = tf.switch_case(branch, branches)
     image.set_shape((None, None, 3))
-    return resize_image_tensor(image, image_size)
+    if not reduce_jpegs:
+        return resize_image_tensor(image, image_size)
+    size = tf.cast(tf.shape(image)[:2], "float32")
+    return resize_image_tensor(image, image_size, tf.where(branch == len(ratios), size, extent))
 
 
 def _decode_jpeg(content, ratio):
     import tensorflow as tf
 
     return tf.io.decode_jpeg(content, channels=3, ratio=ratio, dct_method="INTEGER_ACCURATE")
-
-
-def _load_reduced(content, ratio, image_size):
-    import tensorflow as tf
-
-    # The size is rounded up by the decoder.
-    extent = tf.cast(tf.io.extract_jpeg_shape(content)[:2], "float32") / ratio
-    image = shrink(_decode_jpeg(content, ratio), image_size, extent)
-    return tf.cast(tf.round(image), "uint8")
 
 
 def _is_complete_jfif(content):
@@ -83,14 +67,15 @@ def _is_complete_jfif(content):
 
 
 def _choose_branch(content, image_size, ratios):
-    """Chooses a branch of `load_image_tensor` for a complete JPEG file with a JFIF header.
+    """Chooses how a complete JPEG file with a JFIF header is decoded.
 
     TensorFlow decodes these files to the same pixels as `read_image`, but faster, unless they have
     an orientation or are too large.
 
     Returns:
-        int32 tensor `()`: 0 for the original size, `i` for the reduction by `ratios[i - 1]`, and
-        `len(ratios) + 1` for `read_image`.
+        A tuple of the index of the largest possible ratio, or `len(ratios)` for `read_image`,
+        int32; and the size of the photo divided by the ratio, float32 `(2,)`, which the decoder
+        rounds up.
     """
     import tensorflow as tf
 
@@ -101,8 +86,9 @@ def _choose_branch(content, image_size, ratios):
     size = tf.io.extract_jpeg_shape(content)[:2]
     is_large = tf.reduce_prod(tf.cast(size, "int64")) > MAX_PIXELS
     quotient = tf.reduce_min(size // image_size)
-    index = tf.math.count_nonzero([quotient >= ratio for ratio in ratios], dtype="int32")
-    return tf.where(is_rotated | is_large, len(ratios) + 1, index)
+    index = tf.math.count_nonzero(quotient >= ratios[1:], dtype="int32")
+    extent = tf.cast(size, "float32") / tf.gather(tf.cast(ratios, "float32"), index)
+    return tf.where(is_rotated | is_large, len(ratios), index), extent
 
 
 def _cut_header(content):
