@@ -30,8 +30,7 @@ class AnswerChoices:
             self.shared = np.arange(len(answers))
             self.min_count = len(answers)
             return
-        index = {normalize_answer(answer): i for i, answer in reversed(list(enumerate(answers)))}
-        index |= {answer: i for i, answer in enumerate(answers)}
+        index = _index_answers(answers)
         if are_choices_by_question(choices):
             self.each = [_find_classes(index, each) for each in choices]
             self.min_count = min(map(len, self.each))
@@ -64,9 +63,39 @@ def are_choices_by_question(choices):
     )
 
 
+def keep_known_choices(answers, choices):
+    """Returns the choices that `AnswerChoices` accepts.
+
+    Args:
+        answers: list of strings, all answers of a model.
+        choices: list of lists of strings, the choices of each question.
+
+    Returns:
+        List of lists of strings; all answers for a question without a known choice.
+
+    Example:
+
+    >>> keep_known_choices(["yes", "no"], [["No", "maybe"], ["never"]])
+    [['No'], ['yes', 'no']]
+    """
+    index = _index_answers(answers)
+    known = [[c for c in each if _find_class(index, c) is not None] for each in choices]
+    return [each or list(answers) for each in known]
+
+
+def _index_answers(answers):
+    """Returns a dict, answer or normalized answer -> class."""
+    index = {normalize_answer(answer): i for i, answer in reversed(list(enumerate(answers)))}
+    return index | {answer: i for i, answer in enumerate(answers)}
+
+
+def _find_class(index, choice):
+    return index.get(choice, index.get(normalize_answer(choice)))
+
+
 def _find_classes(index, choices):
     check_strings("choices", choices)
-    found = [index.get(choice, index.get(normalize_answer(choice))) for choice in choices]
+    found = [_find_class(index, choice) for choice in choices]
     unknown = [choice for choice, i in zip(choices, found, strict=True) if i is None]
     if unknown or not found:
         raise ValueError(

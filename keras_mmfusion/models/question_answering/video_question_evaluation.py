@@ -1,10 +1,14 @@
 """Scores of answers to questions about videos."""
 
+import inspect
+import itertools
+
 import numpy as np
 
 from keras_mmfusion._progress import inform
 from keras_mmfusion.datasets.videos.padded_video import read_padded_video
 from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy
+from keras_mmfusion.models.question_answering.answer_choices import keep_known_choices
 from keras_mmfusion.models.question_answering.question_evaluation import average_by_type
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 
@@ -12,10 +16,12 @@ from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=False, progress=iter):
     """Scores answers to questions about videos, as for TGIF-QA, MSVD-QA and MSRVTT-QA.
 
-    The accuracy is that of exact match after VQA's normalization of answers. For questions with
-    choices, the model answers freely, and the answer must equal the correct choice. The counts of
-    TGIF-QA are also scored by their mean squared error, with counts limited to 1 to 10 and answers
-    that are not a number as 1.
+    The accuracy is that of exact match after VQA's normalization of answers. A question with
+    choices, as in TGIF-QA's tasks `"action"` and `"transition"`, is answered by one of them, if
+    `model.answer` accepts `choices`; other models, such as a `GitCaptioner`, answer freely. An
+    `AnswerClassifier` selects from the choices that are among its answers, or from all answers if
+    none is. The counts of TGIF-QA are also scored by their mean squared error, with counts limited
+    to 1 to 10 and answers that are not a number as 1.
 
     Args:
         model: `QuestionAnsweringModel` that accepts videos, such as a `GitCaptioner` with a
@@ -28,8 +34,9 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
     Returns:
         `EvaluationResult`. `metrics` has `"accuracy"`, a mean for each type, such as
         `"accuracy[question_type=what]"`, and, with questions of the task `"count"`,
-        `"mean_squared_error[task=count]"`. `protocol` has the numbers of questions, of videos, and
-        of the questions that are not scored because their video is missing or cannot be read.
+        `"mean_squared_error[task=count]"`. `protocol` has the numbers of questions, of videos, of
+        questions that are answered by a choice, and of the questions that are not scored because
+        their video is missing or cannot be read.
         `samples` has for each question its id, answer, accuracy and types.
 
     Raises:
@@ -41,8 +48,7 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
             f"{type(model).__name__}"
         )
     unreadable = set()
-    videos = _read_videos(progress(data.images), model.num_frames, skip_corrupt, unreadable)
-    answers = model.answer(videos, data.questions, batch_size=batch_size)
+    answers = _answer(model, data, batch_size, skip_corrupt, progress, unreadable)
     rows = zip(data.question_ids, data.images, answers, data.answers, data.types, strict=True)
     rows = [row for row in rows if row[1] not in unreadable]
     if not rows:
@@ -53,6 +59,11 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
         for key, _, answer, _, types in rows
     ]
     metrics = {"accuracy": accuracy, **average_by_type(samples)}
+    by_choice = [
+        path
+        for path, choices in zip(data.images, data.choices, strict=True)
+        if choices and path not in unreadable and _accepts_choices(model)
+    ]
     counts = [(row[2], row[3][0]) for row in rows if row[4].get("task") == "count"]
     if counts:
         errors = [_parse_count(answer) - _parse_count(correct) for answer, correct in counts]
@@ -63,11 +74,36 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
         "frames": model.num_frames,
         "questions_without_video": data.num_without_image,
         "questions_with_unreadable_video": len(data) - len(rows),
-        "accuracy": "exact match of answers normalized as in vqaEval.py; questions with choices "
-        "are answered freely",
+        "questions_answered_by_a_choice": len(by_choice),
+        "accuracy": "exact match of answers normalized as in vqaEval.py",
         "seeds": [],  # Answers are deterministic.
     }
     return EvaluationResult(metrics, protocol, samples, _describe_table(protocol))
+
+
+def _accepts_choices(model):
+    return "choices" in inspect.signature(model.answer).parameters
+
+
+def _answer(model, data, batch_size, skip_corrupt, progress, unreadable):
+    """Returns the answer to each question: first to open questions, then to those with choices."""
+    has_choices = [bool(each) and _accepts_choices(model) for each in data.choices]
+    order = sorted(range(len(data)), key=has_choices.__getitem__)
+    paths = progress([data.images[row] for row in order])
+    videos = _read_videos(paths, model.num_frames, skip_corrupt, unreadable)
+    answers = [None] * len(data)
+    for by_choice, rows in itertools.groupby(order, key=has_choices.__getitem__):
+        rows = list(rows)
+        settings = {"batch_size": batch_size}
+        if by_choice:
+            settings["choices"] = [data.choices[row] for row in rows]
+            if hasattr(model, "answers"):
+                settings["choices"] = keep_known_choices(model.answers, settings["choices"])
+        questions = [data.questions[row] for row in rows]
+        results = model.answer(itertools.islice(videos, len(rows)), questions, **settings)
+        for row, answer in zip(rows, results, strict=True):
+            answers[row] = answer
+    return answers
 
 
 def _read_videos(paths, num_frames, skip_corrupt, unreadable):

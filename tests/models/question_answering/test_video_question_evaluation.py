@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -15,6 +17,14 @@ class BrightnessModel:
         frames = list(videos)
         assert all(len(video) == 3 for video in frames) and len(frames) == len(questions)
         return [str(round(float(np.mean(video[-1])) / 10)) for video in frames]
+
+
+class ChoosingModel(BrightnessModel):
+    """Answers with the brightness of the last frame over 10, or with the last choice."""
+
+    def answer(self, videos, questions, batch_size, choices=None):
+        answers = super().answer(videos, questions, batch_size)
+        return answers if choices is None else [each[-1] for each in choices]
 
 
 @pytest.fixture
@@ -45,6 +55,16 @@ def test_scores_by_type_and_unreadable_videos(data):
     }
     assert result.protocol["questions_with_unreadable_video"] == 1
     assert [sample["answer"] for sample in result.samples] == ["3", "12", "5"]
+
+
+def test_questions_with_choices_are_answered_by_a_choice(data):
+    data = dataclasses.replace(data, choices=[["2", "3"], [], ["5", "6"], ["6", "7"]])
+    result = evaluate_video_question_answering(ChoosingModel(), data)
+    assert [sample["answer"] for sample in result.samples] == ["3", "12", "6"]
+    assert result.protocol["questions_answered_by_a_choice"] == 2  # The fourth is not readable.
+    result = evaluate_video_question_answering(BrightnessModel(), data)
+    assert [sample["answer"] for sample in result.samples] == ["3", "12", "5"]
+    assert result.protocol["questions_answered_by_a_choice"] == 0
 
 
 def test_models_of_images_and_unreadable_data_are_rejected(data):
