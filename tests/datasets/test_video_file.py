@@ -12,6 +12,7 @@ from keras_mmfusion.datasets.videos import video_file
 
 NUM_FRAMES = 40
 DECODE = video_file._decode
+TO_PIXELS = video_file._to_pixels
 
 
 @pytest.fixture(scope="module", params=["libx264 mp4", "libvpx webm", "mpeg4 avi"])
@@ -60,6 +61,17 @@ def test_only_frames_after_the_last_key_frame_are_decoded(mp4, monkeypatch):
     frames = [frame for _, frame in source.read([0, 1, 35])]
     assert identify(np.stack(frames)) == [0, 1, 35]
     assert len(decoded) == 2 + 6
+
+
+def test_only_sampled_frames_are_converted_to_arrays(mp4, monkeypatch):
+    converted = []
+
+    def convert(frame):
+        converted.append(frame.pts)
+        return TO_PIXELS(frame)
+
+    monkeypatch.setattr(video_file, "_to_pixels", convert)
+    assert len(read_video(mp4, UniformFrames(3), image_size=(4, 4))) == len(converted) == 3
 
 
 def test_truncated_files_are_reported_or_sampled_as_far_as_possible(path):

@@ -97,8 +97,11 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         batch_size = check_integer(None, "batch_size", batch_size)
         drop_alpha = drops_alpha(self.preprocessor)
         pairs, one_question = pair_questions(images, questions, drop_alpha, self.num_frames)
+        # Converted when they are read, because converted images usually need less memory.
+        pairs = ((self.preprocessor.convert_image(image), question) for image, question in pairs)
+        chunk_size = CHUNK if self.num_frames is None else batch_size  # Videos have the same size.
         results = []
-        while chunk := list(itertools.islice(pairs, CHUNK)):
+        while chunk := list(itertools.islice(pairs, chunk_size)):
             for logits in self._predict_chunk(chunk, batch_size):
                 classes = choices.get_classes(len(results))
                 probabilities = self._activate(logits[classes])
@@ -116,8 +119,12 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         return exponentials / exponentials.sum()
 
     def _predict_chunk(self, pairs, batch_size):
-        """Computes the logits of all answers, an array for each pair."""
-        images = [self.preprocessor.convert_image(image) for image, _ in pairs]
+        """Computes the logits of all answers for pairs of a converted image and a question.
+
+        Returns:
+            List with an array for each pair.
+        """
+        images = [image for image, _ in pairs]
         if self.warns_of_questions:
             self.preprocessor.warn_of_questions([question for _, question in pairs])
         ids, mask = self.preprocessor.pack_questions([question for _, question in pairs])

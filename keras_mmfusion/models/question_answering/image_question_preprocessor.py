@@ -85,15 +85,14 @@ class ImageQuestionPreprocessor(QuestionPacking, Preprocessor):
         return None if size is None else tuple(size)
 
     def convert_image(self, image):
-        """Resizes and scales an array `(height, width, 3)`, or a list of such frames of a video.
+        """Resizes and scales an array `(height, width, 3)`, or a list of frames of one size.
 
         Returns:
             Float32 NumPy array.
         """
-        if isinstance(image, list):
-            return np.stack([self.convert_image(frame) for frame in image])
-        images = self.generate_preprocess(np.asarray(image)[np.newaxis])
-        return np.asarray(keras.ops.convert_to_numpy(images)[0], "float32")
+        batch = np.stack(image if isinstance(image, list) else [image])
+        images = keras.ops.convert_to_numpy(self.generate_preprocess(batch)).astype("float32")
+        return images if isinstance(image, list) else images[0]
 
     def generate_preprocess(self, images):
         """Resizes and scales images `(batch, height, width, 3)`, a list of images, or videos."""
