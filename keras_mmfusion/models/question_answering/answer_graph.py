@@ -47,29 +47,38 @@ def select_most_probable(answers, probabilities, top_k):
     }
 
 
-def write_answer_graph(model, answer, rows, folder, entries, manifest):
+def write_answer_graph(model, answer_files, rows, folder, entries, manifest, answer_frames=None):
     """Writes the next version of a SavedModel whose `serving_default` answers questions.
 
     Args:
         model: question answerer with a preprocessor.
-        answer: function of TensorFlow graphs: maps `image_bytes` and `questions`, strings
-            `(batch,)`, to a dict of tensors `(batch, ...)`.
+        answer_files: function of TensorFlow graphs: maps `image_bytes`, strings `(batch,)` or, for
+            videos, `(batch, frames)`, and `questions`, strings `(batch,)`, to a dict of tensors
+            `(batch, ...)`.
         rows: int. Number of questions that the graph processes at once.
         folder: string or path.
         entries: dict. The entries of the manifest that describe how answers are found.
         manifest: dict or `None`. Additional entries of the manifest.
+        answer_frames: function like `answer_files` of the signature `answer_frames`, which takes
+            the pixels of videos, uint8 `(batch, frames, height, width, 3)`, in place of the files;
+            or `None`.
 
     Returns:
         The path of the new version.
     """
     import tensorflow as tf
 
-    names = ("image_bytes", "questions")
-    specs = [tf.TensorSpec((None,), "string", name=name) for name in names]
+    frames = () if model.num_frames is None else (model.num_frames,)
+    files = tf.TensorSpec((None, *frames), "string", name="image_bytes")
+    questions = tf.TensorSpec((None,), "string", name="questions")
+    endpoints = {"serving_default": (apply_in_slices(answer_files, rows), [files, questions])}
+    if answer_frames is not None:
+        pixels = tf.TensorSpec((None, *frames, None, None, 3), "uint8", name="frames")
+        endpoints["answer_frames"] = (apply_in_slices(answer_frames, rows), [pixels, questions])
     return write_saved_model(
-        {"serving_default": (apply_in_slices(answer, rows), specs)},
+        endpoints,
         folder,
         {**describe_model(model, manifest), **entries},
         model.preprocessor.tokenizer.lookup_tables(),
-        make_photo_requests(rows, questions="what is this?"),
+        make_photo_requests(rows, *frames, questions="what is this?"),
     )

@@ -15,7 +15,8 @@ def export_answer_classifier(model, folder, top_k, manifest=None):
     """Writes the next version of a model that selects answers; see `QuestionAnswerer.export`.
 
     Args:
-        model: `QuestionAnswerer` with a preprocessor.
+        model: `QuestionAnswerer` with a preprocessor. A model of videos, with `num_frames`, also
+            gets the signature `answer_frames`.
         folder: string or path.
         top_k: int. The number of answers to each question.
         manifest: dict or `None`. Additional entries of the manifest.
@@ -38,11 +39,26 @@ def export_answer_classifier(model, folder, top_k, manifest=None):
         logits = tf.cast(model(inputs, training=False), "float32")
         return tf.sigmoid(logits) if model.activation == "sigmoid" else tf.nn.softmax(logits)
 
-    def answer(image_bytes, questions):
-        images, codes = decode_preprocessed_images(image_bytes, preprocessor)
-        probabilities = traced_predict(images, *preprocessor.pack_questions_tensor(questions))
-        return blank_invalid_rows(select_most_probable(model.answers, probabilities, top_k), codes)
+    def answer_preprocessed(images, questions):
+        packed = preprocessor.pack_questions_tensor(questions)
+        return select_most_probable(model.answers, traced_predict(images, *packed), top_k)
 
-    image_specs = [tf.TensorSpec((None, *preprocessor.image_size, 3), "float32")]
+    def answer_files(image_bytes, questions):
+        images, codes = decode_preprocessed_images(image_bytes, preprocessor)
+        return blank_invalid_rows(answer_preprocessed(images, questions), codes)
+
+    def answer_frames(frames, questions):
+        return answer_preprocessed(preprocessor.generate_preprocess(frames), questions)
+
+    frames = () if model.num_frames is None else (model.num_frames,)
+    image_specs = [tf.TensorSpec((None, *frames, *preprocessor.image_size, 3), "float32")]
     traced_predict = trace_on_questions(predict, image_specs, preprocessor)
-    return write_answer_graph(model, answer, ROWS, folder, {"top_k": top_k}, manifest)
+    return write_answer_graph(
+        model,
+        answer_files,
+        ROWS,
+        folder,
+        {"top_k": top_k},
+        manifest,
+        answer_frames=answer_frames if frames else None,
+    )

@@ -81,8 +81,21 @@ class VideoQuestionAnswerer(QuestionAnswerer):
         return None if size is None else (None, self.num_frames, *size, 3)
 
     def export(self, folder, top_k=1, manifest=None):
-        """Raises an error: the graph of `QuestionAnswerer` decodes one image for each question."""
-        raise ValueError(
-            "A `VideoQuestionAnswerer` cannot be exported with the decoding of files. Use "
-            "`keras_mmfusion.models.export_tensors`."
-        )
+        """Writes a SavedModel for TensorFlow Serving that answers questions about frames of videos.
+
+        As `QuestionAnswerer.export`, but `serving_default` takes `image_bytes`, strings
+        `(batch, num_frames)`: the sampled frames of each video as image files. The signature
+        `answer_frames` takes the pixels instead, `frames`, uint8 `(batch, num_frames, height,
+        width, 3)`, such as those of `read_video`, and has no `error_codes`. TensorFlow Serving does
+        not decode video files.
+
+        Args:
+            folder, top_k, manifest: see `QuestionAnswerer.export`.
+
+        Returns:
+            The path of the new version.
+
+        Raises:
+            ValueError: see `QuestionAnswerer.export`.
+        """
+        return super().export(folder, top_k, manifest)

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image
 
 from keras_mmfusion import FusionBlock
 from keras_mmfusion.datasets import VideoQuestionAnswers, video_dataset
+from keras_mmfusion.datasets.images.decoding import decode_image_tensor
 from keras_mmfusion.encoders import TokenEncoder, VideoEncoder
 from keras_mmfusion.layers import TemporalTransformer
 from keras_mmfusion.models import VideoQuestionAnswerer, load_model
@@ -75,6 +78,24 @@ def test_answers_depend_on_the_order_of_frames_of_videos_of_any_type(model, path
     assert model.answer(paths[1], QUESTION, choices=["red"]) == "red"
 
 
+def test_each_video_is_converted_before_the_next_is_read(model, monkeypatch):
+    events, convert = [], model.preprocessor.convert_image
+
+    def read():
+        for video in make_videos():
+            events.append("read")
+            yield video
+
+    def record(image):
+        if isinstance(image, list):
+            events.append("convert")
+        return convert(image)
+
+    monkeypatch.setattr(model.preprocessor, "convert_image", record)
+    assert model.answer(read(), [QUESTION] * 2) == ANSWERS
+    assert events == ["read", "convert"] * 2
+
+
 def test_fit_accepts_a_data_set_of_video_files(paths):
     model = make_model()
     columns = {"questions": [QUESTION] * 2, "targets": np.eye(2, dtype="float32")}
@@ -105,6 +126,34 @@ def test_saved_model_and_preset_give_the_same_answers(model, tmp_path):
 def test_evaluation_reads_video_files(model, paths):
     data = VideoQuestionAnswers(paths, [QUESTION] * 2, [["red"], ["red"]], [1, 2])
     assert evaluate_video_question_answering(model, data).metrics["accuracy"] == 0.5
+    # The correct answer is the only choice that the model knows.
+    data = dataclasses.replace(data, choices=[[], ["Red", "pink"]])
+    result = evaluate_video_question_answering(model, data)
+    assert result.metrics["accuracy"] == 1.0
+    assert result.protocol["questions_answered_by_a_choice"] == 1
+
+
+@pytest.mark.skipif(keras.config.backend() != "tensorflow", reason="SavedModel export")
+def test_export_answers_questions_about_frames(model, tmp_path, monkeypatch):
+    import tensorflow as tf
+
+    # Tracing the decoders of all formats takes most of the time of an export.
+    png = decode_image_tensor._FORMATS[1:2]
+    monkeypatch.setattr(decode_image_tensor, "_FORMATS", png)
+    serving = tf.saved_model.load(model.export(tmp_path, top_k=2)).signatures
+    questions, videos = tf.constant([QUESTION] * 2), make_videos()
+    outputs = serving["answer_frames"](frames=tf.constant(videos), questions=questions)
+    expected = model.answer(videos, [QUESTION] * 2, top_k=2, details=True)
+    texts = [[answer.text.encode() for answer in each] for each in expected]
+    assert outputs["answers"].numpy().tolist() == texts
+    np.testing.assert_allclose(
+        outputs["probabilities"], [[each.probability for each in row] for row in expected], 1e-4
+    )
+    files = [[tf.io.encode_png(frame).numpy() for frame in video] for video in videos]
+    files[1][0] = b"no image"
+    outputs = serving["serving_default"](image_bytes=tf.constant(files), questions=questions)
+    assert outputs["answers"].numpy().tolist() == [texts[0], [b"", b""]]
+    assert outputs["error_codes"].numpy().tolist() == [0, 2]
 
 
 def test_invalid_arguments_are_reported(model, tmp_path):
@@ -112,5 +161,3 @@ def test_invalid_arguments_are_reported(model, tmp_path):
         VideoQuestionAnswerer(keras.layers.Conv2D(8, 4), TokenEncoder(8, vocabulary_size=9), ["a"])
     with pytest.raises(ValueError, match="There is no video file or folder"):
         model.answer(tmp_path / "no.mp4", QUESTION)
-    with pytest.raises(ValueError, match="cannot be exported with the decoding of files"):
-        model.export(tmp_path)

@@ -86,10 +86,10 @@ class _CaptionerGraph:
         self.model = model
         self.preprocessor = model.preprocessor
         self.special = self.preprocessor.get_special_tokens()
-        self.frames = (model.num_frames,) if model.encodes_only_videos else ()
-        files = tf.TensorSpec((None, *self.frames), "string")
+        frames = (model.num_frames,) if model.encodes_only_videos else ()
+        files = tf.TensorSpec((None, *frames), "string")
         size = self.preprocessor.image_size
-        images = tf.TensorSpec((None, *self.frames, *size, 3), "float32")
+        images = tf.TensorSpec((None, *frames, *size, 3), "float32")
         self._read = trace(self._read_files, [files])
         self._encode = trace(with_weights(self._encode_images), [images])
         tokens = tf.TensorSpec(self._encode.structured_outputs.shape, "float32")
@@ -142,12 +142,7 @@ class _CaptionerGraph:
         return self._mask_invalid(image_bytes, attend)
 
     def _read_files(self, image_bytes):
-        files = ops.reshape(image_bytes, (-1,))
-        images, codes = decode_preprocessed_images(files, self.preprocessor)
-        if not self.frames:
-            return images, codes
-        images = ops.reshape(images, (-1, *self.frames, *images.shape[1:]))
-        return images, ops.max(ops.reshape(codes, (-1, *self.frames)), axis=1)
+        return decode_preprocessed_images(image_bytes, self.preprocessor)
 
     def _encode_images(self, images):
         return ops.cast(self.model.encode(images, training=False), "float32")
