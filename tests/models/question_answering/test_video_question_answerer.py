@@ -161,3 +161,5 @@ def test_invalid_arguments_are_reported(model, tmp_path):
         VideoQuestionAnswerer(keras.layers.Conv2D(8, 4), TokenEncoder(8, vocabulary_size=9), ["a"])
     with pytest.raises(ValueError, match="There is no video file or folder"):
         model.answer(tmp_path / "no.mp4", QUESTION)
+    with pytest.raises(ValueError, match=r"`images\[1\]`: .*contains no frames"):
+        model.answer([make_videos()[0], []], [QUESTION] * 2)

@@ -67,11 +67,13 @@ def test_questions_with_choices_are_answered_by_a_choice(data):
     assert result.protocol["questions_answered_by_a_choice"] == 0
 
 
-def test_models_of_images_and_unreadable_data_are_rejected(data):
+def test_models_of_images_and_unreadable_data_are_rejected(data, tmp_path):
     with pytest.raises(ValueError, match="`model` must accept videos.*Received: object"):
         evaluate_video_question_answering(object(), data)
     for path in data.images:
         with open(path, "wb") as file:
             file.write(b"GIF8 damaged")
+    (tmp_path / "no_frames").mkdir()
+    data.images[0] = str(tmp_path / "no_frames")
     with pytest.raises(ValueError, match="has no video that can be read"):
         evaluate_video_question_answering(BrightnessModel(), data)
