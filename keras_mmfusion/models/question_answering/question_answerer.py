@@ -50,6 +50,8 @@ class QuestionAnswerer(AnswerClassifier):
         activation: `"sigmoid"`, for questions with several human answers, or `"softmax"`.
         hidden_dim: int. Hidden units of the classifier. Defaults to twice the fusion's `dim`.
         dropout: float in [0, 1). Dropout rate of the hidden units.
+        image_dropout: float in [0, 1). Dropout rate of the features of the image tokens. A high
+            rate suits a frozen image encoder and few questions.
         **kwargs: passed to `keras_hub.models.Task`.
 
     Call arguments:
@@ -95,6 +97,7 @@ class QuestionAnswerer(AnswerClassifier):
         activation="sigmoid",
         hidden_dim=None,
         dropout=0.0,
+        image_dropout=0.0,
         **kwargs,
     ):
         super().__init__(answers, preprocessor, activation, **kwargs)
@@ -108,6 +111,8 @@ class QuestionAnswerer(AnswerClassifier):
         hidden_dim = 2 * fusion.dim if hidden_dim is None else hidden_dim
         self.hidden_dim = check_integer(self, "hidden_dim", hidden_dim)
         self.dropout = check_fraction(self, "dropout", dropout)
+        self.image_dropout = check_fraction(self, "image_dropout", image_dropout)
+        self.image_dropout_layer = Dropout(image_dropout, dtype=policy, name="image_dropout")
         self.head = []
         if fusion.num_outputs is None:
             self.head = [
@@ -155,6 +160,7 @@ class QuestionAnswerer(AnswerClassifier):
         image_tokens = inputs.get("image_tokens")
         if image_tokens is None:
             image_tokens = self.encode_images(inputs["images"], training=training)
+        image_tokens = self.image_dropout_layer(image_tokens, training=training)
         text_tokens = encode_questions(self.text_encoder, ids, mask, training)
         masks = {"image": inputs.get("image_mask"), "text": mask}
         if len(text_tokens.shape) == 2:  # A vector for each question.
@@ -199,6 +205,7 @@ class QuestionAnswerer(AnswerClassifier):
             "activation": self.activation,
             "hidden_dim": self.hidden_dim,
             "dropout": self.dropout,
+            "image_dropout": self.image_dropout,
             "name": self.name,
         }
 

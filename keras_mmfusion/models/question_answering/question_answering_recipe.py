@@ -38,6 +38,7 @@ class QuestionAnsweringRecipe:
         min_word_count: int. Words of the questions with fewer occurrences are unknown.
         num_layers: int. Number of Transformer blocks over the words of a question.
         dropout: float in [0, 1), of the classifier and the words.
+        image_dropout: float in [0, 1), of the image tokens; see `QuestionAnswerer`.
         epochs, batch_size: ints.
         learning_rate: float. Peak learning rate of AdamW, with warmup and cosine decay.
         weight_decay: float.
@@ -61,6 +62,7 @@ class QuestionAnsweringRecipe:
     min_word_count: int = 2
     num_layers: int = 1
     dropout: float = 0.2
+    image_dropout: float = 0.0
     epochs: int = 10
     batch_size: int = 64
     learning_rate: float = 1e-3
@@ -71,7 +73,7 @@ class QuestionAnsweringRecipe:
     def __post_init__(self):
         names = ("dim", "num_answers", "min_word_count", "num_layers", "epochs", "batch_size")
         check_integers(self, {**dict.fromkeys(names, 1), "seed": 0})
-        check_fractions(self, "dropout")
+        check_fractions(self, "dropout", "image_dropout")
         check_positives(self, "learning_rate")
         check_non_negatives(self, "weight_decay")
 
@@ -123,10 +125,11 @@ def create_question_answerer(
         ImageQuestionPreprocessor(tokenizer, image_converter),
         activation="sigmoid" if has_several else "softmax",
         dropout=recipe.dropout,
+        image_dropout=recipe.image_dropout,
     )
 
 
-def train_question_answering(recipe, data, model, dev_data=None, callbacks=()):
+def train_question_answering(recipe, data, model, dev_data=None, callbacks=(), image_tokens=None):
     """Trains a question answerer.
 
     Args:
@@ -138,6 +141,9 @@ def train_question_answering(recipe, data, model, dev_data=None, callbacks=()):
         dev_data: `QuestionAnswers` that select the best epoch, by accuracy or, for a generative
             model, by the loss; `None` for the last.
         callbacks: sequence of `keras.callbacks.Callback`.
+        image_tokens: dict, image path -> tokens of a frozen image encoder, to which those of
+            further images are added, so that models with the same encoder encode each image once;
+            or `None`.
 
     Returns:
         The trained `model`.
@@ -151,16 +157,20 @@ def train_question_answering(recipe, data, model, dev_data=None, callbacks=()):
     keras.utils.set_random_seed(recipe.seed)
     warn_of_slow_float16(model.dtype_policy)
     model.image_encoder.trainable = not recipe.freeze_image_encoder
-    encode = _make_encode_function(recipe, model)
+    encode = make_encode_function(recipe, model)
     model.preprocessor.warn_of_questions(data.questions)
-    batches = QuestionSequence(data, model, recipe.batch_size, True, recipe.seed, encode)
+    batches = QuestionSequence(
+        data, model, recipe.batch_size, True, recipe.seed, encode, image_tokens
+    )
     is_classifier = isinstance(model, AnswerClassifier)
     if is_classifier:
         warn_of_unknown_answers([bool(scores) for scores in batches.scores], data.answers)
     callbacks = [batches.epoch_callback(), *callbacks]
     dev_batches = None
     if dev_data is not None:
-        dev_batches = QuestionSequence(dev_data, model, recipe.batch_size, False, 0, encode)
+        dev_batches = QuestionSequence(
+            dev_data, model, recipe.batch_size, False, 0, encode, image_tokens
+        )
         monitor, mode = ("val_accuracy", "max") if is_classifier else ("val_loss", "min")
         callbacks.append(
             keras.callbacks.EarlyStopping(
@@ -186,7 +196,7 @@ def train_question_answering(recipe, data, model, dev_data=None, callbacks=()):
     return model
 
 
-def _make_encode_function(recipe, model):
+def make_encode_function(recipe, model):
     """Returns a function of images for a frozen encoder whose tokens the model accepts."""
     if not (recipe.freeze_image_encoder and isinstance(model, QuestionAnswerer)):
         return None

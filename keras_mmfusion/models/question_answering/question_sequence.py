@@ -29,10 +29,22 @@ class QuestionSequence(keras.utils.PyDataset):
         seed: int. The seed of the order.
         encode: function of a batch of preprocessed images that returns their `"image_tokens"`, with
             which the model is then trained; or `None`.
+        image_tokens: dict, path -> float16 image tokens that `encode` returned before, to which
+            those of further images are added; or `None`. Sequences may share it.
         **kwargs: passed to `keras.utils.PyDataset`.
     """
 
-    def __init__(self, data, model, batch_size, shuffle=True, seed=0, encode=None, **kwargs):
+    def __init__(
+        self,
+        data,
+        model,
+        batch_size,
+        shuffle=True,
+        seed=0,
+        encode=None,
+        image_tokens=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.data = data
         self.preprocessor = model.preprocessor
@@ -45,18 +57,18 @@ class QuestionSequence(keras.utils.PyDataset):
         self.classes = len(model.answers) if isinstance(model, AnswerClassifier) else None
         if self.classes is not None:
             self.scores = score_classes(data.answers, model.answers, leave_one_out=False)
-        self.images = {}
+        self.images = {} if encode is None or image_tokens is None else image_tokens
         self._keeps_images = encode is not None
         if encode is not None:
             self._encode_images(encode)
 
     def _encode_images(self, encode):
-        paths = sorted(set(self.data.images))
+        paths = sorted(set(self.data.images) - self.images.keys())
         for start in range(0, len(paths), 32):
             chunk = paths[start : start + 32]
             tokens = encode(np.stack([self._load_image(path) for path in chunk]))
             tokens = keras.ops.convert_to_numpy(keras.ops.cast(tokens, "float32"))
-            self.images |= dict(zip(chunk, tokens.astype("float16"), strict=True))
+            self.images.update(zip(chunk, tokens.astype("float16"), strict=True))
 
     def __len__(self):
         return math.ceil(len(self.data) / self.batch_size)

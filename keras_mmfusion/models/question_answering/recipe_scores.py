@@ -2,19 +2,30 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
+from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy
 from keras_mmfusion.models.question_answering.question_answering_recipe import (
+    make_encode_function,
     train_question_answering,
 )
 from keras_mmfusion.models.question_answering.question_evaluation import evaluate_question_answering
+from keras_mmfusion.models.question_answering.question_sequence import QuestionSequence
 
 # The part of the questions that a blind model receives as the same for all questions.
 BLIND_MODELS = {"question_only": "images", "image_only": "questions"}
 
 
 def score_question_answering_recipe(
-    recipe, data, dev_data, create_model, seeds=(0, 1, 2), batch_size=128, **options
+    recipe,
+    data,
+    dev_data,
+    create_model,
+    seeds=(0, 1, 2),
+    batch_size=128,
+    image_tokens=None,
+    **options,
 ):
     """Trains a question answerer for each seed, and scores it next to blind models.
 
@@ -36,6 +47,9 @@ def score_question_answering_recipe(
             as `create_question_answerer` with an image encoder.
         seeds: sequence of ints. Seeds of the weights and the training.
         batch_size: int. Number of questions answered together.
+        image_tokens: dict, image path -> tokens, such as `{}`, if all models are
+            `QuestionAnswerer`s with the same frozen image encoder: each image is then encoded once
+            for all models, and the tokens, in float16, are added to it. `None` otherwise.
         **options: `metrics` and `wordnet` of `evaluate_question_answering`.
 
     Returns:
@@ -55,20 +69,30 @@ def score_question_answering_recipe(
     first, runs = None, []
     for seed in seeds:
         seeded = dataclasses.replace(recipe, seed=seed)
-        model = train_question_answering(seeded, data, create_model(seeded, data))
-        result = evaluate_question_answering(model, dev_data, batch_size, **options)
-        shuffled = _shuffle_images(dev_data, seed)
+
+        def train(train_data, recipe=seeded):
+            model = create_model(recipe, data)
+            return train_question_answering(recipe, train_data, model, image_tokens=image_tokens)
+
+        def score(model, data, recipe=seeded):
+            if image_tokens is None:
+                return evaluate_question_answering(model, data, batch_size).metrics["accuracy"]
+            return score_encoded(model, data, recipe, batch_size, image_tokens)
+
+        model = train(data)
+        if first is None:
+            result = evaluate_question_answering(model, dev_data, batch_size, **options)
+            first, accuracy = (model, result), result.metrics["accuracy"]
+        else:
+            accuracy = score(model, dev_data)
         run = {
             "seed": seed,
-            "accuracy": result.metrics["accuracy"],
-            "shuffled_images": _score(model, shuffled, batch_size),
+            "accuracy": accuracy,
+            "shuffled_images": score(model, _shuffle_images(dev_data, seed)),
         }
-        first = first or (model, result)
         for name, part in BLIND_MODELS.items():
             value = getattr(data, part)[0]
-            blind = create_model(seeded, data)
-            train_question_answering(seeded, _repeat(data, part, value), blind)
-            run[name] = _score(blind, _repeat(dev_data, part, value), batch_size)
+            run[name] = score(train(_repeat(data, part, value)), _repeat(dev_data, part, value))
         runs.append(run)
     model, result = first
     metrics = {**result.metrics, **_summarize(runs)}
@@ -79,8 +103,16 @@ def score_question_answering_recipe(
     )
 
 
-def _score(model, data, batch_size):
-    return evaluate_question_answering(model, data, batch_size).metrics["accuracy"]
+def score_encoded(model, data, recipe, batch_size, image_tokens):
+    """Computes the accuracy of a model from the tokens of the images."""
+    encode = make_encode_function(recipe, model)
+    batches = QuestionSequence(data, model, batch_size, False, 0, encode, image_tokens)
+    answers = []
+    for index in range(len(batches)):
+        logits = keras.ops.convert_to_numpy(keras.Model.predict_on_batch(model, batches[index][0]))
+        answers += [model.answers[best] for best in logits.argmax(axis=1)]
+    predictions = dict(zip(data.question_ids, answers, strict=True))
+    return vqa_accuracy(data.answers_by_id, predictions)[0]
 
 
 def _repeat(data, part, value):

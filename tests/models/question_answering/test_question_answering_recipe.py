@@ -1,5 +1,6 @@
 """Training of question answerers on image files."""
 
+import dataclasses
 import warnings
 
 import keras
@@ -18,9 +19,11 @@ from keras_mmfusion.datasets import QuestionAnswers
 from keras_mmfusion.models.question_answering import (
     QuestionAnsweringRecipe,
     create_question_answerer,
+    evaluate_question_answering,
     train_question_answering,
 )
 from keras_mmfusion.models.question_answering.question_sequence import QuestionSequence
+from keras_mmfusion.models.question_answering.recipe_scores import score_encoded
 
 RECIPE = QuestionAnsweringRecipe(
     combine="concat", dim=8, num_answers=7, min_word_count=1, epochs=2, batch_size=12, dropout=0.0
@@ -71,6 +74,19 @@ def test_a_frozen_encoder_encodes_each_image_once(data):
         np.testing.assert_array_equal(keras.ops.convert_to_numpy(weight), value)
     batches = QuestionSequence(data, model, 8, encode=model.encode_images)
     assert len(batches.images) == len(set(data.images)) and batches[0][0]["image_tokens"].ndim == 3
+
+
+def test_models_with_the_same_frozen_encoder_share_encoded_images(data):
+    model, tokens = create_model(data), {}
+    first = QuestionSequence(data, model, 8, encode=model.encode_images, image_tokens=tokens)
+    assert first.images is tokens and set(tokens) == set(data.images)
+    # The second sequence has nothing to encode.
+    second = QuestionSequence(data, model, 8, encode=pytest.fail, image_tokens=tokens)
+    for name in ("image_tokens", "questions"):
+        np.testing.assert_array_equal(second[0][0][name], first[0][0][name])
+    recipe = dataclasses.replace(RECIPE, freeze_image_encoder=True)
+    accuracy = evaluate_question_answering(model, data).metrics["accuracy"]
+    assert score_encoded(model, data, recipe, 16, tokens) == accuracy
 
 
 def test_answers_outside_the_vocabulary_are_counted(data):

@@ -56,7 +56,7 @@ def test_recipe_is_scored_next_to_blind_models(data, monkeypatch):
         models.append(RememberingModel())
         return models[-1]
 
-    def train(recipe, train_data, model):
+    def train(recipe, train_data, model, image_tokens):
         model.train(train_data)
         return model
 
