@@ -15,6 +15,12 @@ from keras_mmfusion.models.question_answering.question_sequence import QuestionS
 
 # The part of the questions that a blind model receives as the same for all questions.
 BLIND_MODELS = {"question_only": "images", "image_only": "questions"}
+TABLE = {
+    "accuracy_mean": "Mean of seeds",
+    "accuracy_question_only": "Question only",
+    "accuracy_image_only": "Image only",
+    "accuracy_shuffled_images": "Shuffled images",
+}
 
 
 def score_question_answering_recipe(
@@ -96,7 +102,8 @@ def score_question_answering_recipe(
         runs.append(run)
     model, result = first
     metrics = {**result.metrics, **_summarize(runs)}
-    return model, dataclasses.replace(result, metrics=metrics).add_protocol(
+    table = {**result.table, "metrics": {**result.table["metrics"], **TABLE}}
+    return model, dataclasses.replace(result, metrics=metrics, table=table).add_protocol(
         recipe=dataclasses.asdict(recipe),
         training={"questions": len(data), "images": len(set(data.images))},
         runs=runs,

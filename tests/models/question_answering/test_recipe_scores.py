@@ -78,3 +78,9 @@ def test_recipe_is_scored_next_to_blind_models(data, monkeypatch):
     assert result.protocol["training"] == {"questions": 8, "images": 4}
     assert result.protocol["recipe"]["epochs"] == 7
     assert len(result.samples) == 8
+    assert result.table["metrics"].keys() <= metrics.keys()
+    assert list(result.table["metrics"].values())[:3] == [
+        "Accuracy",
+        "Mean of seeds",
+        "Question only",
+    ]
