@@ -38,18 +38,32 @@ def load_model(preset, model_class):
     Raises:
         ValueError: if the preset or file contains another kind of model.
     """
-    if not _is_file(preset):
-        from keras_mmfusion.models.presets.preset_folder import load_preset
-
-        return load_preset(model_class, resolve_preset(preset))
     import keras
 
-    model = keras.saving.load_model(preset, compile=False)
+    if _is_file(preset):
+        model = keras.saving.load_model(preset, compile=False)
+    else:
+        from keras_mmfusion.models.presets.preset_folder import load_preset
+
+        model = load_preset(keras.Model, resolve_preset(preset))
     if not isinstance(model, model_class):
         raise ValueError(
-            f"`--preset` {preset} contains a {type(model).__name__}, not a {model_class.__name__}."
+            f"`--preset` {preset} contains a {type(model).__name__}, not a "
+            f"{model_class.__name__}{_describe_use(model)}."
         )
     return model
+
+
+def _describe_use(model):
+    """Returns what a model is for and the command that uses it, or an empty string."""
+    from keras_mmfusion.models import Captioner, ContrastiveModel, QuestionAnsweringModel
+
+    uses = {
+        QuestionAnsweringModel: "answers questions about images: use `mmfusion ask`",
+        ContrastiveModel: "searches images: use `mmfusion search`",
+        Captioner: "captions images: use `mmfusion caption`",
+    }
+    return next((f". It {use}" for kind, use in uses.items() if isinstance(model, kind)), "")
 
 
 def load_captioner(preset):

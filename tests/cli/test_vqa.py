@@ -69,6 +69,8 @@ def test_ask_needs_an_image_and_a_question_answerer(data, captioner_preset):
     assert command.exit_code == 2 and "dev.json" in command.stderr
     command = run("ask", data / "images" / "1.png", "what is it?", "--preset", captioner_preset)
     assert command.exit_code == 2 and "not a QuestionAnsweringModel" in command.stderr
+    assert str(captioner_preset) in command.stderr
+    assert "It captions images: use `mmfusion caption`" in command.stderr
 
 
 def test_evaluation_reports_accuracy_by_type_and_missing_images(data, question_answerer_preset):
