@@ -166,10 +166,13 @@ def main():
     )
     save_tokens(arguments.tokens, tokens)
     print(scores.metrics, scores.protocol["runs"])
-    model = save_preset(model, arguments.out)
+    model, table = save_preset(model, arguments.out), scores.table
+    if arguments.wordnet is not None:
+        names = {f"wups_{threshold}": f"WUPS at {threshold}" for threshold in (0.9, 0.0)}
+        table = {**table, "metrics": {**table["metrics"], **names}}
     result = evaluate_question_answering(model, dev, 128, wordnet=arguments.wordnet)
     result = dataclasses.replace(
-        result, metrics={**scores.metrics, **result.metrics}, table=scores.table
+        result, metrics={**scores.metrics, **result.metrics}, table=table
     ).add_protocol(
         data=arguments.data.resolve().name,
         split="dev",
