@@ -1,6 +1,6 @@
 """BLIP: https://huggingface.co/Salesforce/blip-image-captioning-base and relatives."""
 
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
@@ -101,7 +101,7 @@ def _build_preprocessor(cls, config, assets, sequence_length):
     lengths = {"sequence_length": min(sequence_length, positions)}
     if cls is QuestionAnsweringPreprocessor:
         lengths["question_length"] = min(MAX_TEXT, positions)
-    return cls(tokenizer, build_image_converter(assets.image_processor), **lengths)
+    return cls(tokenizer, read_image_converter(assets), **lengths)
 
 
 def build_image_encoder(config):

@@ -66,7 +66,6 @@ class CheckpointAssets:
 
         They are in preprocessor_config.json or, in newer checkpoints, in processor_config.json.
         """
-        self.require_path("preprocessor_config.json", "processor_config.json")
         settings = self.read_json("preprocessor_config.json")
         if settings:
             return settings.get("image_processor", settings)

@@ -2,7 +2,7 @@
 
 import math
 
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_clip_tokenizer
@@ -73,7 +73,7 @@ def build_preprocessor(config, assets):
     """
     return RetrievalPreprocessor(
         build_clip_tokenizer(assets),
-        build_image_converter(assets.image_processor),
+        read_image_converter(assets),
         sequence_length=read_tower_config(config, "text").get("max_position_embeddings", 77),
     )
 

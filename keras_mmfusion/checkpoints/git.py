@@ -1,7 +1,7 @@
 """GIT: https://huggingface.co/microsoft/git-base-coco and relatives."""
 
 from keras_mmfusion.checkpoints.clip import build_image_encoder, list_image_weights
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.layouts import stack
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
@@ -41,7 +41,7 @@ def build_model(config, assets=None):
     if assets is not None:
         preprocessor = CaptioningPreprocessor(
             build_word_piece_tokenizer(assets),
-            build_image_converter(assets.image_processor),
+            read_image_converter(assets),
             sequence_length=min(SEQUENCE_LENGTH, text_decoder.sequence_length),
         )
     return GitCaptioner(

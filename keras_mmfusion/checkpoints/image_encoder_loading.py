@@ -39,9 +39,9 @@ def load_image_converter(folder, image_size=None):
     Raises:
         ValueError: if there is no such file, or its settings are not supported.
     """
-    from keras_mmfusion.checkpoints.image_processors import build_image_converter
+    from keras_mmfusion.checkpoints.image_processors import read_image_converter
 
-    converter = build_image_converter(CheckpointAssets(folder).image_processor)
+    converter = read_image_converter(CheckpointAssets(folder))
     if image_size is None or tuple(image_size) == converter.image_size:
         return converter
     config = {**converter.get_config(), "image_size": tuple(image_size)}

@@ -65,6 +65,19 @@ _DEFAULTS = {
 }
 
 
+def read_image_converter(assets):
+    """Builds the image converter of a folder; see `build_image_converter`.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Raises:
+        ValueError: if there is no such file, or its settings are not supported.
+    """
+    assets.require_path("preprocessor_config.json", "processor_config.json")
+    return build_image_converter(assets.image_processor)
+
+
 def build_image_converter(config):
     """Builds the image converter of a checkpoint.
 

@@ -3,7 +3,7 @@
 import warnings
 
 from keras_mmfusion.checkpoints.clip import list_text_weights, read_tower_config
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.layouts import reshape, transpose_conv
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_siglip_tokenizer
@@ -83,7 +83,7 @@ def build_preprocessor(config, assets):
         return None
     return RetrievalPreprocessor(
         build_siglip_tokenizer(assets),
-        build_image_converter(assets.image_processor),
+        read_image_converter(assets),
         sequence_length=read_tower_config(config, "text").get("max_position_embeddings", 64),
         mask_padding=False,
     )

@@ -1,6 +1,6 @@
 """ViLT for visual question answering."""
 
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.source_weight import SourceWeight
 from keras_mmfusion.checkpoints.tokenizers import build_word_piece_tokenizer
 from keras_mmfusion.checkpoints.transformer_layers import (
@@ -59,7 +59,7 @@ def build_model(config, assets=None):
     if assets is not None:
         preprocessor = ViltPreprocessor(
             build_word_piece_tokenizer(assets),
-            build_image_converter(assets.image_processor),
+            read_image_converter(assets),
             question_length=length,
         )
     return ViltQuestionAnswerer(backbone, _read_answers(config), preprocessor)

@@ -16,7 +16,7 @@ from keras_mmfusion.checkpoints.beit import (
 )
 from keras_mmfusion.checkpoints.bert import build_bert_decoder, list_bert_weights
 from keras_mmfusion.checkpoints.gpt2 import build_gpt2_decoder, list_gpt2_weights
-from keras_mmfusion.checkpoints.image_processors import build_image_converter
+from keras_mmfusion.checkpoints.image_processors import read_image_converter
 from keras_mmfusion.checkpoints.swin import SWIN_RENAMES, build_swin, list_swin_weights
 from keras_mmfusion.checkpoints.tokenizers import (
     build_gpt2_tokenizer,
@@ -116,7 +116,7 @@ def build_model(config, assets=None):
         _check_special_tokens(tokenizer, {**config, **assets.generation_config})
         preprocessor = CaptioningPreprocessor(
             tokenizer,
-            build_image_converter(assets.image_processor),
+            read_image_converter(assets),
             sequence_length=min(SEQUENCE_LENGTH, text_decoder.sequence_length),
         )
     return EncoderDecoderCaptioner(image_encoder, text_decoder, preprocessor, projection)
