@@ -260,11 +260,12 @@ def vqa(preset, dtype=None):
     model.answer("photo.jpg", "how many dogs are there?")
     ```
 
-    The zoo has no question answerer of its own.
+    `vqa_daquar` and `vqa_rad` are small models of the zoo, trained on little data; their model
+    cards state how often they are wrong.
 
     Args:
-        preset: string or path. A preset folder, a folder with a checkpoint of transformers, or a
-            handle such as `"hf://owner/name"` or `"hf://owner/name@revision"`.
+        preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
+            transformers, or a handle such as `"hf://owner/name"` or `"hf://owner/name@revision"`.
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
