@@ -49,6 +49,21 @@ TINY_TEXT = {
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
 }
+TINY_ENCODERS = {
+    "vit": TINY_VISION,
+    "deit": TINY_VISION,
+    "beit": TINY_VISION,
+    "swin": {
+        "image_size": 32,
+        "patch_size": 4,
+        "embed_dim": 8,
+        "depths": [1, 1],
+        "num_heads": [2, 2],
+        "window_size": 4,
+    },
+}
+# As in published checkpoints: BEiT's blocks have their own relative positions.
+ENCODER_SETTINGS = {"beit": {"use_relative_position_bias": True, "layer_scale_init_value": 0.1}}
 NO_DROPOUT = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
 
 
@@ -146,14 +161,15 @@ def _vilt(size):
 
 
 def _pair(size, encoder, decoder):
-    """Makes the configuration of a ViT or DeiT and a BERT or RoBERTa."""
+    """Makes the configuration of an image encoder and a BERT or RoBERTa."""
     start, end, pad, _ = SPECIAL_TOKENS[decoder][size]
     ids = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": pad}
     text = {"model_type": decoder, "add_cross_attention": True, "is_decoder": True}
     text |= {**ids, **NO_DROPOUT, "vocab_size": VOCABULARY_SIZES[decoder][size]}
     vision = {"model_type": encoder, "image_size": 224, **NO_DROPOUT}
+    vision |= ENCODER_SETTINGS.get(encoder, {})
     if size == "tiny":
-        vision |= TINY_VISION
+        vision |= TINY_ENCODERS[encoder]
         text |= {**TINY_TEXT, "max_position_embeddings": 26}
     elif decoder == "roberta":
         text |= {"max_position_embeddings": 514, "type_vocab_size": 1, "layer_norm_eps": 1e-5}
@@ -252,8 +268,14 @@ CASES = {
             decoder,
             "ViT",
         )
-        for encoder in ("vit", "deit")
-        for decoder in ("bert", "roberta")
+        for encoder, decoder in (
+            ("vit", "bert"),
+            ("vit", "roberta"),
+            ("deit", "bert"),
+            ("deit", "roberta"),
+            ("beit", "bert"),
+            ("swin", "roberta"),
+        )
     },
     "vilt": Case(
         "classifier",

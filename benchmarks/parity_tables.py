@@ -19,6 +19,8 @@ NAMES = {
     "vit_roberta": "ViT + RoBERTa",
     "deit_bert": "DeiT + BERT",
     "deit_roberta": "DeiT + RoBERTa",
+    "beit_bert": "BEiT + BERT",
+    "swin_roberta": "Swin + RoBERTa",
     "vilt": "ViLT",
     "clip": "CLIP",
     "siglip": "SigLIP",
