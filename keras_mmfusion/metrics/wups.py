@@ -90,4 +90,5 @@ class Wups:
 
 
 def _split(text):
-    return [part.strip().lower() for part in text.split(",")]
+    # DAQUAR joins the words of a phrase by underscores, but the answers of models have spaces.
+    return [part.strip().lower().replace("_", " ") for part in text.split(",")]

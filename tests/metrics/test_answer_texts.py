@@ -161,6 +161,12 @@ def test_wups_equals_a_reference_on_generated_cases(threshold):
     assert 0.05 < mean < 0.95
 
 
+def test_wups_ignores_underscores_between_the_words_of_a_phrase():
+    wups = Wups(Taxonomy())
+    assert wups.score({1: ["garbage_bin"]}, {1: "garbage bin"})[0] == 1.0
+    assert wups.score({1: ["garbage_bin, x_y"]}, {1: "x y, garbage bin"})[0] == 1.0
+
+
 def test_wups_needs_a_folder_of_wordnet(tmp_path):
     pytest.importorskip("nltk")
     with pytest.raises(ValueError, match="no file data.noun"):

@@ -97,8 +97,7 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
         batch_size = check_integer(None, "batch_size", batch_size)
         drop_alpha = drops_alpha(self.preprocessor)
         pairs, one_question = pair_questions(images, questions, drop_alpha, self.num_frames)
-        # Converted when they are read, because converted images usually need less memory.
-        pairs = ((self.preprocessor.convert_image(image), question) for image, question in pairs)
+        pairs = self._convert_images(pairs)
         chunk_size = CHUNK if self.num_frames is None else batch_size  # Videos have the same size.
         results = []
         while chunk := list(itertools.islice(pairs, chunk_size)):
@@ -110,6 +109,18 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
                 results.append(select_answers(answers, top_k, details))
         choices.check_count(len(results))
         return results[0] if one_question else results
+
+    def _convert_images(self, pairs):
+        """Yields pairs with converted images, which usually need less memory.
+
+        Consecutive questions about the same image share its conversion.
+        """
+        previous = converted = None
+        for image, question in pairs:
+            # Videos are lists of frames, each read for one question.
+            if isinstance(image, list) or not np.array_equal(image, previous):
+                previous, converted = image, self.preprocessor.convert_image(image)
+            yield converted, question
 
     def _activate(self, logits):
         """Converts logits of answers to probabilities, NumPy arrays."""

@@ -2,6 +2,7 @@
 
 import collections
 import functools
+import itertools
 import os
 
 import numpy as np
@@ -92,15 +93,20 @@ def evaluate_question_answering(
 
 
 def _read_images(paths, drop_alpha, unreadable):
-    """Yields the images; one that cannot be read is blank, and its path added to `unreadable`."""
-    for path in paths:
+    """Yields the images; one that cannot be read is blank, and its path added to `unreadable`.
+
+    Consecutive questions about the same image receive the same array.
+    """
+    for path, questions in itertools.groupby(paths):
         try:
-            yield read_image(path, drop_alpha=drop_alpha)
+            image = read_image(path, drop_alpha=drop_alpha)
         except (ValueError, OSError) as error:
             if path not in unreadable:
                 inform(f"Skipping the questions about an image. {error}")
             unreadable.add(path)
-            yield BLANK
+            image = BLANK
+        for _ in questions:
+            yield image
 
 
 def average_by_type(samples):

@@ -85,6 +85,20 @@ def test_answers_do_not_depend_on_the_other_questions(trained):
             assert answer.probability == pytest.approx(other.probability, rel=1e-4)
 
 
+def test_consecutive_questions_share_the_conversion_of_an_image(trained, monkeypatch):
+    images, questions, answers = make_data()
+    convert, converted = trained.preprocessor.convert_image, []
+
+    def count(image):
+        converted.append(image)
+        return convert(image)
+
+    monkeypatch.setattr(trained.preprocessor, "convert_image", count)
+    assert trained.answer(images, questions) == answers
+    assert len(converted) == len(images) / len(QUESTIONS)
+    np.testing.assert_array_equal(converted, images[:: len(QUESTIONS)])
+
+
 @pytest.mark.parametrize(
     ("choices", "message"),
     [
