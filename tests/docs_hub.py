@@ -24,10 +24,12 @@ def make_repositories(folder, preset):
     folders = {name: write_folder(folder / kind, kind) for name, kind in CHECKPOINTS.items()}
     folders["user/preset"] = preset
     repositories = {name: _read_files(folder) for name, folder in folders.items()}
-    # Texts of the pages need a known word: to train on captions, and to search.
+    # Texts of the pages need a known word: to train on captions, to search, and to ask.
     for files in repositories.values():
         if "vocab.txt" in files:
-            files["vocab.txt"] = files["vocab.txt"].replace(b"w8\nw9\n", b"water\nastronaut\n")
+            files["vocab.txt"] = files["vocab.txt"].replace(
+                b"w7\nw8\nw9\n", b"woman\nwater\nastronaut\n"
+            )
     return repositories
 
 

@@ -110,6 +110,12 @@ def test_folder_becomes_a_model_that_answers(loaded):
         assert get_probabilities(each) == pytest.approx(expected, abs=1e-5)
 
 
+def test_question_without_known_words_is_answered_with_a_warning(loaded):
+    model, folder = loaded
+    with pytest.warns(UserWarning, match="1 of 1 questions have no word in the vocabulary"):
+        assert model.answer(make_images(folder)[1], "жёлтый") in model.answers
+
+
 def test_choices_restrict_the_answers(loaded):
     model, folder = loaded
     image = make_images(folder)[1]

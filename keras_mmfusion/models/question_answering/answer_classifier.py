@@ -61,7 +61,6 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
     """
 
     num_frames = None  # The number of frames that are read of a video, in models of videos.
-    warns_of_questions = False  # Whether `answer` warns of unknown words and truncation.
 
     def __init__(self, answers, preprocessor=None, activation="sigmoid", **kwargs):
         super().__init__(compile=False, **kwargs)
@@ -136,8 +135,7 @@ class AnswerClassifier(QuestionAnsweringModel, TaskModel, keras_hub.models.Task)
             List with an array for each pair.
         """
         images = [image for image, _ in pairs]
-        if self.warns_of_questions:
-            self.preprocessor.warn_of_questions([question for _, question in pairs])
+        self.preprocessor.warn_of_questions([question for _, question in pairs])
         ids, mask = self.preprocessor.pack_questions([question for _, question in pairs])
         results = [None] * len(pairs)
         order = sorted(range(len(pairs)), key=lambda row: images[row].shape)

@@ -59,8 +59,6 @@ class AnswerGenerator(QuestionAnsweringModel, TransformerCaptioner):
         Vocabulary logits `(batch, answer_tokens, vocabulary_size)`.
     """
 
-    warns_of_questions = False  # Whether `answer` warns of unknown words and truncation.
-
     def build(self, inputs_shape):
         """Builds every part by a symbolic call, so that all weights exist before loading."""
         shape = inputs_shape["images"] if isinstance(inputs_shape, dict) else inputs_shape
@@ -245,8 +243,7 @@ class AnswerGenerator(QuestionAnsweringModel, TransformerCaptioner):
         return answers, one_question
 
     def _answer_chunk(self, images, questions, answer_batch, batch_size, first):
-        if self.warns_of_questions:
-            self.preprocessor.warn_of_questions(list(questions))
+        self.preprocessor.warn_of_questions(list(questions))
         ids = self.preprocessor.tokenize_questions(list(questions))
         answers = [None] * len(ids)
         order = sorted(range(len(ids)), key=lambda row: len(ids[row]))

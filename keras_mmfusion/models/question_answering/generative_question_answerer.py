@@ -57,7 +57,6 @@ class GenerativeQuestionAnswerer(AnswerGenerator):
         Cho et al., "Unifying Vision-and-Language Tasks via Text Generation", 2021.
     """
 
-    warns_of_questions = True
     parts = ("image_encoder", "text_encoder", "text_decoder", "fusion", "preprocessor")
 
     def __init__(

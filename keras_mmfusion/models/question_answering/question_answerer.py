@@ -85,7 +85,6 @@ class QuestionAnswerer(AnswerClassifier):
 
     backbone_cls = ImageEncoder
     preprocessor_cls = ImageQuestionPreprocessor
-    warns_of_questions = True
 
     def __init__(
         self,

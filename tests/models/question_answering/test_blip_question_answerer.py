@@ -50,6 +50,14 @@ def test_answers_have_the_probabilities_of_their_tokens(model):
     assert first.probability == pytest.approx(np.exp(total), rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    "question, message", [("жёлтый", "no word in the vocabulary"), ("is it red " * 9, "truncated")]
+)
+def test_unusual_questions_are_answered_with_a_warning(model, question, message):
+    with pytest.warns(UserWarning, match=f"1 of 1 questions .*{message}"):
+        assert isinstance(model.answer(color_images(1)[0], question), str)
+
+
 def test_different_numbers_of_images_and_questions_raise(model):
     with pytest.raises(ValueError, match="one question for each image"):
         model.generate(color_images(3), QUESTIONS[:2])
