@@ -1,14 +1,17 @@
 """Parameters, size and CPU latency of every published model.
 
-    python benchmarks/model_latency.py
+    python benchmarks/model_latency.py [MODEL ...]
 
-One input per call: a photo file for captioners and the embedder, one image for image encoders, a
-video of 20 utterances for the sentiment model, a random graph of Cora's size for node classifiers.
+One input per call: a photo file for captioners and the embedder, a question about an image file for
+the question answerer, one image for image encoders, a video of 20 utterances for the sentiment
+model, a random graph of Cora's size for node classifiers.
 Everything runs on one core, and the latency is the processor time of the call: the least of 9
-calls after the first, which compiles. Other work on the machine hardly changes it.
+calls after the first, which compiles. Other work on the machine hardly changes it. If models are
+named, only these are measured, and the other results of the file are kept.
 """
 
 import argparse
+import json
 import os
 import pathlib
 import time
@@ -25,6 +28,7 @@ from keras_mmfusion.models import node_classification  # noqa: E402
 
 FOLDER = pathlib.Path(__file__).resolve().parent
 PHOTO = FOLDER.parent / "docs" / "images" / "astronaut.jpg"
+SHAPE = FOLDER.parent / "tests" / "data" / "shape.png"
 CLASSIFIERS = ("GCNClassifier", "GATClassifier", "APPNPClassifier", "GCN2Classifier")
 
 
@@ -53,6 +57,12 @@ def sentiment(name):
     return model, lambda: model.predict_on_batch({**inputs, **masks})
 
 
+def question_answerer(name):
+    model = zoo.vqa(name)
+    photo = str(SHAPE)
+    return model, lambda: model.answer(photo, "what color is the shape?")
+
+
 def node_classifier(name):
     random = np.random.default_rng(0)
     pairs = random.integers(2708, size=(2, 5278))
@@ -74,6 +84,7 @@ MODELS = {
     "captioner_flickr8k_lite2": captioner,
     "image_text_flickr8k": embedder,
     "sentiment_mosi": sentiment,
+    "vqa_easy": question_answerer,
     "efficientnet_lite0_imagenet": image_encoder,
     "efficientnet_lite2_imagenet": image_encoder,
     **dict.fromkeys(CLASSIFIERS, node_classifier),
@@ -100,21 +111,30 @@ def measure(name):
     }
 
 
+def _read_models(path, protocol):
+    """Reads earlier results, which must be from the same machine and versions."""
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    if earlier["protocol"] != protocol:
+        raise ValueError(f"{path} is from another machine or other versions. Measure all models.")
+    return earlier["models"]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     results = FOLDER / "results" / "model_latency.json"
     parser.add_argument("--json", type=pathlib.Path, default=results)
+    parser.add_argument("names", nargs="*", metavar="MODEL", help="default: all")
     options = parser.parse_args()
-    models = {}
-    for name in MODELS:
-        models[name] = measure(name)
-        print(name, models[name])
     protocol = {
         "cores": 1,
         "calls": 9,
         "machine": describe_machine(),
         "versions": describe_versions(),
     }
+    models = _read_models(options.json, protocol) if options.names else {}
+    for name in options.names or MODELS:
+        models[name] = measure(name)
+        print(name, models[name])
     write_results(options.json, {"protocol": protocol, "models": models})
 
 

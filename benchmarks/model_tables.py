@@ -62,6 +62,12 @@ MODELS = {
         (0.791, "TFN in MMSA"),
         _recipe("sentiment_mosi"),
     ),
+    "vqa_easy": Model(
+        "visual question answering",
+        ("accuracy", "accuracy"),
+        (0.995, "easy-VQA-keras, twice the data"),
+        _recipe("vqa_easy"),
+    ),
     "efficientnet_lite0_imagenet": Model("image encoder", *CONVERSION, CONVERT),
     "efficientnet_lite2_imagenet": Model("image encoder", *CONVERSION, CONVERT),
     "GCNClassifier": Model(*CLASSIFIER, (0.815, "the paper"), PLANETOID),
@@ -96,7 +102,8 @@ def models_table(report):
     versions = protocol["versions"]
     note = (
         "Flickr8k: dev split, 4 beams; the references are on the test split. Sentiment: other "
-        "videos of CMU-MOSI; the reference is on its test split with other features. Cora: "
+        "videos of CMU-MOSI; the reference is on its test split with other features. Questions: "
+        "the test split of easy-VQA. Cora: "
         "Planetoid's split. Latency of one input, the least of "
         f"{protocol['calls']} calls on one core of {format_cores(protocol['machine'])}; Keras "
         f"{versions['keras']} on {versions['backend']}."

@@ -63,10 +63,10 @@ def draw_answers(data, samples, out, count=8):
     rows_by_id = {question_id: row for row, question_id in enumerate(data.question_ids)}
     groups = [group for group in select_samples(samples, count) if group]
     heights = [-(-len(group) // COLUMNS) for group in groups]
-    figure = Figure(figsize=(3.2 * COLUMNS, 3.9 * sum(heights)), layout="constrained")
+    figure = Figure(figsize=(3.2 * COLUMNS, 4.5 * sum(heights)), layout="constrained")
     axes = figure.subplots(sum(heights), COLUMNS, squeeze=False)
-    for each in axes.flat:
-        each.set_axis_off()
+    for each in axes.flat:  # The layout ignores titles and labels if the axes are off.
+        each.set(xticks=[], yticks=[], frame_on=False)
     for group, start in zip(groups, (0, heights[0]), strict=False):
         for number, sample in enumerate(group):
             row = rows_by_id.get(sample["question_id"])
@@ -83,15 +83,10 @@ def _draw_answer(axes, data, row, sample):
     lines = [f"model: {sample['answer']}", f"human: {human_answer}"]
     axes.imshow(read_image(data.images[row]))
     axes.set_title(textwrap.fill(data.questions[row], 32), fontsize=11)
-    axes.text(
-        0.5,
-        -0.03,
+    axes.set_xlabel(
         "\n".join(textwrap.shorten(line, 34, placeholder=" ...") for line in lines),
         color="darkgreen" if is_correct else "darkred",
         fontsize=11,
-        horizontalalignment="center",
-        verticalalignment="top",
-        transform=axes.transAxes,
     )
 
 

@@ -252,8 +252,12 @@ def sentiment(preset="sentiment_mosi", dtype=None):
     return _load("ConversationModel", preset, dtype)
 
 
-def vqa(preset, dtype=None):
+def vqa(preset="vqa_easy", dtype=None):
     """Loads a pretrained model that answers questions about images.
+
+    `vqa_easy`, which is part of the package, answers questions about the color and the shape of one
+    circle, rectangle or triangle on a light background, in English. Its answers about other images
+    are meaningless. For photos, load a public checkpoint:
 
     ```python
     model = vqa("hf://Salesforce/blip-vqa-base")
@@ -269,7 +273,7 @@ def vqa(preset, dtype=None):
         dtype: string or `keras.DTypePolicy`, such as `"mixed_bfloat16"`.
 
     Returns:
-        A `keras_mmfusion.models.QuestionAnsweringModel`, such as `BlipQuestionAnswerer`.
+        A `keras_mmfusion.models.QuestionAnsweringModel`, such as `QuestionAnswerer`.
 
     Raises:
         ValueError: if there is no such preset, or it is not a question answerer.
@@ -277,10 +281,11 @@ def vqa(preset, dtype=None):
 
     Example:
 
-    >>> vqa("no_such_folder")
-    Traceback (most recent call last):
-        ...
-    ValueError: Unknown preset 'no_such_folder'...
+    >>> from PIL import Image, ImageDraw
+    >>> image = Image.new("RGB", (64, 64), (240, 240, 250))
+    >>> ImageDraw.Draw(image).ellipse((20, 24, 40, 44), fill="red")
+    >>> vqa().answer(image, ["what color is the shape?", "is there a triangle?"])
+    ['red', 'no']
     """
     return _load("QuestionAnsweringModel", preset, dtype)
 

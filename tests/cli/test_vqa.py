@@ -1,6 +1,7 @@
 """`ask`, `train vqa` and `evaluate vqa`."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,9 @@ def test_evaluation_reports_more_metrics_and_intervals(shapes):
     assert low <= results["metrics"]["accuracy"] <= high
     command = run("evaluate", "vqa", *arguments, "--metric", "bleu")
     assert command.exit_code == 2 and "--metric" in command.stderr
+
+
+def test_ask_answers_with_the_preset_of_the_package():
+    photo = Path(__file__).parents[1] / "data" / "shape.png"
+    command = run("ask", photo, "what color is the shape?", "--preset", "vqa_easy")
+    assert (command.exit_code, command.output) == (0, "yellow\n")
