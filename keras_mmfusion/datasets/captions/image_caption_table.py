@@ -29,8 +29,8 @@ def image_caption_dataset(
         folder: string. The folder of the images.
         table: string. Path of a `.csv`, `.jsonl` or `.ndjson` file; see
             `read_image_caption_pairs`.
-        batch_size, image_size, captions_per_image, shuffle, seed, augment, cache, drop_alpha,
-            reduce_jpegs: see `caption_dataset`.
+        batch_size, image_size, captions_per_image: see `caption_dataset`.
+        shuffle, seed, augment, cache, drop_alpha, reduce_jpegs: see `caption_dataset`.
 
     Returns:
         A `tf.data.Dataset` of dicts: `"images"`, uint8 `(batch, height, width, 3)`, and
