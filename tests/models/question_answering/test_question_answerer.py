@@ -176,6 +176,22 @@ def test_masked_words_and_image_tokens_do_not_change_logits():
     np.testing.assert_allclose(*map(ops.convert_to_numpy, (model(inputs), expected)), atol=1e-5)
 
 
+def test_dropout_of_image_tokens_is_active_only_in_training():
+    model = make_question_answerer(image_dropout=0.5)
+    images, questions, _ = make_data()
+    ids, mask = make_preprocessor().pack_questions(questions[:1])
+    tokens = model.encode_images(images[:1].astype("float32"))
+    inputs = {"image_tokens": tokens, "questions": ids, "question_mask": mask}
+
+    def compute(training):
+        return ops.convert_to_numpy(model(inputs, training=training))
+
+    # The model has no other dropout.
+    assert np.abs(compute(training=True) - compute(training=True)).max() > 1e-3
+    np.testing.assert_array_equal(compute(training=False), compute(training=False))
+    assert QuestionAnswerer.from_config(model.get_config()).image_dropout == 0.5
+
+
 def test_other_encoders_and_fusions():
     import keras_hub
 
