@@ -120,11 +120,12 @@ def hide_cells(image, grid):
         np.linspace(0, size, count + 1).astype(int)
         for size, count in zip(image.shape, grid, strict=False)
     )
+    median = np.median(image, axis=(0, 1))
     images = np.repeat(image[np.newaxis], grid[0] * grid[1], axis=0)
     for cell, hidden in enumerate(images):
         row, column = divmod(cell, grid[1])
         region = slice(*rows[row : row + 2]), slice(*columns[column : column + 2])
-        hidden[region] = np.median(image, axis=(0, 1))
+        hidden[region] = median
     return images
 
 
