@@ -48,7 +48,9 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
             f"{type(model).__name__}"
         )
     unreadable = set()
-    answers = _answer(model, data, batch_size, skip_corrupt, progress, unreadable)
+    accepts_choices = "choices" in inspect.signature(model.answer).parameters
+    has_choices = [accepts_choices and bool(each) for each in data.choices]
+    answers = _answer(model, data, has_choices, batch_size, skip_corrupt, progress, unreadable)
     rows = zip(data.question_ids, data.images, answers, data.answers, data.types, strict=True)
     rows = [row for row in rows if row[1] not in unreadable]
     if not rows:
@@ -59,11 +61,8 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
         for key, _, answer, _, types in rows
     ]
     metrics = {"accuracy": accuracy, **average_by_type(samples)}
-    by_choice = [
-        path
-        for path, choices in zip(data.images, data.choices, strict=True)
-        if choices and path not in unreadable and _accepts_choices(model)
-    ]
+    pairs = zip(data.images, has_choices, strict=True)
+    by_choice = sum(each for path, each in pairs if path not in unreadable)
     counts = [(row[2], row[3][0]) for row in rows if row[4].get("task") == "count"]
     if counts:
         errors = [_parse_count(answer) - _parse_count(correct) for answer, correct in counts]
@@ -74,20 +73,15 @@ def evaluate_video_question_answering(model, data, batch_size=8, skip_corrupt=Fa
         "frames": model.num_frames,
         "questions_without_video": data.num_without_image,
         "questions_with_unreadable_video": len(data) - len(rows),
-        "questions_answered_by_a_choice": len(by_choice),
+        "questions_answered_by_a_choice": by_choice,
         "accuracy": "exact match of answers normalized as in vqaEval.py",
         "seeds": [],  # Answers are deterministic.
     }
     return EvaluationResult(metrics, protocol, samples, _describe_table(protocol))
 
 
-def _accepts_choices(model):
-    return "choices" in inspect.signature(model.answer).parameters
-
-
-def _answer(model, data, batch_size, skip_corrupt, progress, unreadable):
-    """Returns the answer to each question: first to open questions, then to those with choices."""
-    has_choices = [bool(each) and _accepts_choices(model) for each in data.choices]
+def _answer(model, data, has_choices, batch_size, skip_corrupt, progress, unreadable):
+    """Answers the questions without choices first, then those with choices."""
     order = sorted(range(len(data)), key=has_choices.__getitem__)
     paths = progress([data.images[row] for row in order])
     videos = _read_videos(paths, model.num_frames, skip_corrupt, unreadable)
