@@ -75,30 +75,22 @@ def score_question_answering_recipe(
     first, runs = None, []
     for seed in seeds:
         seeded = dataclasses.replace(recipe, seed=seed)
-
-        def train(train_data, recipe=seeded):
-            model = create_model(recipe, data)
-            return train_question_answering(recipe, train_data, model, image_tokens=image_tokens)
-
-        def score(model, data, recipe=seeded):
-            if image_tokens is None:
-                return evaluate_question_answering(model, data, batch_size).metrics["accuracy"]
-            return score_encoded(model, data, recipe, batch_size, image_tokens)
-
-        model = train(data)
+        settings = (seeded, batch_size, image_tokens)
+        model = create_model(seeded, data)
+        train_question_answering(seeded, data, model, image_tokens=image_tokens)
         if first is None:
             result = evaluate_question_answering(model, dev_data, batch_size, **options)
             first, accuracy = (model, result), result.metrics["accuracy"]
         else:
-            accuracy = score(model, dev_data)
-        run = {
-            "seed": seed,
-            "accuracy": accuracy,
-            "shuffled_images": score(model, _shuffle_images(dev_data, seed)),
-        }
+            accuracy = score_model(model, dev_data, *settings)
+        shuffled = score_model(model, _shuffle_images(dev_data, seed), *settings)
+        run = {"seed": seed, "accuracy": accuracy, "shuffled_images": shuffled}
         for name, part in BLIND_MODELS.items():
             value = getattr(data, part)[0]
-            run[name] = score(train(_repeat(data, part, value)), _repeat(dev_data, part, value))
+            blind = create_model(seeded, data)
+            train_data = _repeat(data, part, value)
+            train_question_answering(seeded, train_data, blind, image_tokens=image_tokens)
+            run[name] = score_model(blind, _repeat(dev_data, part, value), *settings)
         runs.append(run)
     model, result = first
     metrics = {**result.metrics, **_summarize(runs)}
@@ -110,8 +102,10 @@ def score_question_answering_recipe(
     )
 
 
-def score_encoded(model, data, recipe, batch_size, image_tokens):
-    """Computes the accuracy of a model from the tokens of the images."""
+def score_model(model, data, recipe, batch_size, image_tokens):
+    """Computes the accuracy of a model, from the tokens of the images if there are any."""
+    if image_tokens is None:
+        return evaluate_question_answering(model, data, batch_size).metrics["accuracy"]
     encode = make_encode_function(recipe, model)
     batches = QuestionSequence(data, model, batch_size, False, 0, encode, image_tokens)
     answers = []

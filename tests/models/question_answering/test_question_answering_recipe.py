@@ -23,7 +23,7 @@ from keras_mmfusion.models.question_answering import (
     train_question_answering,
 )
 from keras_mmfusion.models.question_answering.question_sequence import QuestionSequence
-from keras_mmfusion.models.question_answering.recipe_scores import score_encoded
+from keras_mmfusion.models.question_answering.recipe_scores import score_model
 
 RECIPE = QuestionAnsweringRecipe(
     combine="concat", dim=8, num_answers=7, min_word_count=1, epochs=2, batch_size=12, dropout=0.0
@@ -86,7 +86,7 @@ def test_models_with_the_same_frozen_encoder_share_encoded_images(data):
         np.testing.assert_array_equal(second[0][0][name], first[0][0][name])
     recipe = dataclasses.replace(RECIPE, freeze_image_encoder=True)
     accuracy = evaluate_question_answering(model, data).metrics["accuracy"]
-    assert score_encoded(model, data, recipe, 16, tokens) == accuracy
+    assert score_model(model, data, recipe, 16, tokens) == accuracy
 
 
 def test_answers_outside_the_vocabulary_are_counted(data):
