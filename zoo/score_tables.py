@@ -32,12 +32,15 @@ def scores_table(name, data=None, zoo=ZOO):
     if not results:
         return "Not evaluated yet: `mmfusion evaluate` with `--json zoo/<preset>/results.json`.\n"
     first = results[0][1]["table"]
-    headings = ["Preset", *first["settings"], *first["metrics"].values()]
-    rule = ["---"] * (1 + len(first["settings"])) + ["---:"] * len(first["metrics"])
+    metrics = {}
+    for _, result in results:
+        metrics |= result["table"]["metrics"]
+    headings = ["Preset", *first["settings"], *metrics.values()]
+    rule = ["---"] * (1 + len(first["settings"])) + ["---:"] * len(metrics)
     lines = [_join(headings), "|" + "|".join(rule) + "|"]
     protocols = {}
     for preset, result in results:
-        scores = [_format(result["metrics"].get(metric)) for metric in first["metrics"]]
+        scores = [_format(result["metrics"].get(metric)) for metric in metrics]
         lines.append(_join([f"`{preset}`", *result["table"]["settings"].values(), *scores]))
         protocols[_describe_protocol(result)] = None
     return "\n".join([*lines, "", *protocols, ""])

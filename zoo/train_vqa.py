@@ -9,24 +9,21 @@ float16. The recipes were selected on parts of the training images.
 """
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
 from keras_hub.layers import ImageConverter
+from vqa_preset import save_preset, write_results
 
 from keras_mmfusion import zoo
-from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets.questions.question_folder import read_question_folder
-from keras_mmfusion.files.atomic_files import replace_file, write_json
+from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.layers.fusion_block import FusionBlock
 from keras_mmfusion.models import ImageQuestionPreprocessor, WordTokenizer
-from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 from keras_mmfusion.models.question_answering import (
     QuestionAnswerer,
     QuestionAnsweringRecipe,
-    evaluate_question_answering,
     score_question_answering_recipe,
 )
 
@@ -132,14 +129,6 @@ def save_tokens(path, image_tokens):
             np.savez(file, paths=np.array(list(image_tokens)), tokens=tokens)
 
 
-def save_preset(model, folder):
-    """Saves a model as a preset with weights in float16, and loads it."""
-    model.save_to_preset(folder)
-    for path in Path(folder).glob("*.weights.h5"):
-        store_as_float16(path)
-    return QuestionAnswerer.from_preset(folder)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("name", choices=sorted(RECIPES))
@@ -166,21 +155,15 @@ def main():
     )
     save_tokens(arguments.tokens, tokens)
     print(scores.metrics, scores.protocol["runs"])
-    model, table = save_preset(model, arguments.out), scores.table
-    if arguments.wordnet is not None:
-        names = {f"wups_{threshold}": f"WUPS at {threshold}" for threshold in (0.9, 0.0)}
-        table = {**table, "metrics": {**table["metrics"], **names}}
-    result = evaluate_question_answering(model, dev, 128, wordnet=arguments.wordnet)
-    result = dataclasses.replace(
-        result, metrics={**scores.metrics, **result.metrics}, table=table
-    ).add_protocol(
+    write_results(
+        arguments.json,
+        save_preset(model, arguments.out),
+        scores,
+        dev,
+        arguments.wordnet,
         data=arguments.data.resolve().name,
         split="dev",
-        versions=describe_versions(),
-        machine=describe_machine(),
-        **{name: scores.protocol[name] for name in ("recipe", "training", "runs")},
     )
-    write_json(result.to_json(), arguments.json)
 
 
 if __name__ == "__main__":

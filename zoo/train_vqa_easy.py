@@ -9,22 +9,17 @@ image or the question; see `score_question_answering_recipe`.
 """
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import keras
 from keras_hub.layers import ImageConverter
+from vqa_preset import save_preset, write_results
 
-from keras_mmfusion._provenance import describe_machine, describe_versions
 from keras_mmfusion.datasets import read_easy_vqa
-from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.models import WordTokenizer
-from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 from keras_mmfusion.models.question_answering import (
-    QuestionAnswerer,
     QuestionAnsweringRecipe,
     create_question_answerer,
-    evaluate_question_answering,
     score_question_answering_recipe,
 )
 
@@ -85,14 +80,6 @@ def create_model(recipe, data):
     return model
 
 
-def save_preset(model, folder):
-    """Saves a model as a preset with weights in float16, and loads it."""
-    model.save_to_preset(folder)
-    for path in Path(folder).glob("*.weights.h5"):
-        store_as_float16(path)
-    return QuestionAnswerer.from_preset(folder)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", help="the folder easy_vqa/data of the package easy-vqa")
@@ -101,22 +88,12 @@ def main():
     parser.add_argument("--seeds", type=int, default=2, help="number of seeds")
     arguments = parser.parse_args()
     train, test = (read_easy_vqa(arguments.data, split) for split in ("train", "test"))
-    model, recipe_result = score_question_answering_recipe(
+    model, scores = score_question_answering_recipe(
         RECIPE, train, test, create_model, range(arguments.seeds)
     )
-    print(recipe_result.metrics, recipe_result.protocol["runs"])
-    result = evaluate_question_answering(save_preset(model, arguments.out), test)
-    protocol = ("recipe", "training", "runs")
-    result = dataclasses.replace(
-        result, metrics={**recipe_result.metrics, **result.metrics}, table=recipe_result.table
-    ).add_protocol(
-        data="easy-VQA",
-        split="test",
-        versions=describe_versions(),
-        machine=describe_machine(),
-        **{name: recipe_result.protocol[name] for name in protocol},
-    )
-    write_json(result.to_json(), arguments.json)
+    print(scores.metrics, scores.protocol["runs"])
+    preset = save_preset(model, arguments.out)
+    write_results(arguments.json, preset, scores, test, data="easy-VQA", split="test")
 
 
 if __name__ == "__main__":

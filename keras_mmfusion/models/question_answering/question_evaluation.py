@@ -19,6 +19,13 @@ from keras_mmfusion.models.runs.evaluation_result import EvaluationResult
 BLANK = np.zeros((32, 32, 3), "uint8")
 METRICS = {"exact_match": exact_match, "token_f1": token_f1, "anls": anls}
 WUPS_THRESHOLDS = (0.9, 0.0)
+HEADINGS = {
+    "accuracy": "Accuracy",
+    "exact_match": "Exact match",
+    "token_f1": "Token F1",
+    "anls": "ANLS",
+    **{f"wups_{threshold}": f"WUPS at {threshold}" for threshold in WUPS_THRESHOLDS},
+}
 
 
 def evaluate_question_answering(
@@ -89,7 +96,7 @@ def evaluate_question_answering(
         "seeds": [],  # Answers are deterministic.
     }
     metrics = {name: mean for name, (mean, _) in results.items()} | average_by_type(samples)
-    return EvaluationResult(metrics, protocol, samples, describe_table(protocol))
+    return EvaluationResult(metrics, protocol, samples, _describe_table(results, protocol))
 
 
 def _read_images(paths, drop_alpha, unreadable):
@@ -126,10 +133,10 @@ def _count_types(samples):
     return dict(sorted(counts.items()))
 
 
-def describe_table(protocol):
-    """Describes how VQA accuracy is shown; see `EvaluationResult`."""
+def _describe_table(names, protocol):
+    """Describes how the scores with these names are shown; see `EvaluationResult`."""
     return {
-        "metrics": {"accuracy": "Accuracy"},
+        "metrics": {name: HEADINGS[name] for name in names},
         "settings": {},
         "summary": f"{protocol['questions']:,} questions about {protocol['images']:,} images; VQA "
         "accuracy",
