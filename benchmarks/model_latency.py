@@ -1,4 +1,4 @@
-"""Parameters, size and CPU latency of every published model.
+"""Parameters, size and CPU latency of the models in the table of the front page.
 
     python benchmarks/model_latency.py [MODEL ...]
 

@@ -80,7 +80,7 @@ CLASSIFIERS["GCN2Classifier"] = "gcn2"
 
 
 def models_table(report):
-    """One row per published model, from the report of `model_latency.py`."""
+    """One row per model, from the report of `model_latency.py`."""
     rows = []
     for name, model in MODELS.items():
         measured = report["models"][name]
