@@ -53,7 +53,8 @@ def test_figure_shows_question_answer_and_human_answer(
 
     def record(axes, data, row, sample):
         draw_answer(axes, data, row, sample)
-        shown.append((axes.get_title(), axes.texts[0].get_text(), axes.texts[0].get_color()))
+        label = axes.xaxis.label
+        shown.append((axes.get_title(), label.get_text(), label.get_color()))
 
     monkeypatch.setattr(draw, "_draw_answer", record)
     draw.draw_answers(data, make_samples(data, accuracies), tmp_path / "answers.png", 2)
