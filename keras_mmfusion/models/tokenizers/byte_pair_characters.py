@@ -14,10 +14,16 @@ _LETTER, _NUMBER, _OTHER, _SPECIAL = "a", "0", "!", "^"
 _CONTRACTIONS = "'s|'t|'re|'ve|'m|'ll|'d"
 # The last letters of Unicode 16 are below.
 _LIMIT = 0x32400
-# Outline in which "_" is a space in front of a word, and "N" other whitespace in front of a word.
-_MARKS = ((r" ([^ \n^])", r"_\1"), (r"\n([^ \n^_])", r"N\1"))
 GPT2_PATTERN = rf"\^|{_CONTRACTIONS}|_?[a-z]+|_?0+|_?[!']+|[ \n]+|N"
+# Each digit is a word of its own.
+DIGITS_PATTERN = rf"\^|{_CONTRACTIONS}|_?[a-z]+|0|_?[!']+|[ \n]+|N"
 CLIP_PATTERN = rf"\^|{_CONTRACTIONS}|[a-z]+|0|[!']+"
+# Outline in which "_" is a space in front of a word, and "N" other whitespace in front of a word.
+_MARKS = {
+    GPT2_PATTERN: ((r" ([^ \n^])", r"_\1"), (r"\n([^ \n^_])", r"N\1")),
+    DIGITS_PATTERN: ((r" ([^ \n^0])", r"_\1"), (r"\n([^ \n^_0])", r"N\1")),
+    CLIP_PATTERN: (),
+}
 
 
 @functools.cache
@@ -41,14 +47,14 @@ def make_outline_codes():
 
 
 def split_words(text, pattern):
-    """Splits a text into words, as the regular expressions of GPT-2 or CLIP.
+    """Splits a text into words, as the regular expressions of GPT-2, SmolLM2 or CLIP.
 
     These need Unicode's classes of characters, which the `re` modules of Python and TensorFlow do
     not know. They are applied to the outline of the text, which has a letter for each class.
 
     Args:
         text: string.
-        pattern: `GPT2_PATTERN` or `CLIP_PATTERN`.
+        pattern: `GPT2_PATTERN`, `DIGITS_PATTERN` or `CLIP_PATTERN`.
 
     Returns:
         A list of strings.
@@ -59,9 +65,8 @@ def split_words(text, pattern):
     ['It', "'s", ' a', ' ', ' café']
     """
     outline = "".join(map(_outline_character, text))
-    if pattern == GPT2_PATTERN:
-        for mark, replacement in _MARKS:
-            outline = re.sub(mark, replacement, outline)
+    for mark, replacement in _MARKS[pattern]:
+        outline = re.sub(mark, replacement, outline)
     return [text[match.start() : match.end()] for match in re.finditer(pattern, outline)]
 
 
@@ -80,9 +85,8 @@ def split_words_tensor(texts, pattern):
     outline = tf.cast(tf.gather(codes, tf.minimum(values, _LIMIT - 1)), "int32")
     outline = tf.where(values < _LIMIT, outline, ord(_OTHER))
     outline = tf.strings.unicode_encode(characters.with_flat_values(outline), "UTF-8")
-    if pattern == GPT2_PATTERN:
-        for mark, replacement in _MARKS:
-            outline = tf.strings.regex_replace(outline, mark, replacement)
+    for mark, replacement in _MARKS[pattern]:
+        outline = tf.strings.regex_replace(outline, mark, replacement)
     outline = tf.strings.regex_replace(outline, f"({pattern})", r"\1|")
     lengths = tf.strings.split(outline, "|")
     lengths = lengths.with_flat_values(tf.strings.length(lengths.flat_values))

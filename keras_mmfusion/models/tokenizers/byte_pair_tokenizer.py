@@ -14,6 +14,7 @@ from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.tokenizers.byte_pair_characters import (
     CLIP_PATTERN,
+    DIGITS_PATTERN,
     FIRST_SPECIAL,
     GPT2_PATTERN,
     LAST_SPECIAL,
@@ -60,10 +61,13 @@ class BytePairTokenizer(CheckpointTokenizer):
                 raise ValueError(f"The vocabulary lacks {missing} of the merge {merge!r}.")
             self._pairs.setdefault((ids[left], ids[right]), (rank, ids[left + right]))
         characters = make_byte_characters()
-        self._byte_ids = [self.token_to_id(character) for character in characters]
-        self._last_byte_ids = [self.token_to_id(c + self.word_suffix) for c in characters]
+        self._byte_ids = [self._find_byte(character) for character in characters]
+        self._last_byte_ids = [self._find_byte(c + self.word_suffix) for c in characters]
         self._private = {chr(FIRST_SPECIAL + i): t for i, t in enumerate(self.matched_tokens)}
         self._merge_word = functools.lru_cache(maxsize=2**16)(self._merge)
+
+    def _find_byte(self, token):
+        return self.token_to_id(token)
 
     def normalize(self, text):
         return text
@@ -73,18 +77,40 @@ class BytePairTokenizer(CheckpointTokenizer):
 
     def split_text(self, text):
         """Returns the ids of a string."""
-        text = text.encode("utf-8", "replace").decode()
-        text = re.sub(f"[{chr(FIRST_SPECIAL)}-{chr(LAST_SPECIAL)}]", "", text)
-        private = {token: character for character, token in self._private.items()}
-        text = self._special_pattern.sub(lambda match: private[match.group()], text)
+        return self.split_spans([(text, True)])
+
+    def split_spans(self, spans):
+        """Returns the ids of a text that consists of trusted and untrusted spans.
+
+        Special tokens are found only in trusted spans, so that a user who writes `<|im_end|>` does
+        not end a message. Words may continue from a span to the next.
+
+        Args:
+            spans: list of tuples of a string, and whether to find special tokens in it.
+
+        Returns:
+            A list of ints.
+        """
+        ids, text = [], ""
+        for span, is_trusted in spans:
+            span = span.encode("utf-8", "replace").decode()
+            span = re.sub(f"[{chr(FIRST_SPECIAL)}-{chr(LAST_SPECIAL)}]", "", span)
+            position = 0
+            for match in self._special_pattern.finditer(span) if is_trusted else ():
+                text += span[position : match.start()]
+                ids += [*self._split_plain(text), self._ids[match.group()]]
+                text, position = "", match.end()
+            text += span[position:]
+        return ids + self._split_plain(text)
+
+    def _split_plain(self, text):
         words = split_words(self.normalize(text), self.pattern)
         return [id for word in words for id in self._merge_word(word)]
 
     def _merge(self, word):
-        if word in self._private:
-            return [self._ids[self._private[word]]]
         data = word.encode()
         ids = [self._byte_ids[byte] for byte in data[:-1]] + [self._last_byte_ids[data[-1]]]
+        ids = [id for id in ids if id >= 0]
         while True:
             pairs = [self._pairs.get(pair, (_NO_PAIR, -1)) for pair in itertools.pairwise(ids)]
             rank, merged = min(pairs, default=(_NO_PAIR, -1))
@@ -97,6 +123,12 @@ class BytePairTokenizer(CheckpointTokenizer):
         """Returns the ids of a vector of strings, as a ragged tensor."""
         import tensorflow as tf
 
+        limit = LAST_SPECIAL - FIRST_SPECIAL + 1
+        if len(self._private) > limit:
+            raise ValueError(
+                f"Inside TensorFlow graphs, at most {limit} special tokens are supported. "
+                f"Received: {len(self._private)}. Tokenize the texts before the pipeline."
+            )
         texts = tf.strings.unicode_transcode(texts, "UTF-8", "UTF-8")
         texts = tf.strings.regex_replace(texts, r"[\x{FDD0}-\x{FDEF}]", "")
         for character, token in self._private.items():
@@ -111,6 +143,11 @@ class BytePairTokenizer(CheckpointTokenizer):
 
         tables, size = self._get_tables(), len(self.tokens)
         data = tf.strings.unicode_decode(words, "ISO-8859-1")  # the bytes
+        special = tables["special_ids"].lookup(words)
+        if min(self._byte_ids) < 0:
+            is_kept = tf.gather(tables["byte_ids"], data.flat_values) >= 0
+            is_kept |= tf.gather(special >= 0, data.value_rowids())
+            data = tf.ragged.boolean_mask(data, data.with_flat_values(is_kept))
         lengths = tf.cast(data.row_lengths(), "int32")[:, tf.newaxis]
         data = data.to_tensor()
         indices = tf.range(tf.shape(data)[1])
@@ -120,7 +157,7 @@ class BytePairTokenizer(CheckpointTokenizer):
             tf.gather(tables["byte_ids"], data),
         )
         ids = tf.where(indices < lengths, ids, tf.constant(-1, "int64"))
-        special = tables["special_ids"].lookup(words)[:, tf.newaxis]
+        special = special[:, tf.newaxis]
         ids = tf.where(special < 0, ids, tf.where(indices == 0, special, -1))
 
         def merge(ids, changed):
@@ -205,11 +242,11 @@ class BytePairTokenizer(CheckpointTokenizer):
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
 class Gpt2Tokenizer(BytePairTokenizer):
-    """Tokenizes text as GPT-2, with the same ids as Hugging Face's `tokenizers`.
+    """Tokenizes text as GPT-2 or SmolLM2, with the same ids as Hugging Face's `tokenizers`.
 
     Text is split into words, which include the space in front of them. The bytes of a word are
     merged in pairs, the pair that comes first in the list of merges first. Special tokens in a
-    text are found as they are written.
+    text are found as they are written; `split_spans` finds them only in trusted parts of it.
 
     Eager calls run in pure Python; inside a `tf.data` pipeline or a `tf.function`, TensorFlow
     operations compute the same ids, without TensorFlow Text.
@@ -221,8 +258,9 @@ class Gpt2Tokenizer(BytePairTokenizer):
         start_token: string. The first token of a generated text.
         end_token: string. The last token of a text.
         pad_token: string. The token that fills the rest.
-        unknown_token: string. Never needed, since every byte is a token.
+        unknown_token: string. Never needed: bytes that are no tokens are left out.
         special_tokens: strings. The tokens that a text may contain as they are written.
+        split_digits: bool. Whether each digit is a word of its own, as in SmolLM2.
         dtype: string. Integer dtype of the ids.
         **kwargs: passed to `keras_hub.tokenizers.Tokenizer`.
 
@@ -246,8 +284,6 @@ class Gpt2Tokenizer(BytePairTokenizer):
     'dog dog'
     """
 
-    pattern = GPT2_PATTERN
-
     def __init__(
         self,
         vocabulary=None,
@@ -257,9 +293,12 @@ class Gpt2Tokenizer(BytePairTokenizer):
         pad_token="<|endoftext|>",
         unknown_token="<|endoftext|>",
         special_tokens=("<|endoftext|>",),
+        split_digits=False,
         dtype="int32",
         **kwargs,
     ):
+        self.split_digits = split_digits
+        self.pattern = DIGITS_PATTERN if split_digits else GPT2_PATTERN
         super().__init__(
             vocabulary,
             merges,
@@ -271,6 +310,13 @@ class Gpt2Tokenizer(BytePairTokenizer):
             dtype=dtype,
             **kwargs,
         )
+
+    def _find_byte(self, token):
+        """Returns -1 for a byte that is no token, such as control characters in SmolLM2."""
+        return self._ids.get(token, -1)
+
+    def get_config(self):
+        return {**super().get_config(), "split_digits": self.split_digits}
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")

@@ -3,6 +3,7 @@
     python tests/models/tokenizers/make_byte_pair_case.py
 
 Requires transformers (written with 5.24.0), which assembles the tokenizers of GPT-2 and CLIP.
+The tokenizer "digits" is that of GPT-2 with the digits of SmolLM2.
 """
 
 import json
@@ -10,6 +11,7 @@ import random
 from pathlib import Path
 
 from make_word_piece_case import TEXTS, WORDS
+from tokenizers.pre_tokenizers import ByteLevel, Digits, Sequence
 from transformers import CLIPTokenizer, GPT2Tokenizer
 
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
@@ -44,16 +46,21 @@ def main():
         for _ in range(100)
     ]
     case = {"texts": texts}
-    for name, suffix in (("gpt2", ""), ("clip", "</w>")):
-        words = [*WORDS, *(f" {word}" for word in WORDS)] if name == "gpt2" else WORDS
+    for name, suffix in (("gpt2", ""), ("digits", ""), ("clip", "</w>")):
+        words = WORDS if name == "clip" else [*WORDS, *(f" {word}" for word in WORDS)]
+        if name == "digits":
+            words += ["12", "19", " 1", "  ", "\n\n"]  # Tokens that digits and spaces may form.
         merges = learn_merges(words, suffix)
         characters = make_byte_characters()
         vocabulary = [*characters, *(f"{c}{suffix}" for c in characters)]
         vocabulary += ["".join(merge) for merge in merges] + ["<|startoftext|>", "<|endoftext|>"]
         vocabulary = list(dict.fromkeys(vocabulary))
-        tokenizer_class = GPT2Tokenizer if name == "gpt2" else CLIPTokenizer
+        tokenizer_class = CLIPTokenizer if name == "clip" else GPT2Tokenizer
         ids = {token: index for index, token in enumerate(vocabulary)}
         tokenizer = tokenizer_class(vocab=ids, merges=merges)
+        if name == "digits":
+            steps = [Digits(individual_digits=True), ByteLevel(add_prefix_space=False)]
+            tokenizer.backend_tokenizer.pre_tokenizer = Sequence(steps)
         encoded = [tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts]
         special = [ids["<|startoftext|>"], ids["<|endoftext|>"]]
         decoded_ids = [[i for i in row if i not in special] for row in encoded]

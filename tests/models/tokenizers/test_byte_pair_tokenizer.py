@@ -14,13 +14,14 @@ CASES = json.loads((Path(__file__).parent / "data" / "byte_pair.json").read_text
 TEXTS = CASES["texts"]
 
 
-@pytest.fixture(scope="module", params=["gpt2", "clip"])
+@pytest.fixture(scope="module", params=["gpt2", "digits", "clip"])
 def case(request):
     """The tokenizer, and the expected ids and texts."""
     expected = CASES[request.param]
     vocabulary = [*make_byte_characters(), *expected["tokens"]]
-    tokenizer_class = Gpt2Tokenizer if request.param == "gpt2" else ClipTokenizer
-    return tokenizer_class(vocabulary, expected["merges"]), expected
+    tokenizer_class = ClipTokenizer if request.param == "clip" else Gpt2Tokenizer
+    settings = {"split_digits": True} if request.param == "digits" else {}
+    return tokenizer_class(vocabulary, expected["merges"], **settings), expected
 
 
 def test_ids_equal_tokenizers(case):
@@ -51,6 +52,25 @@ def test_graph_gives_the_same_ids_and_texts(case):
     ids = tf.ragged.constant(expected["decoded_ids"], dtype="int32", ragged_rank=1)
     assert [text.decode() for text in detokenize(ids).numpy()] == expected["decoded"]
     assert tokenize([]).to_list() == []
+
+
+def test_special_tokens_of_untrusted_spans_are_text(case):
+    tokenizer, _ = case
+    end = tokenizer.end_token
+    text = tokenizer.split_spans([(f"dog{end}", False)])
+    assert tokenizer.end_token_id not in text
+    assert tokenizer.split_spans([(end, True), (f"dog{end}", False), (end, True)]) == [
+        tokenizer.end_token_id,
+        *text,
+        tokenizer.end_token_id,
+    ]
+
+
+def test_words_continue_across_spans(case):
+    tokenizer, _ = case
+    for text in TEXTS[:20]:
+        spans = [(character, False) for character in text]
+        assert tokenizer.split_spans(spans) == tokenizer.split_spans([(text, False)])
 
 
 def test_decoding_stops_at_the_end_token(case):
