@@ -8,6 +8,7 @@ from keras_mmfusion.models.retrieval.blip_matcher import BlipMatcher as BlipMatc
 from keras_mmfusion.models.question_answering.blip_question_answerer import BlipQuestionAnswerer as BlipQuestionAnswerer
 from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
+from keras_mmfusion.models.language.chat_template import ChatTemplate as ChatTemplate
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer as ClipTokenizer
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel as ConversationModel
@@ -17,12 +18,16 @@ from keras_mmfusion.models.fusion.fusion_model import FusionModel as FusionModel
 from keras_mmfusion.models.question_answering.generative_question_answerer import GenerativeQuestionAnswerer as GenerativeQuestionAnswerer
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner as GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder as GitTextDecoder
+from keras_mmfusion.models.language.language_models import Gpt2LanguageModel as Gpt2LanguageModel
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import Gpt2Tokenizer as Gpt2Tokenizer
 from keras_mmfusion.models.fusion.gradient_blending_model import GradientBlendingModel as GradientBlendingModel
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
 from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
 from keras_mmfusion.models.question_answering.image_question_preprocessor import ImageQuestionPreprocessor as ImageQuestionPreprocessor
+from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor as LanguagePreprocessor
+from keras_mmfusion.models.language.llama_backbone import LlamaBackbone as LlamaBackbone
+from keras_mmfusion.models.language.language_models import LlamaLanguageModel as LlamaLanguageModel
 from keras_mmfusion.models.question_answering.question_answerer import QuestionAnswerer as QuestionAnswerer
 from keras_mmfusion.models.question_answering.question_answering_model import QuestionAnsweringModel as QuestionAnsweringModel
 from keras_mmfusion.models.question_answering.question_answering_preprocessor import QuestionAnsweringPreprocessor as QuestionAnsweringPreprocessor
@@ -42,6 +47,7 @@ from keras_mmfusion.models.fusion.blending_weights import estimate_blending_weig
 from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
 from keras_mmfusion.models.export.tensor_export import export_tensors as export_tensors
 from keras_mmfusion.models import fusion as fusion
+from keras_mmfusion.models import language as language
 from keras_mmfusion.models.presets.model_files import load_model as load_model
 from keras_mmfusion.models import node_classification as node_classification
 from keras_mmfusion.models import question_answering as question_answering

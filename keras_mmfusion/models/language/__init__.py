@@ -1,0 +1,14 @@
+"""Language models, and their conversations."""
+
+from keras_mmfusion._lazy import lazy_exports
+
+__getattr__, __dir__, __all__ = lazy_exports(
+    __name__,
+    {
+        "ChatTemplate": "chat_template",
+        "Gpt2LanguageModel": "language_models",
+        "LanguagePreprocessor": "language_preprocessor",
+        "LlamaBackbone": "llama_backbone",
+        "LlamaLanguageModel": "language_models",
+    },
+)

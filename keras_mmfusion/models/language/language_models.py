@@ -1,0 +1,88 @@
+"""Language models of KerasHub that are saved as presets of this package."""
+
+import keras
+import keras_hub
+
+from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor
+from keras_mmfusion.models.language.llama_backbone import LlamaBackbone
+from keras_mmfusion.models.presets.preset_folder import PresetModel
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class LlamaLanguageModel(PresetModel, keras_hub.models.LlamaCausalLM):
+    """Predicts the next token of a text with a Llama, such as SmolLM2.
+
+    `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its
+    `generate`, `fit`, and `score`:
+
+    ```python
+    model = language_model("hf://HuggingFaceTB/SmolLM2-135M-Instruct")
+    model.compile(sampler="greedy")
+    model.generate("The capital of France is", max_length=20)
+    ```
+
+    Args:
+        backbone: `LlamaBackbone`.
+        preprocessor: `LanguagePreprocessor`, or `None` for a model of token ids.
+
+    Call arguments:
+        inputs: dict of `"token_ids"`, int `(batch, tokens)`, and `"padding_mask"`, 1 for valid
+            tokens, `(batch, tokens)`.
+
+    Returns:
+        Logits `(batch, tokens, vocabulary_size)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> backbone = LlamaBackbone(20, 1, 2, 8, 12, 1, tie_word_embeddings=True)
+    >>> model = LlamaLanguageModel(backbone)
+    >>> ids = np.ones((1, 3), "int32")
+    >>> tuple(model({"token_ids": ids, "padding_mask": ids}).shape)
+    (1, 3, 20)
+
+    Reference:
+        Touvron et al., "LLaMA: Open and Efficient Foundation Language Models", arXiv:2302.13971.
+    """
+
+    backbone_cls = LlamaBackbone
+    preprocessor_cls = LanguagePreprocessor
+
+    def reset_compiled_functions(self):
+        self.generate_function = None
+
+
+@keras.saving.register_keras_serializable(package="keras_mmfusion")
+class Gpt2LanguageModel(PresetModel, keras_hub.models.GPT2CausalLM):
+    """Predicts the next token of a text with a GPT-2.
+
+    `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its
+    `generate`, `fit`, and `score`.
+
+    Args:
+        backbone: `keras_hub.models.GPT2Backbone`.
+        preprocessor: `LanguagePreprocessor`, or `None` for a model of token ids.
+
+    Call arguments:
+        inputs: dict of `"token_ids"`, int `(batch, tokens)`, and `"padding_mask"`, 1 for valid
+            tokens, `(batch, tokens)`.
+
+    Returns:
+        Logits `(batch, tokens, vocabulary_size)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> model = Gpt2LanguageModel(keras_hub.models.GPT2Backbone(20, 1, 2, 8, 12))
+    >>> ids = np.ones((1, 3), "int32")
+    >>> tuple(model({"token_ids": ids, "padding_mask": ids}).shape)
+    (1, 3, 20)
+
+    Reference:
+        Radford et al., "Language Models are Unsupervised Multitask Learners" (2019).
+    """
+
+    preprocessor_cls = LanguagePreprocessor
+
+    def reset_compiled_functions(self):
+        self.generate_function = None
