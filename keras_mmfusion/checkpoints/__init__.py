@@ -6,5 +6,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "load_checkpoint": "checkpoint_loading",
+        "load_language_model": "language_model_loading",
     },
 )

@@ -2,6 +2,8 @@
 
 import pathlib
 
+from keras_mmfusion.checkpoints.checkpoint_source import describe_source
+from keras_mmfusion.checkpoints.weight_files import open_weights
 from keras_mmfusion.files.json_files import read_json
 
 CONFIG = "config.json"
@@ -80,3 +82,11 @@ class CheckpointAssets:
     def generation_config(self):
         """The content of generation_config.json; older checkpoints have it in config.json."""
         return self.read_json("generation_config.json")
+
+    def open_weights(self):
+        """Opens the weights, a mapping of names to arrays; see `weight_files.open_weights`."""
+        return open_weights(self.folder)
+
+    def describe_source(self):
+        """Describes the origin; see `checkpoint_source.describe_source`."""
+        return describe_source(self.folder)

@@ -4,20 +4,20 @@ import contextlib
 
 from keras_mmfusion._keras_internals import skip_random_values
 from keras_mmfusion.checkpoints.checkpoint_assets import CheckpointAssets
-from keras_mmfusion.checkpoints.checkpoint_source import describe_source
 from keras_mmfusion.checkpoints.converters import CONVERTERS, find_converter
-from keras_mmfusion.checkpoints.weight_files import open_weights
+from keras_mmfusion.checkpoints.gguf_assets import GgufAssets, is_gguf
 
 
 def load_checkpoint(folder, load_weights=True, dtype=None):
-    """Loads a checkpoint in the format of transformers.
+    """Loads a checkpoint in the format of transformers, or a language model in a GGUF file.
 
     Model types that KerasHub converts are loaded as its backbones. Neither transformers nor, for
     safetensors, PyTorch is needed.
 
     Args:
         folder: string or path of a folder with config.json, `model.safetensors` or its shards (or
-            `pytorch_model.bin`), and the files of the tokenizer and the image processor.
+            `pytorch_model.bin`), and the files of the tokenizer and the image processor; or of a
+            GGUF file, whose name ends with `.gguf`.
         load_weights: bool. Whether to load the weights or initialize them randomly.
         dtype: string or `keras.DTypePolicy`, such as `"bfloat16"` or `"mixed_bfloat16"`; or
             `"int8"`, which quantizes the dense layers after loading. Defaults to float32, or the
@@ -28,6 +28,7 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
         revision and license, which `save_to_preset` stores in metadata.json.
 
     Raises:
+        OSError: if there is no such GGUF file.
         ValueError: if the model type is not supported, a file is damaged, or the weights do not
             match the configuration.
 
@@ -38,7 +39,7 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
     ...
     ValueError: 'no_such_folder' must have config.json.
     """
-    assets = CheckpointAssets(folder)
+    assets = GgufAssets(folder) if is_gguf(folder) else CheckpointAssets(folder)
     config = assets.config
     model_type = config.get("model_type")
     if not isinstance(model_type, str):
@@ -53,13 +54,13 @@ def load_checkpoint(folder, load_weights=True, dtype=None):
         from keras_mmfusion.models.presets.quantizable_model import quantize_model
 
         quantize_model(model, "int8")
-    model.source = describe_source(assets.folder)
+    model.source = assets.describe_source()
     return model
 
 
 def _convert(assets, config, load_weights, dtype):
     converter = find_converter(config["model_type"])
-    weights = open_weights(assets.folder) if load_weights else None
+    weights = assets.open_weights() if load_weights else None
     initialization = skip_random_values() if load_weights else contextlib.nullcontext()
     with _dtype_policy(dtype), initialization:
         try:
@@ -109,13 +110,10 @@ def _keep_preprocessor_float32(model, dtype):
 def _load_keras_hub_backbone(assets, config, load_weights, dtype):
     import keras_hub
 
-    model_type = config["model_type"]
     options = {"load_weights": load_weights, **({"dtype": dtype} if dtype else {})}
-    if model_type == "llama" and "rms_norm_eps" in config:
-        options["layer_norm_epsilon"] = config["rms_norm_eps"]  # KerasHub uses its default.
     try:
         return keras_hub.models.Backbone.from_preset(str(assets.folder), **options)
     except ValueError as error:
         if "has no converter" not in str(error):
             raise
-    return find_converter(model_type)  # Raises an error with the supported types.
+    return find_converter(config["model_type"])  # Raises an error with the supported types.

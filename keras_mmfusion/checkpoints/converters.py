@@ -30,6 +30,10 @@ CONVERTERS = {
     "deit": "deit",
     "git": "git",
     "git_vision_model": "git_vision",
+    # KerasHub's GPT-2 requires vocab.json, and ignores settings.
+    "gpt2": "gpt2_language_model",
+    # KerasHub's Llama has another epsilon, and another tokenizer.
+    "llama": "llama",
     "siglip": "siglip",
     "siglip_text_model": "siglip_text",
     "siglip_vision_model": "siglip_vision",

@@ -42,7 +42,8 @@ def match_keys(names, expected, ignored=(), prefixes=(), renames=(), tied=None):
         prefixes: strings. Optional prefixes besides `"model."` and `"module."`.
         renames: tuples of a regular expression and its replacement, applied in their order with
             `re.sub`.
-        tied: dict, key that may be absent -> expected key with the same values.
+        tied: dict, key that may be absent -> expected key with the same values. A key that is
+            expected is a weight of its own.
 
     Returns:
         A `KeyMatch`.
@@ -56,7 +57,8 @@ def match_keys(names, expected, ignored=(), prefixes=(), renames=(), tied=None):
     >>> match_keys(["model.proj.weight", "position_ids"], ["proj.weight"]).names
     {'proj.weight': 'model.proj.weight'}
     """
-    expected, tied = set(expected), tied or {}
+    expected = set(expected)
+    tied = {alias: key for alias, key in (tied or {}).items() if alias not in expected}
     is_ignored = re.compile("|".join((*BUFFERS, *ignored))).fullmatch
     found, unused = {}, []
     for name in names:

@@ -102,7 +102,7 @@ def build_clip_tokenizer(assets):
     """
     special_tokens = ("<|startoftext|>", "<|endoftext|>")
     tokens, merges, special_tokens = _read_byte_pairs(assets, special_tokens, "</w>")
-    pad_token = _get_content(assets.tokenizer_config.get("pad_token") or "<|endoftext|>")
+    pad_token = get_content(assets.tokenizer_config.get("pad_token") or "<|endoftext|>")
     return ClipTokenizer(tokens, merges, pad_token=pad_token, special_tokens=special_tokens)
 
 
@@ -134,10 +134,10 @@ def build_siglip_tokenizer(assets):
     else:
         vocabulary, settings = _read_unigram_json(_read_tokenizer_json(path), path)
     end, unknown = (
-        _get_content(config.get(name, default))
+        get_content(config.get(name, default))
         for name, default in (("eos_token", "</s>"), ("unk_token", "<unk>"))
     )
-    pad = _get_content(config.get("pad_token", end))
+    pad = get_content(config.get("pad_token", end))
     special_tokens = tuple(dict.fromkeys((end, unknown, pad)))
     return SiglipTokenizer(
         vocabulary,
@@ -149,7 +149,8 @@ def build_siglip_tokenizer(assets):
     )
 
 
-def _get_content(token):
+def get_content(token):
+    """Returns the string of a token in `tokenizer_config.json`, which may have attributes."""
     return token["content"] if isinstance(token, dict) else token
 
 
@@ -198,29 +199,44 @@ def _name_step(step):
     return "punctuation" if re.sub(pattern, content, text) == "a\u00a1\u2581 1" else "Replace"
 
 
+def read_byte_pairs(assets):
+    """Returns the content of `tokenizer.json`, or what `vocab.json` and `merges.txt` mean.
+
+    Args:
+        assets: `CheckpointAssets`.
+
+    Returns:
+        A dict with the entry `"model"`, which has a `"vocab"`, and `"merges"` if it is a BPE model.
+    """
+    path = assets.require_path("tokenizer.json", "vocab.json")
+    if path.name == "tokenizer.json":
+        return _check_tokenizer(assets.read_json(path.name), path)
+    lines = assets.require_path("merges.txt").read_text("utf-8").splitlines()
+    merges = [line for line in lines if line and not line.startswith("#version")]
+    return {"model": {"vocab": assets.read_json(path.name), "merges": merges}}
+
+
 def _read_byte_pairs(assets, special_tokens, word_suffix):
     """Returns the tokens, the merges and the tokens found in texts."""
+    content = read_byte_pairs(assets)
     path = assets.require_path("tokenizer.json", "vocab.json")
-    if path.name == "vocab.json":
-        lines = assets.require_path("merges.txt").read_text("utf-8").splitlines()
-        merges = [line for line in lines if line and not line.startswith("#version")]
-        content = {"model": {"vocab": read_json(path)}}
-    else:
-        content = _read_tokenizer_json(path)
-        model = content["model"]
+    model = content["model"]
+    if path.name == "tokenizer.json":
         suffix = model.get("end_of_word_suffix") or ""
         is_bpe = model.get("type", "BPE") == "BPE" and "merges" in model
         if not is_bpe or suffix != word_suffix:
             raise ValueError(
                 f"{str(path)!r} must contain a BPE model with the suffix {word_suffix!r}."
             )
-        merges = model["merges"]
     tokens, added = read_tokens(content, path)
-    return tokens, merges, added or special_tokens
+    return tokens, model["merges"], added or special_tokens
 
 
 def _read_tokenizer_json(path):
-    content = read_json(path)
+    return _check_tokenizer(read_json(path), path)
+
+
+def _check_tokenizer(content, path):
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict) or "vocab" not in model:
         raise ValueError(f"{str(path)!r} must have a `model` with a `vocab`.")

@@ -34,6 +34,8 @@ def open_weights(folder):
             return _open_index(folder / name) if name.endswith(".json") else _open(folder / name)
     others = sorted({path.name for pattern in _OTHER_FORMATS for path in folder.glob(pattern)})
     found = f" It has {', '.join(others)}, which cannot be read." if others else ""
+    if any(name.endswith(".gguf") for name in others):
+        found = f" It has {', '.join(others)}: pass the path of a GGUF file instead of its folder."
     raise ValueError(f"{str(folder)!r} has none of {', '.join(WEIGHT_FILES)}.{found}")
 
 

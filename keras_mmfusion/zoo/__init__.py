@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "captioner": "factories",
         "embedder": "factories",
         "image_encoder": "factories",
+        "language_model": "factories",
         "load_item_features": "movie_encoders",
         "load_preset": "factories",
         "recommender": "factories",

@@ -4,6 +4,7 @@ from keras_mmfusion.zoo.download import DownloadError as DownloadError
 from keras_mmfusion.zoo.factories import captioner as captioner
 from keras_mmfusion.zoo.factories import embedder as embedder
 from keras_mmfusion.zoo.factories import image_encoder as image_encoder
+from keras_mmfusion.zoo.factories import language_model as language_model
 from keras_mmfusion.zoo.movie_encoders import load_item_features as load_item_features
 from keras_mmfusion.zoo.factories import load_preset as load_preset
 from keras_mmfusion.zoo.factories import recommender as recommender

@@ -183,6 +183,46 @@ def image_encoder(
     return load_encoder(folder, image_size, trainable, dtype)
 
 
+def language_model(preset, dtype=None):
+    """Loads a pretrained language model.
+
+    It is a `keras_hub.models.CausalLM`. Of chat models, `preprocessor.tokenize_chat` converts
+    messages to token ids as the model expects them:
+
+    ```python
+    model = language_model("hf://HuggingFaceTB/SmolLM2-135M-Instruct")
+    ids = model.preprocessor.tokenize_chat([{"role": "user", "content": "Name three colors."}])
+    ```
+
+    Args:
+        preset: string or path. A GGUF file, whose name ends with `.gguf`; a folder with a
+            checkpoint of transformers, or its handle, such as `"hf://owner/name"` or
+            `"hf://owner/name@revision"`; a preset folder; or a handle of a preset of KerasHub,
+            such as `"kaggle://..."`.
+        dtype: string or `keras.DTypePolicy`, such as `"bfloat16"`; or `"int8"`.
+
+    Returns:
+        A `keras_mmfusion.models.LlamaLanguageModel` or `Gpt2LanguageModel`; or, for other model
+        types, the `keras_hub.models.CausalLM` that KerasHub loads.
+
+    Raises:
+        OSError: if there is no such GGUF file.
+        ValueError: if the preset is not a language model, or is damaged.
+
+    Example:
+
+    >>> language_model("smollm2.gguf")
+    Traceback (most recent call last):
+        ...
+    FileNotFoundError: [Errno 2] No such file or directory: 'smollm2.gguf'
+    """
+    is_file = os.fspath(preset).lower().endswith(".gguf")
+    path = os.path.expanduser(preset) if is_file else _resolve_folder(preset)
+    from keras_mmfusion.checkpoints.language_model_loading import load_language_model
+
+    return load_language_model(path, dtype=dtype)
+
+
 def recommender(preset, dtype=None):
     """Loads a trained recommender.
 

@@ -77,22 +77,22 @@ def test_unknown_model_types_list_the_supported_ones(tmp_path):
         load_checkpoint(folder)
 
 
-def write_llama(folder):
+def write_decoder(folder, model_type):
     sizes = {"vocab_size": 8, "hidden_size": 8, "num_hidden_layers": 1, "intermediate_size": 8}
     heads = {"num_attention_heads": 2, "num_key_value_heads": 1, "tie_word_embeddings": True}
-    config = {"model_type": "llama", "rms_norm_eps": 1e-5, "rope_theta": 1e4, **sizes, **heads}
+    config = {"model_type": model_type, "rms_norm_eps": 1e-5, "rope_theta": 1e4, **sizes, **heads}
     (folder / "config.json").write_text(json.dumps(config))
     return folder
 
 
-def test_llama_of_keras_hub_has_the_epsilon_of_the_checkpoint(tmp_path):
-    backbone = load_checkpoint(write_llama(tmp_path), load_weights=False)
-    assert backbone.get_config()["layer_norm_epsilon"] == 1e-5
-    assert backbone.source == {"name": tmp_path.name}
+def test_llama_has_the_epsilon_of_the_checkpoint(tmp_path):
+    model = load_checkpoint(write_decoder(tmp_path, "llama"), load_weights=False)
+    assert model.backbone.get_config()["layer_norm_epsilon"] == 1e-5
+    assert model.source == {"name": tmp_path.name}
 
 
 def test_backbones_of_keras_hub_in_int8(tmp_path):
-    backbone = load_checkpoint(write_llama(tmp_path), load_weights=False, dtype="int8")
+    backbone = load_checkpoint(write_decoder(tmp_path, "mistral"), load_weights=False, dtype="int8")
     assert "int8" in {keras.backend.standardize_dtype(x.dtype) for x in backbone.weights}
 
 
