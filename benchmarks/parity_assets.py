@@ -11,6 +11,12 @@ from parity_cases import BERT_IDS, PAD
 def write_assets(case, size, folder):
     """Writes the files of the tokenizer and the image processor of a checkpoint."""
     folder = pathlib.Path(folder)
+    if case.processor is not None:
+        _write_processor(case, size, folder)
+    _TOKENIZERS[case.tokenizer](case, size, folder, case.get_vocabulary_size(size))
+
+
+def _write_processor(case, size, folder):
     pixels = case.get_image_size(size)
     settings = {"height": pixels, "width": pixels}
     processor = {"image_processor_type": f"{case.processor}ImageProcessor", "size": settings}
@@ -20,7 +26,6 @@ def write_assets(case, size, folder):
         patch = case.sizes[size]["patch_size"]
         processor |= {"size": {"shortest_edge": pixels}, "size_divisor": patch}
     _write_json(folder / "preprocessor_config.json", processor)
-    _TOKENIZERS[case.tokenizer](case, size, folder, case.get_vocabulary_size(size))
 
 
 def _write_json(path, value):
@@ -47,6 +52,8 @@ def _write_byte_pairs(case, size, folder, count):
         last = ["<|startoftext|>", *last]
     elif case.tokenizer == "roberta":
         first, last = ["<s>", "<pad>", "</s>", "<unk>"], ["<mask>"]
+    elif case.tokenizer == "smollm2":
+        first, last = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"], []
     fill = [f"w{index}" for index in range(count - len([*first, *characters, *last]))]
     tokens = [*first, *characters, *fill, *last]
     _write_json(folder / "vocab.json", {token: index for index, token in enumerate(tokens)})
@@ -84,4 +91,5 @@ _TOKENIZERS = {
     "gpt2": _write_byte_pairs,
     "roberta": _write_byte_pairs,
     "siglip": _write_unigram,
+    "smollm2": _write_byte_pairs,
 }

@@ -22,6 +22,7 @@ SPECIAL_TOKENS = {
     "gpt2": {"tiny": (299, 299, 299, ()), "full": (50256, 50256, 50256, ())},
     "roberta": {"tiny": (0, 2, 1, (3,)), "full": (0, 2, 1, (3,))},
     "siglip": {"tiny": (1, 1, 1, ()), "full": (1, 1, 1, ())},
+    "smollm2": {"tiny": (1, 2, 2, ()), "full": (1, 2, 2, ())},
 }
 VOCABULARY_SIZES = {
     "bert": {"tiny": 60, "full": 30522},
@@ -78,7 +79,7 @@ class Case(NamedTuple):
             published values of the checkpoint, or of both parts.
         checkpoint: string or `None`. The published checkpoint.
         tokenizer: string. A name of `SPECIAL_TOKENS`.
-        processor: string. The class of the image processor, without its suffix.
+        processor: string or `None`. The class of the image processor, without its suffix.
         label_smoothing: float. That of the loss.
         frames: int or `None`. The number of frames of a video.
     """
@@ -89,7 +90,7 @@ class Case(NamedTuple):
     sizes: dict
     checkpoint: str
     tokenizer: str
-    processor: str
+    processor: str | None
     label_smoothing: float = 0.0
     frames: int | None = None
 
@@ -191,6 +192,33 @@ def _siglip(size):
     text = {**TINY_TEXT, "vocab_size": 60, "max_position_embeddings": 10}
     vision = {**TINY_VISION, "hidden_size": 32, "num_attention_heads": 4}
     return {"text_config": text, "vision_config": vision}
+
+
+def _llama(size):
+    start, end, pad, _ = SPECIAL_TOKENS["smollm2"][size]
+    config = {"bos_token_id": start, "eos_token_id": end, "pad_token_id": pad}
+    config |= {"rms_norm_eps": 1e-5, "rope_theta": 100000.0, "tie_word_embeddings": True}
+    if size == "tiny":
+        return {**config, **TINY_TEXT, "num_key_value_heads": 2, "vocab_size": 300}
+    return {
+        **config,
+        "vocab_size": 49152,
+        "hidden_size": 576,
+        "intermediate_size": 1536,
+        "num_hidden_layers": 30,
+        "num_attention_heads": 9,
+        "num_key_value_heads": 3,
+        "max_position_embeddings": 8192,
+    }
+
+
+def _gpt2(size):
+    end = SPECIAL_TOKENS["gpt2"][size][0]
+    config = {"bos_token_id": end, "eos_token_id": end, "vocab_size": 50257}
+    config |= {f"{name}_pdrop": 0.0 for name in ("attn", "embd", "resid")}
+    if size == "tiny":
+        config |= {"vocab_size": 300, "n_positions": 24, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    return config
 
 
 def _both(make, *arguments, **options):
@@ -303,6 +331,24 @@ CASES = {
         "google/siglip-base-patch16-224",
         "siglip",
         "Siglip",
+    ),
+    "llama": Case(
+        "language_model",
+        "LlamaForCausalLM",
+        "LlamaConfig",
+        _both(_llama),
+        "HuggingFaceTB/SmolLM2-135M-Instruct",
+        "smollm2",
+        None,
+    ),
+    "gpt2": Case(
+        "language_model",
+        "GPT2LMHeadModel",
+        "GPT2Config",
+        _both(_gpt2),
+        "openai-community/gpt2",
+        "gpt2",
+        None,
     ),
 }
 

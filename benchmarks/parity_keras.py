@@ -274,6 +274,19 @@ def compare_matcher(model, case, size, rows, batch, expected, total):
     }
 
 
+def compare_language_model(model, case, size, rows, batch, expected, total):
+    ids, mask = make_captions(case, size)
+    inputs = {"token_ids": ids, "padding_mask": mask.astype("int32")}
+    logits = call(model, model, inputs)
+    single = [
+        call(model, model, {name: each[row : row + 1, :count] for name, each in inputs.items()})[0]
+        for row, count in enumerate(TOKENS)
+    ]
+    report = compare_outputs({"logits": logits[mask]}, expected, lambda array: array[mask])
+    report["padding"] = compute_difference(logits[mask], np.concatenate(single))
+    return report
+
+
 def make_classifier_inputs(case, size, rows, total):
     questions, mask = pad_questions(make_questions(size, total)[:rows])
     return {
@@ -308,7 +321,7 @@ def compare_classifier(model, case, size, rows, batch, expected, total):
 
 def compare_loss(model, case, size, expected):
     """Compares the loss and the norm of its gradients, from one step of SGD with rate 1."""
-    images = make_images(case, size, LOGIT_ROWS)
+    images = None if case.processor is None else make_images(case, size, LOGIT_ROWS)
     optimizer = keras.optimizers.SGD(1.0)
     jit_compile = keras.config.backend() == "jax"
     if case.kind == "contrastive":
@@ -324,6 +337,15 @@ def compare_loss(model, case, size, expected):
         inputs = make_classifier_inputs(case, size, LOGIT_ROWS, LOGIT_ROWS)
         targets, weights = make_scores(case, size), None
         model.compile(optimizer, weighted_metrics=[], jit_compile=jit_compile)
+    elif case.kind == "language_model":
+        ids, mask = make_captions(case, size)
+        inputs = {"token_ids": ids[:, :-1], "padding_mask": mask[:, :-1].astype("int32")}
+        targets, weights = ids[:, 1:], mask[:, 1:].astype("float32")
+        # The mean of all valid tokens, as in transformers.
+        loss = keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight"
+        )
+        model.compile(optimizer, loss, weighted_metrics=None, jit_compile=jit_compile)
     else:
         ids, mask = make_captions(case, size)
         name = {"captioner": "captions", "question_answerer": "answers"}[case.kind]
@@ -350,6 +372,7 @@ KINDS = {
     "captioner": compare_captioner,
     "classifier": compare_classifier,
     "contrastive": compare_contrastive,
+    "language_model": compare_language_model,
     "matcher": compare_matcher,
     "question_answerer": compare_question_answerer,
 }

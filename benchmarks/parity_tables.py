@@ -24,6 +24,8 @@ NAMES = {
     "vilt": "ViLT",
     "clip": "CLIP",
     "siglip": "SigLIP",
+    "llama": "SmolLM2",
+    "gpt2": "GPT-2",
 }
 SIZES = ("full", "tiny")
 TARGETS = {"full": 1e-4, "tiny": 1e-5}

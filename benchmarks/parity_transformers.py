@@ -348,10 +348,25 @@ def run_classifier_loss(model, case, size):
     return compute_gradient_norm(model, loss)
 
 
+def run_language_model(model, case, size, rows, batch):
+    ids, mask = make_captions(case, size)
+    outputs = model(torch.tensor(ids).long(), attention_mask=torch.tensor(mask).long())
+    return {"logits": outputs.logits.numpy() * mask[..., None]}
+
+
+def run_language_model_loss(model, case, size):
+    ids, mask = make_captions(case, size)
+    tokens, mask = torch.tensor(ids).long(), torch.tensor(mask)
+    labels = tokens.masked_fill(~mask, -100)
+    outputs = model(tokens, attention_mask=mask.long(), labels=labels)
+    return compute_gradient_norm(model, outputs.loss)
+
+
 NUMBERS = {
     "captioner": run_captioner,
     "classifier": run_classifier,
     "contrastive": run_contrastive,
+    "language_model": run_language_model,
     "matcher": run_matcher,
     "question_answerer": run_question_answerer,
 }
@@ -360,6 +375,7 @@ LOSSES = {
     "captioner": run_captioner_loss,
     "classifier": run_classifier_loss,
     "contrastive": run_contrastive_loss,
+    "language_model": run_language_model_loss,
     "question_answerer": run_question_answerer_loss,
 }
 
