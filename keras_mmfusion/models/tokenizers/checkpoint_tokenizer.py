@@ -74,13 +74,17 @@ class CheckpointTokenizer(Tokenizer):
 
     def get_vocabulary(self):
         """Returns the tokens as a list of strings, ordered by id."""
+        self._check_vocabulary()
+        return list(self.tokens)
+
+    def _check_vocabulary(self):
         if self.tokens is None:
             raise ValueError(f"The {type(self).__name__} has no vocabulary. Pass `vocabulary`.")
-        return list(self.tokens)
 
     def vocabulary_size(self):
         """Returns the number of ids, including special tokens."""
-        return len(self.get_vocabulary())
+        self._check_vocabulary()
+        return len(self.tokens)
 
     def id_to_token(self, id):
         """Returns the token of an id."""
@@ -90,14 +94,14 @@ class CheckpointTokenizer(Tokenizer):
 
     def token_to_id(self, token):
         """Returns the id of a token; raises a `ValueError` if it is not in the vocabulary."""
-        self.get_vocabulary()
+        self._check_vocabulary()
         if token not in self._ids:
             raise ValueError(f"`token` is not in the vocabulary. Received: token={token!r}")
         return self._ids[token]
 
     def tokenize(self, inputs):
         """Converts strings of any shape to ids; see the class."""
-        self.get_vocabulary()
+        self._check_vocabulary()
         if uses_tensorflow_operations(self):
             return self._tokenize_tensor(inputs)
         return self._tokenize_nested(_to_nested(inputs))
@@ -116,7 +120,7 @@ class CheckpointTokenizer(Tokenizer):
         Returns:
             Strings of shape `(...)`: a string, nested lists or, in TensorFlow graphs, a tensor.
         """
-        self.get_vocabulary()
+        self._check_vocabulary()
         if uses_tensorflow_operations(self):
             return self._detokenize_tensor(inputs)
         return self._detokenize_nested(_to_nested(inputs))
