@@ -1,4 +1,4 @@
-"""Explanations: attention maps of captions, regions and words of answers, parts of graphs."""
+"""Explanations of predictions: contributions of modalities, words, regions, and parts of graphs."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -6,7 +6,14 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "AnswerExplanation": "answer_explanation",
+        "Explanation": "explanation",
+        "ExplanationMethod": "explanation_method",
+        "FusionShares": "fusion_shares",
+        "GNNExplainer": "gnn_explainer",
         "NodeExplanation": "node_explanation",
+        "Occlusion": "occlusion",
+        "ShapleyValues": "shapley_values",
+        "explain": "explain_sample",
         "explain_answer": "answer_explanation",
         "explain_nodes": "gnn_explainer",
         "plot_answer_explanation": "answer_figures",

@@ -3,7 +3,8 @@
 import numpy as np
 from keras import ops
 
-from keras_mmfusion._checks import check_integer
+from keras_mmfusion._checks import check_integer, check_positive
+from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
 from keras_mmfusion.explain.mask_gradients import compile_gradients
 from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
 from keras_mmfusion.explain.node_attention import compute_node_attention
@@ -104,6 +105,39 @@ def explain_nodes(model, graph, nodes, steps=200, learning_rate=0.05):
             )
         )
     return explanations
+
+
+class GNNExplainer(ExplanationMethod):
+    """Scores of the edges and features that are sufficient for a prediction; see `explain_nodes`.
+
+    Args:
+        steps: int. Number of Adam steps.
+        learning_rate: float.
+
+    Example:
+
+    >>> from keras_mmfusion.explain import GNNExplainer
+    >>> GNNExplainer(steps=50)
+    GNNExplainer(steps=50, learning_rate=0.05)
+    """
+
+    name = "gnn_explainer"
+    levels = ("edge", "feature")
+
+    def __init__(self, steps=200, learning_rate=0.05):
+        self.steps = check_integer(self, "steps", steps)
+        self.learning_rate = check_positive(self, "learning_rate", learning_rate)
+
+    def find_problem(self, explainable, level):
+        if getattr(explainable, "graph", None) is None:
+            return "the input is not a graph"
+        return None
+
+    def attribute(self, explainable, level, batch_size):
+        search = _MaskSearch(explainable.model, explainable.graph)
+        scores = search.run(explainable.node, explainable.predicted, self.steps, self.learning_rate)
+        part, scores = ("edges", scores[0]) if level == "edge" else ("features", scores[1])
+        return Attribution({name: scores[key] for name, key in explainable.names[part].items()})
 
 
 class _MaskSearch:

@@ -17,7 +17,7 @@ def embed_batches(model, modality, inputs, batch_size=32):
     check_choice(None, "modality", modality, model.modalities)
     check_integer(None, "batch_size", batch_size)
     vectors = []
-    for batch in _prepare_batches(model, modality, inputs, batch_size):
+    for batch in prepare_batches(model, modality, inputs, batch_size):
         model.check_nan({modality: batch})
         vectors.append(normalize_vectors(_embed(model, modality, batch)))
     if not vectors:
@@ -47,7 +47,7 @@ def _get_vectors(model, argument, value, batch_size):
     )
 
 
-def _prepare_batches(model, modality, inputs, batch_size):
+def prepare_batches(model, modality, inputs, batch_size):
     """Yields batches of inputs of the modality's encoder."""
     if model.preprocessor is None:
         leaves = keras.tree.flatten(inputs)

@@ -1,0 +1,1 @@
+"""The predictions of each kind of task model as an `Explainable`."""

@@ -1,0 +1,107 @@
+"""Explains a prediction of any model."""
+
+import dataclasses
+
+import numpy as np
+
+from keras_mmfusion._checks import check_choice, check_integer
+from keras_mmfusion.explain.explainable import LEVELS
+from keras_mmfusion.explain.explanation import Explanation
+from keras_mmfusion.explain.make_explainable import make_explainable
+from keras_mmfusion.explain.methods import check_method, get_method
+
+
+def explain(
+    model,
+    inputs,
+    target=None,
+    method="shapley",
+    level="modality",
+    baselines=None,
+    batch_size=32,
+):
+    """Explains a prediction: how much each part of a sample contributes to one output.
+
+    | model | `inputs` | `target` |
+    |---|---|---|
+    | `Captioner` | `"image"` and optionally `"caption"` | a word of the caption, the index of a token, or `None` for the whole caption |
+    | question answerers | `"image"` and `"question"` | an answer; by default that of the model |
+    | `ContrastiveModel` | two modalities, such as `"image"` and `"text"` | `"similarity"`, or `"match"` of a `BlipMatcher` |
+    | `FusionModel` | a sample of the model's inputs and masks | the index of an output; by default the largest |
+    | `ConversationModel` | the same, of a whole conversation | the index of an utterance, or a tuple of it and an output |
+    | `Recommender` | the ids `"user"` and `"item"` | |
+    | models of graphs | a graph, see `explain_nodes` | a node, or a tuple of a node and a class |
+
+    The levels are `"modality"`; `"token"`: words, frames, and the cells of an image; `"pixel"` of
+    images; `"feature"` of vectors and of nodes; and `"edge"` of graphs.
+
+    Methods that remove parts use the masks of the model if it has them, such as those of missing
+    modalities, and replace the part by a baseline otherwise; `Explanation.removal` states which.
+    All changed samples are computed in batches, by a function that is compiled once for each shape
+    and kept with the model.
+
+    Args:
+        model: Keras model.
+        inputs: dict, one sample without a batch axis.
+        target: what to explain, see above.
+        method: `ExplanationMethod`, such as `ShapleyValues(samples=64)`, or its name, such as
+            `"shapley"` or `"occlusion"`, for the default settings.
+        level: string, see above.
+        baselines: dict, modality -> array like the preprocessed input: what replaces removed parts
+            instead of the default.
+        batch_size: int. Maximum number of changed samples in a forward pass, which limits the
+            memory.
+
+    Returns:
+        `Explanation`.
+
+    Raises:
+        ValueError: if the model has no such target, the method does not fit the model or the level
+            (the message lists those that do), a sample has no modality, or an argument is invalid.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> from keras_mmfusion import FusionBlock
+    >>> from keras_mmfusion.explain import explain
+    >>> from keras_mmfusion.models import FusionModel
+    >>> model = FusionModel(
+    ...     {}, FusionBlock(("notes", "record"), combine="concat", dim=8), keras.layers.Dense(2))
+    >>> sample = {"notes": np.ones((5, 4), "float32"), "record": np.ones(3, "float32")}
+    >>> _ = model({name: x[None] for name, x in sample.items()})  # builds the model
+    >>> explanation = explain(model, sample, target=1)
+    >>> total = sum(explanation.get_modality_values().values())
+    >>> bool(abs(total - (explanation.score - explanation.base_value)) < 1e-5)
+    True
+    """  # noqa: E501
+    method = get_method(method)
+    check_choice("explain", "level", level, LEVELS)
+    batch_size = check_integer("explain", "batch_size", batch_size)
+    explainable = make_explainable(model, inputs, target, baselines)
+    return explain_explainable(explainable, method, level, batch_size)
+
+
+def explain_explainable(explainable, method, level, batch_size):
+    """Applies a method to an `Explainable`; returns an `Explanation`."""
+    shapes = explainable.get_part_shapes(level)
+    if not shapes:
+        possible = [each for each in LEVELS if explainable.get_part_shapes(each)]
+        raise ValueError(
+            f"`level` must be one of {', '.join(map(repr, possible))} for these inputs of a "
+            f"{type(explainable.model).__name__}. Received: {level!r}"
+        )
+    check_method(method, explainable, level)
+    result = method.attribute(explainable, level, batch_size)
+    everything = {name: np.ones(1, "bool") for name in explainable.modalities}
+    [score] = explainable.compute_scores(everything, 1)
+    fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    return Explanation(
+        **fields,
+        score=float(score),
+        target=explainable.target_name,
+        method=repr(method),
+        level=level,
+        labels={name: explainable.labels[name] for name in shapes if name in explainable.labels},
+        removal={name: explainable.removal[name] for name in shapes},
+        images=explainable.get_images(),
+    )

@@ -1,0 +1,98 @@
+"""HTML of an explanation, without references to other files."""
+
+import base64
+import html
+import io
+
+import numpy as np
+from PIL import Image
+
+from keras_mmfusion.explain.value_colors import mix_with_white
+
+MAX_SIDE = 360
+_PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+:root {{ color-scheme: light dark; }}
+body {{ font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }}
+</style></head><body>{body}</body></html>
+"""
+_WORD = (
+    '<span title="{value:.4g}" style="background:{color};color:#000;padding:0 .2em">{word}</span>'
+)
+
+
+def make_page(explanation):
+    """Implements `Explanation.to_html`."""
+    return _PAGE.format(title=html.escape(explanation.target), body=make_fragment(explanation))
+
+
+def make_fragment(explanation):
+    """Returns the HTML elements of an explanation, for a notebook or a page."""
+    parts = [f"<h3>{html.escape(explanation.target)}: {explanation.score:.4g}</h3>"]
+    parts.append(_make_table(explanation))
+    for name, values in explanation.values.items():
+        if np.ndim(values) == 0:
+            continue
+        parts.append(f"<h4>{html.escape(name)}</h4>")
+        if np.ndim(values) == 2:
+            parts.append(_make_map(values, explanation.images.get(name), name))
+        else:
+            labels = explanation.labels.get(name) or [str(i) for i in range(len(values))]
+            parts.append(_make_words(labels, values))
+    notes = [explanation.method]
+    if explanation.base_value is not None:
+        notes.append(f"base value {explanation.base_value:.4g}")
+    notes += [f"{name.replace('_', ' ')} {x:.2g}" for name, x in explanation.checks.items()]
+    notes += [f"{name}: {text}" for name, text in explanation.removal.items()]
+    parts.append(f"<p><small>{html.escape('; '.join(notes))}</small></p>")
+    return "\n".join(parts)
+
+
+def _make_table(explanation):
+    sums, degrees = explanation.get_modality_values(), explanation.get_degrees()
+    limit = max(map(abs, sums.values()), default=0.0)
+    rows = []
+    for name, value in sums.items():
+        color = "rgb({}, {}, {})".format(*mix_with_white(np.sign(value), 1.0))
+        width = 100 * abs(value) / limit if limit else 0
+        bar = f'<div style="background:{color};height:1em;width:{width:.1f}%"></div>'
+        rows.append(
+            f'<tr><th scope="row">{html.escape(name)}</th><td>{value:.4g}</td>'
+            f'<td>{degrees[name]:.0%}</td><td style="width:16rem">{bar}</td></tr>'
+        )
+    head = "<tr><th>modality</th><th>value</th><th>degree</th><th></th></tr>"
+    return f"<table>{head}{''.join(rows)}</table>"
+
+
+def _make_words(labels, values):
+    limit = float(np.abs(values).max(initial=0.0))
+    words = (
+        _WORD.format(
+            value=value,
+            color="rgb({}, {}, {})".format(*mix_with_white(value, limit)),
+            word=html.escape(str(label)),
+        )
+        for label, value in zip(labels, values, strict=True)
+    )
+    return f'<p style="line-height:2">{" ".join(words)}</p>'
+
+
+def _make_map(values, image, name):
+    """Returns an `img` element of the values, over the image if there is one."""
+    limit = float(np.abs(values).max())
+    colors = np.array([mix_with_white(value, limit) for value in values.ravel()], "uint8")
+    heat = Image.fromarray(colors.reshape(*values.shape, 3))
+    height, width = values.shape if image is None else image.shape[:2]
+    scale = MAX_SIDE / max(height, width)
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    heat = heat.resize(size, Image.Resampling.NEAREST)
+    if image is not None:
+        gray = Image.fromarray(image.squeeze()).convert("L").convert("RGB").resize(size)
+        heat = Image.blend(gray, heat, 0.6)
+    file = io.BytesIO()
+    heat.save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode()
+    alt = html.escape(f"values of {name}")
+    return f'<img alt="{alt}" src="data:image/png;base64,{data}">'
