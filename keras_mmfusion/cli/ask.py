@@ -88,15 +88,12 @@ def _print(results, count):
 
 def _explain(model, image, results, out):
     """Plots an explanation of the first answer to each question."""
-    from keras_mmfusion.explain import explain_answer, plot_answer_explanation
+    from keras_mmfusion.explain import explain as explain_answer
 
-    converter = model.preprocessor.image_converter
-    is_cropped = getattr(converter, "crop_to_aspect_ratio", False)
-    is_cropped = is_cropped or getattr(converter, "shortest_edge", None)
     for number, result in enumerate(results, start=1):
         path = out.with_stem(f"{out.stem}-{number}") if len(results) > 1 else out
-        explanation = explain_answer(
-            model, image, result["question"], result["answers"][0]["answer"]
-        )
-        plot_answer_explanation(image, explanation, path, bool(is_cropped))
+        sample = {"image": image, "question": result["question"]}
+        answer = result["answers"][0]["answer"]
+        explanation = explain_answer(model, sample, answer, "occlusion", "token")
+        explanation.plot(path)
         result["figure"] = str(path)

@@ -5,7 +5,6 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "AnswerExplanation": "answer_explanation",
         "Explanation": "explanation",
         "ExplanationMethod": "explanation_method",
         "FusionShares": "fusion_shares",
@@ -14,9 +13,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Occlusion": "occlusion",
         "ShapleyValues": "shapley_values",
         "explain": "explain_sample",
-        "explain_answer": "answer_explanation",
         "explain_nodes": "gnn_explainer",
-        "plot_answer_explanation": "answer_figures",
         "plot_caption_attention": "attention_maps",
         "plot_node_explanation": "node_figures",
     },

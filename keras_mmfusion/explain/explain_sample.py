@@ -92,12 +92,12 @@ def explain_explainable(explainable, method, level, batch_size):
         )
     check_method(method, explainable, level)
     result = method.attribute(explainable, level, batch_size)
-    everything = {name: np.ones(1, "bool") for name in explainable.modalities}
-    [score] = explainable.compute_scores(everything, 1)
     fields = {field.name: getattr(result, field.name) for field in dataclasses.fields(result)}
+    if result.score is None:
+        everything = {name: np.ones(1, "bool") for name in explainable.modalities}
+        fields["score"] = float(explainable.compute_scores(everything, 1)[0])
     return Explanation(
         **fields,
-        score=float(score),
         target=explainable.target_name,
         method=repr(method),
         level=level,

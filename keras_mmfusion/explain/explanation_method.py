@@ -11,6 +11,7 @@ class Attribution:
 
     Args:
         values: dict, modality -> float array of the shape of the modality's parts.
+        score: float. The score of the whole sample, if the method computes it; otherwise `None`.
         base_value: float. The score of the baseline, for methods that have one; otherwise `None`.
         standard_errors: dict like `values`, or `None`.
         interactions: float array `(modalities, modalities)` or `None`.
@@ -18,6 +19,7 @@ class Attribution:
     """
 
     values: dict
+    score: float | None = None
     base_value: float | None = None
     standard_errors: dict | None = None
     interactions: np.ndarray | None = None

@@ -44,4 +44,4 @@ class Occlusion(ExplanationMethod):
         coalitions = np.ones((players.count + 1, players.count), "bool")
         coalitions[1:][np.diag_indices(players.count)] = False
         scores = explainable.compute_scores(players.expand(coalitions), batch_size)
-        return Attribution(players.spread(scores[0] - scores[1:]))
+        return Attribution(players.spread(scores[0] - scores[1:]), float(scores[0]))

@@ -97,6 +97,7 @@ def _make_attribution(players, values, base_value, score, **results):
     error = abs(values.sum() - (score - base_value))
     return Attribution(
         players.spread(values),
+        float(score),
         float(base_value),
         checks={"completeness_error": float(error)},
         **results,
