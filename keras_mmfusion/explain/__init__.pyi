@@ -1,5 +1,6 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
+from keras_mmfusion.explain.dataset_explanation import DatasetExplanation as DatasetExplanation
 from keras_mmfusion.explain.explanation import Explanation as Explanation
 from keras_mmfusion.explain.explanation_method import ExplanationMethod as ExplanationMethod
 from keras_mmfusion.explain.fusion_shares import FusionShares as FusionShares
@@ -8,6 +9,7 @@ from keras_mmfusion.explain.node_explanation import NodeExplanation as NodeExpla
 from keras_mmfusion.explain.occlusion import Occlusion as Occlusion
 from keras_mmfusion.explain.shapley_values import ShapleyValues as ShapleyValues
 from keras_mmfusion.explain.explain_sample import explain as explain
+from keras_mmfusion.explain.explain_samples import explain_dataset as explain_dataset
 from keras_mmfusion.explain.gnn_explainer import explain_nodes as explain_nodes
 from keras_mmfusion.explain.attention_maps import plot_caption_attention as plot_caption_attention
 from keras_mmfusion.explain.node_figures import plot_node_explanation as plot_node_explanation

@@ -79,6 +79,8 @@ def test_a_task_is_one_module(monkeypatch):
 BAD_COMMANDS = (
     ["caption", "no_such.jpg"],
     ["caption", "no_such.jpg", "--explain", "out.doc"],
+    ["explain", "no_such.jpg", "--preset", "vqa_easy"],
+    ["explain", "tests/data/photo.jpg", "--preset", "vqa_easy", "--out", "no_such/why.html"],
     ["search", "no_such_folder", "a dog"],
     ["score", "--references", "no_such.json", "--candidates", "no_such.json"],
     ["train", "captioner", "--out", "new"],

@@ -143,6 +143,23 @@ def test_ask_explains_answers_and_accepts_choices(shapes):
     assert command.stdout.strip() in ("red", "blue") and figure.stat().st_size > 1000
 
 
+def test_explain_prints_values_and_writes_files(shapes, tmp_path):
+    pytest.importorskip("matplotlib")
+    arguments = [shapes / "images" / "0.png", "--preset", shapes / "small"]
+    arguments += ["--question", "what color is the shape", "--target", "red"]
+    outs = [tmp_path / f"why{suffix}" for suffix in (".png", ".html", ".json")]
+    options = [word for out in outs for word in ("--out", out)]
+    command = run("explain", *arguments, "--method", "occlusion", *options)
+    assert command.exit_code == 0, command.output
+    assert command.stdout.startswith('the logit of the answer "red": ')
+    assert [line.split()[1] for line in command.stdout.splitlines()[1:]] == ["image", "question"]
+    assert all(out.stat().st_size > 100 for out in outs)
+    saved = json.loads(outs[2].read_text())
+    assert saved["level"] == "modality" and set(saved["values"]) == {"image", "question"}
+    failed = run("explain", *arguments, "--method", "lime")
+    assert failed.exit_code == 2 and "one of the names 'shapley'" in failed.stderr
+
+
 def test_evaluation_reports_more_metrics_and_intervals(shapes):
     target = shapes / "results.json"
     arguments = ["--preset", shapes / "small", "--data", shapes, "--split", "train"]
