@@ -36,6 +36,9 @@ class ExplanationMethod:
     name = None
     levels = ()
 
+    def __init__(self):
+        """A method without arguments."""
+
     def find_problem(self, explainable, level):
         """Returns why the method does not fit a model, or `None` if it does.
 
