@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from keras_mmfusion import ImageEncoder, zoo
 from keras_mmfusion.cli.app import app
 from keras_mmfusion.models import Captioner, GraphCaptioner
+from keras_mmfusion.models.captioning.training import captioner_recipe
 
 COLORS = ("red", "lime", "blue")
 PAUSED = 3  # exit status
@@ -106,6 +107,26 @@ def test_features_only_writes_feature_maps(data, encoder):
     refused = train(data, encoder, "--features-only")
     assert refused.exit_code == 2
     assert "--features" in refused.stderr
+
+
+def test_start_from_trains_a_captioner_further(data, monkeypatch):
+    started = []
+
+    def train_captioner(recipe, start, *arguments, **settings):
+        started.append(start)
+        return True
+
+    monkeypatch.setattr(captioner_recipe, "train_captioner", train_captioner)
+    command = ["train", "captioner", "--data", str(data), "--out", str(data.parent / "mine")]
+    command += ["--start-from", "captioner_flickr8k_lite0"]
+    refused = CliRunner().invoke(app, [*command, "--layers", "2"])
+    assert refused.exit_code == 2
+    assert "`--layers` describes a new captioner. Omit it, or `--start-from`." in refused.stderr
+    unknown = CliRunner().invoke(app, [*command, "--start-from", "captioner_unknown"])
+    assert unknown.exit_code == 2 and "Unknown preset 'captioner_unknown'" in unknown.stderr
+    assert CliRunner().invoke(app, command, catch_exceptions=False).exit_code == 0
+    [start] = started
+    assert isinstance(start, Captioner) and start.text_decoder.vocabulary_size == 2538
 
 
 def test_unknown_split_is_an_error_before_training(data, encoder):

@@ -22,7 +22,9 @@ from keras_mmfusion.cli.score import select_metrics
 from keras_mmfusion.zoo.presets import resolve_preset
 
 PRESET = "captioner_flickr8k_lite0"
-# Options of `train` that apply to `--preset` as well; all others describe a new captioner.
+# Options of `train` that describe a new captioner, and do not apply to `--start-from`.
+_NEW_CAPTIONER_OPTIONS = {"encoder", "dim", "layers", "heads", "dropout", "graph_layers"}
+# Options of `train` that apply to `--preset`; all others describe the training in stages.
 _FINE_TUNING_OPTIONS = {
     *("out", "preset", "lora_rank", "freeze_encoder"),
     *("data", "train_split", "dev_split", "images", "captions"),
@@ -65,6 +67,13 @@ def train(
     freeze_encoder: Annotated[
         bool, typer.Option("--freeze-encoder", help="With --preset: freeze the image encoder.")
     ] = False,
+    start_from: Annotated[
+        str | None,
+        typer.Option(
+            help="Train this captioner further, in stages, instead of a new one: preset name or "
+            "folder. The frequent words of the captions are added to its vocabulary."
+        ),
+    ] = None,
     encoder: options.Encoder = "efficientnet_lite2_imagenet",
     features: Annotated[
         str | None, typer.Option(help="Folder for cached feature maps. Default: in --work.")
@@ -137,6 +146,8 @@ def train(
     The same command resumes an interrupted run. If data or settings have changed, it reports the
     differences instead.
 
+    With --start-from, the stages start from a trained captioner, whose vocabulary is extended.
+
     With --preset, a captioner of any kind is fine-tuned by cross-entropy instead, such as
     hf://Salesforce/blip-image-captioning-base. The dev set selects the best epoch.
 
@@ -151,7 +162,7 @@ def train(
     given = {"epochs": epochs, "learning_rate": learning_rate, "batch_size": batch_size}
     given = {name: value for name, value in given.items() if value is not None}
     if preset is not None:
-        _reject_others(context)
+        _reject(context, "--preset", context.params.keys() - _FINE_TUNING_OPTIONS)
         check_preset_target(out)
         pairs = read_train_and_dev(
             data, train_split, dev_split, images, captions, dev_images, dev_captions, dev_fraction
@@ -161,6 +172,8 @@ def train(
         return
     if lora_rank or freeze_encoder:
         raise ValueError("`--lora-rank` and `--freeze-encoder` need `--preset`.")
+    if start_from is not None:
+        _reject(context, "--start-from", _NEW_CAPTIONER_OPTIONS)
     settings = CaptionerSettings(
         dim=dim,
         num_layers=layers,
@@ -185,7 +198,10 @@ def train(
     train_pairs, dev_pairs = read_train_and_dev(
         data, train_split, dev_split, images, captions, dev_images, dev_captions, dev_fraction
     )
-    resolve_preset(encoder)
+    if start_from is None:
+        resolve_preset(encoder)
+    else:
+        check_model(start_from)
 
     resumes = "the same command" + (", without `--restart`," if restart else "") + " resumes it"
     with explain_interruption(f"{resumes} from the last checkpoint"):
@@ -196,13 +212,13 @@ def train(
         from keras_mmfusion.zoo import image_encoder
 
         recipe = CaptionerRecipe(**dataclasses.asdict(settings))
-        encoder_model = image_encoder(encoder)
+        start = image_encoder(encoder) if start_from is None else load_captioner(start_from)
         if features_only:
-            recipe.cache_features(encoder_model, train_pairs, dev_pairs, features, restart)
+            recipe.cache_features(start, train_pairs, dev_pairs, features, restart)
             return
         is_finished = train_captioner(
             recipe,
-            encoder_model,
+            start,
             train_pairs,
             dev_pairs,
             out,
@@ -218,17 +234,14 @@ def train(
     typer.echo(out)
 
 
-def _reject_others(context):
-    """Raises an error if options were given that do not apply to `--preset`."""
-    others = sorted(
-        name
-        for name in context.params
-        if name not in _FINE_TUNING_OPTIONS
-        and context.get_parameter_source(name).name == "COMMANDLINE"
+def _reject(context, option, others):
+    """Raises an error if one of the other options was given, which do not apply to an option."""
+    given = sorted(
+        name for name in others if context.get_parameter_source(name).name == "COMMANDLINE"
     )
-    if others:
-        option = f"--{others[0].replace('_', '-')}"
-        raise ValueError(f"`{option}` describes a new captioner. Omit it, or `--preset`.")
+    if given:
+        other = f"--{given[0].replace('_', '-')}"
+        raise ValueError(f"`{other}` describes a new captioner. Omit it, or `{option}`.")
 
 
 def _fine_tune(preset, pairs, out, settings):

@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "evaluate_captioner": "training.caption_evaluation",
         "export_captioner": "export.captioner_export",
         "export_edge_captioner": "export.edge_export",
+        "extend_vocabulary": "vocabulary_extension",
         "fine_tune_captioner": "training.fine_tuning",
         "train_captioner": "training.captioner_recipe",
     },

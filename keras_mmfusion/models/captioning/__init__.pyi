@@ -21,5 +21,6 @@ from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer as Wor
 from keras_mmfusion.models.captioning.training.caption_evaluation import evaluate_captioner as evaluate_captioner
 from keras_mmfusion.models.captioning.export.captioner_export import export_captioner as export_captioner
 from keras_mmfusion.models.captioning.export.edge_export import export_edge_captioner as export_edge_captioner
+from keras_mmfusion.models.captioning.vocabulary_extension import extend_vocabulary as extend_vocabulary
 from keras_mmfusion.models.captioning.training.fine_tuning import fine_tune_captioner as fine_tune_captioner
 from keras_mmfusion.models.captioning.training.captioner_recipe import train_captioner as train_captioner

@@ -83,26 +83,37 @@ class WordTokenizer(Tokenizer):
         Raises:
             ValueError: if `captions` is empty or no word occurs `min_count` times.
         """
-        if isinstance(captions, (str, bytes)):
-            raise ValueError(
-                f"`captions` must be an iterable of strings. Received one string: {captions!r}"
-            )
-        counts = collections.Counter()
-        number = 0
-        for row, entry in enumerate(captions):
-            check_texts(entry, f"captions[{row}]")
-            for caption in [entry] if isinstance(entry, (str, bytes)) else entry:
-                number += 1
-                counts.update(standardize(caption).split())
-        words = sorted(word for word in counts if counts[word] >= min_count)
-        words.sort(key=counts.__getitem__, reverse=True)
+        counts = _count_words(captions)
+        words = _select_frequent_words(counts, min_count)
         if not words:
             raise ValueError(
-                f"No word occurs at least `min_count={min_count}` times in the {number} "
-                f"`captions` (distinct words: {len(counts)}). Pass more captions or lower "
-                "`min_count`."
+                f"No word occurs at least `min_count={min_count}` times in the `captions` "
+                f"(distinct words: {len(counts)}). Pass more captions or lower `min_count`."
             )
         return cls(vocabulary=cls.special_tokens + words[:max_words], **kwargs)
+
+    def extend(self, captions, min_count=5):
+        """Creates a tokenizer that also has the frequent words of other captions.
+
+        The words of this tokenizer keep their ids. The new words follow, ordered by decreasing
+        count, then alphabetically.
+
+        Args:
+            captions: iterable of strings or of lists of strings.
+            min_count: int. New words with fewer occurrences are omitted.
+
+        Returns:
+            A `WordTokenizer`.
+
+        Example:
+
+        >>> tokenizer = WordTokenizer.from_captions(["a dog"], min_count=1)
+        >>> tokenizer.extend(["a cat", "a small cat"], min_count=2).get_vocabulary()[4:]
+        ['a', 'dog', 'cat']
+        """
+        words = _select_frequent_words(_count_words(captions), min_count)
+        words = [word for word in words if word not in self._ids]
+        return type(self)(self.get_vocabulary() + words, dtype=self.dtype_policy.name)
 
     def set_vocabulary(self, vocabulary):
         """Sets the vocabulary; see the `vocabulary` argument of the class."""
@@ -264,6 +275,26 @@ class WordTokenizer(Tokenizer):
     def get_config(self):
         # As in KerasHub, the vocabulary is saved as a file next to the config.
         return {**super().get_config(), "vocabulary": None}
+
+
+def _count_words(captions):
+    """Counts the words of strings or lists of strings; returns a `collections.Counter`."""
+    if isinstance(captions, (str, bytes)):
+        raise ValueError(
+            f"`captions` must be an iterable of strings. Received one string: {captions!r}"
+        )
+    counts = collections.Counter()
+    for row, entry in enumerate(captions):
+        check_texts(entry, f"captions[{row}]")
+        for caption in [entry] if isinstance(entry, (str, bytes)) else entry:
+            counts.update(standardize(caption).split())
+    return counts
+
+
+def _select_frequent_words(counts, min_count):
+    """Lists the words with at least `min_count` occurrences, most frequent first."""
+    words = sorted(word for word in counts if counts[word] >= min_count)
+    return sorted(words, key=counts.__getitem__, reverse=True)
 
 
 def _to_nested(inputs):

@@ -5,7 +5,7 @@ import dataclasses
 import keras
 import numpy as np
 import pytest
-from small_captioners import SIZE, color_images, write_images
+from small_captioners import SIZE, color_images, small_captioner, write_images
 
 from keras_mmfusion import ImageEncoder
 from keras_mmfusion.datasets import CaptionPairs
@@ -56,6 +56,35 @@ def test_train_captioner_writes_a_preset(tmp_path):
     model = Captioner.from_preset(tmp_path / "preset")
     assert model.compute_dtype == "float32"
     assert all(model.generate(color_images()))
+
+
+def test_training_continues_from_a_captioner_with_further_words(tmp_path, monkeypatch):
+    def save_untrained(recipe, captioner, model, sequence, dev, folder, *arguments, **run):
+        captioner.save_to_preset(folder / BEST)
+        return True
+
+    monkeypatch.setattr(CaptionerRecipe, "_run", save_untrained)
+    pairs = CaptionPairs(*write_images(tmp_path))
+    recipe = small_recipe(fine_tune_blocks=1)
+    start = recipe.build_captioner(lite_encoder(), ["a square on the wall", "the wall is green"])
+    embeddings = keras.ops.convert_to_numpy(start.text_decoder.get_weights()[0])
+    old = start.preprocessor.tokenizer.get_vocabulary()
+    arguments = (start, pairs, pairs.take(3), tmp_path / "preset")
+    assert train_captioner(recipe, *arguments)
+    model = Captioner.from_preset(tmp_path / "preset")
+    assert model.preprocessor.tokenizer.get_vocabulary() == [*old, "blue", "red"]
+    found = model.text_decoder.get_weights()[0]
+    np.testing.assert_array_equal(found[: len(old)], embeddings)
+    assert start.text_decoder.vocabulary_size == len(old)
+    start.text_decoder.set_weights([2 * weight for weight in start.text_decoder.get_weights()])
+    with pytest.raises(ValueError, match=r"captioner: sha256 \w+ -> sha256"):
+        train_captioner(recipe, *arguments)
+
+
+def test_training_in_stages_needs_an_encoder_that_can_be_split(tmp_path):
+    pairs = CaptionPairs(*write_images(tmp_path))
+    with pytest.raises(ValueError, match="`fine_tune_captioner`.*Received an encoder of type Func"):
+        train_captioner(small_recipe(), small_captioner(), pairs, pairs, tmp_path / "preset")
 
 
 def test_each_stage_trains_only_its_weights(tmp_path):

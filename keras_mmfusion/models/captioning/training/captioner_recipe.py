@@ -7,6 +7,7 @@ import keras
 import keras_hub
 
 from keras_mmfusion._progress import inform
+from keras_mmfusion.encoders.image_encoder import ImageEncoder
 from keras_mmfusion.layers.graph.convolution.image_graph import ImageGraph
 from keras_mmfusion.losses.self_critical_loss import SelfCriticalLoss
 from keras_mmfusion.losses.smoothed_cross_entropy import SmoothedCrossEntropy
@@ -35,6 +36,7 @@ from keras_mmfusion.models.captioning.training.score_cached_features import scor
 from keras_mmfusion.models.captioning.training.self_critical import SelfCriticalSequence
 from keras_mmfusion.models.captioning.training.training_log import require_tensorboard
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner
+from keras_mmfusion.models.captioning.vocabulary_extension import extend_vocabulary
 from keras_mmfusion.models.captioning.word_tokenizer import WordTokenizer
 from keras_mmfusion.models.presets.preset_folder import set_dtype_policy
 from keras_mmfusion.models.presets.preset_target import check_preset_target
@@ -51,8 +53,9 @@ class CaptionerRecipe(CaptionerSettings):
        optionally the last blocks of the encoder.
 
     Each stage starts from the best dev epoch of the previous stage; stages with 0 epochs are
-    skipped. Feature maps of the frozen part of the encoder are computed once and cached. For the
-    third stage, they are also passed through the fine-tuned blocks that it does not train.
+    skipped. The first stage starts from random decoder weights or from another captioner, see
+    `train_captioner`. Feature maps of the frozen part of the encoder are computed once and cached.
+    For the third stage, they are also passed through the fine-tuned blocks that it does not train.
 
     Args:
         dim, num_layers, num_heads, dropout: arguments of the `TextDecoder`.
@@ -78,12 +81,13 @@ class CaptionerRecipe(CaptionerSettings):
         seed: int.
     """
 
-    def cache_features(self, image_encoder, train, dev, folder, restart=False):
+    def cache_features(self, start, train, dev, folder, restart=False):
         """Writes the feature maps of the frozen part of the encoder; returns their folders.
 
         Existing maps of the same images, captions, encoder and settings are reused. Others raise
         an error that lists the differences, or are replaced with `restart=True`.
         """
+        image_encoder = _get_image_encoder(start)
         lower, _ = image_encoder.split(self.fine_tune_blocks)
         size = image_encoder.image_size
         # Maps below different blocks may have the same shape, so each cut has its own folder.
@@ -99,9 +103,20 @@ class CaptionerRecipe(CaptionerSettings):
             is_finished(cache[2], metadata)
         return tuple(write_feature_cache(*cache) for cache in caches)
 
-    def build_captioner(self, image_encoder, captions):
-        """Creates a captioner with random decoder weights and the vocabulary of the captions."""
+    def build_captioner(self, start, captions):
+        """Creates the captioner that the first stage trains.
+
+        Args:
+            start: `ImageEncoder`, for a captioner with random decoder weights and the vocabulary of
+                the captions; or `Captioner`, for a copy with an extended vocabulary.
+            captions: iterable of strings.
+        """
         keras.utils.set_random_seed(self.seed)
+        if isinstance(start, Captioner):
+            captioner = extend_vocabulary(start, captions, self.min_count)
+            captioner.image_encoder.trainable = False
+            return captioner
+        image_encoder = start
         image_encoder.trainable = False
         tokenizer = WordTokenizer.from_captions(captions, min_count=self.min_count)
         preprocessor = CaptioningPreprocessor(
@@ -142,12 +157,12 @@ class CaptionerRecipe(CaptionerSettings):
         )
         return GraphCaptioner(image_graph=image_graph, **parts)
 
-    def train_cross_entropy(self, image_encoder, captions, caches, folder, **run):
+    def train_cross_entropy(self, start, captions, caches, folder, **run):
         """Runs the first stage; the preset of the best epoch is written to `folder`/best.
 
         Returns whether the stage is finished.
         """
-        captioner = self.build_captioner(image_encoder, captions)
+        captioner = self.build_captioner(start, captions)
         run["stage"] = "Cross-entropy"
         return self._run_cross_entropy(
             captioner, caches, folder, self.epochs, self.learning_rate, **run
@@ -256,9 +271,23 @@ class CaptionerRecipe(CaptionerSettings):
         return training.run(epochs, stop_after)
 
 
+def _get_image_encoder(start):
+    """Returns the encoder that the training starts from; see `train_captioner`."""
+    if not isinstance(start, Captioner):
+        return start
+    encoder = start.image_encoder
+    if not isinstance(encoder, ImageEncoder):
+        raise ValueError(
+            "Training in stages needs a captioner with an `ImageEncoder`, whose last blocks can be "
+            "split off. Fine-tune other captioners with `fine_tune_captioner` (`mmfusion train "
+            f"captioner --preset`). Received an encoder of type {type(encoder).__name__}"
+        )
+    return encoder
+
+
 def train_captioner(
     recipe,
-    image_encoder,
+    start,
     train,
     dev,
     out,
@@ -277,7 +306,10 @@ def train_captioner(
 
     Args:
         recipe: `CaptionerRecipe`.
-        image_encoder: pretrained `ImageEncoder`.
+        start: pretrained `ImageEncoder`, to train a new captioner; or `Captioner` with such an
+            encoder, to continue its training on other data. The settings of the decoder in the
+            recipe then do not apply, and its vocabulary is extended by the frequent words of
+            `train` (`extend_vocabulary`).
         train, dev: `CaptionPairs`. The vocabulary is learned from `train`; `dev` selects the best
             epoch.
         out: string or path. Folder of the resulting preset.
@@ -300,25 +332,25 @@ def train_captioner(
     """
     out = pathlib.Path(out)
     check_preset_target(out)
-    image_encoder.split(recipe.fine_tune_blocks)  # Raise errors before discarding anything.
+    _get_image_encoder(start).split(
+        recipe.fine_tune_blocks
+    )  # Raise errors before discarding anything.
     if tensorboard:
         require_tensorboard()
     work = pathlib.Path(work or f"{out}.training")
-    captioner_run = CaptionerRun(recipe, image_encoder, train, dev, work)
+    captioner_run = CaptionerRun(recipe, start, train, dev, work)
     if restart:
         captioner_run.discard()
     captioner_run.check()
     if captioner_run.has_written(out):
         inform(f"This run is finished: its preset is in {out}.")
         return True
-    caches = recipe.cache_features(
-        image_encoder, train, dev, features or work / "features", restart
-    )
+    caches = recipe.cache_features(start, train, dev, features or work / "features", restart)
     captioner_run.record()
     captions = [caption for each in train.captions for caption in each]
     folder = work / CROSS_ENTROPY
     run = {"stop_after": stop_after, "tensorboard": tensorboard}
-    if not recipe.train_cross_entropy(image_encoder, captions, caches, folder, **run):
+    if not recipe.train_cross_entropy(start, captions, caches, folder, **run):
         return False
     later_stages = (
         (recipe.fine_tune_epochs, recipe.fine_tune, FINE_TUNING),

@@ -5,7 +5,7 @@ import shutil
 
 import keras
 
-from keras_mmfusion.models.captioning.training.encoder_digest import compute_encoder_digest
+from keras_mmfusion.models.captioning.training.encoder_digest import describe_start
 from keras_mmfusion.models.runs.image_digest import ImageDigests, describe_pairs
 from keras_mmfusion.models.runs.run_record import (
     RECORD,
@@ -40,18 +40,18 @@ class CaptionerRun:
     """Records the inputs of a training run in its folder and checks them when it is resumed.
 
     Args:
-        recipe, image_encoder, train, dev: see `train_captioner`.
+        recipe, start, train, dev: see `train_captioner`.
         work: `pathlib.Path`. Folder of the run.
     """
 
-    def __init__(self, recipe, image_encoder, train, dev, work):
+    def __init__(self, recipe, start, train, dev, work):
         self.work = work
         self._digests = ImageDigests(read_record(work).get("image_digests"))
         self.metadata = {
             **describe_code("captioning"),
             # The same seed gives other random numbers on other backends.
             "keras": f"{keras.__version__} on {keras.config.backend()}",
-            "encoder": compute_encoder_digest(image_encoder),
+            **describe_start(start),
             **{
                 f"{kind} of {split}": value
                 for split, pairs in (("train", train), ("dev", dev))
