@@ -306,10 +306,9 @@ def train_captioner(
 
     Args:
         recipe: `CaptionerRecipe`.
-        start: pretrained `ImageEncoder`, to train a new captioner; or `Captioner` with such an
-            encoder, to continue its training on other data. The settings of the decoder in the
-            recipe then do not apply, and its vocabulary is extended by the frequent words of
-            `train` (`extend_vocabulary`).
+        start: pretrained `ImageEncoder`, for a new captioner; or `Captioner` with such an encoder,
+            to train a copy of it further. The recipe's settings of the decoder then do not apply,
+            and the vocabulary is extended by the frequent words of `train` (`extend_vocabulary`).
         train, dev: `CaptionPairs`. The vocabulary is learned from `train`; `dev` selects the best
             epoch.
         out: string or path. Folder of the resulting preset.
