@@ -88,13 +88,13 @@ def main():
     for set_name in arguments.sets:
         pairs = read_set(set_name, arguments.data, arguments.tables)
         entry["scores"][set_name], decoding = score_captioner(model, pairs)
+        protocol = {
+            "decoding": decoding,
+            "versions": describe_versions(),
+            "machine": describe_machine(),
+        }
+        write_results(arguments.json, {"protocol": protocol, "models": {**models, name: entry}})
         print(name, set_name, entry["scores"][set_name]["cider"], flush=True)
-    protocol = {
-        "decoding": decoding,
-        "versions": describe_versions(),
-        "machine": describe_machine(),
-    }
-    write_results(arguments.json, {"protocol": protocol, "models": {**models, name: entry}})
 
 
 if __name__ == "__main__":

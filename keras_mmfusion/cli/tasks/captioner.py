@@ -198,10 +198,7 @@ def train(
     train_pairs, dev_pairs = read_train_and_dev(
         data, train_split, dev_split, images, captions, dev_images, dev_captions, dev_fraction
     )
-    if start_from is None:
-        resolve_preset(encoder)
-    else:
-        check_model(start_from)
+    resolve_preset(start_from or encoder)
 
     resumes = "the same command" + (", without `--restart`," if restart else "") + " resumes it"
     with explain_interruption(f"{resumes} from the last checkpoint"):
@@ -209,10 +206,10 @@ def train(
             CaptionerRecipe,
             train_captioner,
         )
-        from keras_mmfusion.zoo import image_encoder
+        from keras_mmfusion.zoo import captioner, image_encoder
 
         recipe = CaptionerRecipe(**dataclasses.asdict(settings))
-        start = image_encoder(encoder) if start_from is None else load_captioner(start_from)
+        start = image_encoder(encoder) if start_from is None else captioner(start_from)
         if features_only:
             recipe.cache_features(start, train_pairs, dev_pairs, features, restart)
             return
