@@ -12,6 +12,7 @@ LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"
 CAPTIONING = "models/captioning"
 NODES = "models/node_classification/test_node_classifiers.py"
 QUESTIONS = "models/question_answering/test_question_answerer.py"
+EXPLAIN = "explain/test_explain_fusion.py"
 # Parts that can run beside each other.
 PARTS = {
     "layers and losses": [*LAYERS, "losses"],
@@ -24,6 +25,8 @@ PARTS = {
         f"{QUESTIONS}::test_questions_alone_do_not_suffice",
         "models/test_stateless_call.py",
         "models/test_integer_features.py",
+        f"{EXPLAIN}::test_modality_values_are_the_exact_shapley_values_of_missing_modalities",
+        f"{EXPLAIN}::test_scores_are_differentiable_by_inputs_and_embeddings",
     ],
     "graph": [
         "graphs",
