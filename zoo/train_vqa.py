@@ -2,19 +2,22 @@
 
     python zoo/train_vqa.py vqa_rad split/vqa_rad --out zoo/vqa_rad --json zoo/vqa_rad/results.json
 
-The folder of questions has the splits `train` and `dev`; see `zoo/split_vqa.py`. The JSON file has
-the scores of the recipe on dev for several seeds, next to models that do not see image or question;
-see `score_question_answering_recipe`. The preset is the model of the first seed, with weights in
-float16. The recipes were selected on parts of the training images.
+The folder of questions has the splits `train` and `dev`; see `zoo/split_vqa.py`. With `--captions`,
+the words of captions are answers to a further question; see `zoo/caption_words.py`. The JSON file
+has the scores of the recipe on dev for several seeds, next to models that do not see image or
+question; see `score_question_answering_recipe`. The preset is the model of the first seed, with
+weights in float16. The recipes were selected on parts of the training images.
 """
 
 import argparse
+import dataclasses
 from pathlib import Path
 
 import keras
 import numpy as np
+from caption_words import read_caption_words
 from keras_hub.layers import ImageConverter
-from vqa_preset import save_preset, write_results
+from vqa_preset import join_questions, save_preset, write_results
 
 from keras_mmfusion import zoo
 from keras_mmfusion.datasets.questions.question_folder import read_question_folder
@@ -34,6 +37,16 @@ DEFAULTS = {
     "freeze_image_encoder": True,
 }
 RECIPES = {
+    "vqa_coco": QuestionAnsweringRecipe(
+        combine="concat",
+        num_answers=400,
+        dropout=0.5,
+        image_dropout=0.5,
+        epochs=10,
+        batch_size=64,
+        learning_rate=2e-3,
+        **DEFAULTS,
+    ),
     "vqa_daquar": QuestionAnsweringRecipe(
         combine="concat",
         num_answers=500,
@@ -110,8 +123,18 @@ def create_model(recipe, tokenizer, word_vectors, answers, image_encoder):
 
 
 def read_splits(folder):
-    """Reads train and dev."""
-    return [read_question_folder(folder, split) for split in ("train", "dev")]
+    """Reads train and dev.
+
+    If some images of dev are also in train, the questions of dev have a type `"image"`, `"seen"` or
+    `"new"`.
+    """
+    train, dev = (read_question_folder(folder, split) for split in ("train", "dev"))
+    seen = set(train.images)
+    if seen.isdisjoint(dev.images):
+        return train, dev
+    kinds = ["seen" if image in seen else "new" for image in dev.images]
+    types = [{**each, "image": kind} for each, kind in zip(dev.types, kinds, strict=True)]
+    return train, dataclasses.replace(dev, types=types)
 
 
 def load_tokens(path):
@@ -135,6 +158,7 @@ def main():
     parser.add_argument("data", type=Path, help="folder of questions")
     parser.add_argument("--out", type=Path, required=True, help="preset folder to write")
     parser.add_argument("--json", type=Path, required=True)
+    parser.add_argument("--captions", type=Path, help="folder of coco_captions/ and flickr8k/")
     parser.add_argument("--tokens", type=Path, help="file of encoded images, for further runs")
     parser.add_argument("--wordnet", help="folder of WordNet's files, for WUPS")
     parser.add_argument("--seeds", type=int, default=3, help="number of seeds")
@@ -142,6 +166,11 @@ def main():
     recipe = RECIPES[arguments.name]
     train, dev = read_splits(arguments.data)
     answers = train.list_frequent_answers(recipe.num_answers)
+    training_data = {"questions": len(train), "images": len(set(train.images))}
+    if arguments.captions is not None:
+        words = read_caption_words(arguments.captions, answers)
+        training_data["images_with_captions"] = len(words)
+        train = join_questions(train, words)
     image_encoder, tokens = create_image_encoder(), load_tokens(arguments.tokens)
     tokenizer = WordTokenizer.from_captions(train.questions, recipe.min_word_count)
     word_vectors = make_word_vectors(tokenizer.get_vocabulary(), recipe.dim)
@@ -163,6 +192,7 @@ def main():
         arguments.wordnet,
         data=arguments.data.resolve().name,
         split="dev",
+        training_data=training_data,
     )
 
 

@@ -1,15 +1,23 @@
-"""Saves and scores the question answerers of the zoo, for the scripts that train them."""
+"""Joins the data of the question answerers of the zoo, saves, and scores them."""
 
 import dataclasses
 from pathlib import Path
 
 from keras_mmfusion._provenance import describe_machine, describe_versions
+from keras_mmfusion.datasets import QuestionAnswers
 from keras_mmfusion.files.atomic_files import write_json
 from keras_mmfusion.models.presets.half_precision_weights import store_as_float16
 from keras_mmfusion.models.question_answering import (
     QuestionAnswerer,
     evaluate_question_answering,
 )
+
+
+def join_questions(*parts):
+    """Joins `QuestionAnswers`, with new ids."""
+    names = ("images", "questions", "answers", "types")
+    columns = {name: [each for part in parts for each in getattr(part, name)] for name in names}
+    return QuestionAnswers(**columns, question_ids=range(len(columns["images"])))
 
 
 def save_preset(model, folder):
