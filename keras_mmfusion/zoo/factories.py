@@ -304,8 +304,8 @@ def vqa(preset="vqa_easy", dtype=None):
     model.answer("photo.jpg", "how many dogs are there?")
     ```
 
-    `vqa_daquar` and `vqa_rad` are small models of the zoo, trained on little data; their model
-    cards state how often they are wrong.
+    `vqa_coco`, `vqa_daquar`, and `vqa_rad` are small models of the zoo, trained on little data;
+    their model cards state how often they are wrong.
 
     Args:
         preset: string or path. A name of the zoo, a preset folder, a folder with a checkpoint of
