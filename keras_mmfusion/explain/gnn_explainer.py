@@ -5,10 +5,10 @@ from keras import ops
 
 from keras_mmfusion._checks import check_integer, check_positive
 from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.mask_gradients import compile_gradients
 from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
 from keras_mmfusion.explain.node_attention import compute_node_attention
 from keras_mmfusion.explain.node_explanation import NodeExplanation
+from keras_mmfusion.explain.watched_gradients import compile_gradients
 
 # Loss weights for mask size (summed over edges, averaged over features) and entropy; the defaults
 # of the reference code and of PyTorch Geometric.
@@ -148,7 +148,7 @@ class _MaskSearch:
         self.masked = masked
         self.edges, self.features = masked.make_ones()
         self.ones = [*self.edges.values(), *self.features.values()]
-        self.gradients = compile_gradients(self._loss, len(self.ones))
+        self.gradients = compile_gradients(self._loss)
 
     def run(self, node, predicted, steps, learning_rate):
         logits = [np.zeros_like(one) for one in self.ones]
@@ -165,12 +165,12 @@ class _MaskSearch:
 
     def _compute_gradients(self, logits, active, node, predicted):
         arrays = [ops.convert_to_tensor(x, "float32") for x in (*logits, *active)]
-        _, gradients = self.gradients(*arrays, node, predicted)
+        _, _, gradients = self.gradients(*arrays, node, predicted)
         return [ops.convert_to_numpy(gradient) for gradient in gradients]
 
-    def _loss(self, *args):
+    def _loss(self, watch, *args):
         count = len(self.ones)
-        masks = [ops.sigmoid(logits) for logits in args[:count]]
+        masks = [ops.sigmoid(watch(logits)) for logits in args[:count]]
         active, (node, predicted) = args[count : 2 * count], args[2 * count :]
         split = len(self.edges)
         inputs = self.masked.apply_masks(
