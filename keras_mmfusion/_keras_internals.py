@@ -23,6 +23,11 @@ def has_sublayers(layer):
     return bool(layer._layers)
 
 
+def get_attention_softmax(layer):
+    """Returns the layer that computes the scores of a built `keras.layers.MultiHeadAttention`."""
+    return layer._softmax
+
+
 def get_keras_mask(tensor):
     """Returns the implicit mask of a tensor, or `None`."""
     return getattr(tensor, "_keras_mask", None)

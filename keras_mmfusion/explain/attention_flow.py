@@ -67,7 +67,7 @@ class TokenRelevance:
 
     >>> import numpy as np
     >>> relevance = TokenRelevance({"text": 1, "image": 2})
-    >>> relevance.attend("text", "image", np.array([[0.5, 0.0]]))
+    >>> relevance.attend("text", {"image": np.array([[0.5, 0.0]])})
     >>> relevance.get("text", "image").tolist()
     [[0.5, 0.0]]
 
@@ -85,21 +85,25 @@ class TokenRelevance:
             for other, columns in self.lengths.items()
         }
 
-    def attend(self, query, key, weights):
+    def attend(self, query, weights):
         """Adds the attention of a layer.
 
         Args:
-            query, key: strings, modalities; the same for self-attention.
-            weights: float array `(query_tokens, key_tokens)`, from `weigh_attention`.
+            query: string, the modality of the queries.
+            weights: dict, modality -> float array `(query_tokens, its tokens)`, from
+                `weigh_attention`. Several modalities are keys of one softmax; if `query` is one of
+                them, this is self-attention of their joint sequence.
         """
-        if query == key:
-            added = {other: weights @ self.maps[query, other] for other in self.lengths}
-        else:
-            added = {other: weights @ self.maps[key, other] for other in self.lengths}
-            own, others = (_normalize(self.maps[name, name]) for name in (query, key))
-            added[key] = own.T @ weights @ others
-        for other, update in added.items():
-            self.maps[query, other] = self.maps[query, other] + update
+        updated = {other: self.maps[query, other] for other in self.lengths}
+        for key, each in weights.items():
+            for other in self.lengths:
+                added = each @ self.maps[key, other]
+                if query not in weights and other == key:
+                    own, others = (_normalize(self.maps[name, name]) for name in (query, key))
+                    added = own.T @ each @ others
+                updated[other] = updated[other] + added
+        for other, relevance in updated.items():
+            self.maps[query, other] = relevance
 
     def get(self, query, key):
         """Returns the relevance `(query_tokens, key_tokens)` of the tokens of `key`."""

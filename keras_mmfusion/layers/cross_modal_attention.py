@@ -160,7 +160,7 @@ class CrossModalAttention(keras.layers.Layer):
         mask, query_mask = _resolve_mask(query_mask, key_mask, attention_mask, causal_mask)
         if needs_scores:
             products = ops.einsum("bqhd,bkhd->bhqk", queries, keys)
-            scores = _masked_softmax(products, mask, attention_bias)
+            scores = self.compute_scores(products, mask, attention_bias)
             weights = ops.cast(scores, self.compute_dtype)
             weights = self.dropout_layer(weights, training=training)
             attended = ops.einsum("bhqk,bkhd->bqhd", weights, values)
@@ -218,10 +218,30 @@ class CrossModalAttention(keras.layers.Layer):
         keys, values = cache
         queries = _swap_heads(self._project_query(cast_input(self, query)))
         products = ops.matmul(queries, ops.swapaxes(keys, 2, 3))  # (batch, heads, queries, keys)
-        scores = _masked_softmax(products, attention_mask)
+        scores = self.compute_scores(products, attention_mask)
         attended = _swap_heads(ops.matmul(ops.cast(scores, self.compute_dtype), values))
         output = apply_to_rows(self.output_dense, self._merge_heads(attended))
         return (output, scores) if return_attention_scores else output
+
+    def compute_scores(self, products, mask=None, bias=None):
+        """Computes attention scores from the products of queries and keys.
+
+        Args:
+            products: tensor `(batch, num_heads, query_tokens, value_tokens)`.
+            mask: bool tensor `(batch or 1, query_tokens or 1, value_tokens)`, or `None`.
+            bias: tensor that broadcasts to `products`, or `None`.
+
+        Returns:
+            Float32 tensor of the shape of `products`.
+        """
+        scores = ops.cast(products, "float32")
+        if bias is not None:
+            scores = scores + ops.cast(bias, "float32")
+        if scores.shape[-1] == 1:  # ops.softmax warns on an axis of size 1.
+            return ops.ones_like(scores)
+        if mask is not None:
+            scores = ops.where(ops.expand_dims(mask, 1), scores, _MASKED)
+        return ops.softmax(scores, axis=-1)
 
     def _project_query(self, query):
         """Scaled queries `(batch, query_tokens, num_heads, head_dim)`."""
@@ -305,18 +325,6 @@ def _make_causal_mask(query_tokens, value_tokens):
     rows = ops.expand_dims(ops.arange(query_tokens), 1)
     columns = ops.expand_dims(ops.arange(value_tokens), 0)
     return ops.expand_dims(rows >= columns, 0)
-
-
-def _masked_softmax(products, mask, bias=None):
-    """Float32 attention weights `(batch, heads, queries, keys)`, for a mask without heads."""
-    scores = ops.cast(products, "float32")
-    if bias is not None:
-        scores = scores + ops.cast(bias, "float32")
-    if scores.shape[-1] == 1:  # ops.softmax warns on an axis of size 1.
-        return ops.ones_like(scores)
-    if mask is not None:
-        scores = ops.where(ops.expand_dims(mask, 1), scores, _MASKED)
-    return ops.softmax(scores, axis=-1)
 
 
 def _batch_and_tokens(x):

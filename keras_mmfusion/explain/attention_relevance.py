@@ -1,0 +1,41 @@
+from keras_mmfusion.explain.attention_flow import TokenRelevance, weigh_attention
+from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.recorded_maps import RecordedMaps, find_attention_problem
+
+
+class AttentionRelevance(ExplanationMethod):
+    """Attention weighted by its gradients, added up over all layers.
+
+    ```
+    Ā = E_h[(∇A ⊙ A)⁺]                          ∇A = ∂f / ∂A
+    self-attention of s:            R[s, x] += Ā R[s, x]                   for all x
+    attention of s to another, q:   R[s, q] += R̄[s, s]ᵀ Ā R̄[q, q],  R[s, x] += Ā R[q, x],  x ≠ q
+    ```
+
+    `R[s, q]`, the relevance of the tokens of `q` for those of `s`, is the identity at first. `R̄` is
+    the identity plus `R - I` with rows of sum 1. The values are the rows of the output tokens.
+
+    Example:
+
+    >>> from keras_mmfusion.explain import AttentionRelevance
+    >>> AttentionRelevance()
+    AttentionRelevance()
+
+    Reference:
+        Chefer, Gur and Wolf, "Generic Attention-model Explainability for Interpreting Bi-Modal and
+        Encoder-Decoder Transformers", 2021, equations 5 to 11.
+    """
+
+    name = "attention_relevance"
+    levels = ("modality", "token")
+
+    def find_problem(self, explainable, level):
+        return find_attention_problem(explainable)
+
+    def attribute(self, explainable, level, batch_size):
+        maps = RecordedMaps(explainable)
+        relevance = TokenRelevance(maps.lengths)
+        for call in maps.calls:
+            weights = weigh_attention(call.scores, call.gradients)
+            relevance.attend(call.query, maps.divide_keys(call, weights))
+        return Attribution(maps.read_values(relevance.get, level))
