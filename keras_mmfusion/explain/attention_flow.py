@@ -49,8 +49,8 @@ def weigh_attention(scores, gradients):
 class TokenRelevance:
     """Relevance of the tokens of each modality for those of each other, updated layer by layer.
 
-    With `Ā = E_h[(∇A ⊙ A)⁺]` of an attention layer, `R[s, q]` the relevance of the tokens of `q` for
-    the current tokens of `s`, initially the identity for `s = q` and 0 otherwise:
+    With `Ā = E_h[(∇A ⊙ A)⁺]` of an attention layer and `R[s, q]`, the relevance of the tokens of
+    `q` for the current tokens of `s`, initially the identity for `s = q` and 0 otherwise:
 
     ```
     self-attention of s:              R[s, x] += Ā R[s, x]                   for all x

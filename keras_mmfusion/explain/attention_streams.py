@@ -39,10 +39,10 @@ def find_attention_streams(explainable):
         `AttentionStreams`; without layers if there are none.
     """
     model = explainable.model
+    if isinstance(model, BlipQuestionAnswerer):  # Also a `Captioner`.
+        return _find_blip_streams(explainable)
     if isinstance(model, Captioner):
         return _find_captioner_streams(explainable)
-    if isinstance(model, BlipQuestionAnswerer):
-        return _find_blip_streams(explainable)
     if explainable.token_slices is not None:
         layers = {layer: [(JOINT, (JOINT,))] for layer in list_attention_layers(model.backbone)}
         return AttentionStreams(layers, {JOINT: np.ones(1)})  # The first token.

@@ -215,6 +215,9 @@ class Explainable:
             if self.kinds[name] == "image"
         }
 
+    def encode_again(self):
+        """Computes again what is kept of the model's outputs, after a change of its weights."""
+
     def reduce_inputs(self, keep):
         """Returns the inputs of which parts are removed, encoded as far as `keep` allows."""
         return self.inputs

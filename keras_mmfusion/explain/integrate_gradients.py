@@ -33,8 +33,9 @@ def integrate_gradients(compute, inputs, baselines, steps=32, batch_size=32):
     Σ_i value_i = F(x) - F(b)
     ```
 
-    All inputs move along the line together. The integral is a Gauss-Legendre sum, which is exact
-    for polynomials of a degree below `2 * steps`.
+    All inputs move along the line together. NaN is a missing value: it stays missing, with a value
+    of 0, and the line starts at 0 where only the baseline is NaN. The integral is a Gauss-Legendre
+    sum, which is exact for polynomials of a degree below `2 * steps`.
 
     Args:
         compute: function of a dict of float32 arrays with a batch axis that returns scores
@@ -65,8 +66,12 @@ def integrate_gradients(compute, inputs, baselines, steps=32, batch_size=32):
     # The two ends have no weight; they give the scores.
     positions = np.concatenate([[0.0, 1.0], (nodes + 1) / 2])
     weights = np.concatenate([[0.0, 0.0], weights / 2])
-    starts = {name: np.asarray(x, "float32") for name, x in baselines.items()}
-    changes = {name: np.asarray(x, "float32") - starts[name] for name, x in inputs.items()}
+    starts, changes = {}, {}
+    for name, x in inputs.items():
+        x, start = np.asarray(x, "float32"), np.asarray(baselines[name], "float32")
+        start = np.where(np.isnan(start), 0.0, start)
+        starts[name] = start = np.where(np.isnan(x), x, start)
+        changes[name] = np.where(np.isnan(x), 0.0, x - start)
     totals = {name: np.zeros(x.shape) for name, x in changes.items()}
     scores = []
     for rows, valid in make_equal_batches(len(positions), batch_size):
@@ -77,6 +82,6 @@ def integrate_gradients(compute, inputs, baselines, steps=32, batch_size=32):
         batch_scores, gradients = compute(points)
         scores.extend(np.asarray(batch_scores, "float64")[valid])
         for name, gradient in gradients.items():
-            totals[name] += np.tensordot(weights[rows] * valid, gradient, axes=1)
+            totals[name] += np.tensordot(weights[rows] * valid, np.nan_to_num(gradient), axes=1)
     values = {name: changes[name] * total for name, total in totals.items()}
     return IntegratedPath(values, float(scores[1]), float(scores[0]))

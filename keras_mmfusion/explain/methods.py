@@ -1,12 +1,30 @@
 """The methods of `explain`."""
 
+from keras_mmfusion.explain.attention_relevance import AttentionRelevance
+from keras_mmfusion.explain.attention_rollout import AttentionRollout
+from keras_mmfusion.explain.attention_weights import AttentionMaps
 from keras_mmfusion.explain.explanation_method import ExplanationMethod
 from keras_mmfusion.explain.fusion_shares import FusionShares
 from keras_mmfusion.explain.gnn_explainer import GNNExplainer
+from keras_mmfusion.explain.grad_cam import GradCAM, GradCAMPlusPlus
+from keras_mmfusion.explain.integrated_gradients import IntegratedGradients
 from keras_mmfusion.explain.occlusion import Occlusion
 from keras_mmfusion.explain.shapley_values import ShapleyValues
+from keras_mmfusion.explain.smooth_grad import SmoothGrad
 
-METHODS = (ShapleyValues, Occlusion, FusionShares, GNNExplainer)
+METHODS = (
+    ShapleyValues,
+    Occlusion,
+    IntegratedGradients,
+    SmoothGrad,
+    GradCAM,
+    GradCAMPlusPlus,
+    AttentionMaps,
+    AttentionRollout,
+    AttentionRelevance,
+    FusionShares,
+    GNNExplainer,
+)
 
 
 def get_method(method):

@@ -10,7 +10,8 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
     value = 1/n Σ_k ∂F(x + ε_k) / ∂x          ε_k ~ N(0, σ²),  σ = noise (max(x) - min(x))
     ```
 
-    Each input has its own σ. The result does not depend on `batch_size`.
+    Each input has its own σ. NaN, a missing value, has a gradient of 0. The result does not depend
+    on `batch_size`.
 
     Args:
         compute: see `integrate_gradients`.
@@ -28,7 +29,8 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
     >>> import numpy as np
     >>> from keras_mmfusion.explain.smooth_gradients import smooth_gradients
     >>> values = smooth_gradients(
-    ...     lambda x: (x["a"].sum(axis=1), {"a": np.ones_like(x["a"])}), {"a": np.array([1.0, 3.0])})
+    ...     lambda x: (x["a"].sum(axis=1), {"a": np.ones_like(x["a"])}),
+    ...     {"a": np.array([1.0, 3.0])})
     >>> values["a"].tolist()
     [1.0, 1.0]
 
@@ -42,11 +44,11 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
     for _, valid in make_equal_batches(samples, batch_size):
         noisy = {
             name: x
-            + np.float32(noise * np.ptp(x))
+            + np.float32(noise * (np.nanmax(x) - np.nanmin(x)))
             * generators[name].standard_normal((len(valid), *x.shape), "float32")
             for name, x in inputs.items()
         }
         _, gradients = compute(noisy)
         for name, gradient in gradients.items():
-            totals[name] += np.tensordot(np.float64(valid), gradient, axes=1)
+            totals[name] += np.tensordot(np.float64(valid), np.nan_to_num(gradient), axes=1)
     return {name: total / samples for name, total in totals.items()}

@@ -122,6 +122,9 @@ class ExplainableAnswer(Explainable):
         encoder = getattr(model, "text_encoder", None)
         return find_token_embedding(model.backbone if encoder is None else encoder)
 
+    def encode_again(self):
+        self._prepare_image()
+
     def reduce_inputs(self, keep):
         if self.tokens is None or "image" in self.replaced:
             return self.inputs
