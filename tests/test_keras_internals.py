@@ -13,6 +13,7 @@ import pytest
 from keras_mmfusion._keras_internals import (
     collect_only_new_garbage,
     flatten_layers,
+    get_attention_softmax,
     get_keras_mask,
     get_trainable_variables,
     has_sublayers,
@@ -72,6 +73,12 @@ def test_layers_and_sublayers():
     assert dense in flatten_layers(model) and model in flatten_layers(model)
     assert model not in flatten_layers(model, include_self=False)
     assert has_sublayers(model) and not has_sublayers(dense)
+
+
+def test_softmax_of_attention():
+    layer = keras.layers.MultiHeadAttention(1, 2)
+    layer.build((None, 3, 4), (None, 3, 4))
+    assert isinstance(get_attention_softmax(layer), keras.layers.Softmax)
 
 
 def test_keras_mask():

@@ -46,7 +46,8 @@ class RecordedMaps:
             pairs = remaining[layer]
             query, keys = pairs.pop(0) if len(pairs) > 1 else pairs[0]
             # Windows of an image are further rows of the batch; a pooling layer has own queries.
-            if len(scores) == 1 and (query,) != keys or scores.shape[2] == scores.shape[3]:
+            is_pooling = (query,) == keys and scores.shape[2] != scores.shape[3]
+            if len(scores) == 1 and not is_pooling:
                 calls.append(AttentionCall(query, keys, scores[0], gradients[0]))
         self.lengths = _find_lengths(explainable, calls)
         self.calls = [call for call in calls if self._has_known_lengths(call)]
@@ -102,6 +103,8 @@ class RecordedMaps:
 
 def find_attention_problem(explainable):
     """Returns why the attention of a model cannot be explained, or `None`."""
+    if explainable.kinds.get("image") == "sequence":
+        return "the tokens of a video are not those of single frames"
     if not find_attention_streams(explainable).layers:
         return "the model has no attention layers between known tokens"
     return None
