@@ -37,7 +37,6 @@ PARTS = {
         "models/recommendation/test_recommenders.py",
         "explain/test_explain_nodes.py",
         "explain/test_gradient_methods.py",
-        "explain/test_gradient_explanations.py::test_gradients_of_attention_scores_equal_closed_form",
     ],
     "checkpoints": [
         "checkpoints/test_assign_weights.py",
