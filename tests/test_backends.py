@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from jax_settings import JAX_SETTINGS
 
 TESTS = Path(__file__).resolve().parent
 LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"))]
@@ -68,7 +69,7 @@ PARTS = {
 
 @pytest.fixture(scope="session")
 def jax_cache(tmp_path_factory):
-    """Settings of a compilation cache that all parts and workers share.
+    """Settings of JAX, with a compilation cache that all parts and workers share.
 
     Many tests make the same small model, and XLA would compile its step for each of them.
     """
@@ -76,11 +77,10 @@ def jax_cache(tmp_path_factory):
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
     return {
+        **JAX_SETTINGS,
         "JAX_COMPILATION_CACHE_DIR": str(folder / "jax_cache"),
         "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
         "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        # Tests compile far longer than they compute.
-        "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
     }
 
 
