@@ -28,11 +28,15 @@ def score(model, images, questions, answers):
     return np.mean([a == b for a, b in zip(model.answer(images, questions), answers, strict=True)])
 
 
-def train_eagerly(model, images, questions, answers, steps):
-    """Trains on one batch; tracing a step would take longer than all steps. Returns the losses."""
+def train_on_one_batch(model, images, questions, answers, steps):
+    """Trains on one batch. Returns the losses.
+
+    TensorFlow would trace a step for longer than it runs all steps, and JAX would compile each
+    operation of an eager step.
+    """
     batch = model.preprocess_samples({"images": images, "questions": questions}, answers)
     x, y = keras.tree.map_structure(ops.convert_to_numpy, batch)
-    model.compile(keras.optimizers.Adam(0.01), run_eagerly=True)
+    model.compile(keras.optimizers.Adam(0.01), run_eagerly=keras.config.backend() != "jax")
     return [keras.Model.train_on_batch(model, x, y)[0] for _ in range(steps)]
 
 
@@ -41,7 +45,7 @@ def trained():
     model = make_question_answerer(activation="softmax")
     images, questions, answers = make_data()
     if keras.config.backend() != "tensorflow":  # KerasHub's pipeline of raw data needs it.
-        train_eagerly(model, images, questions, answers, 40)
+        train_on_one_batch(model, images, questions, answers, 40)
         assert score(model, images, questions, answers) == 1.0
         return model
     model.compile(keras.optimizers.Adam(0.01), jit_compile=False)
@@ -61,7 +65,7 @@ def test_questions_alone_do_not_suffice():
     images, questions, answers = make_data()
     model = make_question_answerer(activation="softmax")
     # The most frequent answer is right for 2, 3, 4 and 3 of the 6 images.
-    train_eagerly(model, np.zeros_like(images), questions, answers, 40)
+    train_on_one_batch(model, np.zeros_like(images), questions, answers, 40)
     assert score(model, np.zeros_like(images), questions, answers) <= 0.5
 
 
@@ -243,7 +247,7 @@ def test_low_rank_adaptation_and_mixed_precision():
     model = make_question_answerer("mult", dtype="mixed_bfloat16")
     model.enable_lora(2)
     images, questions, answers = make_data()
-    losses = train_eagerly(model, images[:8], questions[:8], answers[:8], 2)
+    losses = train_on_one_batch(model, images[:8], questions[:8], answers[:8], 2)
     assert losses[1] < losses[0]
     assert model.fusion.compute_dtype == "bfloat16"
 
