@@ -61,6 +61,15 @@ def search_without_xla(request, monkeypatch):
         monkeypatch.setattr(model, "_jit_compile_search", False)
 
 
+@pytest.fixture
+def eager_fit():
+    """Trains and predicts without compilation on TensorFlow."""
+    from eager_fit import fit_eagerly
+
+    with fit_eagerly():
+        yield
+
+
 @pytest.fixture(scope="session")
 def captioner_preset(tmp_path_factory):
     """The folder of a preset whose captioner has random weights and a vocabulary of ten words."""

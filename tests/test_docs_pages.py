@@ -26,7 +26,7 @@ def hub(tmp_path_factory, captioner_preset):
 
 
 @pytest.fixture
-def reader(tmp_path, monkeypatch, hub):
+def reader(tmp_path, monkeypatch, hub, eager_fit):
     """An empty working folder with links to those of a clone; training is not compiled."""
     from keras_mmfusion.models.captioning import Captioner
 
@@ -37,8 +37,6 @@ def reader(tmp_path, monkeypatch, hub):
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     connect_client(hub, tmp_path / "hub", monkeypatch)
     monkeypatch.setattr(Captioner, "_jit_compile_search", False)
-    eager = property(lambda model: True, lambda model, value: None)
-    monkeypatch.setattr("keras.src.trainers.trainer.Trainer.run_eagerly", eager, raising=False)
 
 
 def run_commands(block):
