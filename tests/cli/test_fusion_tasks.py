@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from eager_fit import fit_eagerly
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -19,16 +20,15 @@ from keras_mmfusion.models.presets.preset_folder import load_preset
 WORDS = {"lamp": ["bright", "shade"], "chair": ["seat", "legs"]}
 
 
-@pytest.fixture
-def table(tmp_path):
-    """A table of 40 products; the title names the class, and each column has empty cells."""
+def write_table(folder):
+    """Writes 40 products; the title names the class, and each column has empty cells."""
     rng = np.random.default_rng(0)
     rows = []
     for i in range(40):
         kind = ("lamp", "chair")[i % 2]
-        Image.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(tmp_path / f"{i}.png")
-        np.save(tmp_path / f"{i}.npy", rng.normal(size=3).astype("float32") + i % 2)
-        np.save(tmp_path / f"tokens_{i}.npy", rng.normal(size=(1 + i % 3, 2)).astype("float32"))
+        Image.new("RGB", (32, 32), ("red", "blue")[i % 2]).save(folder / f"{i}.png")
+        np.save(folder / f"{i}.npy", rng.normal(size=3).astype("float32") + i % 2)
+        np.save(folder / f"tokens_{i}.npy", rng.normal(size=(1 + i % 3, 2)).astype("float32"))
         row = {
             "title": " ".join(WORDS[kind]),
             "price": 10 * (i % 2) + rng.random(),
@@ -44,19 +44,30 @@ def table(tmp_path):
             rows[-1]["split"] = "test"
     for row in rows:
         row.pop(None, None)
-    with (tmp_path / "products.csv").open("w", newline="") as file:
+    with (folder / "products.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, list(rows[-1]))
         writer.writeheader()
         writer.writerows(rows)
-    return tmp_path / "products.csv"
+    return folder / "products.csv"
+
+
+@pytest.fixture
+def table(tmp_path):
+    return write_table(tmp_path)
 
 
 @pytest.fixture(scope="module")
-def encoder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("presets") / "encoder"
+def trained(tmp_path_factory):
+    """A table, and the result of training a classifier on columns of all kinds."""
+    folder = tmp_path_factory.mktemp("trained")
+    table, encoder = write_table(folder), folder / "encoder"
     keras.utils.set_random_seed(0)
-    ImageEncoder(image_size=32).save_to_preset(str(folder))
-    return str(folder)
+    ImageEncoder(image_size=32).save_to_preset(str(encoder))
+    columns = ("--number", "price", "--category", "color", "--text", "title", "--image", "photo")
+    columns += ("--array", "vector", "--array", "tokens", "--encoder", encoder)
+    columns += ("--split", "train", "--dropout", 0)
+    with fit_eagerly():
+        return table, train(table, "--target", "kind", *columns)
 
 
 def run(*arguments):
@@ -68,14 +79,13 @@ def train(table, *arguments):
     return run("train", "fusion", "--data", table, *small, *arguments)
 
 
-def test_classifier_of_all_kinds_of_columns(table, encoder):
-    columns = ("--number", "price", "--category", "color", "--text", "title", "--image", "photo")
-    columns += ("--array", "vector", "--array", "tokens", "--encoder", encoder)
-    trained = train(table, "--target", "kind", *columns, "--split", "train", "--dropout", 0)
-    assert trained.exit_code == 0, trained.output
-    assert trained.stdout == f"{table.parent / 'model'}\n"
+@pytest.mark.usefixtures("eager_fit")
+def test_classifier_of_all_kinds_of_columns(trained, tmp_path):
+    table, training = trained
+    assert training.exit_code == 0, training.output
+    assert training.stdout == f"{table.parent / 'model'}\n"
 
-    target = table.parent / "scores.json"
+    target = tmp_path / "scores.json"
     arguments = ("--preset", table.parent / "model", "--data", table, "--split", "test")
     scored = run("evaluate", "fusion", *arguments, "--json", target)
     assert scored.exit_code == 0, scored.output
@@ -138,12 +148,11 @@ def test_folder_of_another_kind_is_not_replaced(table):
     assert table.is_file()
 
 
-def test_export_equals_the_model_for_all_kinds_of_columns(table, encoder):
+@pytest.mark.usefixtures("eager_fit")
+def test_export_equals_the_model_for_all_kinds_of_columns(trained, tmp_path):
     tf = pytest.importorskip("tensorflow")
-    columns = ("--number", "price", "--category", "color", "--text", "title", "--image", "photo")
-    columns += ("--array", "vector", "--array", "tokens", "--encoder", encoder)
-    assert train(table, "--target", "kind", *columns).exit_code == 0
-    preset, out = table.parent / "model", table.parent / "served"
+    table, _ = trained
+    preset, out = table.parent / "model", tmp_path / "served"
     exported = run("export", "fusion", "--preset", preset, "--out", out)
     assert exported.exit_code == 0, exported.output
     assert exported.stdout == f"{out / '1'}\n"

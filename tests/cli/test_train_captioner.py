@@ -49,6 +49,7 @@ def train(data, encoder, *arguments):
     )
 
 
+@pytest.mark.usefixtures("eager_fit")
 def test_paused_run_resumes_and_writes_the_preset(data, encoder):
     pauses, done_output = 0, ""
     graph = ("--graph-layers", "1")
