@@ -7,11 +7,10 @@ import keras
 import keras_hub
 import numpy as np
 import pytest
+from jax_settings import JAX_SETTINGS
 
 from keras_mmfusion.encoders import ImageEncoder
 
-# XLA's optimizations take longer than the single step that uses them.
-FAST_COMPILE = {"XLA_FLAGS": "--xla_backend_optimization_level=0"}
 REPOSITORY = Path(__file__).resolve().parents[2]
 PRESET = REPOSITORY / "zoo" / "efficientnet_lite0_imagenet"
 
@@ -279,7 +278,7 @@ assert len(encoder.trainable_variables) == 49
     subprocess.run(
         [sys.executable, "-c", script],
         cwd=tmp_path,
-        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY), **FAST_COMPILE},
+        env={**os.environ, "KERAS_BACKEND": backend, "PYTHONPATH": str(REPOSITORY), **JAX_SETTINGS},
         check=True,
         timeout=300,
     )
