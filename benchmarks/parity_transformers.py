@@ -32,6 +32,9 @@ GAIN = 1.6
 EMBEDDING_GAIN = {"tiny": 1.0, "full": 2.0}
 LOGIT_SCALE = {"tiny": 2.66, "full": 4.6}  # Initial and published logarithm of CLIP and SigLIP.
 SCALE_JITTER, BIAS_JITTER = 0.2, 0.1
+# Their output is not normalized: if the patches were as wide as other embeddings, the attention of
+# a decoder would be so sharp that rounding changes every logit, also in transformers.
+NOT_NORMALIZED = ("beit",)
 # Of the output of the end token, so that some texts end early.
 END_GAIN = {"tiny": 1.5, "full": 2.5}
 # Our models store the sum of positions and the only token type of a text.
@@ -91,6 +94,7 @@ def run(architecture, size, folder, rows, batch):
 
 def set_random_weights(model, case, size):
     """Sets widely spread random weights."""
+    encoder = case.sizes[size].get("encoder", {}).get("model_type")
     end, vocabulary_size = case.get_special_tokens(size)[1], case.get_vocabulary_size(size)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -101,6 +105,8 @@ def set_random_weights(model, case, size):
             elif weight.ndim == 1:
                 is_scale = name.endswith("weight")
                 values = 1 + SCALE_JITTER * values if is_scale else BIAS_JITTER * values
+            elif weight.ndim == 4 and encoder in NOT_NORMALIZED:
+                values *= GAIN / weight[0].numel() ** 0.5
             elif weight.shape[0] == vocabulary_size or "embedding" in name.lower():
                 values *= EMBEDDING_GAIN[size] / weight.shape[-1] ** 0.5
             else:
