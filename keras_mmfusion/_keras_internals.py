@@ -8,6 +8,13 @@ import gc
 from unittest import mock
 
 
+def get_functional_class():
+    """Returns the class of functional models, which Keras does not export."""
+    from keras.src.models.functional import Functional
+
+    return Functional
+
+
 def flatten_layers(layer, include_self=True):
     """Lists a layer and all its nested sublayers.
 

@@ -3,13 +3,20 @@
 import keras
 import keras_hub
 
+from keras_mmfusion._keras_internals import get_functional_class
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor
 from keras_mmfusion.models.language.llama_backbone import LlamaBackbone
 from keras_mmfusion.models.presets.preset_folder import PresetModel
+from keras_mmfusion.models.steps_by_rank import StepsByRank
+
+# Without `Functional` among the bases of a functional model, Keras inserts it into the bases of all
+# tasks of KerasHub, and models such as captioners, which are not functional, stop working.
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class LlamaLanguageModel(PresetModel, keras_hub.models.LlamaCausalLM):
+class LlamaLanguageModel(
+    PresetModel, StepsByRank, keras_hub.models.LlamaCausalLM, get_functional_class()
+):
     """Predicts the next token of a text with a Llama, such as SmolLM2.
 
     `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its
@@ -53,7 +60,9 @@ class LlamaLanguageModel(PresetModel, keras_hub.models.LlamaCausalLM):
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class Gpt2LanguageModel(PresetModel, keras_hub.models.GPT2CausalLM):
+class Gpt2LanguageModel(
+    PresetModel, StepsByRank, keras_hub.models.GPT2CausalLM, get_functional_class()
+):
     """Predicts the next token of a text with a GPT-2.
 
     `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its

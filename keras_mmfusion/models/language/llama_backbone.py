@@ -3,9 +3,11 @@
 import keras
 import keras_hub
 
+from keras_mmfusion.models.steps_by_rank import StepsByRank
+
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class LlamaBackbone(keras_hub.models.LlamaBackbone):
+class LlamaBackbone(StepsByRank, keras_hub.models.LlamaBackbone):
     """Computes the hidden states of a Llama, such as SmolLM2.
 
     It is KerasHub's backbone. The configuration of KerasHub's class lacks `tie_word_embeddings`, so
