@@ -5,6 +5,7 @@ import functools
 import keras
 
 from keras_mmfusion._keras_internals import flatten_layers
+from keras_mmfusion.explain.layer_overrides import override_calls
 from keras_mmfusion.layers.graph import GATLayer
 
 
@@ -29,12 +30,7 @@ def compute_node_attention(model, inputs, edges):
         attention[layer.name] = keras.ops.convert_to_numpy(scores)[:edges]
         return output
 
-    for layer in layers:
-        layer.call = functools.partial(call_and_record, layer)
-    try:
+    with override_calls({layer: functools.partial(call_and_record, layer) for layer in layers}):
         if layers:
             model(inputs, training=False)
-    finally:
-        for layer in layers:
-            del layer.call
     return attention
