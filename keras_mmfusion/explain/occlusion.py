@@ -34,6 +34,7 @@ class Occlusion(ExplanationMethod):
 
     name = "occlusion"
     levels = ("modality", "token", "pixel", "feature", "edge")
+    removes_parts = True
 
     def __init__(self, grid=None, groups=None):
         self.grid = grid
@@ -43,5 +44,5 @@ class Occlusion(ExplanationMethod):
         players = Players(explainable, level, self.groups, self.grid)
         coalitions = np.ones((players.count + 1, players.count), "bool")
         coalitions[1:][np.diag_indices(players.count)] = False
-        scores = explainable.compute_scores(players.expand(coalitions), batch_size)
+        scores = players.compute_scores(explainable, coalitions, batch_size)
         return Attribution(players.spread(scores[0] - scores[1:]), float(scores[0]))

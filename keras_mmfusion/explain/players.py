@@ -56,6 +56,28 @@ class Players:
             for name in self.modalities
         }
 
+    def compute_scores(self, explainable, coalitions, batch_size):
+        """Computes the scores of coalitions.
+
+        Coalitions are expanded batch by batch: the masks of the pixels of all of them could need
+        more memory than the model.
+
+        Args:
+            explainable: `Explainable`.
+            coalitions: bool array `(rows, players)`.
+            batch_size: int. Maximum number of rows in a forward pass.
+
+        Returns:
+            Float64 array `(rows,)`.
+        """
+        batches = (
+            coalitions[start : start + batch_size]
+            for start in range(0, len(coalitions), batch_size)
+        )
+        return np.concatenate(
+            [explainable.compute_scores(self.expand(batch), batch_size) for batch in batches]
+        )
+
     def spread(self, values):
         """Divides the value of each player evenly among its parts.
 

@@ -55,6 +55,7 @@ class ShapleyValues(ExplanationMethod):
 
     name = "shapley"
     levels = ("modality", "token", "pixel", "feature", "edge")
+    removes_parts = True
 
     def __init__(self, samples=None, seed=0, grid=None, groups=None):
         self.samples = samples if samples is None else check_integer(self, "samples", samples, 2)
@@ -70,7 +71,7 @@ class ShapleyValues(ExplanationMethod):
 
     def _compute(self, explainable, players, level, batch_size):
         coalitions = list_coalitions(players.count)
-        scores = explainable.compute_scores(players.expand(coalitions), batch_size)
+        scores = players.compute_scores(explainable, coalitions, batch_size)
         values = compute_shapley_values(scores)
         interactions = None
         if level == "modality" and players.count == len(explainable.modalities):
@@ -84,7 +85,7 @@ class ShapleyValues(ExplanationMethod):
         coalitions, rows = np.unique(
             prefixes.reshape(-1, players.count), axis=0, return_inverse=True
         )
-        scores = explainable.compute_scores(players.expand(coalitions), batch_size)
+        scores = players.compute_scores(explainable, coalitions, batch_size)
         scores = scores[rows.reshape(prefixes.shape[:-1])]
         values, errors = estimate_shapley_values(permutations, scores)
         errors = players.spread(errors)
