@@ -102,6 +102,6 @@ def explain_explainable(explainable, method, level, batch_size):
         method=repr(method),
         level=level,
         labels={name: explainable.labels[name] for name in shapes if name in explainable.labels},
-        removal={name: explainable.removal[name] for name in shapes},
+        removal={name: explainable.removal[name] for name in shapes if method.removes_parts},
         images=explainable.get_images(),
     )

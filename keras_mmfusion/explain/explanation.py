@@ -27,10 +27,10 @@ class Explanation:
         base_value: float or `None`. The score without the parts, for methods that compute it.
         standard_errors: dict like `values`, or `None`, for values that are estimated by sampling.
         interactions: float array `(modalities, modalities)` or `None`, in the order of `values`.
-        checks: dict, name -> float. `"completeness_error"` is the difference between the sum of
-            the values and `score - base_value`.
+        checks: dict, name -> float. `"completeness_error"` is the absolute difference between the
+            sum of the values and `score - base_value`.
         labels: dict, modality -> list of strings: the words or features of the values.
-        removal: dict, modality -> string: how the method removes parts.
+        removal: dict, modality -> string: how the method removes parts. Empty if it removes none.
         images: dict, modality -> uint8 array: images for the figures. Not part of the JSON text.
 
     Example:

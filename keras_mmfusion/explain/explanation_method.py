@@ -30,11 +30,13 @@ class ExplanationMethod:
     """Base of the methods of `explain`.
 
     A subclass sets `name`, the lower-case name that `explain` accepts, and `levels`, and implements
-    `attribute`. Its arguments are stored as attributes of the same names.
+    `attribute`. Its arguments are stored as attributes of the same names. `removes_parts` is `True`
+    if the method removes parts of the sample, so that `Explanation.removal` states how.
     """
 
     name = None
     levels = ()
+    removes_parts = False
 
     def __init__(self):
         """A method without arguments."""

@@ -49,8 +49,9 @@ class IntegratedGradients(ExplanationMethod):
         )
         return Attribution(
             sum_over_parts(explainable, path.values, level),
-            base_value=path.base_score,
-            checks={"completeness_error": path.completeness_error},
+            path.score,
+            path.base_score,
+            checks={"completeness_error": abs(path.completeness_error)},
         )
 
 
