@@ -204,6 +204,9 @@ def test_scores_are_differentiable_by_inputs_and_embeddings(model, sample):
         ({"method": "fusion_shares", "level": "token"}, "Methods that fit: 'shapley', 'occlusion'"),
         ({"level": "sentence"}, "`level` must be one of"),
         ({"batch_size": 0}, "`batch_size` must be a positive integer"),
+        ({"baselines": {"video": 0}}, "`baselines` must be a dict of arrays for 'words', 'audio'"),
+        ({"baselines": [0]}, "`baselines` must be a dict.*Received: list"),
+        ({"baselines": {"table": np.zeros(2)}}, "the shape of the preprocessed input, \\(6,\\)"),
         ({"method": Occlusion(groups={"words": [0, 1]}), "level": "token"}, "`groups` must have"),
     ],
 )

@@ -88,6 +88,8 @@ def test_answers_of_checkpoints_are_explained(load, name, request):
     assert tokens.checks["completeness_error"] < 1e-5
     degrees = tokens.get_degrees()
     assert sum(degrees.values()) == pytest.approx(1) and min(degrees.values()) > 0
+    with pytest.raises(ValueError, match="`baselines` must be a dict of arrays for 'image'"):
+        explain(model, sample, target, baselines={"question": [0, 1]})
 
 
 def test_words_are_found_in_captions(load):
@@ -167,3 +169,5 @@ def test_nodes_are_explained_by_edges_and_features(eager):
         explain(model, graph, 7)
     with pytest.raises(ValueError, match="does not fit: it has the levels 'edge', 'feature'"):
         explain(model, graph, 1, "gnn_explainer")
+    with pytest.raises(ValueError, match="`baselines` must be a dict without arrays"):
+        explain(model, graph, 1, baselines={"features": np.ones(3)})

@@ -6,6 +6,7 @@ from keras import ops
 from keras_mmfusion.datasets.images.transparency import drops_alpha
 from keras_mmfusion.explain.adapters.image_inputs import (
     CELLS,
+    GIVEN,
     MEDIAN_COLOR,
     MEDIAN_FRAME,
     MISSING,
@@ -13,7 +14,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
     fill_with_median,
     find_grid,
 )
-from keras_mmfusion.explain.adapters.sample_checks import check_modalities
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.token_embeddings import find_token_embedding
@@ -45,14 +46,14 @@ class ExplainableAnswer(Explainable):
         is_special = np.isin(np.arange(len(ids)), [0, len(ids) - 1])
         tokenizer = model.preprocessor.tokenizer
         removal_id, _ = find_removal_id(tokenizer)
-        baselines = baselines or {}
+        baselines = check_baselines(baselines, {"image": image})
         is_vilt = isinstance(model, ViltQuestionAnswerer)
         explainable = cls(
             model,
             {"image": image, "question": ids},
             {"image": "image" if image.ndim == 3 else "sequence", "question": "ids"},
             {
-                "image": np.asarray(baselines.get("image", fill_with_median(image)), "float32"),
+                "image": baselines.get("image", fill_with_median(image)),
                 "question": np.where(is_special, ids, removal_id).astype("int32"),
             },
             {},
@@ -78,7 +79,7 @@ class ExplainableAnswer(Explainable):
         parts = MEDIAN_COLOR if self.kinds["image"] == "image" else MEDIAN_FRAME
         self.removal["image"] = parts if self.tokens is None else f"{MISSING}; parts {parts}"
         if "image" in self.replaced:
-            self.removal["image"] = "replaced by the given baseline"
+            self.removal["image"] = GIVEN
         if self.kinds["image"] == "sequence":
             return
         if self.tokens is None:

@@ -8,10 +8,12 @@ from keras import ops
 from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.explain.adapters.image_inputs import (
     CELLS,
+    GIVEN,
     MEDIAN_COLOR,
     MISSING,
     fill_with_median,
 )
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.token_embeddings import find_token_embedding
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel
@@ -34,7 +36,6 @@ class ExplainableFusion(Explainable):
         """
         arrays, masks = _split_inputs(model, inputs)
         is_conversation = isinstance(model, ConversationModel)
-        baselines = dict(baselines or {})
         kinds, defaults, removal, constants, fixed = {}, {}, {}, {}, {}
         for name, array in arrays.items():
             encoder = model.encoders.get(name)
@@ -43,15 +44,15 @@ class ExplainableFusion(Explainable):
                 arrays[name] = array = array.astype("float32")
             defaults[name], parts = _make_baseline(array, kinds[name], encoder)
             removal[name] = f"{MISSING}; {parts}"
-            if name in baselines:
-                defaults[name] = np.asarray(baselines[name], defaults[name].dtype)
-                removal[name] = "replaced by the given baseline"
             has_tokens = kinds[name] in ("ids", "sequence")
             mask = masks.get(name, np.array(True))
             if has_tokens:
                 mask = np.broadcast_to(mask, array.shape[:1])
                 fixed[name] = ~mask
             constants[f"{name}_mask"] = mask
+        baselines = check_baselines(baselines, arrays, model.modalities)
+        defaults |= baselines
+        removal |= dict.fromkeys(baselines, GIVEN)
         first = next(iter(arrays.values()))
         explainable = cls(
             model,

@@ -4,6 +4,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.explain.adapters.explainable_fusion import check_index
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
 
@@ -26,6 +27,7 @@ class ExplainableNode(Explainable):
             target: int, a node, or a tuple of a node and a class.
             baselines: must be `None`.
         """
+        check_baselines(baselines, {})
         graph = MaskedGraph(inputs)
         logits = ops.convert_to_numpy(model(graph.inputs, training=False))
         if logits.ndim != 2:

@@ -8,10 +8,12 @@ from keras import ops
 
 from keras_mmfusion.explain.adapters.image_inputs import (
     CELLS,
+    GIVEN,
     MEDIAN_COLOR,
     fill_with_median,
     find_grid,
 )
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.token_embeddings import find_token_embedding
@@ -73,9 +75,9 @@ class ExplainablePair(Explainable):
                 fixed[name] = _find_special(tokenizer, array, masks.get(f"{name}_mask"))
                 removal_id, removal[name] = find_removal_id(tokenizer)
                 defaults[name] = np.where(fixed[name], array, removal_id).astype(array.dtype)
-            if name in (baselines or {}):
-                defaults[name] = np.asarray(baselines[name], array.dtype)
-                removal[name] = "replaced by the given baseline"
+        given = check_baselines(baselines, arrays)
+        defaults |= given
+        removal |= dict.fromkeys(given, GIVEN)
         explainable = cls(
             model,
             arrays,

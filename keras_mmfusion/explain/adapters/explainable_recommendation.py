@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.datasets.io.identifiers import format_id
-from keras_mmfusion.explain.adapters.sample_checks import check_modalities
+from keras_mmfusion.explain.adapters.image_inputs import GIVEN
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
 from keras_mmfusion.explain.explainable import Explainable
 
 
@@ -50,9 +51,9 @@ class ExplainableRecommendation(Explainable):
             name: ops.convert_to_numpy(table)[item] for name, table in model.features.items()
         }
         zeros = {name: np.zeros_like(x) for name, x in features.items()}
-        given = {name: np.asarray(x, "float32") for name, x in (baselines or {}).items()}
+        given = check_baselines(baselines, features)
         removal = dict.fromkeys(features, "replaced by 0, as the features of an item without any")
-        removal |= dict.fromkeys(given, "replaced by the given baseline")
+        removal |= dict.fromkeys(given, GIVEN)
         return cls(
             model,
             features,

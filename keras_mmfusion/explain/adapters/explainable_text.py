@@ -4,12 +4,13 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.explain.adapters.image_inputs import (
+    GIVEN,
     MEDIAN_COLOR,
     MEDIAN_FRAME,
     fill_with_median,
     find_grid,
 )
-from keras_mmfusion.explain.adapters.sample_checks import check_modalities
+from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, find_word, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.token_embeddings import find_token_embedding
@@ -29,19 +30,19 @@ class ExplainableText(Explainable):
         tokenizer = model.preprocessor.tokenizer
         removal_id, removal = find_removal_id(tokenizer)
         is_image = image.ndim == 3
-        baselines = baselines or {}
-        median = fill_with_median(image)
+        baselines = check_baselines(baselines, {"image": image})
+        median = MEDIAN_COLOR if is_image else MEDIAN_FRAME
         super().__init__(
             model,
             {"image": image, self.text_name: ids},
             {"image": "image" if is_image else "sequence", self.text_name: "ids"},
             {
-                "image": np.asarray(baselines.get("image", median), "float32"),
+                "image": baselines.get("image", fill_with_median(image)),
                 self.text_name: np.where(fixed, ids, removal_id).astype("int32"),
             },
             target,
             target_name,
-            {"image": MEDIAN_COLOR if is_image else MEDIAN_FRAME, self.text_name: removal},
+            {"image": GIVEN if baselines else median, self.text_name: removal},
             fixed={self.text_name: fixed},
             labels={self.text_name: list_tokens(tokenizer, ids)},
             image_encoder=model.image_encoder,

@@ -6,6 +6,7 @@ import numpy as np
 MISSING = "missing modality"
 MEDIAN_COLOR = "replaced by the median color of the image"
 MEDIAN_FRAME = "replaced by the median color of the video"
+GIVEN = "replaced by the given baseline"
 CELLS = 8  # Rows and columns of the cells of an image if the encoder has no grid of tokens.
 
 

@@ -1,5 +1,7 @@
 """Checks of the sample passed to `explain`."""
 
+import numpy as np
+
 
 def check_modalities(model, inputs, required, optional=(), preprocessor=False):
     """Checks the keys of `inputs`.
@@ -26,3 +28,38 @@ def check_modalities(model, inputs, required, optional=(), preprocessor=False):
         raise ValueError(
             f"`model` must have a `preprocessor`, which reads the sample. Received: {model!r}"
         )
+
+
+def check_baselines(baselines, inputs, modalities=None):
+    """Checks the baselines that the caller chose.
+
+    Args:
+        baselines: the argument of `explain`.
+        inputs: dict, modality -> array: the preprocessed inputs whose parts they may replace.
+        modalities: sequence of strings: modalities that may also have one, which is not used, as
+            they are missing in the sample.
+
+    Returns:
+        Dict, modality -> array of the shape and the dtype of the input.
+
+    Raises:
+        ValueError: if a modality is unknown, or an array has another shape than the input.
+    """
+    given = {} if baselines is None else baselines
+    names = tuple(inputs) if modalities is None else tuple(modalities)
+    if not isinstance(given, dict) or set(given) - set(names):
+        expected = f"of arrays for {', '.join(map(repr, names))}" if names else "without arrays"
+        raise ValueError(
+            f"`baselines` must be a dict {expected}. Received: "
+            f"{sorted(given) if isinstance(given, dict) else type(given).__name__}"
+        )
+    arrays = {}
+    for name in (each for each in given if each in inputs):
+        shape = np.shape(inputs[name])
+        if np.shape(given[name]) != shape:
+            raise ValueError(
+                f"`baselines[{name!r}]` must have the shape of the preprocessed input, {shape}. "
+                f"Received shape: {np.shape(given[name])}"
+            )
+        arrays[name] = np.asarray(given[name], inputs[name].dtype)
+    return arrays
