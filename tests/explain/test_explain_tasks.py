@@ -17,6 +17,7 @@ from keras_mmfusion.explain import (
     explain_nodes,
     explainable,
 )
+from keras_mmfusion.explain.adapters.text_inputs import find_removal_id
 from keras_mmfusion.explain.make_explainable import make_explainable
 from keras_mmfusion.layers.graph import GINLayer
 from keras_mmfusion.models.recommendation import GraphFusionRecommender, LightGCNRecommender
@@ -37,9 +38,11 @@ def eager(monkeypatch):
     monkeypatch.setattr(explainable, "compile_function", lambda model, function: function)
 
 
-@pytest.mark.parametrize(("name", "caption"), [("git", "w7 w21 w9"), ("vit_gpt2", "ca a ca")])
+@pytest.mark.parametrize(
+    ("name", "caption"), [("git", "w7 w21 w9"), ("blip", "w7 w21 w9"), ("vit_gpt2", "ca a ca")]
+)
 def test_captions_of_checkpoints_are_explained(load, name, caption, request):
-    if name == "git":
+    if name != "vit_gpt2":
         request.getfixturevalue("eager")
     model = load(name)
     preprocessor = model.preprocessor
@@ -117,6 +120,33 @@ def test_similarities_of_pairs_are_explained(load):
     assert explain(clip, pair).score == pytest.approx(vectors[0] @ vectors[1], abs=1e-5)
     with pytest.raises(ValueError, match="`target` must be 'similarity'"):
         explain(clip, pair, target="match")
+
+
+def test_matches_of_pairs_are_explained(load, eager):
+    model = load("blip_matcher")
+    sample = {"image": IMAGE, "text": "w9 w7"}
+    pixels = model.preprocessor({"image": IMAGE[None]})["image"]
+    text = model.preprocessor({"text": ["w9 w7"]})["text"]
+    ids = np.array(text["token_ids"])
+
+    def compute(ids):
+        tokens = model.image_encoder(pixels, training=False)
+        logits = model.compute_match_logits(tokens, {**text, "token_ids": ids}, training=False)
+        return np.diff(ops.convert_to_numpy(logits)[0])[0]
+
+    explanation = explain(model, sample, "match", Occlusion(grid=(1, 1)), "token")
+    assert explanation.target == "the logit of a match"
+    assert explanation.score == pytest.approx(compute(ids), abs=1e-4)
+    changed = ids.copy()
+    changed[0, 2], _ = find_removal_id(model.preprocessor.tokenizer)
+    expected = compute(ids) - compute(changed)
+    assert explanation.labels["text"][1:3] == ["w9", "w7"]
+    assert explanation.values["text"][2] == pytest.approx(expected, abs=1e-4)
+    assert (explanation.values["text"][3:] == 0).all()  # The end of the text and the padding.
+    similarity = explain(model, sample, method="occlusion")
+    assert -1 <= similarity.score <= 1  # Another function of the same model.
+    with pytest.raises(ValueError, match="no attention layers between known tokens"):
+        explain(model, sample, "match", "attention")
 
 
 def test_recommendations_are_explained_by_the_features_of_the_item():
