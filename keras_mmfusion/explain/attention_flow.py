@@ -85,7 +85,7 @@ class TokenRelevance:
             for other, columns in self.lengths.items()
         }
 
-    def attend(self, query, weights):
+    def attend(self, query, weights, key_maps=None):
         """Adds the attention of a layer.
 
         Args:
@@ -93,13 +93,18 @@ class TokenRelevance:
             weights: dict, modality -> float array `(query_tokens, its tokens)`, from
                 `weigh_attention`. Several modalities are keys of one softmax; if `query` is one of
                 them, this is self-attention of their joint sequence.
+            key_maps: dict, the `maps` when the keys of other modalities were computed, if they have
+                been updated since: modalities that attend to each other at the same time see each
+                other's tokens from before. Defaults to the current ones.
         """
+        key_maps = self.maps if key_maps is None else key_maps
         updated = {other: self.maps[query, other] for other in self.lengths}
         for key, each in weights.items():
+            maps = self.maps if key == query else key_maps
             for other in self.lengths:
-                added = each @ self.maps[key, other]
+                added = each @ maps[key, other]
                 if query not in weights and other == key:
-                    own, others = (_normalize(self.maps[name, name]) for name in (query, key))
+                    own, others = _normalize(self.maps[query, query]), _normalize(maps[key, key])
                     added = own.T @ each @ others
                 updated[other] = updated[other] + added
         for other, relevance in updated.items():

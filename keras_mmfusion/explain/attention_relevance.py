@@ -35,7 +35,11 @@ class AttentionRelevance(ExplanationMethod):
     def attribute(self, explainable, level, batch_size):
         maps = RecordedMaps(explainable)
         relevance = TokenRelevance(maps.lengths)
+        stage, before = None, None
         for call in maps.calls:
+            if call.stage is not stage:  # Its streams attend to what the others were before it.
+                stage = call.stage
+                before = None if stage is None else dict(relevance.maps)
             weights = weigh_attention(call.scores, call.gradients)
-            relevance.attend(call.query, maps.divide_keys(call, weights))
+            relevance.attend(call.query, maps.divide_keys(call, weights), before)
         return Attribution(maps.read_values(relevance.get, level))

@@ -23,10 +23,13 @@ class AttentionStreams:
             queries, and a tuple of the streams whose concatenated tokens are the keys.
         rows: dict, stream -> float array of weights of its tokens, which the score is computed
             from, or `None` for equal weights.
+        stages: dict, attention layer -> the layer in which several streams attend to each other at
+            the same time. Empty without such layers.
     """
 
     layers: dict
     rows: dict
+    stages: dict = dataclasses.field(default_factory=dict)
 
 
 def find_attention_streams(explainable):
@@ -76,7 +79,7 @@ def _find_fusion_streams(explainable):
     encoders = getattr(model, "encoders", None)
     if encoders is None:
         encoders = {"image": model.image_encoder, "question": model.text_encoder}
-    layers = {}
+    layers, stages = {}, {}
     for name in explainable.modalities:
         layers |= _find_self_attention(encoders.get(name), name)
     # The fusion of a question answerer has the modality "text".
@@ -87,10 +90,12 @@ def _find_fusion_streams(explainable):
         for name, block in stage.self_blocks.items():
             stream = names.get(name, name)
             layers[block.attention] = [(stream, (stream,))]
+            stages[block.attention] = stage
         for name, block in stage.cross_blocks.items():
             others = tuple(names.get(other, other) for other in stage.modalities if other != name)
             layers[block.attention] = [(names.get(name, name), others)]
-    return AttentionStreams(layers, dict.fromkeys(explainable.modalities))
+            stages[block.attention] = stage
+    return AttentionStreams(layers, dict.fromkeys(explainable.modalities), stages)
 
 
 def _find_self_attention(layer, stream, keys=None):

@@ -17,12 +17,14 @@ class AttentionCall(typing.NamedTuple):
         keys: tuple of strings, the streams whose concatenated tokens are the keys.
         scores: float array `(heads, query_tokens, key_tokens)`.
         gradients: float array like `scores`, the gradient of the explained score.
+        stage: the layer in which several streams attend to each other at the same time, or `None`.
     """
 
     query: str
     keys: tuple
     scores: np.ndarray
     gradients: np.ndarray
+    stage: typing.Any = None
 
 
 class RecordedMaps:
@@ -48,7 +50,8 @@ class RecordedMaps:
             # Windows of an image are further rows of the batch; a pooling layer has own queries.
             is_pooling = (query,) == keys and scores.shape[2] != scores.shape[3]
             if len(scores) == 1 and not is_pooling:
-                calls.append(AttentionCall(query, keys, scores[0], gradients[0]))
+                stage = streams.stages.get(layer)
+                calls.append(AttentionCall(query, keys, scores[0], gradients[0], stage))
         self.lengths = _find_lengths(explainable, calls)
         self.calls = [call for call in calls if self._has_known_lengths(call)]
 

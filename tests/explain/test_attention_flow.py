@@ -73,3 +73,19 @@ def test_relevance_without_attention_is_identity():
     relevance.attend("text", {"image": np.zeros((2, 3))})
     np.testing.assert_array_equal(relevance.get("text", "text"), np.eye(2))
     np.testing.assert_array_equal(relevance.get("text", "image"), np.zeros((2, 3)))
+
+
+def test_modalities_that_attend_to_each_other_at_once_use_the_relevance_before():
+    rng = np.random.default_rng(0)
+    text, text_to_image, image_to_text = (rng.random(shape) for shape in ((2, 2), (2, 3), (3, 2)))
+    relevance = TokenRelevance({"text": 2, "image": 3})
+    relevance.attend("text", {"text": text})
+    before = dict(relevance.maps)
+    relevance.attend("text", {"image": text_to_image}, before)
+    relevance.attend("image", {"text": image_to_text}, before)
+    norm_tt = np.eye(2) + text / text.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(relevance.get("text", "image"), norm_tt.T @ text_to_image)
+    np.testing.assert_allclose(relevance.get("image", "text"), image_to_text @ norm_tt)
+    # The text had no relevance of the image before.
+    np.testing.assert_array_equal(relevance.get("image", "image"), np.eye(3))
+    np.testing.assert_allclose(relevance.get("text", "text"), np.eye(2) + text)

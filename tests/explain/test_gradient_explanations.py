@@ -17,16 +17,19 @@ from keras_mmfusion.explain import (
     SmoothGrad,
     explain,
 )
+from keras_mmfusion.explain.attention_flow import weigh_attention
 from keras_mmfusion.explain.class_activation import compute_grad_cam
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.grad_cam import find_feature_layer
 from keras_mmfusion.explain.make_explainable import make_explainable
+from keras_mmfusion.explain.recorded_maps import RecordedMaps
 from keras_mmfusion.explain.score_gradients import (
     compute_attention_gradients,
     make_input_gradients,
 )
 from keras_mmfusion.models import FusionModel
 
+NUMBERS = {"one": 2, "other": 3}  # Of tokens.
 ATTENTION = ("attention", "attention_rollout", "attention_relevance")
 
 
@@ -241,6 +244,29 @@ def test_attention_methods_read_joint_and_chained_transformers(name, tmp_path):
             assert np.all(np.isfinite(x))
             assert np.all(x >= 0)
         assert values["image"].sum() > 0
+
+
+def test_relevance_of_hybrid_fusion_equals_equations_of_its_stage():
+    fusion = FusionBlock(("one", "other"), "hybrid", "concat", dim=4, num_stages=1, num_heads=2)
+    model = FusionModel({}, fusion, keras.layers.Dense(2))
+    rng = np.random.default_rng(0)
+    inputs = {name: rng.normal(size=(n, 4)).astype("float32") for name, n in NUMBERS.items()}
+    model({name: x[None] for name, x in inputs.items()})
+    calls = RecordedMaps(make_explainable(model, inputs, 0)).calls
+    streams = [(call.query, *call.keys) for call in calls]
+    assert streams == [("one", "one"), ("other", "other"), ("one", "other"), ("other", "one")]
+    weights = [weigh_attention(call.scores, call.gradients) for call in calls]
+    expected = {}
+    for name, own, cross in (("one", weights[0], weights[2]), ("other", weights[1], weights[3])):
+        sums = own.sum(axis=1, keepdims=True)
+        normalized = np.eye(len(own)) + own / np.where(sums == 0, 1, sums)
+        # The keys are the tokens before self-attention, which are relevant for themselves only.
+        expected[name, name] = np.eye(len(own)) + own
+        expected[name, "other" if name == "one" else "one"] = normalized.T @ cross
+    values = explain(model, inputs, 0, "attention_relevance", "token").values
+    for key in NUMBERS:
+        total = sum(expected[query, key].mean(axis=0) for query in NUMBERS)
+        np.testing.assert_allclose(values[key], total, rtol=1e-5, atol=1e-6)
 
 
 def test_error_lists_methods_that_fit():
