@@ -42,6 +42,11 @@ class Players:
             index[is_player] = self.count + numbers
             self.index[name] = index
             self.count += int(numbers.max(initial=-1)) + 1
+        if self.count == 0:
+            raise ValueError(
+                f"There is no part to remove at the level {level!r}: all parts are special tokens, "
+                "are padding, or have a negative number in `groups`"
+            )
 
     def expand(self, coalitions):
         """Converts coalitions to the masks of `Explainable.compute`.

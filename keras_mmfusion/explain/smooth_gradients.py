@@ -44,7 +44,7 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
     for _, valid in make_equal_batches(samples, batch_size):
         noisy = {
             name: x
-            + np.float32(noise * (np.nanmax(x) - np.nanmin(x)))
+            + np.float32(noise * _compute_range(x))
             * generators[name].standard_normal((len(valid), *x.shape), "float32")
             for name, x in inputs.items()
         }
@@ -52,3 +52,8 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
         for name, gradient in gradients.items():
             totals[name] += np.tensordot(np.float64(valid), np.nan_to_num(gradient), axes=1)
     return {name: total / samples for name, total in totals.items()}
+
+
+def _compute_range(x):
+    known = x[~np.isnan(x)]
+    return np.ptp(known) if known.size else 0.0

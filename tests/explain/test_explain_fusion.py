@@ -208,6 +208,10 @@ def test_scores_are_differentiable_by_inputs_and_embeddings(model, sample):
         ({"baselines": [0]}, "`baselines` must be a dict.*Received: list"),
         ({"baselines": {"table": np.zeros(2)}}, "the shape of the preprocessed input, \\(6,\\)"),
         ({"method": Occlusion(groups={"words": [0, 1]}), "level": "token"}, "`groups` must have"),
+        (
+            {"method": Occlusion(groups={"table": [-1] * 6}), "level": "feature"},
+            "no part to remove",
+        ),
     ],
 )
 def test_invalid_arguments_raise(model, sample, arguments, message):

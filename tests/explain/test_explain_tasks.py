@@ -197,6 +197,8 @@ def test_nodes_are_explained_by_edges_and_features(eager):
     np.testing.assert_allclose(masks.values["edges"], expected.edge_scores, atol=1e-6)
     with pytest.raises(ValueError, match="`target` must be the index of one of 5 nodes"):
         explain(model, graph, 7)
+    with pytest.raises(ValueError, match="`target` must be the index of one of 2 classes"):
+        explain(model, graph, (1, 2))
     with pytest.raises(ValueError, match="does not fit: it has the levels 'edge', 'feature'"):
         explain(model, graph, 1, "gnn_explainer")
     with pytest.raises(ValueError, match="`baselines` must be a dict without arrays"):

@@ -111,6 +111,12 @@ def test_smooth_gradients_of_quadratic_equal_gradient_at_mean_of_noisy_inputs(qu
     np.testing.assert_allclose(values[0]["a"], (matrix + matrix.T) @ mean, rtol=1e-5)
 
 
+def test_inputs_without_known_values_have_no_noise_and_no_gradient():
+    inputs = {"a": np.full(3, np.nan, "float32")}
+    values = smooth_gradients(lambda x: (np.zeros(len(x["a"])), {"a": x["a"]}), inputs, 4)
+    np.testing.assert_array_equal(values["a"], np.zeros(3))
+
+
 def test_class_activation_maps_equal_loops_over_positions():
     rng = np.random.default_rng(0)
     activations, gradients = rng.normal(size=(2, 3, 4, 5))

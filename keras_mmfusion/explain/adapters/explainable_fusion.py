@@ -77,12 +77,12 @@ class ExplainableFusion(Explainable):
         prefix, utterance = "", None
         if utterances is not None:
             utterance, target = target if isinstance(target, tuple) else (target, None)
-            check_index("target", utterance, utterances, "utterance")
+            check_index("target", utterance, utterances, "utterances")
             prefix = f" of utterance {utterance}"
             outputs = outputs[utterance]
         if target is None:
             target = int(np.argmax(outputs))
-        check_index("target", target, number, "output")
+        check_index("target", target, number, "outputs")
         index = target if utterance is None else utterance * number + target
         self.constants["target_index"] = np.array(index, "int32")
         self.target_name = f"output {target}{prefix}"
@@ -131,11 +131,18 @@ class ExplainableFusion(Explainable):
 
 
 def check_index(argument, index, count, what):
-    """Raises a `ValueError` if `index` is not an index of `count` outputs or other things."""
+    """Raises a `ValueError` if `index` is not the index of one of `count` things.
+
+    Args:
+        argument: string, the name of the argument.
+        index: the argument.
+        count: int.
+        what: string, the plural of what is counted, such as `"outputs"`.
+    """
     is_integer = isinstance(index, (int, np.integer)) and not isinstance(index, bool)
     if not is_integer or not 0 <= index < count:
         raise ValueError(
-            f"`{argument}` must be the index of one of {count} {what}s, from 0 to {count - 1}. "
+            f"`{argument}` must be the index of one of {count} {what}, from 0 to {count - 1}. "
             f"Received: {index!r}"
         )
 

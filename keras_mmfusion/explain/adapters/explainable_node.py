@@ -35,10 +35,10 @@ class ExplainableNode(Explainable):
                 f"`model` must return logits (nodes, classes). Received shape: {logits.shape}"
             )
         node, predicted = target if isinstance(target, tuple) else (target, None)
-        check_index("target", node, len(logits), "node")
+        check_index("target", node, len(logits), "nodes")
         if predicted is None:
             predicted = int(logits[node].argmax())
-        check_index("target", predicted, logits.shape[1], "class")
+        check_index("target", predicted, logits.shape[1], "classes")
         edges, features = graph.make_ones()
         names = {"edges": {}, "features": {}}
         for part, masks in (("edges", edges), ("features", features)):
