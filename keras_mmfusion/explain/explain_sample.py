@@ -32,6 +32,8 @@ def explain(
     | `Recommender` | the ids `"user"` and `"item"` | |
     | models of graphs | a graph, see `explain_nodes` | a node, or a tuple of a node and a class |
 
+    In models of videos, `"image"` is a video, whose tokens are its frames.
+
     The levels are `"modality"`; `"token"`: words, frames, and the cells of an image; `"pixel"` of
     images; `"feature"` of vectors and of nodes; and `"edge"` of graphs.
 

@@ -37,8 +37,9 @@ class ExplainableAnswer(Explainable):
             baselines: dict of an array for `"image"`, or `None`.
         """
         check_modalities(model, inputs, ("image", "question"), preprocessor=True)
+        drop_alpha = drops_alpha(model.preprocessor)
         pairs, _ = pair_questions(
-            inputs["image"], inputs["question"], drops_alpha(model.preprocessor), model.num_frames
+            [inputs["image"]], [inputs["question"]], drop_alpha, model.num_frames
         )
         image = np.asarray(model.preprocessor.convert_image(next(pairs)[0]), "float32")
         [ids] = model.preprocessor.tokenize_questions([inputs["question"]])

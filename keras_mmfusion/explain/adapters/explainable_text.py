@@ -98,7 +98,7 @@ class ExplainableCaption(ExplainableText):
         preprocessor = model.preprocessor
         caption = inputs.get("caption")
         if caption is None:
-            caption = model.generate(inputs["image"])
+            [caption] = model.generate([inputs["image"]])
         if not isinstance(caption, str):
             raise ValueError(f"`inputs['caption']` must be a string. Received: {caption!r}")
         ids, targets, weights = (x[0] for x in preprocessor.pack_captions([caption]))
@@ -186,11 +186,10 @@ class ExplainableGeneratedAnswer(ExplainableText):
 
 def read_image_input(model, image):
     """Reads and preprocesses an image or video, a float32 array without a batch axis."""
-    batches, single = preprocess_images(
-        image, (), model.preprocessor, 1, model.num_frames, model.encodes_only_videos
+    # An array of frames would otherwise be several images for a model of images and videos.
+    batches, _ = preprocess_images(
+        [image], (), model.preprocessor, 1, model.num_frames, model.encodes_only_videos
     )
-    if not single:
-        raise ValueError("`inputs['image']` must be one image. Received several images")
     [batch, _] = next(batches)
     return np.asarray(batch[0], "float32")
 
@@ -198,7 +197,7 @@ def read_image_input(model, image):
 def resolve_answer(model, inputs, target):
     """Returns the text of an answer, by default that of the model."""
     if target is None:
-        return model.answer(inputs["image"], inputs["question"])
+        return model.answer([inputs["image"]], [inputs["question"]])[0]
     if not isinstance(target, str) or not target.strip():
         raise ValueError(f"`target` must be an answer, a string. Received: {target!r}")
     return target
