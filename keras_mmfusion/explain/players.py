@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from keras_mmfusion._progress import track
 from keras_mmfusion.explain.image_cells import index_cells
 
 
@@ -75,13 +76,11 @@ class Players:
         Returns:
             Float64 array `(rows,)`.
         """
-        batches = (
-            coalitions[start : start + batch_size]
-            for start in range(0, len(coalitions), batch_size)
-        )
-        return np.concatenate(
-            [explainable.compute_scores(self.expand(batch), batch_size) for batch in batches]
-        )
+        starts, scores = range(0, len(coalitions), batch_size), []
+        for start in track(starts, "Scores") if len(starts) > 1 else starts:
+            keep = self.expand(coalitions[start : start + batch_size])
+            scores.append(explainable.compute_scores(keep, batch_size))
+        return np.concatenate(scores)
 
     def spread(self, values):
         """Divides the value of each player evenly among its parts.
