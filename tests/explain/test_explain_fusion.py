@@ -11,6 +11,7 @@ from keras_mmfusion import FusionBlock
 from keras_mmfusion.encoders import TokenEncoder
 from keras_mmfusion.explain import Explanation, FusionShares, Occlusion, ShapleyValues, explain
 from keras_mmfusion.explain.explainable import Explainable
+from keras_mmfusion.explain.grad_cam import find_feature_layer
 from keras_mmfusion.explain.make_explainable import make_explainable
 from keras_mmfusion.explain.shapley_formulas import compute_shapley_values, list_coalitions
 from keras_mmfusion.models import ConversationModel, FusionModel
@@ -143,6 +144,15 @@ def keep_only(name, shape):
     sizes = {"words": (5,), "audio": (4,), "image": (2, 2), "table": ()}
     groups = {each: np.full(size, -1) for each, size in sizes.items() if each != name}
     return {**groups, name: np.arange(4).reshape(shape)}
+
+
+def test_grad_cam_uses_the_feature_map_of_the_image_encoder(model, sample):
+    values = explain(model, sample, 0, "grad_cam", "pixel").values
+    assert list(values) == ["image"] and values["image"].shape == (8, 8)
+    assert (values["image"] >= 0).all()
+    explainable = make_explainable(model, sample, 0)
+    assert find_feature_layer(explainable) is model.encoders["image"].layers[0]
+    assert explainable.grid == (8, 8)  # The encoder returns a vector.
 
 
 def test_groups_are_removed_together(model, sample):

@@ -7,11 +7,11 @@ from keras import ops
 
 from keras_mmfusion._keras_internals import flatten_layers
 from keras_mmfusion.explain.adapters.image_inputs import (
-    CELLS,
     GIVEN,
     MEDIAN_COLOR,
     MISSING,
     fill_with_median,
+    find_image_grid,
 )
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.explainable import Explainable
@@ -54,6 +54,8 @@ class ExplainableFusion(Explainable):
         defaults |= baselines
         removal |= dict.fromkeys(baselines, GIVEN)
         first = next(iter(arrays.values()))
+        image = next((name for name, kind in kinds.items() if kind == "image"), None)
+        image_encoder = model.encoders.get(image)
         explainable = cls(
             model,
             arrays,
@@ -64,7 +66,8 @@ class ExplainableFusion(Explainable):
             removal,
             fixed=fixed,
             replaced=sorted(baselines),
-            grid=(CELLS, CELLS),
+            grid=None if image is None else find_image_grid(image_encoder, arrays[image]),
+            image_encoder=image_encoder,
         )
         explainable._set_target(target, len(first) if is_conversation else None)
         return explainable

@@ -7,11 +7,10 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.explain.adapters.image_inputs import (
-    CELLS,
     GIVEN,
     MEDIAN_COLOR,
     fill_with_median,
-    find_grid,
+    find_image_grid,
 )
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, list_tokens
@@ -68,7 +67,7 @@ class ExplainablePair(Explainable):
                 kinds[name] = "image"
                 defaults[name], removal[name] = fill_with_median(array), MEDIAN_COLOR
                 image_encoder = getattr(model, f"{name}_encoder")
-                grid = _find_image_grid(image_encoder, array)
+                grid = find_image_grid(image_encoder, array)
             elif kinds[name] == "ids" and model.preprocessor is not None:
                 tokenizer = model.preprocessor.tokenizer
                 labels[name] = list_tokens(tokenizer, array)
@@ -127,13 +126,6 @@ class ExplainablePair(Explainable):
 
 def _add_axis(inputs):
     return keras.tree.map_structure(lambda x: np.asarray(x)[np.newaxis], inputs)
-
-
-def _find_image_grid(encoder, image):
-    shape = encoder(image[np.newaxis]).shape
-    if len(shape) == 2:
-        return min(CELLS, image.shape[0]), min(CELLS, image.shape[1])
-    return find_grid(encoder, int(np.prod(shape[1:-1])))
 
 
 def _find_special(tokenizer, ids, mask):

@@ -33,6 +33,26 @@ def find_grid(encoder, count):
     return (side, side) if side * side in (count, count - 1) else (1, count)
 
 
+def find_image_grid(encoder, image):
+    """Finds the rows and columns of the feature map or the tokens of an image.
+
+    Args:
+        encoder: layer, or `None`.
+        image: float array `(height, width, channels)`.
+
+    Returns:
+        Pair of ints: `CELLS`, or fewer for a small image, if the output of the encoder is neither.
+    """
+    output = None if encoder is None else encoder(image[np.newaxis])
+    shape = tuple(getattr(output, "shape", ()))
+    if len(shape) == 3:
+        return find_grid(encoder, shape[1])
+    if len(shape) == 4:
+        is_first = keras.config.image_data_format() == "channels_first"
+        return shape[2:] if is_first else shape[1:3]
+    return min(CELLS, image.shape[0]), min(CELLS, image.shape[1])
+
+
 def expand_token_mask(mask, count):
     """Expands a mask of a grid of image tokens, or of samples, to all tokens of the encoder.
 
