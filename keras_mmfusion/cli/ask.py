@@ -44,7 +44,7 @@ def ask(
     from keras_mmfusion.datasets.images.read_image import read_image
 
     if explain is not None:
-        from keras_mmfusion.explain.figure_files import check_figure_path
+        from keras_mmfusion.explain.figures.figure_files import check_figure_path
 
         check_figure_path(explain)
     read_image(photo)  # Errors come before Keras is imported, which takes seconds.

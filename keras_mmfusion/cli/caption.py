@@ -109,8 +109,8 @@ def _describe_caption(generated):
 
 def _make_plotter(out, count):
     """Returns a function that plots one image's caption and returns the path of the figure."""
-    from keras_mmfusion.explain.attention_maps import plot_caption_attention
-    from keras_mmfusion.explain.figure_files import check_figure_path
+    from keras_mmfusion.explain.figures.caption_attention import plot_caption_attention
+    from keras_mmfusion.explain.figures.figure_files import check_figure_path
 
     check_figure_path(out)
 

@@ -79,7 +79,7 @@ def _check_out(path):
         if not path.absolute().parent.is_dir():
             raise ValueError(f"`--out` must be in an existing folder. Received: {path}")
         return
-    from keras_mmfusion.explain.figure_files import check_figure_path
+    from keras_mmfusion.explain.figures.figure_files import check_figure_path
 
     check_figure_path(path)
 

@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.explain.image_cells import expand_cells
-from keras_mmfusion.explain.token_embeddings import embed_ids, replace_embeddings
+from keras_mmfusion.explain.internals.token_embeddings import embed_ids, replace_embeddings
 from keras_mmfusion.models.captioning.decoding.caption_generator import pad_batch
 from keras_mmfusion.models.compiled_function import compile_function
 

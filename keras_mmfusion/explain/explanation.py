@@ -98,18 +98,18 @@ class Explanation:
             ImportError: if matplotlib is not installed.
             ValueError: if matplotlib does not support the suffix of `path`.
         """
-        from keras_mmfusion.explain.explanation_figures import plot_explanation
+        from keras_mmfusion.explain.figures.explanation_figure import plot_explanation
 
         return plot_explanation(self, path)
 
     def to_html(self):
         """Returns an HTML page with the values, without references to other files."""
-        from keras_mmfusion.explain.explanation_html import make_page
+        from keras_mmfusion.explain.figures.explanation_page import make_page
 
         return make_page(self)
 
     def _repr_html_(self):
-        from keras_mmfusion.explain.explanation_html import make_fragment
+        from keras_mmfusion.explain.figures.explanation_page import make_fragment
 
         return make_fragment(self)
 

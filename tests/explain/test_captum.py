@@ -8,10 +8,10 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
 from captum.attr import IntegratedGradients, LayerGradCam, NoiseTunnel, Saliency  # noqa: E402
 
-from keras_mmfusion.explain.class_activation import compute_grad_cam  # noqa: E402
-from keras_mmfusion.explain.integrate_gradients import integrate_gradients  # noqa: E402
-from keras_mmfusion.explain.smooth_gradients import smooth_gradients  # noqa: E402
-from keras_mmfusion.explain.watched_gradients import (  # noqa: E402
+from keras_mmfusion.explain.formulas.activation_formulas import compute_grad_cam  # noqa: E402
+from keras_mmfusion.explain.formulas.gradient_average import smooth_gradients  # noqa: E402
+from keras_mmfusion.explain.formulas.gradient_integral import integrate_gradients  # noqa: E402
+from keras_mmfusion.explain.internals.watched_gradients import (  # noqa: E402
     compile_gradients,
     compute_gradients,
 )

@@ -11,9 +11,9 @@ from keras_mmfusion import FusionBlock
 from keras_mmfusion.encoders import TokenEncoder
 from keras_mmfusion.explain import Explanation, FusionShares, Occlusion, ShapleyValues, explain
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.grad_cam import find_feature_layer
+from keras_mmfusion.explain.formulas.shapley_formulas import compute_shapley_values, list_coalitions
 from keras_mmfusion.explain.make_explainable import make_explainable
-from keras_mmfusion.explain.shapley_formulas import compute_shapley_values, list_coalitions
+from keras_mmfusion.explain.methods.grad_cam import find_feature_layer
 from keras_mmfusion.models import ConversationModel, FusionModel
 
 NAMES = ("words", "audio", "image", "table")

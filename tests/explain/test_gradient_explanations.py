@@ -17,16 +17,16 @@ from keras_mmfusion.explain import (
     SmoothGrad,
     explain,
 )
-from keras_mmfusion.explain.attention_flow import weigh_attention
-from keras_mmfusion.explain.class_activation import compute_grad_cam
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.grad_cam import find_feature_layer
-from keras_mmfusion.explain.make_explainable import make_explainable
-from keras_mmfusion.explain.recorded_maps import RecordedMaps
-from keras_mmfusion.explain.score_gradients import (
+from keras_mmfusion.explain.formulas.activation_formulas import compute_grad_cam
+from keras_mmfusion.explain.formulas.attention_formulas import weigh_attention
+from keras_mmfusion.explain.internals.sample_attention import SampleAttention
+from keras_mmfusion.explain.internals.score_gradients import (
     compute_attention_gradients,
     make_input_gradients,
 )
+from keras_mmfusion.explain.make_explainable import make_explainable
+from keras_mmfusion.explain.methods.grad_cam import find_feature_layer
 from keras_mmfusion.models import FusionModel
 
 NUMBERS = {"one": 2, "other": 3}  # Of tokens.
@@ -252,7 +252,7 @@ def test_relevance_of_hybrid_fusion_equals_equations_of_its_stage():
     rng = np.random.default_rng(0)
     inputs = {name: rng.normal(size=(n, 4)).astype("float32") for name, n in NUMBERS.items()}
     model({name: x[None] for name, x in inputs.items()})
-    calls = RecordedMaps(make_explainable(model, inputs, 0)).calls
+    calls = SampleAttention(make_explainable(model, inputs, 0)).calls
     streams = [(call.query, *call.keys) for call in calls]
     assert streams == [("one", "one"), ("other", "other"), ("one", "other"), ("other", "one")]
     weights = [weigh_attention(call.scores, call.gradients) for call in calls]

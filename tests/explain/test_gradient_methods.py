@@ -5,11 +5,14 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_mmfusion.explain.class_activation import compute_grad_cam, compute_grad_cam_plus_plus
 from keras_mmfusion.explain.equal_batches import make_equal_batches
-from keras_mmfusion.explain.integrate_gradients import integrate_gradients
-from keras_mmfusion.explain.smooth_gradients import smooth_gradients
-from keras_mmfusion.explain.watched_gradients import compile_gradients, compute_gradients
+from keras_mmfusion.explain.formulas.activation_formulas import (
+    compute_grad_cam,
+    compute_grad_cam_plus_plus,
+)
+from keras_mmfusion.explain.formulas.gradient_average import smooth_gradients
+from keras_mmfusion.explain.formulas.gradient_integral import integrate_gradients
+from keras_mmfusion.explain.internals.watched_gradients import compile_gradients, compute_gradients
 
 
 @pytest.fixture(scope="module")

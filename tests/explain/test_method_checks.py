@@ -12,14 +12,17 @@ from keras_mmfusion.explain import (
     make_planted_samples,
     train_planted_model,
 )
-from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.planted_signal import KEYWORDS
-from keras_mmfusion.explain.removal_curves import (
+from keras_mmfusion.explain.checks.planted_signal import KEYWORDS
+from keras_mmfusion.explain.checks.removal_curves import (
     compute_removal_curves,
     flip_cells,
     normalize_areas,
 )
-from keras_mmfusion.explain.weight_randomization import compute_rank_correlation, permute_weights
+from keras_mmfusion.explain.checks.weight_randomization import (
+    compute_rank_correlation,
+    permute_weights,
+)
+from keras_mmfusion.explain.explainable import Explainable
 
 
 @pytest.fixture(autouse=True)

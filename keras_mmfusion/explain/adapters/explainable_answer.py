@@ -17,7 +17,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.token_embeddings import find_token_embedding
+from keras_mmfusion.explain.internals.token_embeddings import find_token_embedding
 from keras_mmfusion.models.question_answering.question_answerer import QuestionAnswerer
 from keras_mmfusion.models.question_answering.question_pairs import pair_questions
 from keras_mmfusion.models.question_answering.vilt_question_answerer import ViltQuestionAnswerer

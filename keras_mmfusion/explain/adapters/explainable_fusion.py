@@ -15,7 +15,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
 )
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.token_embeddings import find_token_embedding
+from keras_mmfusion.explain.internals.token_embeddings import find_token_embedding
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel
 
 

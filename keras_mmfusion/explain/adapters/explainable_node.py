@@ -6,7 +6,7 @@ from keras import ops
 from keras_mmfusion.explain.adapters.explainable_fusion import check_index
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
+from keras_mmfusion.explain.internals.masked_graph import ONE, MaskedGraph
 
 
 class ExplainableNode(Explainable):

@@ -15,7 +15,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.token_embeddings import find_token_embedding
+from keras_mmfusion.explain.internals.token_embeddings import find_token_embedding
 from keras_mmfusion.models.retrieval.blip_matcher import BlipMatcher
 from keras_mmfusion.models.retrieval.embedding import prepare_batches
 

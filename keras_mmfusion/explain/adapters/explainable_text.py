@@ -13,7 +13,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, find_word, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
-from keras_mmfusion.explain.token_embeddings import find_token_embedding
+from keras_mmfusion.explain.internals.token_embeddings import find_token_embedding
 from keras_mmfusion.models.captioning.decoding.image_batches import preprocess_images
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner
 
@@ -131,10 +131,8 @@ class ExplainableGitAnswer(ExplainableCaption):
     @classmethod
     def from_sample(cls, model, inputs, target=None, baselines=None):
         """Reads a sample: `"image"` and `"question"`; the target is an answer, a string."""
-        check_modalities(model, inputs, ("image", "question"), preprocessor=True)
-        image = read_image_input(model, inputs["image"])
+        image, target = _read_question(model, inputs, target)
         question = model.preprocessor.tokenize_prompt(inputs["question"])
-        target = resolve_answer(model, inputs, target)
         tokenizer = model.preprocessor.tokenizer
         answer = [int(each) for each in tokenizer([target])[0]] + [tokenizer.end_token_id]
         ids = np.array([tokenizer.start_token_id, *question, *answer[:-1]], "int32")
@@ -155,11 +153,9 @@ class ExplainableGeneratedAnswer(ExplainableText):
     @classmethod
     def from_sample(cls, model, inputs, target=None, baselines=None):
         """Reads a sample: `"image"` and `"question"`; the target is an answer, a string."""
-        check_modalities(model, inputs, ("image", "question"), preprocessor=True)
-        image = read_image_input(model, inputs["image"])
+        image, target = _read_question(model, inputs, target)
         [ids] = model.preprocessor.tokenize_questions([inputs["question"]])
         ids = np.array(ids, "int32")
-        target = resolve_answer(model, inputs, target)
         answer, targets, weights = (x[0] for x in model.preprocessor.pack_captions([target]))
         length = int(weights.sum())
         fixed = np.isin(np.arange(len(ids)), [0, len(ids) - 1])
@@ -194,13 +190,15 @@ def read_image_input(model, image):
     return np.asarray(batch[0], "float32")
 
 
-def resolve_answer(model, inputs, target):
-    """Returns the text of an answer, by default that of the model."""
+def _read_question(model, inputs, target):
+    """Returns the preprocessed image of a question, and the answer, by default the model's."""
+    check_modalities(model, inputs, ("image", "question"), preprocessor=True)
+    image = read_image_input(model, inputs["image"])
     if target is None:
-        return model.answer([inputs["image"]], [inputs["question"]])[0]
-    if not isinstance(target, str) or not target.strip():
+        [target] = model.answer([inputs["image"]], [inputs["question"]])
+    elif not isinstance(target, str) or not target.strip():
         raise ValueError(f"`target` must be an answer, a string. Received: {target!r}")
-    return target
+    return image, target
 
 
 def _count_image_tokens(model, image):

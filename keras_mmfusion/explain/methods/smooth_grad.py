@@ -1,11 +1,13 @@
+"""The method `SmoothGrad`."""
+
 import numpy as np
 
 from keras_mmfusion._checks import check_integer, check_positive
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.integrated_gradients import find_gradient_problem
+from keras_mmfusion.explain.formulas.gradient_average import smooth_gradients
+from keras_mmfusion.explain.internals.score_gradients import make_input_gradients
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.methods.integrated_gradients import find_gradient_problem
 from keras_mmfusion.explain.part_values import sum_over_parts
-from keras_mmfusion.explain.score_gradients import make_input_gradients
-from keras_mmfusion.explain.smooth_gradients import smooth_gradients
 
 
 class SmoothGrad(ExplanationMethod):

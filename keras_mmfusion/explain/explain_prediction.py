@@ -8,7 +8,7 @@ from keras_mmfusion._checks import check_choice, check_integer
 from keras_mmfusion.explain.explainable import LEVELS
 from keras_mmfusion.explain.explanation import Explanation
 from keras_mmfusion.explain.make_explainable import make_explainable
-from keras_mmfusion.explain.methods import check_method, get_method
+from keras_mmfusion.explain.methods.method_table import check_method, get_method
 
 
 def explain(

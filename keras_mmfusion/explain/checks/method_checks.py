@@ -1,3 +1,5 @@
+"""The accuracy and cost of a method, measured on samples."""
+
 import dataclasses
 import json
 import time
@@ -7,15 +9,18 @@ import numpy as np
 from keras_mmfusion._checks import check_integer
 from keras_mmfusion._progress import track
 from keras_mmfusion._short_repr import short_repr
-from keras_mmfusion.explain.explain_sample import explain_explainable
-from keras_mmfusion.explain.make_explainable import make_explainable
-from keras_mmfusion.explain.methods import get_method
-from keras_mmfusion.explain.removal_curves import (
+from keras_mmfusion.explain.checks.removal_curves import (
     compute_removal_curves,
     flip_cells,
     normalize_areas,
 )
-from keras_mmfusion.explain.weight_randomization import compute_rank_correlation, permute_weights
+from keras_mmfusion.explain.checks.weight_randomization import (
+    compute_rank_correlation,
+    permute_weights,
+)
+from keras_mmfusion.explain.explain_prediction import explain_explainable
+from keras_mmfusion.explain.make_explainable import make_explainable
+from keras_mmfusion.explain.methods.method_table import get_method
 
 
 @dataclasses.dataclass(frozen=True, repr=False)

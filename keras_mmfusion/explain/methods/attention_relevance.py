@@ -1,9 +1,12 @@
-from keras_mmfusion.explain.attention_flow import TokenRelevance, weigh_attention
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.recorded_maps import RecordedMaps, find_attention_problem
+"""The method `AttentionRelevance`."""
+
+from keras_mmfusion.explain.formulas.attention_formulas import TokenRelevance, weigh_attention
+from keras_mmfusion.explain.internals.sample_attention import SampleAttention
+from keras_mmfusion.explain.methods.attention_method import AttentionMethod
+from keras_mmfusion.explain.methods.explanation_method import Attribution
 
 
-class AttentionRelevance(ExplanationMethod):
+class AttentionRelevance(AttentionMethod):
     """Attention weighted by its gradients, added up over all layers.
 
     ```
@@ -27,13 +30,9 @@ class AttentionRelevance(ExplanationMethod):
     """
 
     name = "attention_relevance"
-    levels = ("modality", "token")
-
-    def find_problem(self, explainable, level):
-        return find_attention_problem(explainable)
 
     def attribute(self, explainable, level, batch_size):
-        maps = RecordedMaps(explainable)
+        maps = SampleAttention(explainable)
         relevance = TokenRelevance(maps.lengths)
         stage, before = None, None
         for call in maps.calls:

@@ -5,8 +5,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.explain.figure_files import get_figure_class, save_figure
-from keras_mmfusion.explain.value_colors import DIVERGING, NEGATIVE, POSITIVE
+from keras_mmfusion.explain.figures.figure_files import get_figure_class, save_figure
+from keras_mmfusion.explain.figures.value_colors import DIVERGING, NEGATIVE, POSITIVE
 
 MAX_BARS = 20
 _PANEL = (4.2, 3.6)  # Inches.

@@ -5,7 +5,7 @@ import functools
 import keras
 
 from keras_mmfusion._keras_internals import flatten_layers
-from keras_mmfusion.explain.layer_overrides import override_calls
+from keras_mmfusion.explain.internals.layer_overrides import override_calls
 from keras_mmfusion.layers.graph import GATLayer
 
 

@@ -1,6 +1,8 @@
+"""The method `FusionShares`."""
+
 from keras import ops
 
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
 
 

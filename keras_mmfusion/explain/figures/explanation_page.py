@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.explain.value_colors import mix_with_white
+from keras_mmfusion.explain.figures.value_colors import mix_with_white
 
 MAX_SIDE = 360
 _PAGE = """<!DOCTYPE html>

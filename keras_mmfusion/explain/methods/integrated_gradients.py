@@ -1,8 +1,10 @@
+"""The method `IntegratedGradients`."""
+
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.integrate_gradients import integrate_gradients
+from keras_mmfusion.explain.formulas.gradient_integral import integrate_gradients
+from keras_mmfusion.explain.internals.score_gradients import make_input_gradients
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
 from keras_mmfusion.explain.part_values import sum_over_parts
-from keras_mmfusion.explain.score_gradients import make_input_gradients
 
 
 class IntegratedGradients(ExplanationMethod):

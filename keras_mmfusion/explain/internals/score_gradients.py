@@ -4,9 +4,9 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion.explain.explainable import add_batch_axis
-from keras_mmfusion.explain.layer_overrides import override_calls
-from keras_mmfusion.explain.recorded_attention import record_attention
-from keras_mmfusion.explain.watched_gradients import compile_gradients
+from keras_mmfusion.explain.internals.attention_recording import record_attention
+from keras_mmfusion.explain.internals.layer_overrides import override_calls
+from keras_mmfusion.explain.internals.watched_gradients import compile_gradients
 
 
 def make_input_gradients(explainable):

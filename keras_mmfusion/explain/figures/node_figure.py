@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 
-from keras_mmfusion.explain.figure_files import get_figure_class, save_figure
+from keras_mmfusion.explain.figures.figure_files import get_figure_class, save_figure
 
 COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
 

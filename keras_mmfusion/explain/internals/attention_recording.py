@@ -5,7 +5,7 @@ import contextlib
 import keras
 
 from keras_mmfusion._keras_internals import flatten_layers, get_attention_softmax
-from keras_mmfusion.explain.layer_overrides import override_calls
+from keras_mmfusion.explain.internals.layer_overrides import override_calls
 from keras_mmfusion.layers.cross_modal_attention import CrossModalAttention
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from keras_mmfusion.datasets.images.read_image import read_image
-from keras_mmfusion.explain.figure_files import get_figure_class, save_figure
+from keras_mmfusion.explain.figures.figure_files import get_figure_class, save_figure
 
 COLUMNS = 5
 CELL_INCHES = 2.6

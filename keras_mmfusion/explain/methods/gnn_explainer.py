@@ -4,11 +4,11 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._checks import check_integer, check_positive
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.masked_graph import ONE, MaskedGraph
-from keras_mmfusion.explain.node_attention import compute_node_attention
+from keras_mmfusion.explain.internals.masked_graph import ONE, MaskedGraph
+from keras_mmfusion.explain.internals.node_attention import compute_node_attention
+from keras_mmfusion.explain.internals.watched_gradients import compile_gradients
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
 from keras_mmfusion.explain.node_explanation import NodeExplanation
-from keras_mmfusion.explain.watched_gradients import compile_gradients
 
 # Loss weights for mask size (summed over edges, averaged over features) and entropy; the defaults
 # of the reference code and of PyTorch Geometric.

@@ -1,10 +1,13 @@
+"""The method `AttentionMaps`."""
+
 import numpy as np
 
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.recorded_maps import RecordedMaps, find_attention_problem
+from keras_mmfusion.explain.internals.sample_attention import SampleAttention
+from keras_mmfusion.explain.methods.attention_method import AttentionMethod
+from keras_mmfusion.explain.methods.explanation_method import Attribution
 
 
-class AttentionMaps(ExplanationMethod):
+class AttentionMaps(AttentionMethod):
     """The attention from the tokens of the output, averaged over layers and heads.
 
     ```
@@ -28,13 +31,9 @@ class AttentionMaps(ExplanationMethod):
     """
 
     name = "attention"
-    levels = ("modality", "token")
-
-    def find_problem(self, explainable, level):
-        return find_attention_problem(explainable)
 
     def attribute(self, explainable, level, batch_size):
-        maps = RecordedMaps(explainable)
+        maps = SampleAttention(explainable)
         collected = {}
         for call in maps.calls:
             for key, weights in maps.divide_keys(call, call.scores.mean(axis=0)).items():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_mmfusion.explain.attention_flow import (
+from keras_mmfusion.explain.formulas.attention_formulas import (
     TokenRelevance,
     roll_out_attention,
     weigh_attention,

@@ -4,9 +4,9 @@ import typing
 
 import numpy as np
 
-from keras_mmfusion.explain.attention_streams import JOINT, find_attention_streams
+from keras_mmfusion.explain.internals.attention_streams import JOINT, find_attention_streams
+from keras_mmfusion.explain.internals.score_gradients import compute_attention_gradients
 from keras_mmfusion.explain.part_values import drop_class_tokens
-from keras_mmfusion.explain.score_gradients import compute_attention_gradients
 
 
 class AttentionCall(typing.NamedTuple):
@@ -27,7 +27,7 @@ class AttentionCall(typing.NamedTuple):
     stage: typing.Any = None
 
 
-class RecordedMaps:
+class SampleAttention:
     """The attention of a model for one sample.
 
     Args:
@@ -102,15 +102,6 @@ class RecordedMaps:
             else:
                 values[name] = x
         return values
-
-
-def find_attention_problem(explainable):
-    """Returns why the attention of a model cannot be explained, or `None`."""
-    if explainable.kinds.get("image") == "sequence":
-        return "the tokens of a video are not those of single frames"
-    if not find_attention_streams(explainable).layers:
-        return "the model has no attention layers between known tokens"
-    return None
 
 
 def _find_lengths(explainable, calls):

@@ -1,9 +1,9 @@
+"""The method `ShapleyValues`."""
+
 import numpy as np
 
 from keras_mmfusion._checks import check_integer
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.players import Players
-from keras_mmfusion.explain.shapley_formulas import (
+from keras_mmfusion.explain.formulas.shapley_formulas import (
     compute_interactions,
     compute_shapley_values,
     draw_permutations,
@@ -11,6 +11,8 @@ from keras_mmfusion.explain.shapley_formulas import (
     list_coalitions,
     list_prefixes,
 )
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.methods.players import Players
 
 EXACT_PLAYERS = 8
 DEFAULT_SAMPLES = 16

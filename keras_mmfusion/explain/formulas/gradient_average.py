@@ -1,3 +1,5 @@
+"""SmoothGrad: the gradients of any function, averaged over noise."""
+
 import numpy as np
 
 from keras_mmfusion.explain.equal_batches import make_equal_batches
@@ -27,7 +29,7 @@ def smooth_gradients(compute, inputs, samples=32, noise=0.15, seed=0, batch_size
     Example:
 
     >>> import numpy as np
-    >>> from keras_mmfusion.explain.smooth_gradients import smooth_gradients
+    >>> from keras_mmfusion.explain.formulas.gradient_average import smooth_gradients
     >>> values = smooth_gradients(
     ...     lambda x: (x["a"].sum(axis=1), {"a": np.ones_like(x["a"])}),
     ...     {"a": np.array([1.0, 3.0])})

@@ -1,16 +1,16 @@
 """The methods of `explain`."""
 
-from keras_mmfusion.explain.attention_relevance import AttentionRelevance
-from keras_mmfusion.explain.attention_rollout import AttentionRollout
-from keras_mmfusion.explain.attention_weights import AttentionMaps
-from keras_mmfusion.explain.explanation_method import ExplanationMethod
-from keras_mmfusion.explain.fusion_shares import FusionShares
-from keras_mmfusion.explain.gnn_explainer import GNNExplainer
-from keras_mmfusion.explain.grad_cam import GradCAM, GradCAMPlusPlus
-from keras_mmfusion.explain.integrated_gradients import IntegratedGradients
-from keras_mmfusion.explain.occlusion import Occlusion
-from keras_mmfusion.explain.shapley_values import ShapleyValues
-from keras_mmfusion.explain.smooth_grad import SmoothGrad
+from keras_mmfusion.explain.methods.attention_maps import AttentionMaps
+from keras_mmfusion.explain.methods.attention_relevance import AttentionRelevance
+from keras_mmfusion.explain.methods.attention_rollout import AttentionRollout
+from keras_mmfusion.explain.methods.explanation_method import ExplanationMethod
+from keras_mmfusion.explain.methods.fusion_shares import FusionShares
+from keras_mmfusion.explain.methods.gnn_explainer import GNNExplainer
+from keras_mmfusion.explain.methods.grad_cam import GradCAM, GradCAMPlusPlus
+from keras_mmfusion.explain.methods.integrated_gradients import IntegratedGradients
+from keras_mmfusion.explain.methods.occlusion import Occlusion
+from keras_mmfusion.explain.methods.shapley_values import ShapleyValues
+from keras_mmfusion.explain.methods.smooth_grad import SmoothGrad
 
 METHODS = (
     ShapleyValues,

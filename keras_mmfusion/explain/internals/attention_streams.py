@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._keras_internals import flatten_layers
-from keras_mmfusion.explain.recorded_attention import list_attention_layers
+from keras_mmfusion.explain.internals.attention_recording import list_attention_layers
 from keras_mmfusion.layers.cross_modal_exchange import CrossModalExchange
 from keras_mmfusion.models.captioning.captioner import Captioner
 from keras_mmfusion.models.captioning.text_decoder_block import TextDecoderBlock

@@ -1,3 +1,5 @@
+"""Integrated gradients of any function."""
+
 import typing
 
 import numpy as np
@@ -51,7 +53,7 @@ def integrate_gradients(compute, inputs, baselines, steps=32, batch_size=32):
     Example:
 
     >>> import numpy as np
-    >>> from keras_mmfusion.explain.integrate_gradients import integrate_gradients
+    >>> from keras_mmfusion.explain.formulas.gradient_integral import integrate_gradients
     >>> path = integrate_gradients(
     ...     lambda x: (np.sum(x["a"] ** 2, axis=1), {"a": 2 * x["a"]}),
     ...     {"a": np.array([1.0, 3.0])}, {"a": np.array([0.0, 0.0])}, steps=4)

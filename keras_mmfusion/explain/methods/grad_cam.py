@@ -1,10 +1,15 @@
+"""The methods `GradCAM` and `GradCAMPlusPlus`."""
+
 import keras
 import numpy as np
 
-from keras_mmfusion.explain.class_activation import compute_grad_cam, compute_grad_cam_plus_plus
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.formulas.activation_formulas import (
+    compute_grad_cam,
+    compute_grad_cam_plus_plus,
+)
+from keras_mmfusion.explain.internals.score_gradients import compute_output_gradients
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
 from keras_mmfusion.explain.part_values import drop_class_tokens, scale_up
-from keras_mmfusion.explain.score_gradients import compute_output_gradients
 
 
 class GradCAM(ExplanationMethod):

@@ -1,11 +1,14 @@
+"""The method `AttentionRollout`."""
+
 import numpy as np
 
-from keras_mmfusion.explain.attention_flow import roll_out_attention
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.recorded_maps import RecordedMaps, find_attention_problem
+from keras_mmfusion.explain.formulas.attention_formulas import roll_out_attention
+from keras_mmfusion.explain.internals.sample_attention import SampleAttention
+from keras_mmfusion.explain.methods.attention_method import AttentionMethod
+from keras_mmfusion.explain.methods.explanation_method import Attribution
 
 
-class AttentionRollout(ExplanationMethod):
+class AttentionRollout(AttentionMethod):
     """Attention multiplied over layers, with the residual connections.
 
     ```
@@ -29,13 +32,9 @@ class AttentionRollout(ExplanationMethod):
     """
 
     name = "attention_rollout"
-    levels = ("modality", "token")
-
-    def find_problem(self, explainable, level):
-        return find_attention_problem(explainable)
 
     def attribute(self, explainable, level, batch_size):
-        maps = RecordedMaps(explainable)
+        maps = SampleAttention(explainable)
         own, cross = {}, {}
         for call in maps.calls:
             divided = maps.divide_keys(call, call.scores)

@@ -1,7 +1,9 @@
+"""The method `Occlusion`."""
+
 import numpy as np
 
-from keras_mmfusion.explain.explanation_method import Attribution, ExplanationMethod
-from keras_mmfusion.explain.players import Players
+from keras_mmfusion.explain.methods.explanation_method import Attribution, ExplanationMethod
+from keras_mmfusion.explain.methods.players import Players
 
 
 class Occlusion(ExplanationMethod):

@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from keras_mmfusion._keras_internals import flatten_layers
-from keras_mmfusion.explain.layer_overrides import override_calls
+from keras_mmfusion.explain.internals.layer_overrides import override_calls
 
 
 def find_token_embedding(layer):

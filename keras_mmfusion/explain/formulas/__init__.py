@@ -1,0 +1,1 @@
+"""The formulas of the methods, as functions of NumPy arrays that know no model."""

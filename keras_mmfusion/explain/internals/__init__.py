@@ -1,0 +1,1 @@
+"""What the methods read inside a model: attention scores, gradients, and embeddings."""

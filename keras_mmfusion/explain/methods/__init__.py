@@ -1,0 +1,1 @@
+"""The methods of `explain`: each applies its formula to the prediction of a model."""
