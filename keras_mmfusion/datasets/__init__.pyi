@@ -1,18 +1,21 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.datasets.tables.file_columns import ArrayColumn as ArrayColumn
+from keras_mmfusion.graphs.attributed_graph import AttributedGraph as AttributedGraph
 from keras_mmfusion.datasets.tables.file_columns import AudioColumn as AudioColumn
 from keras_mmfusion.datasets.captions.caption_pairs import CaptionPairs as CaptionPairs
 from keras_mmfusion.datasets.captions.caption_sequence import CaptionSequence as CaptionSequence
 from keras_mmfusion.datasets.tables.table_columns import CategoryColumn as CategoryColumn
 from keras_mmfusion.datasets.sentiment.computational_sequence import ComputationalSequence as ComputationalSequence
 from keras_mmfusion.datasets.videos.frame_sampling import FramesPerSecond as FramesPerSecond
+from keras_mmfusion.graphs.link_split import HeldOutLinks as HeldOutLinks
 from keras_mmfusion.datasets.tables.file_columns import ImageColumn as ImageColumn
 from keras_mmfusion.datasets.captions.image_regions import ImageRegions as ImageRegions
 from keras_mmfusion.datasets.recommendation.interactions import Interactions as Interactions
 from keras_mmfusion.datasets.recommendation.item_features import ItemFeatures as ItemFeatures
 from keras_mmfusion.datasets.videos.frame_sampling import KeyFrames as KeyFrames
 from keras_mmfusion.graphs.labeled_graph import LabeledGraph as LabeledGraph
+from keras_mmfusion.graphs.link_split import LinkSplit as LinkSplit
 from keras_mmfusion.datasets.recommendation.movielens import Movies as Movies
 from keras_mmfusion.datasets.videos.moving_crops import MovingCrops as MovingCrops
 from keras_mmfusion.datasets.tables.modality_table import MultimodalRows as MultimodalRows
@@ -41,6 +44,7 @@ from keras_mmfusion.datasets.tables.modality_table import multimodal_dataset as 
 from keras_mmfusion.datasets.tables.modality_table import multimodal_table_dataset as multimodal_table_dataset
 from keras_mmfusion.datasets.questions.question_pipeline import question_dataset as question_dataset
 from keras_mmfusion.datasets.recommendation.recommender_data import read_any_interactions as read_any_interactions
+from keras_mmfusion.datasets.graphs.attributed_npz import read_attributed_npz as read_attributed_npz
 from keras_mmfusion.datasets.captions.caption_folder import read_caption_folder as read_caption_folder
 from keras_mmfusion.datasets.sentiment.cmu_sdk import read_cmu_mosei as read_cmu_mosei
 from keras_mmfusion.datasets.sentiment.cmu_mosi import read_cmu_mosi as read_cmu_mosi
@@ -48,10 +52,12 @@ from keras_mmfusion.datasets.sentiment.cmu_sdk import read_cmu_mosi_sequences as
 from keras_mmfusion.datasets.captions.coco_annotations import read_coco_captions as read_coco_captions
 from keras_mmfusion.datasets.sentiment.labeled_segments import read_computational_sequences as read_computational_sequences
 from keras_mmfusion.datasets.questions.easy_vqa import read_easy_vqa as read_easy_vqa
+from keras_mmfusion.datasets.graphs.edge_table import read_edge_table as read_edge_table
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k as read_flickr8k
 from keras_mmfusion.datasets.captions.image_caption_table import read_image_caption_pairs as read_image_caption_pairs
 from keras_mmfusion.datasets.recommendation.interactions import read_interactions as read_interactions
 from keras_mmfusion.datasets.recommendation.item_features import read_item_features as read_item_features
+from keras_mmfusion.datasets.graphs.edge_table import read_links as read_links
 from keras_mmfusion.datasets.sentiment.mmsa_pickle import read_mmsa as read_mmsa
 from keras_mmfusion.datasets.recommendation.movielens import read_movielens as read_movielens
 from keras_mmfusion.datasets.questions.video_qa_json import read_msrvtt_qa as read_msrvtt_qa
@@ -65,6 +71,7 @@ from keras_mmfusion.datasets.recommendation.recommender_data import read_recomme
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
 from keras_mmfusion.datasets.questions.tgif_qa import read_tgif_qa as read_tgif_qa
+from keras_mmfusion.datasets.graphs.twitch import read_twitch as read_twitch
 from keras_mmfusion.datasets.videos.read_video import read_video as read_video
 from keras_mmfusion.datasets.questions.visual_genome_questions import read_visual_genome_questions as read_visual_genome_questions
 from keras_mmfusion.datasets.captions.visual_genome_regions import read_visual_genome_regions as read_visual_genome_regions
@@ -73,6 +80,8 @@ from keras_mmfusion.datasets.questions.vqa_v2 import read_vqa_v2 as read_vqa_v2
 from keras_mmfusion.datasets.captions.image_regions import region_dataset as region_dataset
 from keras_mmfusion.datasets.sentiment.sequence_pipeline import sequence_dataset as sequence_dataset
 from keras_mmfusion.datasets.recommendation.interactions import split_interactions as split_interactions
+from keras_mmfusion.graphs.link_split import split_links as split_links
+from keras_mmfusion.graphs.node_split import split_nodes as split_nodes
 from keras_mmfusion.datasets import tfds_builders as tfds_builders
 from keras_mmfusion.datasets.captions.tfds_captions import tfds_caption_dataset as tfds_caption_dataset
 from keras_mmfusion.datasets.videos.video_pipeline import video_dataset as video_dataset

@@ -13,6 +13,7 @@ from keras_mmfusion.metrics.keras_ranking import RecallAtK as RecallAtK
 from keras_mmfusion.metrics.wups import Wups as Wups
 from keras_mmfusion.metrics.answer_texts import anls as anls
 from keras_mmfusion.metrics.visual_question_answering import answer_accuracies as answer_accuracies
+from keras_mmfusion.metrics.binary_ranking import average_precision as average_precision
 from keras_mmfusion.metrics.retrieval import best_ranks as best_ranks
 from keras_mmfusion.metrics.captions.bleu import bleu_scores as bleu_scores
 from keras_mmfusion.metrics.significance import bootstrap_interval as bootstrap_interval
@@ -21,8 +22,11 @@ from keras_mmfusion.metrics.captions.cider import cider_d_score as cider_d_score
 from keras_mmfusion.metrics.classification import classification_scores as classification_scores
 from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores as coco_caption_scores
 from keras_mmfusion.metrics.answer_texts import exact_match as exact_match
+from keras_mmfusion.metrics.links import link_scores as link_scores
+from keras_mmfusion.metrics.communities import modularity as modularity
 from keras_mmfusion.metrics.ranking import ndcg_at_k as ndcg_at_k
 from keras_mmfusion.metrics.visual_question_answering import normalize_answer as normalize_answer
+from keras_mmfusion.metrics.communities import normalized_mutual_information as normalized_mutual_information
 from keras_mmfusion.metrics.captions.diversity import object_recall as object_recall
 from keras_mmfusion.metrics.significance import paired_bootstrap_test as paired_bootstrap_test
 from keras_mmfusion.metrics.captions.cider import plain_cider_score as plain_cider_score
@@ -30,6 +34,7 @@ from keras_mmfusion.metrics.captions.caption_files import read_candidates as rea
 from keras_mmfusion.metrics.captions.caption_files import read_references as read_references
 from keras_mmfusion.metrics.ranking import recall_at_k as recall_at_k
 from keras_mmfusion.metrics.retrieval import retrieval_scores as retrieval_scores
+from keras_mmfusion.metrics.binary_ranking import roc_auc as roc_auc
 from keras_mmfusion.metrics.captions.rouge_l import rouge_l_score as rouge_l_score
 from keras_mmfusion.metrics.captions.caption_files import score_files as score_files
 from keras_mmfusion.metrics.classification import sentiment_scores as sentiment_scores
