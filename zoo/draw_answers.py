@@ -62,9 +62,10 @@ def draw_answers(data, samples, out, count=8):
     """
     rows_by_id = {question_id: row for row, question_id in enumerate(data.question_ids)}
     groups = [group for group in select_samples(samples, count) if group]
-    heights = [-(-len(group) // COLUMNS) for group in groups]
-    figure = Figure(figsize=(3.2 * COLUMNS, 4.5 * sum(heights)), layout="constrained")
-    axes = figure.subplots(sum(heights), COLUMNS, squeeze=False)
+    columns = min(COLUMNS, max(map(len, groups)))
+    heights = [-(-len(group) // columns) for group in groups]
+    figure = Figure(figsize=(3.2 * columns, 4.5 * sum(heights)), layout="constrained")
+    axes = figure.subplots(sum(heights), columns, squeeze=False)
     for each in axes.flat:  # The layout ignores titles and labels if the axes are off.
         each.set(xticks=[], yticks=[], frame_on=False)
     for group, start in zip(groups, (0, heights[0]), strict=False):
@@ -72,7 +73,7 @@ def draw_answers(data, samples, out, count=8):
             row = rows_by_id.get(sample["question_id"])
             if row is None:
                 raise ValueError(f"`data` has no question with the id {sample['question_id']!r}.")
-            cell = axes[start + number // COLUMNS, number % COLUMNS]
+            cell = axes[start + number // columns, number % columns]
             _draw_answer(cell, data, row, sample)
     figure.savefig(out, dpi=70)
 
