@@ -8,9 +8,13 @@ Creates an environment for the peers (`benchmarks/.venv`, from `requirements.txt
 medians and ratios to `benchmarks/results/captioning.json`. Every peer is a separate process. Peers
 run alternately, so other load on the machine affects all of them equally. Every search generates
 all tokens, so all peers do the same work.
+
+The file keeps the runs of earlier days, because ratios differ between days and machines. The tables
+show the latest run, and the range of all runs.
 """
 
 import argparse
+import datetime
 import json
 import os
 import pathlib
@@ -181,13 +185,15 @@ def main():
         "--parts",
         nargs="+",
         default=["generation", "training", "command"],
-        help="those to time; the others stay as the file has them",
+        help="those to time; the others stay as measured on the same day",
     )
     options = parser.parse_args()
     path = pathlib.Path(options.json)
-    earlier = json.loads(path.read_text("utf-8")) if path.exists() else {}
-    results = {
-        **earlier,
+    runs = json.loads(path.read_text("utf-8"))["runs"] if path.exists() else []
+    date = datetime.date.today().isoformat()
+    run = runs.pop() if runs and runs[-1]["date"] == date else {}
+    run |= {
+        "date": date,
         "script": "benchmarks/captioning.py",
         "machine": describe_machine(),
         "search": {"tokens": LENGTH, "every_token_written": True},
@@ -201,8 +207,8 @@ def main():
         "command": lambda: time_command(options.preset, options.repeats),
     }
     for name in options.parts:
-        results[name] = parts[name]()
-    write_results(path, results)
+        run[name] = parts[name]()
+    write_results(path, {"runs": [*runs, run]})
 
 
 if __name__ == "__main__":

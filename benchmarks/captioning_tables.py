@@ -13,19 +13,52 @@ PEERS = {
 }
 
 
+def format_ratio(ratios):
+    """Formats the ratio of the latest run, and the range of several runs.
+
+    Example:
+
+    >>> format_ratio([1.021, 0.897, 0.964])
+    '0.96 (0.90 to 1.02)'
+    >>> format_ratio([1.021])
+    '1.02'
+    """
+    latest = f"{ratios[-1]:.2f}"
+    return f"{latest} ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else latest
+
+
+def format_runs(runs):
+    """Formats the days and machines of several runs.
+
+    Example:
+
+    >>> format_runs([{"date": "2026-11-25", "machine": {"cores": 2, "cpu": "AMD EPYC"}}])
+    'measured on 2026-11-25 (2 CPU cores (AMD EPYC))'
+    """
+    days = [f"{run['date']} ({format_cores(run['machine'])})" for run in runs]
+    return "measured on " + " and ".join(days)
+
+
 def captioning_speed_table(report):
     """Formats captions per second of each configuration, and the ratios to the peers."""
-    generation, rows = report["generation"], []
-    for cell in generation["cells"]:
+    runs, rows = report["runs"], []
+    cells_of_runs = zip(*(run["generation"]["cells"] for run in runs), strict=True)
+    for cells in cells_of_runs:
+        cell = cells[-1]
         for start, what in (("from_images", "images"), ("from_image_tokens", "encoded images")):
-            result = cell[start]
-            factors = result["times_faster_than"]
-            cells = [f"{result['captions_per_second']['ours']:.1f}"]
-            cells += [f"{factors[peer]:.2f}" if peer in factors else "" for peer in PEERS]
-            rows.append([what, str(cell["batch_size"]), str(cell["beams"]), *cells])
-    versions = generation["versions"]
+            rate = cell[start]["captions_per_second"]["ours"]
+            ratios = {
+                peer: [each[start]["times_faster_than"][peer] for each in cells]
+                for peer in cell[start]["times_faster_than"]
+            }
+            texts = [format_ratio(ratios[peer]) if peer in ratios else "" for peer in PEERS]
+            row = [what, str(cell["batch_size"]), str(cell["beams"]), f"{rate:.1f}"]
+            rows.append([*row, *texts])
+    latest = runs[-1]
+    versions = latest["generation"]["versions"]
     note = (
-        f"{format_cores(report['machine'])}; {report['search']['tokens']} tokens, all of which "
+        f"The latest run, and the range of all runs, {format_runs(runs)}; "
+        f"{latest['search']['tokens']} tokens, all of which "
         f"every search writes; the same captions with caches as without. Keras {versions['keras']} "
         f"on TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
         f"{versions['transformers']} on PyTorch {versions['torch']}."
@@ -36,17 +69,21 @@ def captioning_speed_table(report):
 
 def captioning_training_table(report):
     """Formats training speed next to plain PyTorch, and the times of the parts of a step."""
-    training, batch = report["training"], report["training_batch"]
-    rows = []
+    runs, rows = report["runs"], []
+    latest = runs[-1]
+    training, batch = latest["training"], latest["training_batch"]
     for dtype in ("float32", "mixed_bfloat16"):
         rates = training[dtype]["samples_per_second"]
-        factor = training[dtype]["times_faster_than_plain_torch"]
-        rows.append([f"`{dtype}`", *(f"{rate:.1f}" for rate in rates.values()), f"{factor:.2f}"])
-    parts, command = training["seconds_of_a_batch"], report["command"]
+        ratios = [run["training"][dtype]["times_faster_than_plain_torch"] for run in runs]
+        rows.append(
+            [f"`{dtype}`", *(f"{rate:.1f}" for rate in rates.values()), format_ratio(ratios)]
+        )
+    parts, command = training["seconds_of_a_batch"], latest["command"]
     note = (
+        f"The latest run, and the range of all runs, {format_runs(runs)}. "
         f"Images a second, each with {batch['captions_each']} captions of {batch['tokens']} "
         f"tokens, {batch['images']} in a batch; Keras {training['versions']['keras']} on PyTorch "
-        f"{training['versions']['torch']}; {format_cores(report['machine'])}. Of a float32 batch "
+        f"{training['versions']['torch']}. Of a float32 batch "
         f"from JPEGs the input pipeline takes {parts['input_pipeline']:.2f} s, the frozen encoder "
         f"{parts['encoder']:.2f} s, the decoder's step {parts['decoder_training_step']:.2f} s. "
         f"A cold `mmfusion caption` takes {command['seconds']['caption']:.1f} s, "
