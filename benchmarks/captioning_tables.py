@@ -28,15 +28,20 @@ def format_ratio(ratios):
 
 
 def format_runs(runs):
-    """Formats the days and machines of several runs.
+    """Formats the days and machines of the runs of a table.
 
     Example:
 
-    >>> format_runs([{"date": "2026-11-25", "machine": {"cores": 2, "cpu": "AMD EPYC"}}])
-    'measured on 2026-11-25 (2 CPU cores (AMD EPYC))'
+    >>> run = {"date": "2026-11-25", "machine": {"cores": 2, "cpu": "AMD EPYC"}}
+    >>> format_runs([run])
+    'Measured on 2026-11-25 (2 CPU cores (AMD EPYC))'
+    >>> format_runs([run, run]).partition(",")[0]
+    'The last of 2 runs'
     """
-    days = [f"{run['date']} ({format_cores(run['machine'])})" for run in runs]
-    return "measured on " + " and ".join(days)
+    days = " and ".join(f"{run['date']} ({format_cores(run['machine'])})" for run in runs)
+    if len(runs) == 1:
+        return f"Measured on {days}"
+    return f"The last of {len(runs)} runs, with the range of all in parentheses, on {days}"
 
 
 def captioning_speed_table(report):
@@ -57,7 +62,7 @@ def captioning_speed_table(report):
     latest = runs[-1]
     versions = latest["generation"]["versions"]
     note = (
-        f"The latest run, and the range of all runs, {format_runs(runs)}; "
+        f"{format_runs(runs)}; "
         f"{latest['search']['tokens']} tokens, all of which "
         f"every search writes; the same captions with caches as without. Keras {versions['keras']} "
         f"on TensorFlow {versions['tensorflow']}, KerasHub {versions['keras_hub']}, transformers "
@@ -80,7 +85,7 @@ def captioning_training_table(report):
         )
     parts, command = training["seconds_of_a_batch"], latest["command"]
     note = (
-        f"The latest run, and the range of all runs, {format_runs(runs)}. "
+        f"{format_runs(runs)}. "
         f"Images a second, each with {batch['captions_each']} captions of {batch['tokens']} "
         f"tokens, {batch['images']} in a batch; Keras {training['versions']['keras']} on PyTorch "
         f"{training['versions']['torch']}. Of a float32 batch "
