@@ -7,9 +7,9 @@ import time
 import keras
 import numpy as np
 from keras import ops
-from parity_cases import (
+from parity_cases import CASES
+from parity_samples import (
     BEAMS,
-    CASES,
     LENGTHS,
     LOGIT_ROWS,
     PROMPT_ROWS,

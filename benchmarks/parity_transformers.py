@@ -9,9 +9,9 @@ import numpy as np
 import torch
 import transformers
 from parity_assets import write_assets
-from parity_cases import (
+from parity_cases import CASES
+from parity_samples import (
     BEAMS,
-    CASES,
     LENGTHS,
     LOGIT_ROWS,
     PROMPT_ROWS,
