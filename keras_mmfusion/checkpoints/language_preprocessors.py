@@ -5,7 +5,7 @@ import warnings
 from keras_mmfusion.checkpoints.chat_templates import read_chat_template
 from keras_mmfusion.checkpoints.tokenizers import get_content, read_byte_pairs, read_tokens
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor
-from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import Gpt2Tokenizer
+from keras_mmfusion.models.tokenizers.gpt2_tokenizer import Gpt2Tokenizer
 
 SEQUENCE_LENGTH = 1024  # KerasHub's default.
 _DEFAULT_TOKEN = "<|endoftext|>"

@@ -7,7 +7,8 @@ import string
 
 from keras_mmfusion.checkpoints.sentencepiece_file import NORMAL, read_sentencepiece
 from keras_mmfusion.files.json_files import read_json
-from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer, Gpt2Tokenizer
+from keras_mmfusion.models.tokenizers.clip_tokenizer import ClipTokenizer
+from keras_mmfusion.models.tokenizers.gpt2_tokenizer import Gpt2Tokenizer
 from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer
 from keras_mmfusion.models.tokenizers.word_piece_tokenizer import WordPieceTokenizer
 

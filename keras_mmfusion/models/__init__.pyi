@@ -9,7 +9,7 @@ from keras_mmfusion.models.question_answering.blip_question_answerer import Blip
 from keras_mmfusion.models.captioning.captioner import Captioner as Captioner
 from keras_mmfusion.models.captioning.captioning_preprocessor import CaptioningPreprocessor as CaptioningPreprocessor
 from keras_mmfusion.models.language.chat_template import ChatTemplate as ChatTemplate
-from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import ClipTokenizer as ClipTokenizer
+from keras_mmfusion.models.tokenizers.clip_tokenizer import ClipTokenizer as ClipTokenizer
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel as ConversationModel
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner as EncoderDecoderCaptioner
@@ -19,7 +19,7 @@ from keras_mmfusion.models.question_answering.generative_question_answerer impor
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner as GitCaptioner
 from keras_mmfusion.models.captioning.git_text_decoder import GitTextDecoder as GitTextDecoder
 from keras_mmfusion.models.language.language_models import Gpt2LanguageModel as Gpt2LanguageModel
-from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import Gpt2Tokenizer as Gpt2Tokenizer
+from keras_mmfusion.models.tokenizers.gpt2_tokenizer import Gpt2Tokenizer as Gpt2Tokenizer
 from keras_mmfusion.models.fusion.gradient_blending_model import GradientBlendingModel as GradientBlendingModel
 from keras_mmfusion.models.captioning.graph_captioner import GraphCaptioner as GraphCaptioner
 from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphFusionRecommender as GraphFusionRecommender

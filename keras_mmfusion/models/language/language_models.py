@@ -9,14 +9,22 @@ from keras_mmfusion.models.language.llama_backbone import LlamaBackbone
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
+
+class _LanguageModel(PresetModel, StepsByRank):
+    """Mixin of the language models; precedes the class of KerasHub."""
+
+    preprocessor_cls = LanguagePreprocessor
+
+    def reset_compiled_functions(self):
+        self.generate_function = None
+
+
 # Without `Functional` among the bases of a functional model, Keras inserts it into the bases of all
 # tasks of KerasHub, and models such as captioners, which are not functional, stop working.
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class LlamaLanguageModel(
-    PresetModel, StepsByRank, keras_hub.models.LlamaCausalLM, get_functional_class()
-):
+class LlamaLanguageModel(_LanguageModel, keras_hub.models.LlamaCausalLM, get_functional_class()):
     """Predicts the next token of a text with a Llama, such as SmolLM2.
 
     `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its
@@ -53,31 +61,17 @@ class LlamaLanguageModel(
     """
 
     backbone_cls = LlamaBackbone
-    preprocessor_cls = LanguagePreprocessor
-
-    def reset_compiled_functions(self):
-        self.generate_function = None
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class Gpt2LanguageModel(
-    PresetModel, StepsByRank, keras_hub.models.GPT2CausalLM, get_functional_class()
-):
+class Gpt2LanguageModel(_LanguageModel, keras_hub.models.GPT2CausalLM, get_functional_class()):
     """Predicts the next token of a text with a GPT-2.
 
-    `zoo.language_model` loads pretrained ones. It is a `keras_hub.models.CausalLM` with its
-    `generate`, `fit`, and `score`.
+    It is used as `LlamaLanguageModel`, and has the same inputs and outputs.
 
     Args:
         backbone: `keras_hub.models.GPT2Backbone`.
         preprocessor: `LanguagePreprocessor`, or `None` for a model of token ids.
-
-    Call arguments:
-        inputs: dict of `"token_ids"`, int `(batch, tokens)`, and `"padding_mask"`, 1 for valid
-            tokens, `(batch, tokens)`.
-
-    Returns:
-        Logits `(batch, tokens, vocabulary_size)`.
 
     Example:
 
@@ -90,8 +84,3 @@ class Gpt2LanguageModel(
     Reference:
         Radford et al., "Language Models are Unsupervised Multitask Learners" (2019).
     """
-
-    preprocessor_cls = LanguagePreprocessor
-
-    def reset_compiled_functions(self):
-        self.generate_function = None

@@ -5,8 +5,8 @@ from keras_mmfusion._lazy import lazy_exports
 __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
-        "ClipTokenizer": "byte_pair_tokenizer",
-        "Gpt2Tokenizer": "byte_pair_tokenizer",
+        "ClipTokenizer": "clip_tokenizer",
+        "Gpt2Tokenizer": "gpt2_tokenizer",
         "SiglipTokenizer": "siglip_tokenizer",
         "WordPieceTokenizer": "word_piece_tokenizer",
     },

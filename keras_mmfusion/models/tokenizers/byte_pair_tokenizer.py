@@ -1,28 +1,22 @@
-"""The tokenizers of GPT-2 and CLIP, with the ids of Hugging Face's `tokenizers`."""
+"""Byte-pair encoding, with the ids of Hugging Face's `tokenizers`."""
 
 import functools
 import itertools
 import json
 import os
 import re
-import unicodedata
 
-import keras
 import numpy as np
 
 from keras_mmfusion.files.atomic_files import replace_file
 from keras_mmfusion.files.json_files import read_json
 from keras_mmfusion.models.tokenizers.byte_pair_characters import (
-    CLIP_PATTERN,
-    DIGITS_PATTERN,
     FIRST_SPECIAL,
-    GPT2_PATTERN,
     LAST_SPECIAL,
     split_words,
     split_words_tensor,
 )
 from keras_mmfusion.models.tokenizers.checkpoint_tokenizer import CheckpointTokenizer, make_table
-from keras_mmfusion.models.tokenizers.composition import compose_tensor, make_composition_tables
 
 VOCABULARY_FILE, MERGES_FILE = "vocabulary.json", "merges.txt"
 _NO_PAIR = np.iinfo("int64").max
@@ -238,195 +232,3 @@ class BytePairTokenizer(CheckpointTokenizer):
 
     def get_config(self):
         return {**super().get_config(), "merges": None}
-
-
-@keras.saving.register_keras_serializable(package="keras_mmfusion")
-class Gpt2Tokenizer(BytePairTokenizer):
-    """Tokenizes text as GPT-2 or SmolLM2, with the same ids as Hugging Face's `tokenizers`.
-
-    Text is split into words, which include the space in front of them. The bytes of a word are
-    merged in pairs, the pair that comes first in the list of merges first. Special tokens in a
-    text are found as they are written; `split_spans` finds them only in trusted parts of it.
-
-    Eager calls run in pure Python; inside a `tf.data` pipeline or a `tf.function`, TensorFlow
-    operations compute the same ids, without TensorFlow Text.
-
-    Args:
-        vocabulary: list of strings, the tokens ordered by id. With `None`, the vocabulary and the
-            merges are set later by `load_assets`.
-        merges: list of strings, two tokens separated by a space, or of pairs of strings.
-        start_token: string. The first token of a generated text.
-        end_token: string. The last token of a text.
-        pad_token: string. The token that fills the rest.
-        unknown_token: string. Never needed: bytes that are no tokens are left out.
-        special_tokens: strings. The tokens that a text may contain as they are written.
-        split_digits: bool. Whether each digit is a word of its own, as in SmolLM2.
-        dtype: string. Integer dtype of the ids.
-        **kwargs: passed to `keras_hub.tokenizers.Tokenizer`.
-
-    Call arguments:
-        inputs: string, or nested lists, NumPy array or `tf.Tensor` of strings, of any shape.
-
-    Returns:
-        Nested lists of int ids, one level deeper than the input; inside TensorFlow graphs an
-        int32 `tf.RaggedTensor` (a dense vector for a single string).
-
-    Raises:
-        ValueError: if the vocabulary is invalid or has not been set.
-
-    Example:
-
-    >>> vocabulary = [*make_byte_characters(), "do", "dog", "Ġdog", "<|endoftext|>"]
-    >>> tokenizer = Gpt2Tokenizer(vocabulary, ["d o", "do g", "Ġ dog"])
-    >>> tokenizer("dog dog!")
-    [257, 258, 33]
-    >>> tokenizer.detokenize([259, 257, 258, 259])
-    'dog dog'
-    """
-
-    def __init__(
-        self,
-        vocabulary=None,
-        merges=None,
-        start_token="<|endoftext|>",
-        end_token="<|endoftext|>",
-        pad_token="<|endoftext|>",
-        unknown_token="<|endoftext|>",
-        special_tokens=("<|endoftext|>",),
-        split_digits=False,
-        dtype="int32",
-        **kwargs,
-    ):
-        self.split_digits = split_digits
-        self.pattern = DIGITS_PATTERN if split_digits else GPT2_PATTERN
-        super().__init__(
-            vocabulary,
-            merges,
-            start_token=start_token,
-            end_token=end_token,
-            pad_token=pad_token,
-            unknown_token=unknown_token,
-            special_tokens=special_tokens,
-            dtype=dtype,
-            **kwargs,
-        )
-
-    def _find_byte(self, token):
-        """Returns -1 for a byte that is no token, such as control characters in SmolLM2."""
-        return self._ids.get(token, -1)
-
-    def get_config(self):
-        return {**super().get_config(), "split_digits": self.split_digits}
-
-
-@keras.saving.register_keras_serializable(package="keras_mmfusion")
-class ClipTokenizer(BytePairTokenizer):
-    """Tokenizes text as CLIP, with the same ids as Hugging Face's `tokenizers`.
-
-    Text is composed (Unicode's NFC), converted to lowercase, and split into words without spaces.
-    The bytes of a word are merged in pairs, the pair that comes first in the list of merges first.
-    The last byte of a word has the suffix `</w>`. Special tokens in a text are found as they are
-    written. No ids are added at the start or end.
-
-    Eager calls run in pure Python. Inside a `tf.data` pipeline or a `tf.function`, TensorFlow
-    operations compute the same ids, without TensorFlow Text.
-
-    Args:
-        vocabulary: list of strings, the tokens ordered by id. With `None`, the vocabulary and the
-            merges are set later by `load_assets`.
-        merges: list of strings, two tokens separated by a space, or of pairs of strings.
-        start_token: string. The first token of a text.
-        end_token: string. The last token of a text.
-        pad_token: string. The token that fills the rest.
-        unknown_token: string. Never needed, since every byte is a token.
-        special_tokens: strings. The tokens that a text may contain as they are written.
-        dtype: string. Integer dtype of the ids.
-        **kwargs: passed to `keras_hub.tokenizers.Tokenizer`.
-
-    Call arguments:
-        inputs: string, or nested lists, NumPy array or `tf.Tensor` of strings, of any shape.
-
-    Returns:
-        Nested lists of int ids, one level deeper than the input; inside TensorFlow graphs an
-        int32 `tf.RaggedTensor` (a dense vector for a single string).
-
-    Raises:
-        ValueError: if the vocabulary is invalid or has not been set.
-
-    Example:
-
-    >>> vocabulary = [*make_byte_characters(), *(f"{c}</w>" for c in make_byte_characters())]
-    >>> vocabulary += ["do", "dog</w>", "<|startoftext|>", "<|endoftext|>"]
-    >>> tokenizer = ClipTokenizer(vocabulary, ["d o", "do g</w>"])
-    >>> tokenizer("Dog DOG!")
-    [513, 513, 289]
-    >>> tokenizer.detokenize([514, 513, 513, 289, 515])
-    'dog dog !'
-    """
-
-    pattern = CLIP_PATTERN
-    word_suffix = "</w>"
-
-    def __init__(
-        self,
-        vocabulary=None,
-        merges=None,
-        start_token="<|startoftext|>",
-        end_token="<|endoftext|>",
-        pad_token="<|endoftext|>",
-        unknown_token="<|endoftext|>",
-        special_tokens=("<|startoftext|>", "<|endoftext|>"),
-        dtype="int32",
-        **kwargs,
-    ):
-        super().__init__(
-            vocabulary,
-            merges,
-            start_token=start_token,
-            end_token=end_token,
-            pad_token=pad_token,
-            unknown_token=unknown_token,
-            special_tokens=special_tokens,
-            dtype=dtype,
-            **kwargs,
-        )
-
-    @property
-    def cls_token_id(self):
-        return self.start_token_id
-
-    @property
-    def sep_token_id(self):
-        return self.end_token_id
-
-    def normalize(self, text):
-        """Composes a text and converts it to lowercase."""
-        return "".join(map(_lower, unicodedata.normalize("NFC", text)))
-
-    def normalize_tensor(self, texts):
-        """Composes a vector of texts and converts them to lowercase."""
-        import tensorflow as tf
-
-        tables = self._get_tables()
-        characters = tf.strings.unicode_decode(compose_tensor(texts, tables), "UTF-8")
-        values = characters.flat_values
-        lower = tables["lowercase"].lookup(values)
-        same = tf.strings.unicode_encode(values[:, tf.newaxis], "UTF-8")
-        lower = characters.with_flat_values(tf.where(lower == "\0", same, lower))
-        return tf.strings.reduce_join(lower, axis=-1)
-
-    def _make_tables(self):
-        lowercase = make_table(_make_lower_table(), "int32", "string", "\0")
-        return {**super()._make_tables(), **make_composition_tables(), "lowercase": lowercase}
-
-
-def _lower(character):
-    """Converts a character to lowercase, and whitespace to a space."""
-    is_space = character.isspace() and not "\x1c" <= character <= "\x1f"
-    return " " if is_space else character.lower()
-
-
-@functools.cache
-def _make_lower_table():
-    numbers = (number for number in range(0x110000) if not 0xD800 <= number <= 0xDFFF)
-    return {n: lower for n in numbers if (lower := _lower(chr(n))) != chr(n)}
