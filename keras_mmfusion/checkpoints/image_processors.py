@@ -4,13 +4,21 @@ import re
 
 from keras_mmfusion.encoders.aspect_ratio_image_converter import AspectRatioImageConverter
 from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter
+from keras_mmfusion.encoders.tiled_image_converter import TiledImageConverter
 
 _CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 _CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 _HALF = (0.5, 0.5, 0.5)
-_BILINEAR, _BICUBIC = 2, 3
+_LANCZOS, _BILINEAR, _BICUBIC = 1, 2, 3
 # Pillow's numbers of interpolations.
-_INTERPOLATIONS = {1: "lanczos", _BILINEAR: "bilinear", _BICUBIC: "bicubic"}
+_INTERPOLATIONS = {_LANCZOS: "lanczos", _BILINEAR: "bilinear", _BICUBIC: "bicubic"}
+_TILED = {
+    "size": {"longest_edge": 4 * 364},
+    "max_image_size": {"longest_edge": 364},
+    "resample": _LANCZOS,
+    "image_mean": _HALF,
+    "image_std": _HALF,
+}
 # What the classes of image processors assume if the file does not contain it. Older files contain
 # a single number as the size, of the shortest edge or of both edges.
 _DEFAULTS = {
@@ -43,12 +51,14 @@ _DEFAULTS = {
         "image_mean": _HALF,
         "image_std": _HALF,
     },
+    "Idefics3": _TILED,
     "Siglip": {
         "size": {"height": 224, "width": 224},
         "resample": _BICUBIC,
         "image_mean": _HALF,
         "image_std": _HALF,
     },
+    "SmolVLM": _TILED,
     "Vilt": {
         "size": {"shortest_edge": 384},
         "size_divisor": 32,
@@ -83,11 +93,11 @@ def build_image_converter(config):
 
     Args:
         config: dict. The content of `preprocessor_config.json` or `processor_config.json`, with an
-            image processor of BLIP, CLIP (also used by GIT), SigLIP, ViLT or ViT.
+            image processor of BLIP, CLIP (also used by GIT), SigLIP, SmolVLM, ViLT or ViT.
 
     Returns:
-        A `PillowImageConverter`, or for ViLT an `AspectRatioImageConverter`, whose outputs equal
-        those of the image processor.
+        A `PillowImageConverter`, for ViLT an `AspectRatioImageConverter`, or for SmolVLM a
+        `TiledImageConverter`, whose outputs equal those of the image processor.
 
     Raises:
         ValueError: if the class of the image processor or one of its settings is not supported.
@@ -111,26 +121,25 @@ def build_image_converter(config):
             f"`resample` must be one of {_INTERPOLATIONS}. Received: {config['resample']}"
         )
     scale, offset = _read_scale(config)
+    settings = {
+        "scale": scale,
+        "offset": offset,
+        "interpolation": _INTERPOLATIONS[config["resample"]],
+        "drop_alpha": True,
+        "dtype": "float32",
+    }
     if kind == "Vilt":
-        return AspectRatioImageConverter(
-            _read_shortest_edge(config["size"]),
-            multiple=config["size_divisor"],
-            scale=scale,
-            offset=offset,
-            interpolation=_INTERPOLATIONS[config["resample"]],
-            drop_alpha=True,
-            dtype="float32",
+        shortest_edge = _read_edge(config["size"], "shortest_edge")
+        return AspectRatioImageConverter(shortest_edge, multiple=config["size_divisor"], **settings)
+    if _DEFAULTS[kind] is _TILED:
+        return TiledImageConverter(
+            _read_edge(config["max_image_size"], "longest_edge"),
+            _read_edge(config["size"], "longest_edge"),
+            config.get("do_image_splitting", True),
+            **settings,
         )
     image_size, sizes = _read_sizes(config, kind)
-    return PillowImageConverter(
-        image_size,
-        scale=scale,
-        offset=offset,
-        interpolation=_INTERPOLATIONS[config["resample"]],
-        drop_alpha=True,
-        **sizes,
-        dtype="float32",
-    )
+    return PillowImageConverter(image_size, **sizes, **settings)
 
 
 def _find_kind(config):
@@ -161,11 +170,11 @@ def _read_sizes(config, kind):
     raise ValueError(f"The image size {size} with the crop {crop} is not supported.")
 
 
-def _read_shortest_edge(size):
-    size = {"shortest_edge": size} if isinstance(size, int) else size
-    if set(size) != {"shortest_edge"}:
+def _read_edge(size, name):
+    size = {name: size} if isinstance(size, int) else size
+    if set(size) != {name}:
         raise ValueError(f"The image size {size} is not supported.")
-    return size["shortest_edge"]
+    return size[name]
 
 
 def _read_scale(config):

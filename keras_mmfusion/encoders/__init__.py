@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "TableEncoder": "table_encoder",
         "TextEncoder": "text_encoder",
         "TextTransformer": "text_transformer",
+        "TiledImageConverter": "tiled_image_converter",
         "TokenEncoder": "token_encoder",
         "VectorEncoder": "vector_encoder",
         "VideoEncoder": "video_encoder",

@@ -8,6 +8,7 @@ from keras_mmfusion.encoders.swin_transformer import SwinTransformer as SwinTran
 from keras_mmfusion.encoders.table_encoder import TableEncoder as TableEncoder
 from keras_mmfusion.encoders.text_encoder import TextEncoder as TextEncoder
 from keras_mmfusion.encoders.text_transformer import TextTransformer as TextTransformer
+from keras_mmfusion.encoders.tiled_image_converter import TiledImageConverter as TiledImageConverter
 from keras_mmfusion.encoders.token_encoder import TokenEncoder as TokenEncoder
 from keras_mmfusion.encoders.vector_encoder import VectorEncoder as VectorEncoder
 from keras_mmfusion.encoders.video_encoder import VideoEncoder as VideoEncoder

@@ -12,6 +12,13 @@ CASES = {
     "vit": ("ViT", {"size": {"height": 16, "width": 16}}),
     "vit_plain": ("ViT", {"size": {"height": 9, "width": 14}, "do_normalize": False}),
 }
+# The same for image processors that split images into tiles.
+_TILED = {"size": {"longest_edge": 48}, "max_image_size": {"longest_edge": 16}}
+TILED_CASES = {
+    "idefics3": ("Idefics3", _TILED),
+    "smolvlm": ("SmolVLM", {**_TILED, "size": {"longest_edge": 16}}),
+    "smolvlm_whole": ("SmolVLM", {**_TILED, "do_image_splitting": False}),
+}
 
 
 def make_images():

@@ -5,7 +5,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from image_processor_cases import CASES, make_images
+from image_processor_cases import CASES, TILED_CASES, make_images
 
 from keras_mmfusion.checkpoints.image_processors import build_image_converter
 
@@ -20,6 +20,18 @@ def test_outputs_equal_the_image_processor(name):
         for index, image in enumerate(make_images()):
             output = keras.ops.convert_to_numpy(converter(image))
             np.testing.assert_allclose(output, expected[f"{name}_{index}"], atol=1e-5)
+
+
+@pytest.mark.parametrize("name", TILED_CASES)
+def test_tiles_equal_those_of_the_image_processor(name):
+    kind, config = TILED_CASES[name]
+    converter = build_image_converter({"image_processor_type": f"{kind}ImageProcessor", **config})
+    with np.load(DATA / "image_processors.npz") as expected:
+        for index, image in enumerate(make_images()):
+            tiles, grid = converter(image)
+            pixels = 127.5 * keras.ops.convert_to_numpy(tiles) + 127.5
+            np.testing.assert_allclose(pixels, expected[f"{name}_{index}"], atol=1e-3)
+            assert grid == tuple(expected[f"{name}_{index}_grid"])
 
 
 @pytest.mark.parametrize(
