@@ -57,6 +57,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "read_cmu_mosi_sequences": "sentiment.cmu_sdk",
         "read_coco_captions": "captions.coco_annotations",
         "read_computational_sequences": "sentiment.labeled_segments",
+        "read_dialogues": "dialogues.read_dialogue_lines",
         "read_easy_vqa": "questions.easy_vqa",
         "read_edge_table": "graphs.edge_table",
         "read_flickr8k": "captions.flickr8k_captions",

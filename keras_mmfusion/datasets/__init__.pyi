@@ -51,6 +51,7 @@ from keras_mmfusion.datasets.sentiment.cmu_mosi import read_cmu_mosi as read_cmu
 from keras_mmfusion.datasets.sentiment.cmu_sdk import read_cmu_mosi_sequences as read_cmu_mosi_sequences
 from keras_mmfusion.datasets.captions.coco_annotations import read_coco_captions as read_coco_captions
 from keras_mmfusion.datasets.sentiment.labeled_segments import read_computational_sequences as read_computational_sequences
+from keras_mmfusion.datasets.dialogues.read_dialogue_lines import read_dialogues as read_dialogues
 from keras_mmfusion.datasets.questions.easy_vqa import read_easy_vqa as read_easy_vqa
 from keras_mmfusion.datasets.graphs.edge_table import read_edge_table as read_edge_table
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k as read_flickr8k

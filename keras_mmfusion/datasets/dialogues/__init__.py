@@ -1,0 +1,1 @@
+"""Dialogues about images, recordings, and videos, which language models are trained with."""
