@@ -11,6 +11,7 @@ from jax_settings import JAX_SETTINGS
 TESTS = Path(__file__).resolve().parent
 LAYERS = [f"layers/{path.name}" for path in sorted(TESTS.glob("layers/test_*.py"))]
 CAPTIONING = "models/captioning"
+LANGUAGE = "models/language"
 NODES = "models/node_classification/test_node_classifiers.py"
 QUESTIONS = "models/question_answering/test_question_answerer.py"
 EXPLAIN = "explain/test_explain_fusion.py"
@@ -43,6 +44,15 @@ PARTS = {
         "checkpoints/test_assign_weights.py",
         "checkpoints/test_checkpoint_loading.py",
         "checkpoints/test_vilt.py",
+    ],
+    "language": [
+        f"{LANGUAGE}/test_multimodal_lm.py::{name}"
+        for name in (
+            "test_logits_of_text_equal_those_of_the_language_model[prefix-llama]",
+            "test_samples_do_not_depend_on_padding_or_other_samples[prefix-llama]",
+            "test_samples_do_not_depend_on_padding_or_other_samples[gated_cross_attention-gpt2]",
+            "test_lora_trains_adapters_and_connectors",
+        )
     ],
     "captioning": [
         f"{CAPTIONING}/test_text_decoder.py",

@@ -7,9 +7,11 @@ from keras_mmfusion.layers.temporal.divided_space_time_transformer import Divide
 from keras_mmfusion.layers.frame_embedding import FrameEmbedding as FrameEmbedding
 from keras_mmfusion.layers.fusion_block import FusionBlock as FusionBlock
 from keras_mmfusion.layers.logit_scale import LogitScale as LogitScale
+from keras_mmfusion.layers.mlp_connector import MLPConnector as MLPConnector
 from keras_mmfusion.layers.modality_dropout import ModalityDropout as ModalityDropout
 from keras_mmfusion.layers.patch_embedding import PatchEmbedding as PatchEmbedding
 from keras_mmfusion.layers.patch_merging import PatchMerging as PatchMerging
+from keras_mmfusion.layers.pixel_shuffle_connector import PixelShuffleConnector as PixelShuffleConnector
 from keras_mmfusion.layers.pooled_projection import PooledProjection as PooledProjection
 from keras_mmfusion.layers.relative_position_bias import RelativePositionBias as RelativePositionBias
 from keras_mmfusion.layers.shared_space_projector import SharedSpaceProjector as SharedSpaceProjector

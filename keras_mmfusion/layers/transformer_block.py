@@ -42,6 +42,8 @@ class TransformerBlock(keras.layers.Layer):
         mask: bool tensor `(batch, tokens)`, for self-attention. Masked tokens are not attended
             to, and their outputs are undefined.
         context_mask: bool tensor `(batch, context_tokens)`.
+        attention_mask: bool tensor `(batch or 1, tokens, context_tokens or tokens)`: the tokens
+            that each token may attend to.
         use_causal_mask: bool. Whether a token attends only to itself and earlier tokens.
         training: bool. Whether dropout is active.
         attention_bias: float tensor `(batch or 1, num_heads or 1, tokens, tokens)`, added to the
@@ -146,6 +148,7 @@ class TransformerBlock(keras.layers.Layer):
         use_causal_mask=False,
         training=None,
         attention_bias=None,
+        attention_mask=None,
     ):
         if (context is None) != (self.context_norm is None):
             raise ValueError(
@@ -162,6 +165,7 @@ class TransformerBlock(keras.layers.Layer):
             use_causal_mask=use_causal_mask,
             training=training,
             attention_bias=attention_bias,
+            attention_mask=attention_mask,
         )
         x = x + self._branch(attended, "attention", training)
         if self.mlp_dim is None:

@@ -33,6 +33,8 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LanguagePreprocessor": "language.language_preprocessor",
         "LlamaBackbone": "language.llama_backbone",
         "LlamaLanguageModel": "language.language_models",
+        "MultimodalLM": "language.multimodal_lm",
+        "MultimodalPreprocessor": "language.multimodal_preprocessor",
         "QuestionAnswerer": "question_answering.question_answerer",
         "QuestionAnsweringModel": "question_answering.question_answering_model",
         "QuestionAnsweringPreprocessor": "question_answering.question_answering_preprocessor",

@@ -10,5 +10,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LanguagePreprocessor": "language_preprocessor",
         "LlamaBackbone": "llama_backbone",
         "LlamaLanguageModel": "language_models",
+        "MultimodalLM": "multimodal_lm",
+        "MultimodalPreprocessor": "multimodal_preprocessor",
     },
 )

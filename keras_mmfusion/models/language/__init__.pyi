@@ -5,3 +5,5 @@ from keras_mmfusion.models.language.language_models import Gpt2LanguageModel as 
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor as LanguagePreprocessor
 from keras_mmfusion.models.language.llama_backbone import LlamaBackbone as LlamaBackbone
 from keras_mmfusion.models.language.language_models import LlamaLanguageModel as LlamaLanguageModel
+from keras_mmfusion.models.language.multimodal_lm import MultimodalLM as MultimodalLM
+from keras_mmfusion.models.language.multimodal_preprocessor import MultimodalPreprocessor as MultimodalPreprocessor
