@@ -98,6 +98,9 @@ def draw_reliability(curves, path):
         curves: dict, label -> `ReliabilityCurve`.
         path: string or path of the file, such as `reliability.svg`.
 
+    Returns:
+        The path.
+
     Raises:
         ImportError: if matplotlib is not installed.
     """
@@ -115,3 +118,4 @@ def draw_reliability(curves, path):
     suffix = os.path.splitext(path)[1][1:] or "png"
     with replace_file(path) as file:
         figure.savefig(file, format=suffix)
+    return path

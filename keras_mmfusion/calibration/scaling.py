@@ -40,6 +40,9 @@ class TemperatureScaling(keras.layers.Layer):
         Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2.
     """
 
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+
     def build(self, inputs_shape):
         self.temperature = self.add_weight(
             (), "ones", trainable=False, autocast=False, name="temperature"
@@ -106,6 +109,9 @@ class VectorScaling(keras.layers.Layer):
     Reference:
         Guo et al., "On Calibration of Modern Neural Networks", 2017, section 4.2.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
 
     def build(self, inputs_shape):
         settings = {"shape": (inputs_shape[-1],), "trainable": False, "autocast": False}
