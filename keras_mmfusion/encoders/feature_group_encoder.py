@@ -105,6 +105,12 @@ class FeatureGroupEncoder(keras.layers.Layer):
         ]
         return zero_masked(ops.stack(tokens, axis=1), mask)
 
+    def compute_mask(self, inputs, mask=None):
+        """Returns a mask of the tokens, bool `(batch, groups)`, or `None`."""
+        if mask is None:
+            return None
+        return ops.repeat(ops.expand_dims(mask, 1), len(self.groups), axis=1)
+
     def compute_output_shape(self, inputs_shape):
         return (inputs_shape[0], len(self.groups), self.dim)
 
