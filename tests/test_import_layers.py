@@ -12,7 +12,6 @@ LAYERS = (
     "layers",
     "losses",
     "metrics",
-    "calibration",
     "datasets",
     "encoders",
     "models",

@@ -1,1 +1,0 @@
-"""Patients: survival with genes and clinical records, and skin lesions."""
