@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Recommender": "models",
         "TextDecoder": "models",
         "TransformerCaptioner": "models",
+        "calibration": "",
         "checkpoints": "",
         "datasets": "",
         "encoders": "",

@@ -13,6 +13,7 @@ from keras_mmfusion.encoders import ImageEncoder as ImageEncoder
 from keras_mmfusion.models import Recommender as Recommender
 from keras_mmfusion.models import TextDecoder as TextDecoder
 from keras_mmfusion.models import TransformerCaptioner as TransformerCaptioner
+from keras_mmfusion import calibration as calibration
 from keras_mmfusion import checkpoints as checkpoints
 from keras_mmfusion import datasets as datasets
 from keras_mmfusion import encoders as encoders

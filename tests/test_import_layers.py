@@ -12,6 +12,7 @@ LAYERS = (
     "layers",
     "losses",
     "metrics",
+    "calibration",
     "datasets",
     "encoders",
     "models",

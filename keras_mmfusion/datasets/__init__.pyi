@@ -26,6 +26,7 @@ from keras_mmfusion.datasets.tables.table_columns import RecordColumns as Record
 from keras_mmfusion.datasets.graphs.scene_graphs import SceneGraph as SceneGraph
 from keras_mmfusion.datasets.sentiment.sentiment_sequences import SentimentSequences as SentimentSequences
 from keras_mmfusion.datasets.sentiment.cmu_mosi import SentimentUtterances as SentimentUtterances
+from keras_mmfusion.datasets.medical.survival_data import SurvivalData as SurvivalData
 from keras_mmfusion.datasets.tables.table_columns import TextColumn as TextColumn
 from keras_mmfusion.datasets.videos.frame_sampling import UniformFrames as UniformFrames
 from keras_mmfusion.datasets.videos.video import Video as Video
@@ -33,6 +34,7 @@ from keras_mmfusion.datasets.questions.video_questions import VideoQuestionAnswe
 from keras_mmfusion.datasets.sentiment.frame_alignment import align_to_words as align_to_words
 from keras_mmfusion.datasets.captions.caption_pipeline import caption_dataset as caption_dataset
 from keras_mmfusion.datasets.captions.coco_annotations import coco_caption_dataset as coco_caption_dataset
+from keras_mmfusion.datasets.medical.tcga import find_group_columns as find_group_columns
 from keras_mmfusion.datasets.captions.flickr8k_captions import flickr8k_dataset as flickr8k_dataset
 from keras_mmfusion.datasets.graphs.graph_tensor import graph_from_tensor as graph_from_tensor
 from keras_mmfusion.datasets.graphs.graph_tensor import graph_tensor_dataset as graph_tensor_dataset
@@ -55,6 +57,7 @@ from keras_mmfusion.datasets.dialogues.read_dialogue_lines import read_dialogues
 from keras_mmfusion.datasets.questions.easy_vqa import read_easy_vqa as read_easy_vqa
 from keras_mmfusion.datasets.graphs.edge_table import read_edge_table as read_edge_table
 from keras_mmfusion.datasets.captions.flickr8k_captions import read_flickr8k as read_flickr8k
+from keras_mmfusion.datasets.medical.tcga import read_gene_groups as read_gene_groups
 from keras_mmfusion.datasets.captions.image_caption_table import read_image_caption_pairs as read_image_caption_pairs
 from keras_mmfusion.datasets.recommendation.interactions import read_interactions as read_interactions
 from keras_mmfusion.datasets.recommendation.item_features import read_item_features as read_item_features
@@ -64,6 +67,7 @@ from keras_mmfusion.datasets.recommendation.movielens import read_movielens as r
 from keras_mmfusion.datasets.questions.video_qa_json import read_msrvtt_qa as read_msrvtt_qa
 from keras_mmfusion.datasets.questions.video_qa_json import read_msvd_qa as read_msvd_qa
 from keras_mmfusion.datasets.tables.modality_table import read_multimodal_table as read_multimodal_table
+from keras_mmfusion.datasets.medical.tcga import read_patient_folds as read_patient_folds
 from keras_mmfusion.datasets.graphs.planetoid import read_planetoid as read_planetoid
 from keras_mmfusion.datasets.questions.question_folder import read_question_folder as read_question_folder
 from keras_mmfusion.datasets.questions.question_table import read_question_table as read_question_table
@@ -71,6 +75,7 @@ from keras_mmfusion.datasets.recommendation.movielens import read_ratings as rea
 from keras_mmfusion.datasets.recommendation.recommender_data import read_recommender_data as read_recommender_data
 from keras_mmfusion.datasets.graphs.scene_graphs import read_scene_graphs as read_scene_graphs
 from keras_mmfusion.datasets.sentiment.standard_folds import read_standard_folds as read_standard_folds
+from keras_mmfusion.datasets.medical.tcga import read_tcga as read_tcga
 from keras_mmfusion.datasets.questions.tgif_qa import read_tgif_qa as read_tgif_qa
 from keras_mmfusion.datasets.graphs.twitch import read_twitch as read_twitch
 from keras_mmfusion.datasets.videos.read_video import read_video as read_video

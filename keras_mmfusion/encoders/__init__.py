@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "AspectRatioImageConverter": "aspect_ratio_image_converter",
+        "FeatureGroupEncoder": "feature_group_encoder",
         "ImageEncoder": "image_encoder",
         "PillowImageConverter": "pillow_image_converter",
         "Standardization": "standardization",

@@ -1,6 +1,7 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.encoders.aspect_ratio_image_converter import AspectRatioImageConverter as AspectRatioImageConverter
+from keras_mmfusion.encoders.feature_group_encoder import FeatureGroupEncoder as FeatureGroupEncoder
 from keras_mmfusion.encoders.image_encoder import ImageEncoder as ImageEncoder
 from keras_mmfusion.encoders.pillow_image_converter import PillowImageConverter as PillowImageConverter
 from keras_mmfusion.encoders.standardization import Standardization as Standardization

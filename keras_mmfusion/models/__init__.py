@@ -42,6 +42,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "Recommender": "recommendation.recommender",
         "RetrievalPreprocessor": "retrieval.retrieval_preprocessor",
         "SiglipTokenizer": "tokenizers.siglip_tokenizer",
+        "SurvivalModel": "survival.survival_model",
         "TextDecoder": "captioning.text_decoder",
         "TransformerCaptioner": "captioning.transformer_captioner",
         "VideoQuestionAnswerer": "question_answering.video_question_answerer",
@@ -63,6 +64,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "recommendation": "",
         "retrieval": "",
         "sentiment": "",
+        "survival": "",
         "tokenizers": "",
     },
 )

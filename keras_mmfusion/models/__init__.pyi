@@ -37,6 +37,7 @@ from keras_mmfusion.models.question_answering.question_answering_preprocessor im
 from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
 from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer as SiglipTokenizer
+from keras_mmfusion.models.survival.survival_model import SurvivalModel as SurvivalModel
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
 from keras_mmfusion.models.question_answering.video_question_answerer import VideoQuestionAnswerer as VideoQuestionAnswerer
@@ -58,4 +59,5 @@ from keras_mmfusion.models import question_answering as question_answering
 from keras_mmfusion.models import recommendation as recommendation
 from keras_mmfusion.models import retrieval as retrieval
 from keras_mmfusion.models import sentiment as sentiment
+from keras_mmfusion.models import survival as survival
 from keras_mmfusion.models import tokenizers as tokenizers

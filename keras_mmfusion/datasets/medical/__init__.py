@@ -1,0 +1,1 @@
+"""Patients: survival with genes and clinical records, and skin lesions."""
