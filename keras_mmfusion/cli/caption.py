@@ -109,16 +109,17 @@ def _describe_caption(generated):
 
 def _make_plotter(out, count):
     """Returns a function that plots one image's caption and returns the path of the figure."""
-    from keras_mmfusion.explain.figures.caption_attention import plot_caption_attention
+    from keras_mmfusion.explain.figures.caption_attention import (
+        crops_images,
+        plot_caption_attention,
+    )
     from keras_mmfusion.explain.figures.figure_files import check_figure_path
 
     check_figure_path(out)
 
     def plot(model, image, generated, number):
         path = out.with_stem(f"{out.stem}-{number}") if count > 1 else out
-        converter = model.preprocessor.image_converter
-        is_cropped = converter.crop_to_aspect_ratio or getattr(converter, "shortest_edge", None)
-        plot_caption_attention(image, generated, path, cropped=bool(is_cropped))
+        plot_caption_attention(image, generated, path, crops_images(model.preprocessor))
         return str(path)
 
     return plot

@@ -68,7 +68,7 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     steps = [
         step
         for step in zip(caption.tokens, caption.token_log_probs, caption.attention, strict=True)
-        if not _SPECIAL_TOKEN.fullmatch(step[0])
+        if not is_special_token(step[0])
     ]
     columns = min(COLUMNS, len(steps) + 1)
     rows = math.ceil((len(steps) + 1) / columns)
@@ -93,6 +93,17 @@ def plot_caption_attention(image, caption, path=None, cropped=False):
     if path is not None:
         save_figure(figure, pathlib.Path(path))
     return figure
+
+
+def is_special_token(token):
+    """Returns whether a token, such as `"[END]"`, is no part of the text."""
+    return _SPECIAL_TOKEN.fullmatch(token) is not None
+
+
+def crops_images(preprocessor):
+    """Returns whether a preprocessor passes only the center of a photo to the model."""
+    converter = preprocessor.image_converter
+    return bool(converter.crop_to_aspect_ratio or getattr(converter, "shortest_edge", None))
 
 
 def make_colormap():

@@ -7,7 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.explain.figures.value_colors import mix_with_white
+from keras_mmfusion.explain.figures.value_colors import mix_with_white, pick_text_color
 
 MAX_SIDE = 360
 _PAGE = """<!DOCTYPE html>
@@ -19,7 +19,8 @@ body {{ font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
 </style></head><body>{body}</body></html>
 """
 _WORD = (
-    '<span title="{value:.4g}" style="background:{color};color:#000;padding:0 .2em">{word}</span>'
+    '<span title="{value:.4g}" style="background:rgb{color};color:{text_color};padding:0 .2em">'
+    "{word}</span>"
 )
 
 
@@ -62,20 +63,23 @@ def _make_table(explanation):
             f'<tr><th scope="row">{html.escape(name)}</th><td>{value:.4g}</td>'
             f'<td>{degrees[name]:.0%}</td><td style="width:16rem">{bar}</td></tr>'
         )
-    head = "<tr><th>modality</th><th>value</th><th>degree</th><th></th></tr>"
+    head = "<tr><th>modality</th><th>value</th><th>degree</th><td></td></tr>"
     return f"<table>{head}{''.join(rows)}</table>"
 
 
 def _make_words(labels, values):
     limit = float(np.abs(values).max(initial=0.0))
-    words = (
-        _WORD.format(
-            value=value,
-            color="rgb({}, {}, {})".format(*mix_with_white(value, limit)),
-            word=html.escape(str(label)),
+    words = []
+    for label, value in zip(labels, values, strict=True):
+        color = mix_with_white(value, limit)
+        words.append(
+            _WORD.format(
+                value=value,
+                color=color,
+                text_color=pick_text_color(color),
+                word=html.escape(str(label)),
+            )
         )
-        for label, value in zip(labels, values, strict=True)
-    )
     return f'<p style="line-height:2">{" ".join(words)}</p>'
 
 
