@@ -7,6 +7,8 @@ HERE = Path(__file__).resolve().parent
 INIT = (HERE / "keras_mmfusion" / "__init__.py").read_text(encoding="utf-8")
 EXTRAS = {
     "beam": ["apache-beam>=2.77"],
+    "browser": ["playwright>=1.65"],
+    "demo": ["gradio>=6.31"],
     "edge": ["ai-edge-litert>=2.3", "onnxruntime>=1.32", "tf2onnx>=1.17"],
     "explain": ["matplotlib>=3.11.2"],
     "metrics": ["nltk>=3.10.4", "pycocoevalcap>=1.2"],
@@ -68,6 +70,7 @@ setup(
     packages=find_packages(include=["keras_mmfusion", "keras_mmfusion.*"]),
     package_data={
         "keras_mmfusion": ["py.typed", "**/*.pyi"],
+        "keras_mmfusion.demo": ["*.css", "photos/*"],
         "keras_mmfusion.zoo": ["manifest.json", "presets/**/*"],
     },
     python_requires=">=3.11",

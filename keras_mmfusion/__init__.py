@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "calibration": "",
         "checkpoints": "",
         "datasets": "",
+        "demo": "",
         "encoders": "",
         "explain": "",
         "layers": "",

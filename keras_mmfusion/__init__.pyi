@@ -16,6 +16,7 @@ from keras_mmfusion.models import TransformerCaptioner as TransformerCaptioner
 from keras_mmfusion import calibration as calibration
 from keras_mmfusion import checkpoints as checkpoints
 from keras_mmfusion import datasets as datasets
+from keras_mmfusion import demo as demo
 from keras_mmfusion import encoders as encoders
 from keras_mmfusion import explain as explain
 from keras_mmfusion import layers as layers

@@ -33,6 +33,13 @@ def test_every_photo_of_the_docs_is_credited():
         assert [words for words in PHOTOS[photo] if words not in entries[photo]] == []
 
 
+def test_every_image_of_the_demo_is_credited():
+    folder = ROOT / "keras_mmfusion" / "demo" / "photos"
+    text = (folder / "CREDITS.txt").read_text(encoding="utf-8")
+    credited = {entry.split()[0] for entry in re.split(r"\n(?=\S)", text)[1:]}
+    assert credited == {path.name for path in folder.iterdir()} - {"CREDITS.txt"}
+
+
 def test_front_pages_credit_the_photos_that_they_show():
     for page in (ROOT / "README.md", ROOT / "docs" / "index.md"):
         text = page.read_text(encoding="utf-8")

@@ -20,6 +20,7 @@ LAYERS = (
     "explain",
     "serving",
     "zoo",
+    "demo",
     "cli",
 )
 # What every package may use.

@@ -8,7 +8,7 @@ import typer.core
 
 import keras_mmfusion
 from keras_mmfusion._extras import MissingExtraError
-from keras_mmfusion.cli import ask, caption, caption_dataset, explain, score, search, zoo
+from keras_mmfusion.cli import ask, caption, caption_dataset, demo, explain, score, search, zoo
 from keras_mmfusion.cli.commands import add_command, add_task_commands
 from keras_mmfusion.cli.exit_codes import USAGE_ERROR
 from keras_mmfusion.cli.interruption import report_interruption
@@ -94,6 +94,7 @@ add_command(
 )
 add_command(app, ask.ask)
 add_command(app, explain.explain)
+add_command(app, demo.demo)
 add_command(app, score.score)
 add_command(app, search.search)
 add_task_commands(app, "train", "Train a model on your own data.")
