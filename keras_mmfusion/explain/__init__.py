@@ -23,6 +23,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "SmoothGrad": "methods.smooth_grad",
         "explain": "explain_prediction",
         "explain_dataset": "dataset_explanation",
+        "explain_link": "link_explanation",
         "explain_nodes": "methods.gnn_explainer",
         "explanation_checks": "checks.method_checks",
         "make_planted_samples": "checks.planted_signal",

@@ -18,6 +18,7 @@ from keras_mmfusion.explain.methods.shapley_values import ShapleyValues as Shapl
 from keras_mmfusion.explain.methods.smooth_grad import SmoothGrad as SmoothGrad
 from keras_mmfusion.explain.explain_prediction import explain as explain
 from keras_mmfusion.explain.dataset_explanation import explain_dataset as explain_dataset
+from keras_mmfusion.explain.link_explanation import explain_link as explain_link
 from keras_mmfusion.explain.methods.gnn_explainer import explain_nodes as explain_nodes
 from keras_mmfusion.explain.checks.method_checks import explanation_checks as explanation_checks
 from keras_mmfusion.explain.checks.planted_signal import make_planted_samples as make_planted_samples

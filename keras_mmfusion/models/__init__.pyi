@@ -26,6 +26,7 @@ from keras_mmfusion.models.recommendation.graph_fusion_recommender import GraphF
 from keras_mmfusion.models.captioning.image_captioning_model import ImageCaptioningModel as ImageCaptioningModel
 from keras_mmfusion.models.question_answering.image_question_preprocessor import ImageQuestionPreprocessor as ImageQuestionPreprocessor
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor as LanguagePreprocessor
+from keras_mmfusion.models.link_prediction.link_predictor import LinkPredictor as LinkPredictor
 from keras_mmfusion.models.language.llama_backbone import LlamaBackbone as LlamaBackbone
 from keras_mmfusion.models.language.language_models import LlamaLanguageModel as LlamaLanguageModel
 from keras_mmfusion.models.language.multimodal_lm import MultimodalLM as MultimodalLM
@@ -51,6 +52,7 @@ from keras_mmfusion.models.captioning.export.edge_export import export_edge_capt
 from keras_mmfusion.models.export.tensor_export import export_tensors as export_tensors
 from keras_mmfusion.models import fusion as fusion
 from keras_mmfusion.models import language as language
+from keras_mmfusion.models import link_prediction as link_prediction
 from keras_mmfusion.models.presets.model_files import load_model as load_model
 from keras_mmfusion.models import node_classification as node_classification
 from keras_mmfusion.models import question_answering as question_answering

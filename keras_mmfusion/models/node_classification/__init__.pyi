@@ -4,6 +4,7 @@ from keras_mmfusion.models.node_classification.appnp_classifier import APPNPClas
 from keras_mmfusion.models.node_classification.gat_classifier import GATClassifier as GATClassifier
 from keras_mmfusion.models.node_classification.gcn2_classifier import GCN2Classifier as GCN2Classifier
 from keras_mmfusion.models.node_classification.gcn_classifier import GCNClassifier as GCNClassifier
+from keras_mmfusion.models.node_classification.graph_fusion_classifier import GraphFusionClassifier as GraphFusionClassifier
 from keras_mmfusion.models.node_classification.node_classifier import NodeClassifier as NodeClassifier
 from keras_mmfusion.models.node_classification.node_recipe import NodeRecipe as NodeRecipe
 from keras_mmfusion.models.node_classification.node_inputs import add_orders as add_orders
@@ -11,5 +12,6 @@ from keras_mmfusion.models.node_classification.node_evaluation import evaluate_n
 from keras_mmfusion.models.node_classification.node_export import export_node_classifier as export_node_classifier
 from keras_mmfusion.models.node_classification.node_recipe import get_node_recipe as get_node_recipe
 from keras_mmfusion.models.node_classification.node_inputs import make_node_inputs as make_node_inputs
+from keras_mmfusion.models.node_classification.node_inputs import make_sparse_inputs as make_sparse_inputs
 from keras_mmfusion.models.node_classification.node_evaluation import score_node_recipe as score_node_recipe
 from keras_mmfusion.models.node_classification.node_training import train_node_classifier as train_node_classifier

@@ -16,13 +16,17 @@ def export_node_classifier(model, folder, manifest=None):
     Returns:
         The path of the new version.
     """
+    logits = functools.partial(model, training=False)
+    return export_tensors(model, {"serving_default": logits}, list_graph_specs(), folder, manifest)
+
+
+def list_graph_specs():
+    """Returns the specs of the tensors of `make_node_inputs`: a dict, name -> `tf.TensorSpec`."""
     import tensorflow as tf
 
-    specs = {
+    return {
         "feature_index": tf.TensorSpec((2, None), "int32"),
         "feature_values": tf.TensorSpec((None,), "float32"),
         "edge_index": tf.TensorSpec((2, None), "int32"),
         "source_scale": tf.TensorSpec((None,), "float32"),
     }
-    logits = functools.partial(model, training=False)
-    return export_tensors(model, {"serving_default": logits}, specs, folder, manifest)
