@@ -32,11 +32,13 @@ CONVERTERS = {
     "git_vision_model": "git_vision",
     # KerasHub's GPT-2 requires vocab.json, and ignores settings.
     "gpt2": "gpt2_language_model",
+    "idefics3": "smolvlm",
     # KerasHub's Llama has another epsilon, and another tokenizer.
     "llama": "llama",
     "siglip": "siglip",
     "siglip_text_model": "siglip_text",
     "siglip_vision_model": "siglip_vision",
+    "smolvlm": "smolvlm",
     # KerasHub's Swin ignores the epsilon and the activation of the checkpoint, and pads otherwise.
     "swin": "swin",
     "vilt": "vilt",

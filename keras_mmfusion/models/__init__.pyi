@@ -37,8 +37,10 @@ from keras_mmfusion.models.question_answering.question_answering_preprocessor im
 from keras_mmfusion.models.recommendation.recommender import Recommender as Recommender
 from keras_mmfusion.models.retrieval.retrieval_preprocessor import RetrievalPreprocessor as RetrievalPreprocessor
 from keras_mmfusion.models.tokenizers.siglip_tokenizer import SiglipTokenizer as SiglipTokenizer
+from keras_mmfusion.models.language.smolvlm_template import SmolVLMChatTemplate as SmolVLMChatTemplate
 from keras_mmfusion.models.survival.survival_model import SurvivalModel as SurvivalModel
 from keras_mmfusion.models.captioning.text_decoder import TextDecoder as TextDecoder
+from keras_mmfusion.models.language.tiled_image_preprocessor import TiledImagePreprocessor as TiledImagePreprocessor
 from keras_mmfusion.models.captioning.transformer_captioner import TransformerCaptioner as TransformerCaptioner
 from keras_mmfusion.models.question_answering.video_question_answerer import VideoQuestionAnswerer as VideoQuestionAnswerer
 from keras_mmfusion.models.question_answering.vilt_backbone import ViltBackbone as ViltBackbone

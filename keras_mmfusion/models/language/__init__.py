@@ -12,5 +12,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "LlamaLanguageModel": "language_models",
         "MultimodalLM": "multimodal_lm",
         "MultimodalPreprocessor": "multimodal_preprocessor",
+        "SmolVLMChatTemplate": "smolvlm_template",
+        "TiledImagePreprocessor": "tiled_image_preprocessor",
     },
 )

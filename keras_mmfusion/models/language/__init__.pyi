@@ -7,3 +7,5 @@ from keras_mmfusion.models.language.llama_backbone import LlamaBackbone as Llama
 from keras_mmfusion.models.language.language_models import LlamaLanguageModel as LlamaLanguageModel
 from keras_mmfusion.models.language.multimodal_lm import MultimodalLM as MultimodalLM
 from keras_mmfusion.models.language.multimodal_preprocessor import MultimodalPreprocessor as MultimodalPreprocessor
+from keras_mmfusion.models.language.smolvlm_template import SmolVLMChatTemplate as SmolVLMChatTemplate
+from keras_mmfusion.models.language.tiled_image_preprocessor import TiledImagePreprocessor as TiledImagePreprocessor

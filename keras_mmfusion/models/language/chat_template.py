@@ -91,14 +91,17 @@ class ChatTemplate:
             turns.insert(0, ("system", [ChatPiece(self.default_system, is_template=True)]))
         pieces = [piece for role, parts in turns for piece in self._render_turn(role, parts)]
         if add_generation_prompt:
-            pieces.append(ChatPiece(self.turn_start.format(role="assistant"), is_template=True))
+            pieces.append(self._start_turn("assistant"))
         return pieces
+
+    def _start_turn(self, role):
+        return ChatPiece(self.turn_start.format(role=role), is_template=True)
 
     def _render_turn(self, role, parts):
         is_answer = role == "assistant"
         parts = [dataclasses.replace(part, is_answer=is_answer) for part in parts]
         return [
-            ChatPiece(self.turn_start.format(role=role), is_template=True),
+            self._start_turn(role),
             *parts,
             ChatPiece(self.turn_end, is_template=True, is_answer=is_answer),
             ChatPiece(self.separator, is_template=True),

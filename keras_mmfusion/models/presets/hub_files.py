@@ -13,6 +13,7 @@ _FILES = (
     *("generation_config.json", "preprocessor_config.json", "processor_config.json"),
     *("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
     "chat_template.jinja",
+    "chat_template.json",
     *("vocab.json", "vocab.txt", "merges.txt", "*.model", "README.md", "LICENSE*"),
     *("model.safetensors.index.json", "pytorch_model.bin.index.json"),
 )
