@@ -17,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ClipTokenizer": "tokenizers.clip_tokenizer",
         "ContrastiveModel": "retrieval.contrastive_model",
         "ConversationModel": "fusion.conversation_model",
+        "DialogueSequence": "language.dialogue_sequence",
         "EncoderDecoderCaptioner": "captioning.encoder_decoder_captioner",
         "EvaluationResult": "runs.evaluation_result",
         "FusionModel": "fusion.fusion_model",

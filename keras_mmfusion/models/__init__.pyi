@@ -12,6 +12,7 @@ from keras_mmfusion.models.language.chat_template import ChatTemplate as ChatTem
 from keras_mmfusion.models.tokenizers.clip_tokenizer import ClipTokenizer as ClipTokenizer
 from keras_mmfusion.models.retrieval.contrastive_model import ContrastiveModel as ContrastiveModel
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel as ConversationModel
+from keras_mmfusion.models.language.dialogue_sequence import DialogueSequence as DialogueSequence
 from keras_mmfusion.models.captioning.encoder_decoder_captioner import EncoderDecoderCaptioner as EncoderDecoderCaptioner
 from keras_mmfusion.models.runs.evaluation_result import EvaluationResult as EvaluationResult
 from keras_mmfusion.models.fusion.fusion_model import FusionModel as FusionModel

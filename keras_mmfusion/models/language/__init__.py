@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     __name__,
     {
         "ChatTemplate": "chat_template",
+        "DialogueSequence": "dialogue_sequence",
         "Gpt2LanguageModel": "language_models",
         "LanguagePreprocessor": "language_preprocessor",
         "LlamaBackbone": "llama_backbone",

@@ -1,6 +1,7 @@
 """Written by `python -m keras_mmfusion._write_stubs`; do not edit."""
 
 from keras_mmfusion.models.language.chat_template import ChatTemplate as ChatTemplate
+from keras_mmfusion.models.language.dialogue_sequence import DialogueSequence as DialogueSequence
 from keras_mmfusion.models.language.language_models import Gpt2LanguageModel as Gpt2LanguageModel
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor as LanguagePreprocessor
 from keras_mmfusion.models.language.llama_backbone import LlamaBackbone as LlamaBackbone

@@ -1,5 +1,7 @@
 """Language models of KerasHub that are saved as presets of this package."""
 
+import functools
+
 import keras
 import keras_hub
 
@@ -14,6 +16,24 @@ class _LanguageModel(PresetModel, StepsByRank):
     """Mixin of the language models; precedes the class of KerasHub."""
 
     preprocessor_cls = LanguagePreprocessor
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, **kwargs):
+        """Trains the model on texts, or on the batches of a `PyDataset` such as `DialogueSequence`.
+
+        Args:
+            x: strings or a dataset of them; or a `keras.utils.PyDataset` of preprocessed batches.
+            y, batch_size, epochs, **kwargs: see `keras.Model.fit`.
+        """
+        # KerasHub's pipeline, which preprocesses strings, does not support `PyDataset`.
+        is_raw = not isinstance(x, keras.utils.PyDataset)
+        fit = super().fit if is_raw else functools.partial(keras.Model.fit, self)
+        return fit(x, y, batch_size=batch_size, epochs=epochs, **kwargs)
+
+    def evaluate(self, x=None, y=None, batch_size=None, **kwargs):
+        """Evaluates the model; see `fit`."""
+        is_raw = not isinstance(x, keras.utils.PyDataset)
+        evaluate = super().evaluate if is_raw else functools.partial(keras.Model.evaluate, self)
+        return evaluate(x, y, batch_size=batch_size, **kwargs)
 
     def reset_compiled_functions(self):
         self.generate_function = None

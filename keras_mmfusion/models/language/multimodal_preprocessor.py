@@ -230,18 +230,19 @@ class MultimodalPreprocessor(keras_hub.models.Preprocessor):
         length = length or max(map(len, samples))
         return pack_samples(samples, length, self.tokenizer.pad_token_id)
 
-    def make_batch(self, samples):
+    def make_batch(self, samples, length=None):
         """Makes a batch for `fit`.
 
         Args:
             samples: list of `EncodedSample`s.
+            length: int. The number of tokens of the inputs. Defaults to that of the longest sample.
 
         Returns:
             A tuple of inputs, targets (the next token ids) and sample weights, 1 for the tokens of
             answers.
         """
-        samples = [self._truncate(sample, self.sequence_length + 1) for sample in samples]
-        inputs = self.pack(samples)
+        samples = [self.truncate(sample, self.sequence_length + 1) for sample in samples]
+        inputs = self.pack(samples, length and length + 1)
         targets = inputs["token_ids"][:, 1:]
         weights = np.zeros(targets.shape, "float32")
         for row, sample in enumerate(samples):
@@ -250,7 +251,8 @@ class MultimodalPreprocessor(keras_hub.models.Preprocessor):
             inputs[name] = inputs[name][:, :-1]
         return inputs, targets, weights
 
-    def _truncate(self, sample, length):
+    def truncate(self, sample, length):
+        """Truncates a sample to a number of tokens, or raises an error if an item would be lost."""
         if len(sample) <= length:
             return sample
         if set(sample.token_ids[length:]) & set(self.placeholders.values()):
