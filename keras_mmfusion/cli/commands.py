@@ -59,5 +59,5 @@ def add_task_commands(app, action, description):
     for module in pkgutil.iter_modules(tasks.__path__):
         function = getattr(importlib.import_module(f"{tasks.__name__}.{module.name}"), action, None)
         if function is not None:
-            add_command(group, function, module.name)
+            add_command(group, function, module.name.replace("_", "-"))
     app.add_typer(group, name=action)

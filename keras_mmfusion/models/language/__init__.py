@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "ChatTemplate": "chat_template",
         "DialogueSequence": "dialogue_sequence",
         "Gpt2LanguageModel": "language_models",
+        "LanguageModelRecipe": "dialogue_training",
         "LanguagePreprocessor": "language_preprocessor",
         "LlamaBackbone": "llama_backbone",
         "LlamaLanguageModel": "language_models",
@@ -15,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_exports(
         "MultimodalPreprocessor": "multimodal_preprocessor",
         "SmolVLMChatTemplate": "smolvlm_template",
         "TiledImagePreprocessor": "tiled_image_preprocessor",
+        "train_language_model": "dialogue_training",
     },
 )

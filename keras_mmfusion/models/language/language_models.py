@@ -5,9 +5,14 @@ import functools
 import keras
 import keras_hub
 
+from keras_mmfusion._checks import check_integer
 from keras_mmfusion._keras_internals import get_functional_class
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor
 from keras_mmfusion.models.language.llama_backbone import LlamaBackbone
+from keras_mmfusion.models.low_rank_adaptation import (
+    add_low_rank_adapters,
+    check_without_adapters,
+)
 from keras_mmfusion.models.presets.preset_folder import PresetModel
 from keras_mmfusion.models.steps_by_rank import StepsByRank
 
@@ -34,6 +39,19 @@ class _LanguageModel(PresetModel, StepsByRank):
         is_raw = not isinstance(x, keras.utils.PyDataset)
         evaluate = super().evaluate if is_raw else functools.partial(keras.Model.evaluate, self)
         return evaluate(x, y, batch_size=batch_size, **kwargs)
+
+    def enable_lora(self, rank):
+        """Freezes the model and adds trainable low-rank adapters to its attention: LoRA.
+
+        Saved files have the adapters merged into the weights. Compile the model afterwards.
+
+        Args:
+            rank: int. Rank of the adapters.
+        """
+        check_integer(self, "rank", rank)
+        check_without_adapters(self)
+        add_low_rank_adapters(self.backbone, rank)
+        self.reset_compiled_functions()
 
     def reset_compiled_functions(self):
         self.generate_function = None
