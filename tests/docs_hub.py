@@ -4,6 +4,7 @@ from checkpoints.checkpoint_folders import write_folder
 
 CHECKPOINTS = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": "smollm2",
+    "HuggingFaceTB/SmolVLM-256M-Instruct": "smolvlm",
     "Salesforce/blip-image-captioning-base": "blip",
     "Salesforce/blip-itm-base-coco": "blip_matcher",
     "Salesforce/blip-vqa-base": "blip_vqa",

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 from checkpoints.checkpoint_files import pack_safetensors
 from checkpoints.language_folders import write_language_folder
+from checkpoints.smolvlm_cases import write_smolvlm_folder
 from checkpoints.stored_cases import DATA, read_case
 
 from keras_mmfusion.models.tokenizers.byte_pair_tokenizer import make_byte_characters
@@ -142,7 +143,8 @@ WRITERS = {
     "git": functools.partial(write_git, case="git"),
     "git_video": functools.partial(write_git, case="git_video"),
     "siglip": write_siglip,
-    "smollm2": functools.partial(write_language_folder, case="llama"),
+    "smollm2": functools.partial(write_language_folder, case="llama", max_position_embeddings=256),
+    "smolvlm": functools.partial(write_smolvlm_folder, case="smolvlm"),
     "swin_roberta": functools.partial(write_roberta_pair, case="swin_roberta"),
     "vilt": write_vilt,
     "vit_bert": functools.partial(write_bert_pair, case="vit_bert"),

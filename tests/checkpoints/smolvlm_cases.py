@@ -1,7 +1,11 @@
-"""Tokens, images and conversations of the cases of SmolVLM, for the tests and their script."""
+"""Small checkpoints of SmolVLM, their images and conversations."""
+
+import json
 
 import numpy as np
+from checkpoints.checkpoint_files import pack_safetensors
 from checkpoints.language_folders import MERGES, make_byte_characters
+from checkpoints.stored_cases import read_case
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 ADDED = [
@@ -52,3 +56,36 @@ def make_conversations():
         [user("hi ", second)],
         [user("hi"), answer, user("1 hi")],
     ]
+
+
+def write_smolvlm_folder(folder, case, template=CHAT_TEMPLATE, processor=None, **settings):
+    """Writes the weights of a case with a tokenizer and an image processor as on the Hub."""
+    config, weights, _ = read_case(case)
+    folder.mkdir(parents=True, exist_ok=True)
+    ids = {token: index for index, token in enumerate(TOKENS)}
+    steps = [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel"}]
+    names = {"bos_token": SPECIAL[1], "eos_token": ADDED[-1], "pad_token": SPECIAL[2]}
+    kind = {"idefics3": "Idefics3", "smolvlm": "SmolVLM"}[case]
+    contents = {
+        "config.json": {**config, **settings},
+        "tokenizer.json": {
+            "model": {
+                "type": "BPE",
+                "vocab": {token: ids[token] for token in TOKENS if token not in ADDED},
+                "merges": MERGES,
+            },
+            "added_tokens": [{"content": each, "id": ids[each]} for each in (*SPECIAL, *ADDED)],
+            "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
+        },
+        "tokenizer_config.json": names,
+        "chat_template.json": {"chat_template": template},
+        "preprocessor_config.json": {
+            "image_processor_type": f"{kind}ImageProcessor",
+            **IMAGE_PROCESSOR,
+            **(processor or {}),
+        },
+    }
+    for name, content in contents.items():
+        (folder / name).write_text(json.dumps(content), "utf-8")
+    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
+    return folder

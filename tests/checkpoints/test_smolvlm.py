@@ -1,21 +1,15 @@
 """Idefics3 and SmolVLM equal those of transformers (stored outputs), from raw images and texts."""
 
-import json
-
 import keras
 import numpy as np
 import pytest
-from checkpoints.checkpoint_files import pack_safetensors
-from checkpoints.language_folders import MERGES
 from checkpoints.smolvlm_cases import (
-    ADDED,
     CHAT_TEMPLATE,
-    IMAGE_PROCESSOR,
     LOGIT_STEP,
-    SPECIAL,
     TOKENS,
     make_conversations,
     make_images,
+    write_smolvlm_folder,
 )
 from checkpoints.stored_cases import read_case
 
@@ -23,43 +17,10 @@ from keras_mmfusion.checkpoints import load_checkpoint
 from keras_mmfusion.models import MultimodalLM, SmolVLMChatTemplate
 
 
-def write_folder(folder, case, template=CHAT_TEMPLATE, processor=None, **settings):
-    """Writes the weights of a case with a tokenizer and an image processor as on the Hub."""
-    config, weights, _ = read_case(case)
-    folder.mkdir(parents=True, exist_ok=True)
-    ids = {token: index for index, token in enumerate(TOKENS)}
-    steps = [{"type": "Digits", "individual_digits": True}, {"type": "ByteLevel"}]
-    names = {"bos_token": SPECIAL[1], "eos_token": ADDED[-1], "pad_token": SPECIAL[2]}
-    kind = {"idefics3": "Idefics3", "smolvlm": "SmolVLM"}[case]
-    contents = {
-        "config.json": {**config, **settings},
-        "tokenizer.json": {
-            "model": {
-                "type": "BPE",
-                "vocab": {token: ids[token] for token in TOKENS if token not in ADDED},
-                "merges": MERGES,
-            },
-            "added_tokens": [{"content": each, "id": ids[each]} for each in (*SPECIAL, *ADDED)],
-            "pre_tokenizer": {"type": "Sequence", "pretokenizers": steps},
-        },
-        "tokenizer_config.json": names,
-        "chat_template.json": {"chat_template": template},
-        "preprocessor_config.json": {
-            "image_processor_type": f"{kind}ImageProcessor",
-            **IMAGE_PROCESSOR,
-            **(processor or {}),
-        },
-    }
-    for name, content in contents.items():
-        (folder / name).write_text(json.dumps(content), "utf-8")
-    (folder / "model.safetensors").write_bytes(pack_safetensors(weights))
-    return folder
-
-
 @pytest.fixture(scope="module", params=["idefics3", "smolvlm"])
 def case(request, tmp_path_factory):
     """The folder of a case, its model, and its expected outputs."""
-    folder = write_folder(tmp_path_factory.mktemp("folder") / "model", request.param)
+    folder = write_smolvlm_folder(tmp_path_factory.mktemp("folder") / "model", request.param)
     return folder, MultimodalLM.from_preset(folder), read_case(request.param)[2]
 
 
@@ -113,7 +74,7 @@ def test_presets_restore_the_model(case, tmp_path):
 def test_images_that_are_not_split_have_one_tile(case, tmp_path):
     folder, _, _ = case
     settings = {"do_image_splitting": False}
-    path = write_folder(tmp_path, "idefics3", processor=settings)
+    path = write_smolvlm_folder(tmp_path, "idefics3", processor=settings)
     preprocessor = load_checkpoint(path, load_weights=False).preprocessor
     sample = preprocessor.encode_text("<image>", {"image": make_images()[:1]})
     tokens = ["<fake_token_around_image>", "<global-img>", *["<image>"] * 4]
@@ -136,7 +97,7 @@ def test_templates_with_videos_are_recognized(tmp_path):
     template = CHAT_TEMPLATE.replace(
         image, image + "{% elif line['type'] == 'video' %}{{ '<video>' }}"
     )
-    model = load_checkpoint(write_folder(tmp_path, "smolvlm", template), load_weights=False)
+    model = load_checkpoint(write_smolvlm_folder(tmp_path, "smolvlm", template), load_weights=False)
     template = model.preprocessor.language_preprocessor.chat_template
     assert isinstance(template, SmolVLMChatTemplate)
 
@@ -149,13 +110,13 @@ def test_templates_with_videos_are_recognized(tmp_path):
     ],
 )
 def test_files_that_do_not_match_raise(settings, processor, message, tmp_path):
-    folder = write_folder(tmp_path, "smolvlm", processor=processor, **settings)
+    folder = write_smolvlm_folder(tmp_path, "smolvlm", processor=processor, **settings)
     with pytest.raises(ValueError, match=message):
         load_checkpoint(folder, load_weights=False)
 
 
 def test_tiles_without_a_token_raise(tmp_path):
-    folder = write_folder(tmp_path, "smolvlm", processor={"size": {"longest_edge": 36}})
+    folder = write_smolvlm_folder(tmp_path, "smolvlm", processor={"size": {"longest_edge": 36}})
     preprocessor = load_checkpoint(folder, load_weights=False).preprocessor
     with pytest.raises(ValueError, match="no token '<row_1_col_3>'.*Use a smaller `longest_edge`"):
         preprocessor.encode_text("<image>", {"image": make_images()[:1]})
