@@ -32,8 +32,9 @@ def create_app(models):
 
     from keras_mmfusion.demo.tabs.ask_tab import add_ask_tab
     from keras_mmfusion.demo.tabs.caption_tab import add_caption_tab
+    from keras_mmfusion.demo.tabs.compare_tab import add_compare_tab
 
-    tabs = {"Caption": add_caption_tab, "Ask": add_ask_tab}
+    tabs = {"Caption": add_caption_tab, "Ask": add_ask_tab, "Compare": add_compare_tab}
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(HOUR, HOUR)) as app:
         gr.Markdown(INTRODUCTION)
         with gr.Tabs():

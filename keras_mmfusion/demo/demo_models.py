@@ -62,6 +62,10 @@ class DemoModels:
                 self._models[name] = load_preset(name)
             return self._models[name]
 
+    def is_loaded(self, name):
+        """Returns whether a preset has been loaded."""
+        return name in self._models
+
     def describe(self, name):
         """Returns what the manifest of the zoo states about a preset, or an empty string."""
         preset = load_manifest().get(name)

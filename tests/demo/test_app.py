@@ -27,7 +27,7 @@ def test_the_page_is_served_on_this_computer_without_addresses_of_others(address
     with urllib.request.urlopen(f"{address}theme.css") as response:
         theme = response.read().decode()
     tabs = [each["props"]["label"] for each in config["components"] if each["type"] == "tabitem"]
-    assert tabs == ["Caption", "Ask"]
+    assert tabs == ["Caption", "Ask", "Compare"]
     assert config["analytics_enabled"] is False
     assert "https://" not in theme
     assert STYLE.read_text(encoding="utf-8") in config["css"]

@@ -83,7 +83,7 @@ def test_an_invalid_upload_is_described(page):
 
 def test_the_page_fits_a_phone(page):
     page.set_viewport_size({"width": 360, "height": 740})
-    for name in ("Caption", "Ask"):
+    for name in ("Caption", "Ask", "Compare"):
         open_tab(page, name)
         assert page.evaluate("document.documentElement.scrollWidth") == 360
         assert find_violations(page) == []
@@ -96,3 +96,15 @@ def test_the_keyboard_is_sufficient(page):
     assert get_opacity(page, 1) == 1
     press_until_focused(page, "is ")
     assert (get_opacity(page, 1), get_opacity(page, 2)) == (0, 1)
+
+
+def test_two_presets_are_compared(page):
+    panel = open_tab(page, "Compare")
+    upload(panel, PHOTO)
+    panel.get_by_role("img", name="The selected photo").wait_for()
+    panel.get_by_role("button", name="Compare", exact=True).click()
+    for number, preset in ((1, "captioner_flickr8k_lite0"), (2, "captioner_flickr8k_lite2")):
+        result = panel.locator(f"#comparison-{number}")
+        result.locator(".mm-word").first.wait_for()
+        assert result.locator("strong").inner_text() == preset
+    assert find_violations(page) == []
