@@ -5,6 +5,7 @@ import sys
 import pytest
 
 CAPTIONER = "keras_mmfusion.models.captioning.captioner"
+TEXT_GENERATION = "keras_mmfusion.models.language.text_generation"
 
 
 def pytest_collection_modifyitems(items):
@@ -58,6 +59,9 @@ def search_without_xla(request, monkeypatch):
     """Disables XLA, whose compilation dominates the test time, except in tests marked `xla`."""
     if CAPTIONER in sys.modules and "xla" not in request.keywords:
         model = sys.modules[CAPTIONER].Captioner
+        monkeypatch.setattr(model, "_jit_compile_search", False)
+    if TEXT_GENERATION in sys.modules and "xla" not in request.keywords:
+        model = sys.modules[TEXT_GENERATION].TextGeneration
         monkeypatch.setattr(model, "_jit_compile_search", False)
 
 

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_exports(
     {
         "ChatTemplate": "chat_template",
         "DialogueSequence": "dialogue_sequence",
+        "GeneratedText": "generated_text",
         "Gpt2LanguageModel": "language_models",
         "LanguageModelRecipe": "dialogue_training",
         "LanguagePreprocessor": "language_preprocessor",

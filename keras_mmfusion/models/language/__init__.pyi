@@ -2,6 +2,7 @@
 
 from keras_mmfusion.models.language.chat_template import ChatTemplate as ChatTemplate
 from keras_mmfusion.models.language.dialogue_sequence import DialogueSequence as DialogueSequence
+from keras_mmfusion.models.language.generated_text import GeneratedText as GeneratedText
 from keras_mmfusion.models.language.language_models import Gpt2LanguageModel as Gpt2LanguageModel
 from keras_mmfusion.models.language.dialogue_training import LanguageModelRecipe as LanguageModelRecipe
 from keras_mmfusion.models.language.language_preprocessor import LanguagePreprocessor as LanguagePreprocessor

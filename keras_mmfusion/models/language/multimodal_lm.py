@@ -16,6 +16,8 @@ from keras_mmfusion.models.language.connectors import FUSION, GATED, make_connec
 from keras_mmfusion.models.language.item_encoding import encode_items, join_items
 from keras_mmfusion.models.language.multimodal_preprocessor import MultimodalPreprocessor
 from keras_mmfusion.models.language.placeholders import mask_later_items, replace_placeholders
+from keras_mmfusion.models.language.text_generation import TextGeneration
+from keras_mmfusion.models.language.text_generator import TextGenerator
 from keras_mmfusion.models.low_rank_adaptation import (
     add_low_rank_adapters,
     check_without_adapters,
@@ -25,8 +27,8 @@ from keras_mmfusion.models.task_model import TaskModel
 
 
 @keras.saving.register_keras_serializable(package="keras_mmfusion")
-class MultimodalLM(TaskModel, keras_hub.models.Task):
-    """Predicts the next token of a text with images, tables, audio, or other items in it.
+class MultimodalLM(TextGeneration, TaskModel, keras_hub.models.Task):
+    """Predicts and generates texts with images, tables, audio, or other items in them.
 
     ```
     h_m = connector_m(encoder_m(x_m))                   for each modality m
@@ -129,6 +131,7 @@ class MultimodalLM(TaskModel, keras_hub.models.Task):
         self.placeholders = self._resolve_placeholders(placeholders)
         self.cross_blocks = self._make_cross_blocks() if self.fusion == GATED else {}
         self.item_shapes = self._find_item_shapes(item_shapes or {})
+        self._generator = TextGenerator(self)
         self.compile()
         if len(self.item_shapes) == len(names):
             shapes = self.item_shapes.items()
@@ -361,9 +364,6 @@ class MultimodalLM(TaskModel, keras_hub.models.Task):
         check_without_adapters(self)
         add_low_rank_adapters(self.backbone, rank, ("query", "value"))
         self.reset_compiled_functions()
-
-    def reset_compiled_functions(self):
-        """Discards compiled functions, as required after changes of the model."""
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -31,13 +31,23 @@ def sample_captions(step, cache, noise, settings, special, prompts=None):
     prompts = settings.pack_prompt() if prompts is None else prompts
 
     def choose(log_probs, index):
-        return _sample(log_probs, ops.take(noise, index, axis=-1), settings)
+        return choose_by_noise(log_probs, ops.take(noise, index, axis=-1), settings)
 
     shape = (ops.shape(noise)[0], settings.samples)
     return decode_token_by_token(step, cache, choose, shape, settings, special, prompts)
 
 
-def _sample(log_probs, uniform, settings):
+def choose_by_noise(log_probs, uniform, settings):
+    """Samples the next tokens; see `sample_captions`.
+
+    Args:
+        log_probs: float tensor `(batch, samples, vocabulary)`.
+        uniform: float tensor `(batch, samples)`, uniform in [0, 1).
+        settings: `DecodingSettings`.
+
+    Returns:
+        Int32 ids `(batch, samples)`.
+    """
     ids = None
     if settings.top_k is not None or settings.top_p is not None:  # Sorting is slow.
         vocabulary_size = log_probs.shape[-1]
