@@ -28,7 +28,7 @@ def read_graph(folder, dataset):
 
 
 def list_node_runs(folder, dataset):
-    """Yields pairs of the name of a method and a function of a seed that returns its scores."""
+    """Returns a dict, name of a method -> function of a seed that returns its scores."""
     from social_nodes import METHODS
 
     graph = read_graph(folder, dataset)
