@@ -10,7 +10,7 @@ from keras_mmfusion._progress import track
 from keras_mmfusion._short_repr import short_repr
 from keras_mmfusion.explain.explain_prediction import explain
 from keras_mmfusion.explain.figures.figure_files import get_figure_class, save_figure
-from keras_mmfusion.explain.figures.value_colors import NEGATIVE, POSITIVE
+from keras_mmfusion.explain.figures.themes import use_theme
 from keras_mmfusion.explain.methods.method_table import get_method
 from keras_mmfusion.metrics.significance import bootstrap_interval
 
@@ -138,11 +138,12 @@ class DatasetExplanation:
             }
         return summary
 
-    def plot(self, path=None):
+    def plot(self, path=None, dark=False):
         """Draws the mean values as bars, with 95% bootstrap intervals.
 
         Args:
             path: string or path of an image file to write.
+            dark: bool. Whether the background is dark.
 
         Returns:
             A `matplotlib.figure.Figure`.
@@ -152,20 +153,22 @@ class DatasetExplanation:
             ValueError: if matplotlib does not support the suffix of `path`.
         """
         summary = self.summarize()
-        figure = get_figure_class()(figsize=(5.0, 1.2 + 0.4 * len(summary)), layout="constrained")
-        axes = figure.subplots()
         rows, means = np.arange(len(summary)), [each["mean"] for each in summary.values()]
-        axes.barh(rows, means, color=[POSITIVE if mean >= 0 else NEGATIVE for mean in means])
         lows, highs = ([each[end] for each in summary.values()] for end in ("low", "high"))
-        axes.hlines(rows, lows, highs, color="0.3", linewidth=2)
-        axes.set_yticks(rows, list(summary))
-        axes.invert_yaxis()
-        axes.axvline(0, color="0.5", linewidth=0.8)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.set_xlabel(f"mean value of {len(self.values)} samples and 95% interval")
-        figure.suptitle(self.method, fontsize=9)
-        if path is not None:
-            save_figure(figure, pathlib.Path(path))
+        with use_theme(dark) as theme:
+            size = (5.0, 1.2 + 0.4 * len(summary))
+            figure = get_figure_class()(figsize=size, layout="constrained")
+            axes = figure.subplots()
+            axes.barh(rows, means, color=[theme.get_color(mean) for mean in means])
+            axes.hlines(rows, lows, highs, color=theme.muted, linewidth=2)
+            axes.set_yticks(rows, list(summary))
+            axes.invert_yaxis()
+            axes.axvline(0, color=theme.muted, linewidth=0.8)
+            axes.spines[["top", "right"]].set_visible(False)
+            axes.set_xlabel(f"mean value of {len(self.values)} samples and 95% interval")
+            figure.suptitle(self.method, fontsize=9)
+            if path is not None:
+                save_figure(figure, pathlib.Path(path))
         return figure
 
     def to_json(self):

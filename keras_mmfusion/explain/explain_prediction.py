@@ -19,6 +19,7 @@ def explain(
     level="modality",
     baselines=None,
     batch_size=32,
+    labels=None,
 ):
     """Explains a prediction: how much each part of a sample contributes to one output.
 
@@ -53,6 +54,8 @@ def explain(
             instead of the default.
         batch_size: int. Maximum number of changed samples in a forward pass, which limits the
             memory.
+        labels: dict, modality -> list of strings: names of its parts for figures, such as the
+            columns of a table. Defaults to the words of texts, and to numbers.
 
     Returns:
         `Explanation`.
@@ -80,7 +83,21 @@ def explain(
     check_choice("explain", "level", level, LEVELS)
     batch_size = check_integer("explain", "batch_size", batch_size)
     explainable = make_explainable(model, inputs, target, baselines)
-    return explain_explainable(explainable, method, level, batch_size)
+    explanation = explain_explainable(explainable, method, level, batch_size)
+    if labels is None:
+        return explanation
+    _check_labels(labels, explanation.values)
+    return dataclasses.replace(explanation, labels={**explanation.labels, **labels})
+
+
+def _check_labels(labels, values):
+    for name, names in labels.items():
+        if name not in values or np.size(values[name]) != len(names):
+            sizes = {name: np.size(x) for name, x in values.items()}
+            raise ValueError(
+                "`labels` must have a list of one string for each part of a modality; the numbers "
+                f"of parts are {sizes}. Received: {len(names)} labels for {name!r}"
+            )
 
 
 def explain_explainable(explainable, method, level, batch_size):
@@ -106,4 +123,6 @@ def explain_explainable(explainable, method, level, batch_size):
         labels={name: explainable.labels[name] for name in shapes if name in explainable.labels},
         removal={name: explainable.removal[name] for name in shapes if method.removes_parts},
         images=explainable.get_images(),
+        edges={name: x for name, x in explainable.get_edges().items() if level == "edge"},
+        node=explainable.node,
     )

@@ -70,6 +70,8 @@ class Explainable:
         self.token_slices = token_slices
         self.image_encoder = image_encoder
 
+    node = None  # The node that is explained, in a graph.
+
     @property
     def modalities(self):
         return tuple(self.inputs)
@@ -208,12 +210,19 @@ class Explainable:
         return np.concatenate(scores)
 
     def get_images(self):
-        """Returns the images of the sample for figures: dict, modality -> uint8 array."""
+        """Returns what figures show of the sample: dict, modality -> uint8 array.
+
+        These are the images, and the sequences of vectors, such as spectrograms.
+        """
         return {
-            name: _to_pixels(self.inputs[name])
-            for name in self.modalities
-            if self.kinds[name] == "image"
+            name: _to_pixels(x)
+            for name, x in self.inputs.items()
+            if self.kinds[name] == "image" or (self.kinds[name] == "sequence" and x.ndim == 2)
         }
+
+    def get_edges(self):
+        """Returns the edges of a graph: dict, modality -> int array `(2, edges)`."""
+        return {}
 
     def encode_again(self):
         """Computes again what is kept of the model's outputs, after a change of its weights."""
@@ -260,10 +269,11 @@ class FunctionCache(dict):
 
 
 def _to_pixels(image):
-    """Scales a preprocessed image to [0, 255] by its own minimum and maximum."""
-    low, high = float(image.min()), float(image.max())
-    scaled = (image - low) / max(high - low, 1e-6)
-    return np.round(255 * scaled).astype("uint8")
+    """Scales an image or a sequence to [0, 255] by its own minimum and maximum, without NaN."""
+    known = image[np.isfinite(image)]
+    low, high = (float(known.min()), float(known.max())) if known.size else (0.0, 0.0)
+    scaled = (np.nan_to_num(image, nan=low) - low) / max(high - low, 1e-6)
+    return np.round(255 * np.clip(scaled, 0, 1)).astype("uint8")
 
 
 def add_batch_axis(arrays):

@@ -9,7 +9,7 @@ from keras_mmfusion._short_repr import short_repr
 
 # Fields that are not part of the JSON text.
 _IMAGES = "images"
-_ARRAYS = ("values", "standard_errors")
+_ARRAYS = ("values", "standard_errors", "edges")
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -31,7 +31,11 @@ class Explanation:
             sum of the values and `score - base_value`.
         labels: dict, modality -> list of strings: the words or features of the values.
         removal: dict, modality -> string: how the method removes parts. Empty if it removes none.
-        images: dict, modality -> uint8 array: images for the figures. Not part of the JSON text.
+        images: dict, modality -> uint8 array: images, and sequences of vectors, `(tokens,
+            features)`, such as spectrograms, for the figures. Not part of the JSON text.
+        edges: dict, modality -> int array `(2, edges)`: the source and the target of each edge, for
+            the edges of a graph.
+        node: int or `None`. The node whose prediction is explained.
 
     Example:
 
@@ -60,6 +64,8 @@ class Explanation:
     labels: dict = dataclasses.field(default_factory=dict)
     removal: dict = dataclasses.field(default_factory=dict)
     images: dict = dataclasses.field(default_factory=dict)
+    edges: dict = dataclasses.field(default_factory=dict)
+    node: int | None = None
 
     def __repr__(self):
         shapes = {name: np.shape(value) for name, value in self.values.items()}
@@ -84,12 +90,22 @@ class Explanation:
         total = sum(sums.values()) or 1.0
         return {name: value / total for name, value in sums.items()}
 
-    def plot(self, path=None):
-        """Draws the values: bars, words, and heat maps over images.
+    def get_labels(self, name):
+        """Returns a label for each part of a modality: `labels`, or numbers from 0."""
+        return self.labels.get(name) or [str(i) for i in range(np.size(self.values[name]))]
+
+    def plot(self, path=None, dark=False):
+        """Draws the values.
+
+        Modalities and words are bars, with 95% intervals if the values are estimates; images have
+        heat maps; sequences of vectors, such as spectrograms, are drawn above the bars of their
+        frames. Features are a waterfall from the base value to the score, if the method has a base
+        value. Edges are drawn as the subgraph around the node.
 
         Args:
             path: string or path of an image file to write. Its suffix, such as `.png`, selects the
                 format.
+            dark: bool. Whether the background is dark.
 
         Returns:
             A `matplotlib.figure.Figure`.
@@ -100,7 +116,7 @@ class Explanation:
         """
         from keras_mmfusion.explain.figures.explanation_figure import plot_explanation
 
-        return plot_explanation(self, path)
+        return plot_explanation(self, path, dark)
 
     def to_html(self):
         """Returns an HTML page with the values, without references to other files."""
@@ -121,7 +137,7 @@ class Explanation:
             if field.name != _IMAGES
         }
         for name in _ARRAYS:
-            if fields[name] is not None:
+            if fields.get(name) is not None:
                 fields[name] = {key: np.asarray(x).tolist() for key, x in fields[name].items()}
         if self.interactions is not None:
             fields["interactions"] = np.asarray(self.interactions).tolist()
@@ -132,7 +148,7 @@ class Explanation:
         """Creates an explanation, without images, from the text of `to_json`."""
         fields = json.loads(text)
         for name in _ARRAYS:
-            if fields[name] is not None:
+            if fields.get(name) is not None:
                 fields[name] = {key: np.asarray(x) for key, x in fields[name].items()}
         if fields["interactions"] is not None:
             fields["interactions"] = np.asarray(fields["interactions"])

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from keras_mmfusion._short_repr import short_repr
+from keras_mmfusion.explain.figures.subgraph import rank_edges
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -45,18 +46,7 @@ class NodeExplanation:
             List of `(source, target, score)` by decreasing score. In a heterogeneous graph,
             source and target are `(modality, node)`.
         """
-        edges = []
-        for relation, index in _as_dict(self.edge_index).items():
-            scores = _as_dict(self.edge_scores)[relation]
-            ends = relation.split("/")[::2] if relation else (None, None)
-            for edge in np.argsort(-scores, kind="stable")[:count]:
-                if scores[edge] > 0:
-                    source, target = (
-                        int(node) if modality is None else (modality, int(node))
-                        for modality, node in zip(ends, index[:, edge], strict=True)
-                    )
-                    edges.append((source, target, float(scores[edge])))
-        return sorted(edges, key=lambda edge: -edge[2])[:count]
+        return rank_edges(_as_dict(self.edge_index), _as_dict(self.edge_scores), count)
 
     def list_top_features(self, count=10):
         """Returns the features with the highest scores above 0.

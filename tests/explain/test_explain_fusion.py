@@ -222,6 +222,7 @@ def test_scores_are_differentiable_by_inputs_and_embeddings(model, sample):
             {"method": Occlusion(groups={"table": [-1] * 6}), "level": "feature"},
             "no part to remove",
         ),
+        ({"labels": {"table": ["age"]}, "level": "feature"}, "`labels` must have.*'table': 6"),
     ],
 )
 def test_invalid_arguments_raise(model, sample, arguments, message):
@@ -240,7 +241,10 @@ def test_figures_json_and_html_contain_the_values(model, sample, tmp_path):
     pytest.importorskip("matplotlib")
     explanation = explain(model, sample, 0, ShapleyValues(samples=2, grid=(2, 2)), "token")
     figure = explanation.plot(tmp_path / "figure.png")
-    assert len(figure.axes) == 5  # Four panels and a color bar.
+    assert len(figure.axes) == 6  # Four panels, the bars below the audio, and a color bar.
+    names = [f"column {index}" for index in range(6)]
+    table = explain(model, sample, 0, Occlusion(), "feature", labels={"table": names})
+    assert table.get_labels("table") == names
     assert (tmp_path / "figure.png").stat().st_size > 1000
     loaded = Explanation.from_json(explanation.to_json())
     assert json.loads(explanation.to_json())["target"] == "output 0"

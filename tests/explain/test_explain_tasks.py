@@ -189,6 +189,8 @@ def test_nodes_are_explained_by_edges_and_features(eager):
     without = {**graph, "edge_index": edge_index[:, [0, 1, 3, 4]]}
     expected = logits[1, 0] - ops.convert_to_numpy(model(without))[1, 0]
     assert explanation.values["edges"][2] == pytest.approx(expected, abs=1e-5)
+    np.testing.assert_array_equal(explanation.edges["edges"], edge_index)
+    assert explanation.node == 1
     modalities = explain(model, graph, target=(1, 0))
     assert set(modalities.values) == {"edges", "features"}
     assert explain(model, graph, 1, level="feature").values["features"].shape == (3,)

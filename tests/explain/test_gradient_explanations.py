@@ -82,7 +82,7 @@ def test_gradients_of_attention_scores_equal_closed_form(layer_class):
     kinds = dict.fromkeys(("query", "key"), "sequence")
     arrays = {"query": query, "key": key}
     probe = AttentionProbe(model, arrays, kinds, arrays, {"weights": weights}, "", {})
-    [(called, scores, gradients)] = compute_attention_gradients(probe, [layer])
+    [(called, scores, gradients)], _ = compute_attention_gradients(probe, [layer])
     _, expected = layer(query[None], key[None], return_attention_scores=True)
     assert called is layer
     np.testing.assert_allclose(scores, ops.convert_to_numpy(expected), atol=1e-6)

@@ -65,6 +65,9 @@ class ExplainableNode(Explainable):
         part = {"edge": "edges", "feature": "features"}.get(level)
         return {name: self.inputs[name].shape for name in self.names.get(part, {})}
 
+    def get_edges(self):
+        return {name: self.graph.edge_index[key] for name, key in self.names["edges"].items()}
+
     def cache_function(self, key, make):
         if key not in self.functions:  # Not kept with the model: the graph is a constant of them.
             self.functions[key] = make()

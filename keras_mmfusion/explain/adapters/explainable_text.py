@@ -11,6 +11,7 @@ from keras_mmfusion.explain.adapters.image_inputs import (
     find_grid,
 )
 from keras_mmfusion.explain.adapters.sample_checks import check_baselines, check_modalities
+from keras_mmfusion.explain.adapters.target_log_probs import sum_log_probs
 from keras_mmfusion.explain.adapters.text_inputs import find_removal_id, find_word, list_tokens
 from keras_mmfusion.explain.explainable import Explainable
 from keras_mmfusion.explain.internals.token_embeddings import find_token_embedding
@@ -65,11 +66,7 @@ class ExplainableText(Explainable):
         values[self.text_name] = text
         with self.use_ids(self.text_name, values, constants) as ids:
             logits = self.compute_logits(images, ids, constants)
-        log_probs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-        targets = ops.cast(constants["target_ids"], "int32")
-        targets = ops.broadcast_to(targets, ops.shape(log_probs)[:2])
-        log_probs = ops.take_along_axis(log_probs, targets[:, :, None], axis=-1)[:, :, 0]
-        return ops.sum(log_probs * constants["target_weights"], axis=1)
+        return sum_log_probs(logits, constants)
 
     def compute_logits(self, images, ids, constants):
         """Computes the logits `(batch, target tokens, vocabulary_size)` of the target ids."""

@@ -7,9 +7,10 @@ import io
 import numpy as np
 from PIL import Image
 
-from keras_mmfusion.explain.figures.value_colors import mix_with_white, pick_text_color
+from keras_mmfusion.explain.figures.themes import mix_with_white, pick_text_color
 
 MAX_SIDE = 360
+MAX_CELLS = 1600  # More cells are drawn as one image.
 _PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -21,6 +22,16 @@ body {{ font-family: system-ui, sans-serif; margin: 2rem auto; max-width: 60rem;
 _WORD = (
     '<span title="{value:.4g}" style="background:rgb{color};color:{text_color};padding:0 .2em">'
     "{word}</span>"
+)
+# "{above}" is in a group whose opacity the slider sets.
+_MAP = """<div><svg role="img" aria-label="{label}" width="{width}" height="{height}">
+{below}<g opacity="{opacity}">{above}</g></svg><br>
+<label>opacity <input type="range" min="0" max="1" step="0.05" value="{opacity}"
+oninput="this.closest('div').querySelector('g').setAttribute('opacity', this.value)"></label></div>
+"""
+_CELL = (
+    '<rect x="{x:.2f}" y="{y:.2f}" width="{width:.2f}" height="{height:.2f}" fill="{color}">'
+    "<title>{value:.4g}</title></rect>"
 )
 
 
@@ -40,8 +51,7 @@ def make_fragment(explanation):
         if np.ndim(values) == 2:
             parts.append(_make_map(values, explanation.images.get(name), name))
         else:
-            labels = explanation.labels.get(name) or [str(i) for i in range(len(values))]
-            parts.append(_make_words(labels, values))
+            parts.append(_make_words(explanation.get_labels(name), values))
     notes = [explanation.method]
     if explanation.base_value is not None:
         notes.append(f"base value {explanation.base_value:.4g}")
@@ -84,19 +94,48 @@ def _make_words(labels, values):
 
 
 def _make_map(values, image, name):
-    """Returns an `img` element of the values, over the image if there is one."""
+    """Returns an SVG drawing of the values over the image, and a slider for their opacity.
+
+    The cells state their values when the pointer is over them. Pixels are one image instead.
+    """
     limit = float(np.abs(values).max())
-    colors = np.array([mix_with_white(value, limit) for value in values.ravel()], "uint8")
-    heat = Image.fromarray(colors.reshape(*values.shape, 3))
+    rows, columns = values.shape
     height, width = values.shape if image is None else image.shape[:2]
     scale = MAX_SIDE / max(height, width)
-    size = (max(round(width * scale), 1), max(round(height * scale), 1))
-    heat = heat.resize(size, Image.Resampling.NEAREST)
-    if image is not None:
-        gray = Image.fromarray(image.squeeze()).convert("L").convert("RGB").resize(size)
-        heat = Image.blend(gray, heat, 0.6)
+    width, height = max(round(width * scale), 1), max(round(height * scale), 1)
+    below = "" if image is None else _embed(_to_gray(image), width, height)
+    colors = np.array([mix_with_white(value, limit) for value in values.ravel()], "uint8")
+    if values.size > MAX_CELLS:
+        above = _embed(Image.fromarray(colors.reshape(rows, columns, 3)), width, height)
+    else:
+        above = "".join(
+            _CELL.format(
+                x=index % columns * width / columns,
+                y=index // columns * height / rows,
+                width=width / columns,
+                height=height / rows,
+                color="rgb({}, {}, {})".format(*color),
+                value=value,
+            )
+            for index, (value, color) in enumerate(zip(values.ravel(), colors, strict=True))
+        )
+    opacity = 1.0 if image is None else 0.6
+    label = html.escape(f"values of {name}")
+    return _MAP.format(
+        width=width, height=height, below=below, above=above, opacity=opacity, label=label
+    )
+
+
+def _to_gray(image):
+    return Image.fromarray(image.squeeze()).convert("L")
+
+
+def _embed(image, width, height):
+    """Returns an SVG element with the pixels of an image."""
     file = io.BytesIO()
-    heat.save(file, "PNG")
+    image.save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode()
-    alt = html.escape(f"values of {name}")
-    return f'<img alt="{alt}" src="data:image/png;base64,{data}">'
+    return (
+        f'<image href="data:image/png;base64,{data}" width="{width}" height="{height}" '
+        'preserveAspectRatio="none" style="image-rendering:pixelated"/>'
+    )

@@ -1,13 +1,11 @@
 """Figures of the subgraph and the features that explain a prediction for a node."""
 
-import math
 import pathlib
 
 import numpy as np
 
 from keras_mmfusion.explain.figures.figure_files import get_figure_class, save_figure
-
-COLORS = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bbbbbb")
+from keras_mmfusion.explain.figures.subgraph import draw_subgraph, list_centers
 
 
 def plot_node_explanation(
@@ -57,101 +55,22 @@ def plot_node_explanation(
     figure = get_figure_class()(figsize=(9, 5), layout="constrained")
     graph, bars = figure.subplots(1, 2, width_ratios=[2, 1])
     title = f"class {explanation.predicted_class}, probability {explanation.probability:.2f}"
-    if isinstance(explanation.edge_index, dict):
-        first = next(iter(explanation.edge_index)).split("/")[2]
-        modalities = [name.split("/")[2] for name in explanation.edge_index]
-        centers = [(name, explanation.node) for name in dict.fromkeys([first, *modalities])]
-        figure.suptitle(f"Entity {explanation.node}: {title}")
-    else:
-        centers = [explanation.node]
-        figure.suptitle(f"Node {explanation.node}: {title}")
-    _draw_graph(graph, explanation.list_top_edges(edges), centers, node_groups, names or {})
+    edge_index = explanation.edge_index
+    is_hetero = isinstance(edge_index, dict)
+    centers = list_centers(edge_index if is_hetero else {}, explanation.node)
+    figure.suptitle(f"{'Entity' if is_hetero else 'Node'} {explanation.node}: {title}")
+    draw_subgraph(
+        graph,
+        explanation.list_top_edges(edges),
+        centers,
+        lambda score: str(0.85 - 0.85 * score),
+        node_groups=node_groups,
+        names=names,
+    )
     _draw_bars(bars, explanation.list_top_features(features), feature_names)
     if path is not None:
         save_figure(figure, pathlib.Path(path))
     return figure
-
-
-def _draw_graph(axes, edges, centers, node_groups, names):
-    scores = {}
-    for source, target, score in edges:
-        pair = tuple(sorted((source, target)))
-        if source != target:
-            scores[pair] = max(score, scores.get(pair, 0.0))
-    positions = _compute_positions(scores, centers)
-    for (one, other), score in sorted(scores.items(), key=lambda each: each[1]):
-        if one in positions:
-            x, y = zip(positions[one], positions[other], strict=True)
-            axes.plot(x, y, color=str(0.85 - 0.85 * score), linewidth=1 + 4 * score, zorder=1)
-    groups = {node: _get_group(node, node_groups) for node in positions}
-    for number, group in enumerate(sorted(set(groups.values()))):
-        members = [node for node in positions if groups[node] == group]
-        axes.scatter(
-            *zip(*(positions[node] for node in members), strict=True),
-            s=[420 if node in centers else 190 for node in members],
-            color=COLORS[number % len(COLORS)],
-            edgecolor=["black" if node in centers else "white" for node in members],
-            linewidth=2,
-            label=group,
-            zorder=2,
-        )
-    for node, position in positions.items():
-        text = str(node[1]) if isinstance(node, tuple) else str(node)
-        axes.annotate(
-            names.get(node, text),
-            position,
-            (0, 15 if node in centers else 11),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-            bbox={"color": "white", "alpha": 0.6, "pad": 0.5},
-        )
-    if any(groups.values()):
-        axes.legend(loc="lower left", fontsize=8, frameon=False, markerscale=0.6)
-    axes.margins(0.12)
-    axes.set_aspect("equal")
-    axes.set_axis_off()
-
-
-def _get_group(node, node_groups):
-    if isinstance(node, tuple):
-        return node[0]
-    return "" if node_groups is None else str(node_groups[node])
-
-
-def _compute_positions(pairs, centers):
-    """Puts each node that is connected to the centers at a radius equal to its distance."""
-    neighbors = {}
-    for one, other in pairs:
-        neighbors.setdefault(one, []).append(other)
-        neighbors.setdefault(other, []).append(one)
-    children, ring, seen = {}, list(centers), set(centers)
-    while ring:
-        next_ring = []
-        for node in ring:
-            children[node] = [n for n in dict.fromkeys(neighbors.get(node, [])) if n not in seen]
-            seen.update(children[node])
-            next_ring += children[node]
-        ring = next_ring
-    radius = 0.0 if len(centers) == 1 else 0.4
-    positions, sectors = {}, []
-    for number, node in enumerate(centers):
-        width = 2 * math.pi / len(centers)
-        sectors.append((node, number * width, width, radius))
-    while sectors:
-        node, start, width, radius = sectors.pop()
-        angle = start + width / 2
-        positions[node] = (radius * math.cos(angle), radius * math.sin(angle))
-        leaves = [_count_leaves(child, children) for child in children[node]]
-        for child, count in zip(children[node], leaves, strict=True):
-            share = width * count / sum(leaves)
-            sectors.append((child, start, share, radius + 1.0))
-            start += share
-    return positions
-
-
-def _count_leaves(node, children):
-    return sum(_count_leaves(child, children) for child in children[node]) or 1
 
 
 def _draw_bars(axes, features, feature_names):

@@ -36,6 +36,7 @@ class SampleAttention:
     Attributes:
         calls: list of `AttentionCall`, in the order of the computation.
         lengths: dict, stream -> number of tokens.
+        score: float, the score of the sample.
     """
 
     def __init__(self, explainable):
@@ -44,7 +45,8 @@ class SampleAttention:
         self.rows = streams.rows
         layers = list(streams.layers)
         calls, remaining = [], {layer: list(pairs) for layer, pairs in streams.layers.items()}
-        for layer, scores, gradients in compute_attention_gradients(explainable, layers):
+        recorded, self.score = compute_attention_gradients(explainable, layers)
+        for layer, scores, gradients in recorded:
             pairs = remaining[layer]
             query, keys = pairs.pop(0) if len(pairs) > 1 else pairs[0]
             # Windows of an image are further rows of the batch; a pooling layer has own queries.

@@ -53,7 +53,7 @@ def compute_output_gradients(explainable, layer):
         layer: layer that the model calls once for the sample.
 
     Returns:
-        A tuple of float arrays without a batch axis.
+        A tuple: the output and the gradient, float arrays without a batch axis, and the score.
     """
 
     def score(watch, inputs, constants):
@@ -63,8 +63,9 @@ def compute_output_gradients(explainable, layer):
         with override_calls({layer: call}):
             return explainable.compute(inputs, constants=constants)
 
-    [output], [gradient] = _run_on_sample(explainable, ("output gradients", layer.name), score)
-    return output, gradient
+    key = ("output gradients", layer.name)
+    [output], [gradient], value = _run_on_sample(explainable, key, score)
+    return output[0], gradient[0], value
 
 
 def compute_attention_gradients(explainable, layers):
@@ -75,8 +76,9 @@ def compute_attention_gradients(explainable, layers):
         layers: list of attention layers.
 
     Returns:
-        List of tuples, one for each call in the order of the calls: the layer, its scores, and the
-        gradients, float arrays `(batch, heads, query_tokens, key_tokens)`.
+        A tuple of a list and the score of the sample. The list has a tuple for each call, in the
+        order of the calls: the layer, its scores, and the gradients, float arrays `(batch, heads,
+        query_tokens, key_tokens)`.
     """
 
     def make_score(called):
@@ -93,18 +95,19 @@ def compute_attention_gradients(explainable, layers):
         return score
 
     called = explainable.cache_function(("attention layers", len(layers)), list)
-    arrays = _run_on_sample(explainable, ("attention", len(layers)), make_score(called), False)
-    return list(zip(called, *arrays, strict=True))
+    key = ("attention", len(layers))
+    scores, gradients, value = _run_on_sample(explainable, key, make_score(called))
+    return list(zip(called, scores, gradients, strict=True)), value
 
 
-def _run_on_sample(explainable, key, score, squeeze=True):
-    """Returns the tensors that `score` watches, and their gradients, as NumPy arrays."""
+def _run_on_sample(explainable, key, score):
+    """Returns the tensors that `score` watches and their gradients as arrays, and the score."""
     variables = explainable.model.variables
     run = explainable.cache_function(key, lambda: compile_gradients(score, variables))
     inputs = add_batch_axis(explainable.inputs)
-    _, watched, gradients = run(inputs, add_batch_axis(explainable.constants))
-    arrays = [
+    value, watched, gradients = run(inputs, add_batch_axis(explainable.constants))
+    arrays = (
         [np.asarray(ops.convert_to_numpy(ops.cast(x, "float32"))) for x in tensors]
         for tensors in (watched, gradients)
-    ]
-    return [[x[0] for x in each] for each in arrays] if squeeze else arrays
+    )
+    return *arrays, float(ops.convert_to_numpy(value)[0])

@@ -46,4 +46,4 @@ class AttentionMaps(AttentionMethod):
             between = (other for one, other in means if one == query and (other, key) in means)
             return next((means[query, each] @ means[each, key] for each in between), None)
 
-        return Attribution(maps.read_values(get_map, level))
+        return Attribution(maps.read_values(get_map, level), maps.score)

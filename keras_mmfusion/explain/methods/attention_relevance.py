@@ -41,4 +41,4 @@ class AttentionRelevance(AttentionMethod):
                 before = None if stage is None else dict(relevance.maps)
             weights = weigh_attention(call.scores, call.gradients)
             relevance.attend(call.query, maps.divide_keys(call, weights), before)
-        return Attribution(maps.read_values(relevance.get, level))
+        return Attribution(maps.read_values(relevance.get, level), maps.score)

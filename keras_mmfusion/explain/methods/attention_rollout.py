@@ -58,4 +58,4 @@ class AttentionRollout(AttentionMethod):
             each = next(between, None)
             return None if each is None else get_map(query, each) @ cross[each, key] @ get_own(key)
 
-        return Attribution(maps.read_values(get_map, level))
+        return Attribution(maps.read_values(get_map, level), maps.score)

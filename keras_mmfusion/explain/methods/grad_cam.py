@@ -44,9 +44,8 @@ class GradCAM(ExplanationMethod):
 
     def attribute(self, explainable, level, batch_size):
         layer = find_feature_layer(explainable)
-        activations, gradients = (
-            _arrange(x, explainable.grid) for x in compute_output_gradients(explainable, layer)
-        )
+        *arrays, score = compute_output_gradients(explainable, layer)
+        activations, gradients = (_arrange(x, explainable.grid) for x in arrays)
         rows, columns, channels = activations.shape
         values = self._combine(
             activations.reshape(-1, channels), gradients.reshape(-1, channels)
@@ -55,7 +54,7 @@ class GradCAM(ExplanationMethod):
         [shape] = [explainable.get_part_shapes(level)[name]]
         if values.shape != tuple(shape):
             values = scale_up(values, shape)
-        return Attribution({name: values})
+        return Attribution({name: values}, score)
 
     def _combine(self, activations, gradients):
         return compute_grad_cam(activations, gradients)
@@ -90,6 +89,10 @@ class GradCAMPlusPlus(GradCAM):
 
 def find_feature_layer(explainable):
     """Finds the layer whose output is the last feature map of the image; `None` without one."""
+    return explainable.cache_function("feature layer", lambda: _find_feature_layer(explainable))
+
+
+def _find_feature_layer(explainable):
     encoder, name = explainable.image_encoder, _find_image(explainable)
     if encoder is None or name is None:
         return None
