@@ -34,5 +34,5 @@ def test_notebook_has_small_outputs(path):
     assert path.stat().st_size < 400_000
 
 
-def test_there_are_three_notebooks():
-    assert NAMES == ["captioning", "fusion", "graphs"]
+def test_there_are_four_notebooks():
+    assert NAMES == ["captioning", "explaining", "fusion", "graphs"]
