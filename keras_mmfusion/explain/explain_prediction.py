@@ -30,6 +30,7 @@ def explain(
     | `ContrastiveModel` | two modalities, such as `"image"` and `"text"` | `"similarity"`, or `"match"` of a `BlipMatcher` |
     | `FusionModel` | a sample of the model's inputs and masks | the index of an output; by default the largest |
     | `ConversationModel` | the same, of a whole conversation | the index of an utterance, or a tuple of it and an output |
+    | `MultimodalLM` | `"prompt"` with markers such as `<image>`, and an item of each modality in it | the response, a string |
     | `Recommender` | the ids `"user"` and `"item"` | |
     | models of graphs | a graph, see `explain_nodes` | a node, or a tuple of a node and a class |
 

@@ -5,6 +5,7 @@ from keras_mmfusion.explain.adapters.explainable_fusion import ExplainableFusion
 from keras_mmfusion.explain.adapters.explainable_node import ExplainableNode
 from keras_mmfusion.explain.adapters.explainable_pair import ExplainablePair
 from keras_mmfusion.explain.adapters.explainable_recommendation import ExplainableRecommendation
+from keras_mmfusion.explain.adapters.explainable_response import ExplainableResponse
 from keras_mmfusion.explain.adapters.explainable_text import (
     ExplainableCaption,
     ExplainableGeneratedAnswer,
@@ -14,6 +15,7 @@ from keras_mmfusion.models.captioning.captioner import Captioner
 from keras_mmfusion.models.captioning.git_captioner import GitCaptioner
 from keras_mmfusion.models.fusion.conversation_model import ConversationModel
 from keras_mmfusion.models.fusion.fusion_model import FusionModel
+from keras_mmfusion.models.language.multimodal_lm import MultimodalLM
 from keras_mmfusion.models.question_answering.answer_classifier import AnswerClassifier
 from keras_mmfusion.models.question_answering.answer_generator import AnswerGenerator
 from keras_mmfusion.models.recommendation.recommender import Recommender
@@ -28,6 +30,7 @@ KINDS = (
     (FusionModel, ExplainableFusion),
     (ConversationModel, ExplainableFusion),
     (Recommender, ExplainableRecommendation),
+    (MultimodalLM, ExplainableResponse),
 )
 
 

@@ -44,12 +44,12 @@ class ExplainableFusion(Explainable):
                 arrays[name] = array = array.astype("float32")
             defaults[name], parts = _make_baseline(array, kinds[name], encoder)
             removal[name] = f"{MISSING}; {parts}"
-            has_tokens = kinds[name] in ("ids", "sequence")
-            mask = masks.get(name, np.array(True))
-            if has_tokens:
-                mask = np.broadcast_to(mask, array.shape[:1])
-                fixed[name] = ~mask
-            constants[f"{name}_mask"] = mask
+            mask = masks.get(name)
+            if kinds[name] in ("ids", "sequence"):
+                fixed[name] = ~np.broadcast_to(True if mask is None else mask, array.shape[:1])
+                mask = None if mask is None else ~fixed[name]
+            if mask is not None:
+                constants[f"{name}_mask"] = mask
         baselines = check_baselines(baselines, arrays, model.modalities)
         defaults |= baselines
         removal |= dict.fromkeys(baselines, GIVEN)
@@ -117,19 +117,23 @@ class ExplainableFusion(Explainable):
     def _make_inputs(self, values, keep, constants, stack):
         inputs = {}
         for name in values:
-            x, mask = values[name], constants[f"{name}_mask"]
+            x, mask = values[name], constants.get(f"{name}_mask")
             rows = ops.shape(x)[0]
-            mask = ops.broadcast_to(mask, (rows, *mask.shape[1:]))
+            if mask is not None:
+                mask = ops.broadcast_to(mask, (rows, *mask.shape[1:]))
             if self.kinds[name] == "ids":
                 x = stack.enter_context(self.use_ids(name, values, constants))
             kept = keep.get(name)
             is_masked = kept is not None and name not in self.replaced
             if is_masked and (len(kept.shape) == 1 or name in self.fixed):
-                kept = kept if len(kept.shape) == len(mask.shape) else kept[:, None]
-                mask = ops.logical_and(mask, kept)
+                if name in self.fixed and len(kept.shape) == 1:
+                    kept = ops.broadcast_to(kept[:, None], (rows, x.shape[1]))
+                mask = kept if mask is None else ops.logical_and(mask, kept)
             else:
                 x = self.replace_removed(name, x, keep, constants)
-            inputs[name], inputs[f"{name}_mask"] = x, mask
+            inputs[name] = x
+            if mask is not None:  # Without one, the model has less to compute.
+                inputs[f"{name}_mask"] = mask
         return inputs
 
 

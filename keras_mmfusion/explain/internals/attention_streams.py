@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 
 from keras_mmfusion._keras_internals import flatten_layers
@@ -49,7 +50,7 @@ def find_attention_streams(explainable):
     if explainable.token_slices is not None:
         layers = {layer: [(JOINT, (JOINT,))] for layer in list_attention_layers(model.backbone)}
         return AttentionStreams(layers, {JOINT: np.ones(1)})  # The first token.
-    if hasattr(model, "fusion"):
+    if isinstance(getattr(model, "fusion", None), keras.layers.Layer):
         return _find_fusion_streams(explainable)
     return AttentionStreams({}, {})
 
