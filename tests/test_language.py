@@ -42,11 +42,9 @@ def text_files():
     paths = [*ROOT.glob("*.md"), *ROOT.glob("*.py")]
     for folder in FOLDERS:
         paths += (ROOT / folder).rglob("*")
-    return sorted(
-        path
-        for path in paths
-        if path.suffix in SUFFIXES and path.relative_to(ROOT).as_posix() not in EXCEPT
-    )
+    names = {path: path.relative_to(ROOT).as_posix() for path in paths if path.suffix in SUFFIXES}
+    # `benchmarks/.venv*` are environments of peers.
+    return sorted(path for path, name in names.items() if name not in EXCEPT and "/." not in name)
 
 
 def find_banned_words(text):
