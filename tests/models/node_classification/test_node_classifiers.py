@@ -129,7 +129,8 @@ def make_recipe(name, epochs, patience=None):
 @each_classifier
 def test_training_separates_communities(name):
     ((model, scores),) = train_for_seeds(make_recipe(name, 60), DATA, [0])
-    assert scores["test_accuracy"] > 0.6
+    # The fusion classifier also learns a vector of each node, which overfits so few nodes.
+    assert scores["test_accuracy"] > (0.6 if name == "fusion" else 0.7)
     assert scores["epochs"] == 60
     result = evaluate_node_classifier(model, DATA)
     assert result.metrics == {key: scores[key] for key in ("test_accuracy", "validation_accuracy")}
