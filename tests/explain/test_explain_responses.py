@@ -13,17 +13,7 @@ IMAGE = np.random.default_rng(0).normal(size=(4, 4, 3)).astype("float32")
 SAMPLE = {"prompt": "a<image>bc", "image": IMAGE}
 
 
-@pytest.fixture(autouse=True)
-def eager():
-    """Runs functions of TensorFlow eagerly: tracing takes longer than the few calls of a test."""
-    if keras.config.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")

@@ -33,17 +33,7 @@ NUMBERS = {"one": 2, "other": 3}  # Of tokens.
 ATTENTION = ("attention", "attention_rollout", "attention_relevance")
 
 
-@pytest.fixture(autouse=True)
-def eager(request):
-    """Runs functions of TensorFlow eagerly: tracing takes longer than the few calls of a test."""
-    if keras.config.backend() != "tensorflow" or "compiled" in request.fixturenames:
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 @pytest.fixture(scope="module")

@@ -24,18 +24,7 @@ from keras_mmfusion.explain.checks.weight_randomization import (
 )
 from keras_mmfusion.explain.explainable import Explainable
 
-
-@pytest.fixture(autouse=True)
-def eager():
-    """Runs functions of TensorFlow eagerly: tracing takes longer than the few calls of a test."""
-    if keras.config.backend() != "tensorflow":
-        yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
+pytestmark = pytest.mark.usefixtures("eager")
 
 
 class AdditiveScore(Explainable):
