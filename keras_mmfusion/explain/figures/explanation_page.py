@@ -24,7 +24,8 @@ _WORD = (
     "{word}</span>"
 )
 # "{above}" is in a group whose opacity the slider sets.
-_MAP = """<div><svg role="img" aria-label="{label}" width="{width}" height="{height}">
+_MAP = """<div><svg role="img" aria-label="{label}" width="{width}" viewBox="0 0 {width} {height}"
+ style="max-width:100%;height:auto">
 {below}<g opacity="{opacity}">{above}</g></svg><br>
 <label>opacity <input type="range" min="0" max="1" step="0.05" value="{opacity}"
 oninput="this.closest('div').querySelector('g').setAttribute('opacity', this.value)"></label></div>
