@@ -106,12 +106,10 @@ class TextGenerator:
             state = [*state[: len(state) - len(cache)], *cache]
             chosen = int(ops.convert_to_numpy(chosen)[0, 0])
             tokens[0, 0, index + 1] = chosen
-            text = self.decode(tokens[0, 0, 1 : index + 2], stop)
-            ended = (
-                chosen == self.special.end
-                or index == length - 1
-                or _find_stop(self.decode(tokens[0, 0, 1 : index + 2]), stop) is not None
-            )
+            text = self.decode(tokens[0, 0, 1 : index + 2])
+            cut = _find_stop(text, stop)
+            text = text[:cut]
+            ended = chosen == self.special.end or index == length - 1 or cut is not None
             if not ended:
                 text = text[: _count_certain(text, stop)]
             if len(text) > len(shown):

@@ -89,6 +89,26 @@ def test_streams_equal_generated_texts(model):
     assert text != model.generate(prompt, seed=4, **settings)
 
 
+def test_streams_end_with_the_token_that_completes_a_stop_string(model, monkeypatch):
+    settings = {"max_length": 6, "min_length": 5}
+    text = model.generate("aaaa", **settings)
+    numbers = iter(range(100))
+    compile_step = model._generator._compile
+
+    def count_steps(function):
+        run = compile_step(function)
+
+        def step(*arrays):
+            next(numbers)
+            return run(*arrays)
+
+        return step
+
+    monkeypatch.setattr(model._generator, "_compile", count_steps)
+    assert "".join(model.stream("aaaa", stop=text[0], **settings)) == ""
+    assert next(numbers) == 2  # The prompt, and one token.
+
+
 def test_choices_are_scored_with_their_end(model):
     choices = ("yes", "no", "none")
     scores = model.score_choices(PROMPTS, choices)
