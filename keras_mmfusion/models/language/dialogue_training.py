@@ -1,6 +1,7 @@
 """Training of language models with dialogues."""
 
 import dataclasses
+import math
 
 import keras
 
@@ -69,7 +70,8 @@ def train_language_model(recipe, model, train, dev, out, callbacks=()):
         The lowest loss on `dev`, the mean cross-entropy of the tokens of the answers.
 
     Raises:
-        ValueError: if a dialogue is invalid, or `out` contains something other than a preset.
+        ValueError: if a dialogue is invalid, `out` contains something other than a preset, or the
+            loss of `dev` is never finite.
     """
     check_preset_target(out)
     if model.preprocessor is None:
@@ -98,6 +100,11 @@ def train_language_model(recipe, model, train, dev, out, callbacks=()):
     best = _BestEpoch(dev, out, recipe.epochs)
     callbacks = [sequence.epoch_callback(), *callbacks, best]
     model.fit(sequence, epochs=recipe.epochs, shuffle=False, callbacks=callbacks, verbose=0)
+    if not math.isfinite(best.loss):
+        raise ValueError(
+            "The loss of `dev` was not finite after any epoch, and no preset was written. Use a "
+            f"smaller `learning_rate`. Received: {recipe.learning_rate}"
+        )
     return best.loss
 
 

@@ -11,6 +11,7 @@ from keras_mmfusion.models import (
     LlamaLanguageModel,
     MultimodalPreprocessor,
 )
+from keras_mmfusion.models.language import LanguageModelRecipe, train_language_model
 
 
 def make_preprocessor(sequence_length=64):
@@ -125,3 +126,14 @@ def test_language_models_learn_the_answers(eager_fit):
     )
     model.fit(sequence, epochs=15, shuffle=False, verbose=0, callbacks=[sequence.epoch_callback()])
     assert model.evaluate(sequence, verbose=0, return_dict=True)["accuracy"] > 0.9
+
+
+def test_training_that_diverged_raises_and_writes_nothing(eager_fit, tmp_path):
+    model = LlamaLanguageModel(small_llama(1), make_preprocessor())
+    model.backbone.token_embedding.embeddings.assign(
+        np.full(model.backbone.token_embedding.embeddings.shape, np.nan)
+    )
+    recipe = LanguageModelRecipe(epochs=1)
+    with pytest.raises(ValueError, match="not finite after any epoch.*`learning_rate`.*0.0001"):
+        train_language_model(recipe, model, DIALOGUES, DIALOGUES, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
